@@ -1,0 +1,45 @@
+# The two commands are `make demo` and `make test`; both build the environment first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: env demo test format lint types contracts tests bench screens clean
+
+env: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "VSR++ needs Python 3.11 or newer; name one with make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+# In a terminal the application opens; without one the same run trains headless and prints its result.
+demo: $(STAMP)
+	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/vsrpp-tui --demo; else $(BIN)/vsrpp demo; fi
+
+test: $(STAMP) format lint types contracts tests
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+tests: $(STAMP)
+	$(BIN)/pytest
+
+bench: $(STAMP)
+	@for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+screens: $(STAMP)
+	$(BIN)/python docs/screens/make.py
+
+clean:
+	rm -rf .venv

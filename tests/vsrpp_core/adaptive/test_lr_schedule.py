@@ -1,0 +1,63 @@
+import pytest
+
+from vsrpp_core.adaptive.lr_schedule import LRPhase, LRSchedule
+from vsrpp_core.run.config import ScheduleConfig
+
+MAX_STEPS = 100_000
+
+
+def make(**settings: float) -> LRSchedule:
+    return LRSchedule(ScheduleConfig(**settings), MAX_STEPS)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [(1, 1e-7), (500, 5e-5), (1000, 1e-4), (50_500, (1e-4 + 1e-6) / 2), (100_000, 1e-6), (200_000, 1e-6)],
+)
+def test_warmup_and_cosine(step: int, rate: float) -> None:
+    assert make().rate(step) == pytest.approx(rate, rel=1e-9)
+
+
+def test_without_warmup_the_first_step_has_the_full_rate() -> None:
+    assert make(warmup_steps=0).rate(1) == pytest.approx(1e-4, rel=1e-6)
+
+
+def plateau_at(schedule: LRSchedule, steps: range, loss: float) -> list[int]:
+    return [step for step in steps if schedule.observe(step, loss)]
+
+
+def test_a_plateau_cut_stays() -> None:
+    schedule, fresh = make(), make()
+    cuts = plateau_at(schedule, range(1, 1500), loss=0.02)
+    assert cuts == [1300]
+    for step in (1301, 1302, 40_000):
+        assert schedule.rate(step) == pytest.approx(0.5 * fresh.rate(step))
+        assert schedule.phase(step) == LRPhase.PLATEAU_REDUCED
+    assert schedule.rate(MAX_STEPS) == 1e-6
+
+
+def test_the_next_cut_waits_for_the_cooldown() -> None:
+    assert plateau_at(make(plateau_cooldown=1000), range(1, 4000), loss=0.02) == [1300, 2600, 3900]
+
+
+def test_progress_prevents_a_cut() -> None:
+    schedule = make()
+    assert not any(schedule.observe(step, 0.05 * 0.9999**step) for step in range(1, 5000))
+
+
+def test_one_lucky_batch_is_no_progress() -> None:
+    schedule = make()
+    lucky = [step for step in range(1, 1400) if schedule.observe(step, 0.0195 if step == 1200 else 0.02)]
+    assert lucky == [1300]
+
+
+def test_phases() -> None:
+    schedule = make()
+    assert [schedule.phase(step) for step in (1, 1000, 1001)] == [LRPhase.WARMUP, LRPhase.WARMUP, LRPhase.COSINE]
+
+
+def test_state_survives() -> None:
+    first, second = make(), make()
+    plateau_at(first, range(1, 1250), loss=0.02)
+    second.load_state_dict(first.state_dict())
+    assert plateau_at(first, range(1250, 1400), 0.02) == plateau_at(second, range(1250, 1400), 0.02) == [1300]

@@ -1,0 +1,92 @@
+"""The learning rate: linear warm-up, cosine, and a factor that plateaus cut for good.
+
+The rate of a step is a pure function of the step and the factor, so a cut is never undone by the next step.
+"""
+
+import math
+from enum import IntEnum
+from typing import Any
+
+from vsrpp_core.run.config import ScheduleConfig
+
+LOSS_SMOOTHING = 0.98
+
+
+class LRPhase(IntEnum):
+    WARMUP = 0
+    COSINE = 1
+    PLATEAU_REDUCED = 2
+
+
+class LRSchedule:
+    """Asked for the rate of a step, told of each step's loss."""
+
+    def __init__(self, config: ScheduleConfig, max_steps: int) -> None:
+        self._config = config
+        self._max_steps = max_steps
+        self._factor = 1.0
+        self._smoothed: float | None = None
+        self._best = math.inf
+        self._without_progress = 0
+        self._may_cut_at = config.warmup_steps
+
+    @property
+    def factor(self) -> float:
+        """What plateaus have multiplied the rate by so far, 0..1."""
+        return self._factor
+
+    def rate(self, step: int) -> float:
+        """Learning rate of ``step`` (counted from 1), never below ``lr_min`` after warm-up."""
+        config = self._config
+        if step <= config.warmup_steps:
+            return config.lr_max * step / config.warmup_steps
+        span = max(self._max_steps - config.warmup_steps, 1)
+        progress = min((step - config.warmup_steps) / span, 1.0)
+        cosine = config.lr_min + (config.lr_max - config.lr_min) * 0.5 * (1 + math.cos(math.pi * progress))
+        return max(cosine * self._factor, config.lr_min)
+
+    def phase(self, step: int) -> LRPhase:
+        if step <= self._config.warmup_steps:
+            return LRPhase.WARMUP
+        return LRPhase.COSINE if self._factor == 1.0 else LRPhase.PLATEAU_REDUCED
+
+    def observe(self, step: int, loss: float) -> bool:
+        """Take one step's loss in; whether a plateau was found and the factor cut.
+
+        Progress is judged on a smoothed loss, so one lucky batch is none. The caller gives a loss whose meaning does
+        not change as weights adapt.
+        """
+        if not math.isfinite(loss):
+            return False
+        previous = loss if self._smoothed is None else self._smoothed
+        self._smoothed = LOSS_SMOOTHING * previous + (1 - LOSS_SMOOTHING) * loss
+        if step <= self._may_cut_at or self._smoothed < self._best * (1 - self._config.plateau_threshold):
+            self._best = self._smoothed
+            self._without_progress = 0
+            return False
+        self._without_progress += 1
+        if self._without_progress < self._config.plateau_patience or self._config.plateau_factor == 1.0:
+            return False
+        self._cut(step)
+        return True
+
+    def _cut(self, step: int) -> None:
+        self._factor *= self._config.plateau_factor
+        self._without_progress = 0
+        self._may_cut_at = step + self._config.plateau_cooldown
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "factor": self._factor,
+            "smoothed": self._smoothed,
+            "best": self._best,
+            "without_progress": self._without_progress,
+            "may_cut_at": self._may_cut_at,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._factor = state["factor"]
+        self._smoothed = state["smoothed"]
+        self._best = state["best"]
+        self._without_progress = state["without_progress"]
+        self._may_cut_at = state["may_cut_at"]

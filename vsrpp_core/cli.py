@@ -1,0 +1,188 @@
+"""``vsrpp``: one thin function per verb.
+
+A verb parses its arguments, calls the core and prints; anything worth testing apart lives below. Heavy imports are
+made inside the verbs, so that ``vsrpp --help`` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from vsrpp_core import __version__
+from vsrpp_core.errors import UsageError, VsrppError
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not burn the cores
+    options = _parser().parse_args(arguments)
+    verb: Callable[[argparse.Namespace], int] = options.verb
+    try:
+        return verb(options)
+    except UsageError as error:
+        return _complain(error, EXIT_USAGE)
+    except VsrppError as error:
+        return _complain(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) has left; nothing more can be said to it
+        sys.stderr.close()
+        return EXIT_FAILED
+
+
+def _complain(error: Exception, status: int) -> int:
+    Console(stderr=True).print(f"vsrpp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vsrpp", description="Train a 3x video super-resolution network on your own footage.")
+    parser.add_argument("--version", action="version", version=f"vsrpp {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_prepare(verbs)
+    _add_check(verbs)
+    _add_train(verbs)
+    _add_tune(verbs)
+    _add_evaluate(verbs)
+    _add_demo(verbs)
+    return parser
+
+
+# data
+
+
+def _add_prepare(verbs: Any) -> None:
+    parser = verbs.add_parser("prepare", help="make a dataset from videos")
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders of them")
+    parser.add_argument("--out", required=True, type=Path, metavar="ROOT", help="dataset folder to make")
+    parser.add_argument("--patch", type=int, help="side of the ground-truth patch, pixels, a multiple of 3 (default 540)")
+    parser.add_argument("--frames", type=int, help="frames in a stack, odd (default 5)")
+    parser.add_argument("--height", type=int, help="shrink each frame to this height first; hides the noise of web video")
+    parser.add_argument("--per-minute", type=float, help="patches taken from a minute of video")
+    parser.add_argument("--val-share", type=float, help="share of the videos kept for validation, 0..1")
+    parser.add_argument("--seed", type=int, help="seed of the choice of places and videos")
+    parser.set_defaults(verb=_prepare)
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import show_preparation
+
+    return show_preparation(options)
+
+
+def _add_check(verbs: Any) -> None:
+    parser = verbs.add_parser("check", help="read every pair of a dataset and list all that is wrong")
+    parser.add_argument("root", type=Path, metavar="ROOT")
+    parser.set_defaults(verb=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import show_check
+
+    return show_check(options.root)
+
+
+# training
+
+
+def _add_train(verbs: Any) -> None:
+    parser = verbs.add_parser("train", help="train a run, without a screen")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; a resumed run knows its own")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    start.add_argument("--fresh", action="store_true", help="move what the run holds into its .trash and start anew")
+    _add_settings(parser)
+    parser.set_defaults(verb=_train)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="a setting as in config.toml, e.g. training.batch_size=8; may be repeated",
+    )
+
+
+def _train(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import run_session
+    from vsrpp_core.run.folder import RunFolder
+    from vsrpp_core.training.session import open_session
+
+    summary = RunFolder(options.run).summary()
+    if summary.newest and not (options.resume or options.fresh):
+        raise UsageError(
+            f"{options.run} already holds a run at step {summary.newest.step:,}; "
+            "go on with --resume, or start anew with --fresh (what it holds moves into its .trash)"
+        )
+    start = "resume" if options.resume else "fresh"
+    return run_session(open_session(options.run, options.data, start=start, overrides=_settings(options)))
+
+
+def _add_demo(verbs: Any) -> None:
+    parser = verbs.add_parser("demo", help="train a small network on photographs, to see the whole line run")
+    parser.add_argument("--run", type=Path, help="where to train it (default: the user's data folder)")
+    _add_settings(parser)
+    parser.set_defaults(verb=_demo)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import run_session
+    from vsrpp_core.run.folder import demo_run_path
+    from vsrpp_core.training.session import open_session
+
+    run = options.run or demo_run_path()
+    return run_session(open_session(run, None, start="fresh", demo=True, overrides=_settings(options)))
+
+
+def _settings(options: argparse.Namespace) -> list[tuple[str, str]]:
+    pairs = [text.partition("=") for text in options.settings]
+    wrong = [key for key, separator, _ in pairs if not separator]
+    if wrong:
+        raise UsageError(f"--set {wrong[0]} has no value; write it as KEY=VALUE")
+    return [(key.strip(), value.strip()) for key, _, value in pairs]
+
+
+def _add_tune(verbs: Any) -> None:
+    parser = verbs.add_parser("tune", help="find the largest network this device can train")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run whose config.toml takes the result")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; its patch size is what is measured")
+    parser.set_defaults(verb=_tune)
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import show_tuning
+
+    return show_tuning(options.run, options.data)
+
+
+# use
+
+
+def _add_evaluate(verbs: Any) -> None:
+    parser = verbs.add_parser("evaluate", help="score a network on ground-truth frames beside bicubic")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("clips", nargs="+", type=Path, metavar="FRAMES_OR_VIDEO", help="folders of frames, or videos")
+    parser.add_argument("--border", type=int, default=0, help="pixels left out at each border (default 0)")
+    parser.add_argument("--precision", choices=("auto", "fp32", "tf32", "bf16", "fp16"), default="fp32")
+    parser.set_defaults(verb=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import show_evaluation
+
+    return show_evaluation(options.checkpoint, options.clips, options.border, options.precision)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

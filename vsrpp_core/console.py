@@ -1,0 +1,213 @@
+"""What the command line shows while it works: lines that stay, and on a terminal one calm line of progress."""
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.commands import CommandQueue, Stop
+from vsrpp_core.sinks.describe import describe
+
+if TYPE_CHECKING:
+    from vsrpp_core.apply.evaluate import ClipScores
+    from vsrpp_core.training.session import Session
+
+EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+PLAIN_SECONDS = 10.0
+"""Without a terminal a line of progress is printed this often."""
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=console,
+        refresh_per_second=4,
+        disable=not console.is_terminal,
+    )
+
+
+# training
+
+
+def run_session(session: "Session") -> int:
+    """Run a session to its end, printing what happens; Ctrl-C, SIGTERM and SIGHUP save and end it (status 130)."""
+    console, commands = Console(), CommandQueue()
+    with _stop_on_signals(commands, console), _progress(console) as progress:
+        view = _TrainingView(console, progress)
+        for event in session.events(commands):
+            view.show(event)
+    return view.status
+
+
+class _TrainingView:
+    """Prints events as lines and keeps the progress line."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console, self._progress = console, progress
+        self._task: TaskID | None = None
+        self._max_steps = 0
+        self._printed_at = 0.0
+        self.status = EXIT_FAILED
+
+    def show(self, event: ev.Event) -> None:
+        line = describe(event)
+        if line:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        match event:
+            case ev.SessionStarted():
+                self._max_steps = event.max_steps
+                self._task = self._progress.add_task("training", total=event.max_steps, completed=event.step, figures="")
+            case ev.PhaseChanged() if self._task is not None:
+                self._progress.update(self._task, description=event.phase)
+            case ev.StepReported():
+                self._step(event)
+            case ev.SessionEnded():
+                self.status = EXIT_DONE if event.reason == "completed" else EXIT_INTERRUPTED
+
+    def _step(self, event: ev.StepReported) -> None:
+        figures = f"loss {event.loss_total:.4f}  {event.seconds_per_step:.2f} s/step"
+        if self._task is not None:
+            self._progress.update(self._task, completed=event.step, figures=figures)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._printed_at >= PLAIN_SECONDS:
+            self._printed_at = now
+            self._console.print(f"step {event.step:,} of {self._max_steps:,}  {figures}", highlight=False)
+
+
+@contextmanager
+def _stop_on_signals(commands: CommandQueue, console: Console) -> Iterator[None]:
+    """The first signal asks the session to stop after its step; a second Ctrl-C gives up at once."""
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        asked = True
+        commands.put(Stop())
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    previous = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in previous.items():
+            signal.signal(getattr(signal, name), handler)
+        if asked:
+            console.print("stopped as asked", highlight=False)
+
+
+def show_tuning(run: Path, data: Path | None) -> int:
+    """Measure the ladder, show each rung, and write what passes into the run's config.toml."""
+    from vsrpp_core.training.autotune import tune_run
+
+    console = Console()
+    for event in tune_run(run, data):
+        console.print(describe(event), markup=False, highlight=False, soft_wrap=True)
+    return EXIT_DONE
+
+
+# data
+
+
+def show_preparation(options: argparse.Namespace) -> int:
+    from vsrpp_core.data.prepare import PrepareReport, PrepareSettings, prepare
+
+    wanted = {
+        "patch": options.patch,
+        "n_frames": options.frames,
+        "scale_height": options.height,
+        "patches_per_minute": options.per_minute,
+        "val_share": options.val_share,
+        "seed": options.seed,
+    }
+    settings = PrepareSettings(**{key: value for key, value in wanted.items() if value is not None})
+    console = Console()
+    with _progress(console) as progress:
+        task = progress.add_task("preparing", total=None, figures="")
+        for step in prepare(options.videos, options.out, settings):
+            if isinstance(step, PrepareReport):
+                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
+            else:
+                progress.update(
+                    task,
+                    description=f"{step.video} ({step.video_index} of {step.videos})",
+                    completed=step.frames_done,
+                    total=step.frames_total,
+                    figures=f"{step.patches} patches",
+                )
+    return EXIT_DONE
+
+
+def show_check(root: Path) -> int:
+    from vsrpp_core.data.check import CheckReport, check
+
+    console = Console()
+    status = EXIT_FAILED
+    with _progress(console) as progress:
+        task = progress.add_task("checking", total=None, figures="")
+        for step in check(root):
+            if isinstance(step, CheckReport):
+                for problem in step.problems:
+                    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
+                status = EXIT_FAILED if step.problems else EXIT_DONE
+            else:
+                progress.update(task, completed=step.done, total=step.total)
+    return status
+
+
+# use
+
+
+def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision: str) -> int:
+    """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; the figures as one JSON line last."""
+    from vsrpp_core.apply.evaluate import ClipScores, evaluate, mean_scores
+
+    console = Console()
+    rows: list[ClipScores] = []
+    with _progress(console) as progress:
+        task = progress.add_task("evaluating", total=None, figures="")
+        for step in evaluate(checkpoint, clips, border, precision):
+            if isinstance(step, ClipScores):
+                rows.append(step)
+            else:
+                progress.update(task, description=step.clip, completed=step.done, total=step.total)
+    rows.append(mean_scores(rows))
+    table = Table(title=f"{checkpoint.name}: PSNR / SSIM, border {border}")
+    for heading in ("clip", "frames", "bicubic Y", "KI Y", "gain", "bicubic RGB", "KI RGB", "gain"):
+        table.add_column(heading, justify="left" if heading == "clip" else "right")
+    for row in rows:
+        table.add_row(*_cells(row))
+    console.print(table)
+    console.print(json.dumps([asdict(row) for row in rows]), markup=False, highlight=False, soft_wrap=True)
+    return EXIT_DONE
+
+
+def _cells(row: "ClipScores") -> tuple[str, ...]:
+    return (
+        row.clip,
+        str(row.frames),
+        f"{row.bicubic_y.psnr:.3f} / {row.bicubic_y.ssim:.4f}",
+        f"{row.ki_y.psnr:.3f} / {row.ki_y.ssim:.4f}",
+        f"{row.ki_y.psnr - row.bicubic_y.psnr:+.3f}",
+        f"{row.bicubic_rgb.psnr:.3f} / {row.bicubic_rgb.ssim:.4f}",
+        f"{row.ki_rgb.psnr:.3f} / {row.ki_rgb.ssim:.4f}",
+        f"{row.ki_rgb.psnr - row.bicubic_rgb.psnr:+.3f}",
+    )

@@ -1,0 +1,214 @@
+"""From pairs on disk to the batches of one optimizer step.
+
+Order and augmentation are pure functions of (seed, epoch, index): the state of the whole stream is an epoch and a
+position in it, the same for any number of workers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vsrpp_core.data.cache import DecodedCache, Pair
+from vsrpp_core.data.stacked import PairPaths, StackGeometry, read_image, read_stack
+from vsrpp_core.errors import VsrppError
+
+T = TypeVar("T")
+
+SampleKey = tuple[int, int]
+"""Epoch (from 1) and index of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """frames uint8 [B, T, 3, h, w] and ground_truth uint8 [B, 3, 3h, 3w]; they become float on the device."""
+
+    frames: Tensor
+    ground_truth: Tensor
+
+    def __len__(self) -> int:
+        return self.frames.shape[0]
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Both as float32 in 0..1 on ``device``."""
+        frames = self.frames.to(device, non_blocking=True).float().div_(255)
+        ground_truth = self.ground_truth.to(device, non_blocking=True).float().div_(255)
+        return frames, ground_truth
+
+
+class PairDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
+
+    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, 0 for the whole patch.
+    """
+
+    def __init__(
+        self, pairs: list[PairPaths], geometry: StackGeometry, seed: int, crop: int, augment: bool, cache_bytes: int
+    ) -> None:
+        if crop > min(geometry.height, geometry.width):
+            raise VsrppError(
+                f"data.crop = {crop} is larger than the dataset's LR patches ({geometry.width}x{geometry.height}); "
+                "choose a smaller crop, or 0 for whole patches"
+            )
+        self._pairs, self._geometry = pairs, geometry
+        self._seed, self._crop, self._augment = seed, crop, augment
+        self._cache = DecodedCache(cache_bytes)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, key: SampleKey) -> tuple[Tensor, Tensor]:
+        epoch, index = key
+        frames, ground_truth = self._cache.get(index, self._load)
+        random = np.random.default_rng((self._seed, epoch, index))
+        if self._crop:
+            frames, ground_truth = _random_crop(frames, ground_truth, self._crop, random)
+        if self._augment:
+            frames, ground_truth = _augment(frames, ground_truth, random)
+        return _channels_first(frames), _channels_first(ground_truth)
+
+    def _load(self, index: int) -> Pair:
+        return load_pair(self._pairs[index], self._geometry)
+
+
+def load_pair(pair: PairPaths, geometry: StackGeometry) -> Pair:
+    """Frames [T, h, w, 3] and ground truth [3h, 3w, 3], uint8; VsrppError naming the file that does not fit."""
+    frames, ground_truth = read_stack(pair.lr, geometry), read_image(pair.gt)
+    if ground_truth.shape[:2] != (geometry.gt_height, geometry.gt_width):
+        height, width = ground_truth.shape[:2]
+        raise VsrppError(
+            f"{pair.gt} is {width}x{height}, not {geometry.gt_width}x{geometry.gt_height} like the dataset; "
+            "run `vsrpp check` on the dataset to list every such file"
+        )
+    return frames, ground_truth
+
+
+class TrainingStream:
+    """The endless sequence of optimizer steps, each a list of micro-batches; Stateful.
+
+    An epoch visits every sample once, in an order drawn from (seed, epoch). Its last step takes what is left and is
+    weighted by the samples it really has; nothing of it leaks into the next epoch.
+    """
+
+    def __init__(self, dataset: PairDataset, seed: int, batch_size: int, accumulation: int, workers: int) -> None:
+        self._dataset, self._seed, self._workers = dataset, seed, workers
+        self._batch_size, self._accumulation = batch_size, accumulation
+        self._epoch, self._position = 1, 0
+        self._batches: Iterator[Batch] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the last step taken, from 1."""
+        return self._epoch
+
+    @property
+    def epoch_step(self) -> int:
+        """Steps of this epoch taken so far."""
+        return self._position
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self._dataset) // (self._batch_size * self._accumulation))
+
+    def next_step(self) -> list[Batch]:
+        """The micro-batches of the next optimizer step; waits for the workers if there are any."""
+        if self._position == self.steps_per_epoch:
+            self._epoch, self._position = self._epoch + 1, 0
+        if self._batches is None:
+            self._batches = iter(self._loader())
+        step = [next(self._batches) for _ in range(self._batches_in_step(self._position))]
+        self._position += 1
+        return step
+
+    def close(self) -> None:
+        """End the workers."""
+        self._batches = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self._epoch, "position": self._position, "samples": len(self._dataset)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the state was taken; with another number of samples, at the start of the next epoch."""
+        same = state["samples"] == len(self._dataset) and state["position"] <= self.steps_per_epoch
+        self._epoch = state["epoch"] if same else state["epoch"] + 1
+        self._position = state["position"] if same else 0
+        self.close()
+
+    def _batches_in_step(self, position: int) -> int:
+        per_step = self._batch_size * self._accumulation
+        samples = min(per_step, len(self._dataset) - position * per_step)
+        return -(-samples // self._batch_size)
+
+    def _plan(self, epoch: int) -> list[list[list[SampleKey]]]:
+        """Steps of an epoch, each a list of micro-batches, each a list of sample keys."""
+        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._dataset))
+        keys = [(epoch, int(index)) for index in order]
+        return [_chunks(step, self._batch_size) for step in _chunks(keys, self._batch_size * self._accumulation)]
+
+    def _micro_batches(self) -> Iterator[list[SampleKey]]:
+        epoch, position = self._epoch, self._position
+        while True:
+            for step in self._plan(epoch)[position:]:
+                yield from step
+            epoch, position = epoch + 1, 0
+
+    def _loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        return DataLoader(
+            self._dataset,
+            batch_sampler=_Batches(self._micro_batches()),
+            num_workers=self._workers,
+            collate_fn=_collate,
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context="forkserver" if self._workers else None,
+            generator=torch.Generator(),  # its own, so that making an iterator draws nothing from the global RNG
+        )
+
+
+class _Batches:
+    """An endless batch sampler; a class only because DataLoader wants an iterable."""
+
+    def __init__(self, batches: Iterator[list[SampleKey]]) -> None:
+        self._iterator = batches
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        return self._iterator
+
+
+def _collate(samples: list[tuple[Tensor, Tensor]]) -> Batch:
+    frames, ground_truth = zip(*samples, strict=True)
+    return Batch(torch.stack(frames), torch.stack(ground_truth))
+
+
+def _random_crop(
+    frames: NDArray[np.uint8], ground_truth: NDArray[np.uint8], side: int, random: np.random.Generator
+) -> Pair:
+    top = int(random.integers(frames.shape[1] - side + 1))
+    left = int(random.integers(frames.shape[2] - side + 1))
+    cropped = ground_truth[3 * top : 3 * (top + side), 3 * left : 3 * (left + side)]
+    return frames[:, top : top + side, left : left + side], cropped
+
+
+def _augment(frames: NDArray[np.uint8], ground_truth: NDArray[np.uint8], random: np.random.Generator) -> Pair:
+    flip_y, flip_x, transpose, reverse = random.random(4) < 0.5
+    if flip_y:
+        frames, ground_truth = frames[:, ::-1], ground_truth[::-1]
+    if flip_x:
+        frames, ground_truth = frames[:, :, ::-1], ground_truth[:, ::-1]
+    if transpose and frames.shape[1] == frames.shape[2]:
+        frames, ground_truth = frames.swapaxes(1, 2), ground_truth.swapaxes(0, 1)
+    if reverse:
+        frames = frames[::-1]
+    return frames, ground_truth
+
+
+def _channels_first(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, -3)))
+
+
+def _chunks(items: list[T], size: int) -> list[list[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

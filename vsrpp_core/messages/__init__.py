@@ -1,0 +1,1 @@
+"""What the trainer says (events), what it obeys (commands) and how both are kept (journal)."""

@@ -1,0 +1,45 @@
+"""Everything a running session obeys, on one page.
+
+A front end puts commands into one queue; the trainer drains it between optimizer steps (and between
+validation samples, where only ``Stop`` is acted on at once) and answers each with ``CommandAnswered``.
+"""
+
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stand still between two steps until ``Resume``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on after ``Pause``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCheckpoint:
+    """Write ``checkpoint_step_N.pth`` now; it is kept like a regular one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Validate:
+    """Validate now; also while paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Save and end the session after the step in progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameter:
+    """Change a setting while training; ``key`` is dotted as in config.toml, ``value`` is its text."""
+
+    key: str
+    value: str
+
+
+Command = Pause | Resume | SaveCheckpoint | Validate | Stop | SetParameter
+CommandQueue = SimpleQueue[Command]

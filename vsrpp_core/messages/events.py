@@ -1,0 +1,279 @@
+"""Everything a session can say, on one page.
+
+Events are frozen dataclasses of numbers, strings and tuples of them: never tensors, never paths that
+only one machine understands as objects. A screen, a log file and TensorBoard are all built from
+them alone, so a journal of events rebuilds what was seen. Units: seconds, bytes, dB; steps are optimizer
+steps counted from 1; ``time`` is seconds since the Unix epoch.
+"""
+
+import time as _time
+from dataclasses import dataclass, field
+from typing import Literal
+
+RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "stopping"]
+CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
+CommandName = Literal["Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events; ``time`` is filled in where the event is made."""
+
+    time: float = field(default_factory=_time.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparationProgressed(Event):
+    """Work before the first step: making the demo dataset, reading a checkpoint, tuning."""
+
+    task: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Event):
+    """The session is wired and about to train; everything that stays constant during it."""
+
+    run: str
+    data: str
+    version: str
+    device: str
+    device_memory: int
+    """Bytes on the device (host memory when training on the CPU)."""
+    precision: str
+    precision_reason: str
+    resumed_from: str
+    """Name of the checkpoint file, or empty for a fresh run."""
+    step: int
+    max_steps: int
+    steps_per_epoch: int
+    train_samples: int
+    val_samples: int
+    n_feats: int
+    n_blocks: int
+    n_frames: int
+    parameters: int
+    batch_size: int
+    accumulation: int
+    lr_height: int
+    lr_width: int
+    validate_every: int
+    checkpoint_every: int
+    best_quality: float
+    """Best validation quality so far, 0..1; 0 when nothing was validated yet."""
+    best_step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseChanged(Event):
+    """What the trainer is doing from now on."""
+
+    phase: RunPhase
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReported(Event):
+    """The figures of one optimizer step, read back together."""
+
+    step: int
+    epoch: int
+    """Counted from 1."""
+    epoch_step: int
+    loss_l1: float
+    loss_ms: float
+    loss_grad: float
+    loss_total: float
+    weight_l1: float
+    weight_ms: float
+    weight_grad: float
+    sharpness: float
+    """mean |gradient| of the prediction over that of the target; 1 is as sharp as the ground truth."""
+    aggressive: bool
+    learning_rate: float
+    lr_phase: int
+    """0 warm-up, 1 cosine, 2 plateau-reduced."""
+    gradient_norm: float
+    clip_norm: float
+    skipped_steps: int
+    """Steps left out since the session began because loss or gradient was not finite."""
+    seconds_per_step: float
+    samples_per_second: float
+    data_wait: float
+    """Share of the time since the last report spent waiting for data, 0..1."""
+    memory_used: int
+    memory_peak: int
+    memory_total: int
+    """Device memory in bytes; on the CPU these are the process's resident memory and the host's total."""
+    host_used: int
+    host_total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsAdapted(Event):
+    """The loss weights changed; ``reason`` is a short phrase such as ``blurred`` or ``aggressive mode began``."""
+
+    step: int
+    reason: str
+    weight_l1: float
+    weight_ms: float
+    weight_grad: float
+    sharpness: float
+    aggressive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningRateReduced(Event):
+    """A plateau was found; ``factor`` is the persistent factor from now on."""
+
+    step: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityMeasured(Event):
+    """Mean |feature| at the output of each residual block, in order of depth, and of the 1x1 fusions."""
+
+    step: int
+    backward_trunk: tuple[float, ...]
+    forward_trunk: tuple[float, ...]
+    fusions: tuple[float, ...]
+    """backward_fuse, forward_fuse, fusion."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationProgressed(Event):
+    step: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationFinished(Event):
+    """Averages over the whole validation set. LR is the bicubic 3x centre frame, KI the network's output."""
+
+    step: int
+    samples: int
+    seconds: float
+    lr_psnr: float
+    lr_ssim: float
+    lr_quality: float
+    ki_psnr: float
+    ki_ssim: float
+    ki_quality: float
+    """0.7 clip((PSNR - 20) / 30, 0, 1) + 0.3 SSIM; 0..1."""
+    is_best: bool
+    best_quality: float
+    best_step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationAborted(Event):
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonWritten(Event):
+    """A picture LR | KI | GT of one validation sample; ``path`` is relative to the run's folder."""
+
+    step: int
+    sample: str
+    path: str
+    lr_psnr: float
+    ki_psnr: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSaved(Event):
+    step: int
+    kind: CheckpointKind
+    name: str
+    """File name inside the run's folder."""
+    size: int
+    seconds: float
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFailed(Event):
+    """Saving did not work (a full disk, say); the previous checkpoint is intact and training goes on."""
+
+    step: int
+    kind: CheckpointKind
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationTried(Event):
+    """One rung of the auto-tune ladder, measured or ruled out."""
+
+    index: int
+    n_feats: int
+    n_blocks: int
+    batch_size: int
+    accumulation: int
+    seconds_per_step: float
+    """NaN when not measured."""
+    memory_peak: int
+    passed: bool
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandAnswered(Event):
+    """Every command is answered by exactly one of these, in the order the commands came."""
+
+    command: CommandName
+    accepted: bool
+    message: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarningRaised(Event):
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """The last event of a session that ended as asked; ``checkpoint`` is the file it can go on from."""
+
+    reason: Literal["completed", "stopped"]
+    step: int
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFailed(Event):
+    """The last event of a session that broke; ``checkpoint`` is empty when nothing could be saved."""
+
+    step: int
+    error: str
+    checkpoint: str
+
+
+EVENT_TYPES: dict[str, type[Event]] = {
+    cls.__name__: cls
+    for cls in (
+        PreparationProgressed,
+        SessionStarted,
+        PhaseChanged,
+        StepReported,
+        WeightsAdapted,
+        LearningRateReduced,
+        ActivityMeasured,
+        ValidationProgressed,
+        ValidationFinished,
+        ValidationAborted,
+        ComparisonWritten,
+        CheckpointSaved,
+        CheckpointFailed,
+        ConfigurationTried,
+        CommandAnswered,
+        WarningRaised,
+        SessionEnded,
+        SessionFailed,
+    )
+}

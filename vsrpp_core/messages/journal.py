@@ -1,0 +1,92 @@
+"""Events as lines of JSON, so that a screen can be rebuilt after a crash or in another terminal.
+
+One event is one line: its class name under ``event``, then its fields. Figures that are not finite are written
+as JSON's common extension (NaN, Infinity), which Python reads back. A line torn by a crash is the last one
+and is passed over; an event name this version does not know is passed over too.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported
+
+
+def encode(event: Event) -> str:
+    """One line of JSON without its newline."""
+    record: dict[str, Any] = {"event": type(event).__name__}
+    record.update({f.name: getattr(event, f.name) for f in fields(event)})
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(line: str) -> Event | None:
+    """The event of one line, or None where the line is torn or its event unknown."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(record, dict):
+        return None
+    event_type = EVENT_TYPES.get(record.pop("event", ""))
+    if event_type is None:
+        return None
+    known = {f.name for f in fields(event_type)}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
+    try:
+        return event_type(**values)
+    except TypeError:  # a field this version needs is missing: written by another version
+        return None
+
+
+def replay(path: Path) -> Iterator[Event]:
+    """All events of a journal, oldest first; nothing where the file does not exist."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            event = decode(line)
+            if event is not None:
+                yield event
+
+
+class JournalWriter:
+    """A sink that appends events to a journal.
+
+    ``StepReported`` comes several times a second for days; only every ``step_every``-th step of them is
+    kept, everything else is kept whole. Lines are flushed one by one: a crash loses at most the one being written.
+    """
+
+    def __init__(self, path: Path, step_every: int = 10) -> None:
+        self._step_every = step_every
+        torn = _ends_torn(path)
+        self._file = path.open("a", encoding="utf-8")
+        if torn:
+            self._file.write("\n")
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, StepReported) and event.step % self._step_every:
+            return
+        self._file.write(encode(event) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _ends_torn(path: Path) -> bool:
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read(1) != b"\n"

@@ -1,0 +1,1 @@
+"""The mathematics: network, loss and metrics as pure modules and functions. Knows nothing of files or runs."""

@@ -1,0 +1,50 @@
+"""The hybrid loss and the sharpness figure that its weights follow.
+
+The parts are returned one by one and on the device, so that a step can report them without waiting for them.
+"""
+
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class LossWeights(NamedTuple):
+    """Weights of the three parts; they sum to 1."""
+
+    l1: float
+    ms: float
+    grad: float
+
+
+class LossParts(NamedTuple):
+    """Scalars on the device. ``sharpness`` is detached: mean |gradient| of the prediction over the target's."""
+
+    l1: Tensor
+    ms: Tensor
+    grad: Tensor
+    sharpness: Tensor
+
+    def total(self, weights: LossWeights) -> Tensor:
+        return weights.l1 * self.l1 + weights.ms * self.ms + weights.grad * self.grad
+
+
+def hybrid_loss(prediction: Tensor, target: Tensor) -> LossParts:
+    """L1, multi-scale L1 (after 2x2 average pooling) and gradient L1 of two pictures [B, 3, H, W].
+
+    Grad compares the *absolute* forward differences of both, in x and in y, and averages the two means.
+    """
+    l1 = F.l1_loss(prediction, target)
+    ms = F.l1_loss(F.avg_pool2d(prediction, 2), F.avg_pool2d(target, 2))
+    prediction_x, prediction_y = _absolute_differences(prediction)
+    target_x, target_y = _absolute_differences(target)
+    grad = 0.5 * (F.l1_loss(prediction_x, target_x) + F.l1_loss(prediction_y, target_y))
+    strength = (target_x.mean() + target_y.mean()).clamp_min(1e-8)  # a flat target has no sharpness to reach
+    sharpness = (prediction_x.detach().mean() + prediction_y.detach().mean()) / strength
+    return LossParts(l1, ms, grad, sharpness)
+
+
+def _absolute_differences(image: Tensor) -> tuple[Tensor, Tensor]:
+    in_x = (image[..., :, 1:] - image[..., :, :-1]).abs()
+    in_y = (image[..., 1:, :] - image[..., :-1, :]).abs()
+    return in_x, in_y

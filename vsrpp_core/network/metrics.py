@@ -1,0 +1,64 @@
+"""PSNR, SSIM and quality as the field measures them (BasicSR's conventions).
+
+Pictures are tensors [B, C, H, W] of 8-bit values 0..255 in any dtype; arithmetic is float64. No border is cropped here.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SSIM_WINDOW = 11
+SSIM_SIGMA = 1.5
+
+
+def to_8bit(image: Tensor) -> Tensor:
+    """Values 0..1 clamped and rounded to uint8 0..255."""
+    return (image.float().clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """BT.601 studio-range Y of 8-bit RGB [B, 3, H, W], as float64 [B, 1, H, W] in 16..235, not rounded."""
+    weights = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64, device=rgb.device)
+    return (rgb.double() * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True) / 255 + 16
+
+
+def psnr(image: Tensor, reference: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB over all channels, [B]; infinite where the pictures are equal."""
+    error = (image.double() - reference.double()).square().flatten(1).mean(dim=1)
+    return 10 * torch.log10(255.0**2 / error)
+
+
+def ssim(image: Tensor, reference: Tensor) -> Tensor:
+    """Structural similarity, mean over the valid region and over channels, [B].
+
+    Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03 and population covariance (Wang et al. 2004).
+    Raises ValueError for pictures smaller than the window.
+    """
+    if min(image.shape[-2:]) < SSIM_WINDOW:
+        raise ValueError(f"SSIM needs at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, got {list(image.shape[-2:])}")
+    x, y = image.double(), reference.double()
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_x = _blur(x * x) - mean_x.square()
+    variance_y = _blur(y * y) - mean_y.square()
+    covariance = _blur(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    energy = (mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)
+    return (likeness / energy).flatten(1).mean(dim=1)
+
+
+def quality(psnr_db: float, ssim_value: float) -> float:
+    """0.7 clip((PSNR - 20) / 30, 0, 1) + 0.3 SSIM: one figure to choose the best checkpoint by, 0..1."""
+    return 0.7 * min(max((psnr_db - 20) / 30, 0.0), 1.0) + 0.3 * ssim_value
+
+
+def _blur(image: Tensor) -> Tensor:
+    """Valid-region Gaussian blur, separable, channel by channel."""
+    offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64, device=image.device) - SSIM_WINDOW // 2
+    kernel = torch.exp(-offsets.square() / (2 * SSIM_SIGMA**2))
+    kernel = kernel / kernel.sum()
+    batch, channels, height, width = image.shape
+    planes = image.reshape(batch * channels, 1, height, width)
+    planes = F.conv2d(planes, kernel.view(1, 1, 1, -1))
+    planes = F.conv2d(planes, kernel.view(1, 1, -1, 1))
+    return planes.view(batch, channels, *planes.shape[-2:])

@@ -1,0 +1,141 @@
+"""The bidirectional 3x network, written plainly: the reference any faster form is tested against.
+
+Parameter names and arithmetic are a promise: weights of the original VSR++ load and give the same picture.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SCALE = 3
+RESIDUAL_SCALE = 0.1
+NEGATIVE_SLOPE = 0.2
+
+
+class ResidualBlock(nn.Module):
+    """conv, LeakyReLU, conv, scaled by 0.1, plus the input. [B, C, h, w] to the same."""
+
+    def __init__(self, n_feats: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
+        self.conv2 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.leaky_relu(self.conv1(x), NEGATIVE_SLOPE)
+        return x + RESIDUAL_SCALE * self.conv2(inner)
+
+
+class VSRBidirectional3x(nn.Module):
+    """Upscale the centre frame of a stack three times.
+
+    Input [B, T, 3, h, w] with T = n_frames, values 0..1; output [B, 3, 3h, 3w], values near 0..1 and not clamped.
+    Both directions of the propagation start from the centre frame's features as their state, not from zeros:
+    backward then takes in the frames after the centre one by one, forward those before it.
+
+    Raises ValueError for an even n_frames, an odd n_blocks, or a stack of another shape.
+    """
+
+    def __init__(self, n_feats: int = 128, n_blocks: int = 32, n_frames: int = 5) -> None:
+        super().__init__()
+        if n_frames % 2 == 0 or n_frames < 3:
+            raise ValueError(f"n_frames must be odd and at least 3, not {n_frames}")
+        if n_blocks % 2 or n_blocks < 2:
+            raise ValueError(f"n_blocks must be even and at least 2, not {n_blocks}")
+        self.n_feats, self.n_blocks, self.n_frames = n_feats, n_blocks, n_frames
+        self.feat_extract = nn.Conv2d(3, n_feats, 3, padding=1)
+        self.backward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
+        self.forward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
+        self.backward_trunk = _trunk(n_feats, n_blocks // 2)
+        self.forward_trunk = _trunk(n_feats, n_blocks // 2)
+        self.fusion = nn.Conv2d(2 * n_feats, n_feats, 1)
+        self.upsample = nn.Sequential(
+            nn.Conv2d(n_feats, n_feats * SCALE**2, 3, padding=1),
+            nn.PixelShuffle(SCALE),
+            nn.Conv2d(n_feats, 3, 3, padding=1),
+        )
+
+    def forward(self, frames: Tensor) -> Tensor:
+        if frames.dim() != 5 or frames.shape[1] != self.n_frames or frames.shape[2] != 3:
+            raise ValueError(f"expected [B, {self.n_frames}, 3, h, w], got {list(frames.shape)}")
+        features = self._extract(frames)
+        centre = self.n_frames // 2
+        backward = self._propagate(features[centre:], self.backward_fuse, self.backward_trunk)
+        forward = self._propagate(features[centre::-1], self.forward_fuse, self.forward_trunk)
+        fused = self.fusion(torch.cat((backward, forward), dim=1))
+        base = F.interpolate(frames[:, centre], scale_factor=SCALE, mode="bilinear", align_corners=False)
+        residual: Tensor = self.upsample(fused)
+        return residual + base
+
+    def _extract(self, frames: Tensor) -> tuple[Tensor, ...]:
+        batch, n_frames, channels, height, width = frames.shape
+        flat = self.feat_extract(frames.reshape(batch * n_frames, channels, height, width))
+        return flat.view(batch, n_frames, self.n_feats, height, width).unbind(dim=1)
+
+    @staticmethod
+    def _propagate(features: tuple[Tensor, ...], fuse: nn.Module, trunk: nn.Module) -> Tensor:
+        """Walk over ``features``: the first (the centre frame's) is the state, each other is taken in by one step."""
+        state, *others = features
+        for frame in others:
+            state = trunk(fuse(torch.cat((state, frame), dim=1)))
+        return state
+
+    def initialize(self) -> None:
+        """Start as the bilinear picture: the last convolution at a tenth of its size, without bias.
+
+        An untrained network then adds next to nothing, and the first steps learn detail instead of
+        unlearning noise. Loading weights makes it irrelevant.
+        """
+        last = self.upsample[2]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        with torch.no_grad():
+            last.weight.mul_(0.1)
+            last.bias.zero_()
+
+
+def _trunk(n_feats: int, depth: int) -> nn.Sequential:
+    return nn.Sequential(*(ResidualBlock(n_feats) for _ in range(depth)))
+
+
+@dataclass
+class Activity:
+    """Mean |feature| at the output of each block and fusion; scalars on the device."""
+
+    backward_trunk: list[Tensor] = field(default_factory=list)
+    forward_trunk: list[Tensor] = field(default_factory=list)
+    fusions: list[Tensor] = field(default_factory=list)
+
+
+@contextmanager
+def measure_activity(model: VSRBidirectional3x) -> Iterator[Activity]:
+    """Measure the activity of the forward pass made inside the context.
+
+    A trunk runs once per frame; what stays is the last frame's figure, when the state has seen the whole direction.
+    """
+    activity = Activity()
+    places = (
+        (activity.backward_trunk, list(model.backward_trunk)),
+        (activity.forward_trunk, list(model.forward_trunk)),
+        (activity.fusions, [model.backward_fuse, model.forward_fuse, model.fusion]),
+    )
+    handles = []
+    for figures, modules in places:
+        for index, module in enumerate(modules):
+            figures.append(torch.zeros(()))
+            handles.append(module.register_forward_hook(_Recorder(figures, index)))
+    try:
+        yield activity
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Recorder:
+    def __init__(self, figures: list[Tensor], index: int) -> None:
+        self._figures, self._index = figures, index
+
+    def __call__(self, module: nn.Module, inputs: object, output: Tensor) -> None:
+        self._figures[self._index] = output.detach().abs().mean(dtype=torch.float32)

@@ -1,0 +1,235 @@
+"""The settings of a run: one typed, frozen model, read from and written to ``config.toml``.
+
+Separate from whatever uses it so that a screen or a command line can show, check and change settings without
+loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import tomlkit
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from tomlkit.items import Table
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.files import write_text_atomically
+
+Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ModelConfig(_Section):
+    """The shape of the network."""
+
+    n_feats: int = Field(128, ge=4, le=512, description="feature maps in every layer")
+    n_blocks: int = Field(32, ge=2, le=128, description="residual blocks, half of them in each trunk")
+    n_frames: int = Field(5, ge=3, le=15, description="frames in a stack; odd")
+
+    @model_validator(mode="after")
+    def _odd_and_even(self) -> Self:
+        if self.n_frames % 2 == 0:
+            raise ValueError("n_frames must be odd (the centre frame is the one upscaled)")
+        if self.n_blocks % 2:
+            raise ValueError("n_blocks must be even (half of the blocks go to each trunk)")
+        return self
+
+
+class DataConfig(_Section):
+    """Where the batches come from."""
+
+    root: str = Field("", description="dataset folder with Patches/ and Val/")
+    crop: int = Field(0, ge=0, le=1024, description="side of the random LR crop trained on, pixels; 0 takes whole patches")
+    augment: bool = Field(True, description="random flips, transposes and time reversal")
+    workers: int = Field(0, ge=0, le=64, description="processes that read images; 0 reads in the trainer's own")
+    cache_gb: float = Field(2.0, ge=0, le=1024, description="memory for decoded images, GB; 0 reads them anew each time")
+
+
+class TrainingConfig(_Section):
+    """The optimizer's steps."""
+
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of weights, order and augmentation")
+    batch_size: int = Field(4, ge=1, le=256, description="samples in one forward pass")
+    accumulation: int = Field(1, ge=1, le=256, description="forward passes in one optimizer step")
+    max_steps: int = Field(100_000, ge=1, le=100_000_000, description="optimizer steps in all")
+    precision: Precision = Field("auto", description="arithmetic of forward and backward pass")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW: decay of the gradient's mean")
+    beta2: float = Field(0.99, ge=0, lt=1, description="AdamW: decay of the gradient's square")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW: decoupled weight decay")
+
+
+class ScheduleConfig(_Section):
+    """The learning rate: linear warm-up, cosine, and cuts on plateaus."""
+
+    lr_max: float = Field(1e-4, gt=0, le=1, description="learning rate after warm-up")
+    lr_min: float = Field(1e-6, ge=0, le=1, description="learning rate at max_steps")
+    warmup_steps: int = Field(1_000, ge=0, le=1_000_000, description="steps of linear warm-up from 0")
+    plateau_patience: int = Field(300, ge=10, le=1_000_000, description="steps without progress that make a plateau")
+    plateau_threshold: float = Field(0.003, gt=0, lt=1, description="share by which the smoothed loss must fall to be progress")
+    plateau_factor: float = Field(0.5, gt=0, le=1, description="what a plateau multiplies the learning rate by; 1 never cuts")
+    plateau_cooldown: int = Field(1_000, ge=0, le=1_000_000, description="steps after a cut before the next may come")
+
+
+class LossConfig(_Section):
+    """The hybrid loss and how its weights adapt."""
+
+    l1: float = Field(0.6, ge=0, le=1, description="weight of L1 at the start")
+    ms: float = Field(0.2, ge=0, le=1, description="weight of the multi-scale L1 at the start")
+    grad: float = Field(0.2, ge=0, le=1, description="weight of the gradient L1 at the start")
+    adaptive: bool = Field(True, description="let the weights follow the sharpness of the prediction")
+    warmup_steps: int = Field(-1, ge=-1, le=1_000_000, description="steps before aggressive mode may begin; -1: the LR warm-up")
+    cooldown_steps: int = Field(1_000, ge=0, le=1_000_000, description="steps after aggressive mode before it may begin again")
+
+    @model_validator(mode="after")
+    def _sum_is_one(self) -> Self:
+        if abs(self.l1 + self.ms + self.grad - 1) > 1e-6:
+            raise ValueError(f"l1 + ms + grad must be 1, not {self.l1 + self.ms + self.grad:g}")
+        return self
+
+
+class ClippingConfig(_Section):
+    """Gradient clipping at a percentile of the recent norms."""
+
+    initial: float = Field(1.5, gt=0, le=1e6, description="clip norm before enough norms are known")
+    percentile: float = Field(95.0, gt=0, le=100, description="percentile of the recent norms that is let through")
+    window: int = Field(500, ge=10, le=100_000, description="recent norms kept")
+    minimum: int = Field(100, ge=1, le=100_000, description="norms that must be known before the clip norm moves")
+    smoothing: float = Field(0.9, ge=0, lt=1, description="share of the old clip norm kept at each update")
+
+
+class CadenceConfig(_Section):
+    """How often things happen, in steps unless it says otherwise."""
+
+    status_every: int = Field(5, ge=1, le=100_000, description="steps between replacements of training_status.txt")
+    tensorboard_every: int = Field(100, ge=1, le=100_000, description="steps between TensorBoard points")
+    journal_every: int = Field(10, ge=1, le=100_000, description="steps between step figures in events.jsonl")
+    validate_every: int = Field(500, ge=1, le=1_000_000, description="steps between validations")
+    checkpoint_every: int = Field(10_000, ge=1, le=10_000_000, description="steps between regular checkpoints")
+    best_from: int = Field(2_000, ge=0, le=10_000_000, description="first step of each checkpoint period in which a best one is kept")
+    best_until: int = Field(8_000, ge=0, le=10_000_000, description="last such step")
+    recovery_minutes: float = Field(15.0, gt=0, le=1_440, description="age at which checkpoint_recovery.pth is renewed, minutes")
+
+
+class RunConfig(_Section):
+    """All settings of a run."""
+
+    model: ModelConfig = ModelConfig()
+    data: DataConfig = DataConfig()
+    training: TrainingConfig = TrainingConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    loss: LossConfig = LossConfig()
+    clipping: ClippingConfig = ClippingConfig()
+    cadence: CadenceConfig = CadenceConfig()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read ``config.toml``; every fault in it is listed in the one VsrppError raised."""
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise VsrppError(f"{path} cannot be read ({error}); check the file and its permissions") from None
+        return cls.from_mapping(document, source=str(path))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], source: str) -> Self:
+        try:
+            return cls.model_validate(_ints_where_floats_are_meant(values))
+        except ValidationError as error:
+            raise VsrppError(f"{source}: {'; '.join(_describe(error))}") from None
+
+    def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
+        """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
+
+        Values are written as in TOML; text needs no quotes. Raises VsrppError naming every fault at once.
+        """
+        values = self.model_dump()
+        faults = [fault for key, text in overrides if (fault := _assign(values, key, text))]
+        if faults:
+            raise VsrppError("; ".join(faults))
+        return type(self).from_mapping(values, source="settings given with --set")
+
+    def save(self, path: Path) -> None:
+        """Write ``config.toml``. Comments and order of an existing file are kept; replaced atomically."""
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        for section, model in self._sections():
+            _update_table(document, section, model)
+        write_text_atomically(path, tomlkit.dumps(document))
+
+    def _sections(self) -> Iterable[tuple[str, BaseModel]]:
+        return ((name, getattr(self, name)) for name in type(self).model_fields)
+
+
+def setting_names() -> list[str]:
+    """All settings, dotted, in the order of the file."""
+    sections = RunConfig().model_dump()
+    return [f"{section}.{key}" for section, values in sections.items() for key in values]
+
+
+def _assign(values: dict[str, Any], key: str, text: str) -> str:
+    """Set one dotted key in nested ``values``; the fault as a sentence, or empty."""
+    section, _, name = key.partition(".")
+    if name not in values.get(section, {}):
+        return f"{key} is not a setting{_nearest(key)}"
+    if isinstance(values[section][name], str):
+        values[section][name] = text
+        return ""
+    try:
+        values[section][name] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return f"{key} = {text} is not a number or true/false"
+    return ""
+
+
+def _nearest(key: str) -> str:
+    close = get_close_matches(key, setting_names(), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _describe(error: ValidationError) -> list[str]:
+    faults = []
+    for fault in error.errors(include_url=False):
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            faults.append(f"{key} is not a setting{_nearest(key)}")
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            faults.append(f"{key}: {message[0].lower()}{message[1:]}")
+    return faults
+
+
+def _ints_where_floats_are_meant(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``lr_max = 1`` is a fine way to write 1.0; nothing else is converted."""
+    converted: dict[str, Any] = {}
+    for section, settings in values.items():
+        field = RunConfig.model_fields.get(section)
+        model = field.annotation if field else None
+        if not isinstance(settings, Mapping) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+            converted[section] = settings
+            continue
+        floats = {name for name, f in model.model_fields.items() if f.annotation is float}
+        converted[section] = {
+            name: float(value) if name in floats and type(value) is int else value for name, value in settings.items()
+        }
+    return converted
+
+
+def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel) -> None:
+    existing = document.get(section)
+    table = existing if isinstance(existing, Table) else tomlkit.table()
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if name not in table:
+            item = tomlkit.item(value)
+            item.comment(field.description or "")
+            table.add(name, item)
+        elif table[name] != value:
+            table[name] = value
+    if existing is not table:
+        document[section] = table

@@ -1,0 +1,257 @@
+"""Every path of a run, its lock, what it holds, and how it is put in the trash.
+
+Separate from checkpoints.py so that a start screen can tell what a run holds without loading torch: everything
+about a checkpoint is read from the small JSON file beside it.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs import user_data_path
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import CheckpointKind
+from vsrpp_core.run.files import write_text_atomically
+
+CONFIG_NAME = "config.toml"
+BEST_NAME = "checkpoint_best.pth"
+BEST_OLD_NAME = "checkpoint_best_old.pth"
+RECOVERY_NAME = "checkpoint_recovery.pth"
+EMERGENCY_NAME = "checkpoint_emergency.pth"
+KEPT_NAMES = frozenset({CONFIG_NAME, ".trash", ".lock", ".owner"})
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """The JSON beside a checkpoint: all a list of checkpoints needs to show, without loading one."""
+
+    name: str
+    step: int
+    epoch: int
+    max_steps: int
+    kind: CheckpointKind
+    quality: float
+    """Validation quality of these weights, 0..1, or NaN when they were not validated."""
+    loss: float
+    best_quality: float
+    best_step: int
+    size: int
+    saved_at: float
+    """Seconds since the Unix epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run holds, for a start screen."""
+
+    path: Path
+    exists: bool
+    checkpoints: tuple[CheckpointInfo, ...]
+    """Newest step first; only files that exist."""
+    n_files: int
+    size: int
+    """Bytes of all files, the trash left out."""
+    data_root: str
+    """The dataset the run was trained on, or empty."""
+    locked_by: int
+    """PID of the process that trains this run now, or 0."""
+
+    @property
+    def newest(self) -> CheckpointInfo | None:
+        return self.checkpoints[0] if self.checkpoints else None
+
+
+class RunFolder:
+    """A run on disk. Making one touches nothing; ``create`` makes the folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / CONFIG_NAME
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def training_log(self) -> Path:
+        return self.path / "training.log"
+
+    @property
+    def status(self) -> Path:
+        return self.path / "training_status.txt"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def pictures(self) -> Path:
+        return self.path / "pictures"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / ".trash"
+
+    def checkpoint(self, step: int) -> Path:
+        return self.path / f"checkpoint_step_{step}.pth"
+
+    def create(self) -> None:
+        if self.path.exists() and not self.path.is_dir():
+            raise VsrppError(f"{self.path} is a file, not a run's folder; name another folder")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise VsrppError(f"{self.path} cannot be made ({error.strerror}); name a folder you may write to") from None
+
+    def contents(self) -> list[Path]:
+        """What deleting would move away: all at the top of the folder but the trash, the lock and ``config.toml``.
+
+        Settings are the user's work, not a result of training: a fresh start keeps them.
+        """
+        if not self.path.is_dir():
+            return []
+        return sorted(p for p in self.path.iterdir() if p.name not in KEPT_NAMES)
+
+    def files(self) -> Iterator[tuple[Path, int]]:
+        """Every file under ``contents`` with its size in bytes; links are counted, never followed."""
+        for entry in self.contents():
+            if entry.is_symlink() or not entry.is_dir():
+                yield entry, entry.lstat().st_size
+                continue
+            for folder, _, names in os.walk(entry, followlinks=False):
+                for name in names:
+                    path = Path(folder, name)
+                    yield path, path.lstat().st_size
+
+    def summary(self) -> RunSummary:
+        """Quick: file sizes and the JSON beside each checkpoint; no checkpoint is opened."""
+        sizes = [size for _, size in self.files()]
+        return RunSummary(
+            path=self.path,
+            exists=bool(sizes),
+            checkpoints=tuple(self.checkpoint_infos()),
+            n_files=len(sizes),
+            size=sum(sizes),
+            data_root=self._data_root(),
+            locked_by=self.owner(),
+        )
+
+    def checkpoint_infos(self) -> list[CheckpointInfo]:
+        """Every checkpoint that has its JSON, the newest step first; at equal steps the latest written first."""
+        infos = []
+        for path in self.path.glob("checkpoint_*.json"):
+            info = read_checkpoint_info(path)
+            if info is not None and (self.path / info.name).is_file():
+                infos.append(info)
+        return sorted(infos, key=lambda info: (info.step, info.saved_at), reverse=True)
+
+    def move_to_trash(self) -> Path | None:
+        """Move everything of this run into ``.trash/<time>``; the folder there, or None when there was nothing.
+
+        Entries are renamed, so a symbolic link moves as a link and what it points to stays where it is.
+        """
+        entries = self.contents()
+        if not entries:
+            return None
+        target = self._new_trash_folder()
+        for entry in entries:
+            entry.rename(target / entry.name)
+        return target
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; VsrppError with the holder's PID when another has it.
+
+        The lock is the operating system's and goes with the process, so a killed trainer leaves none behind.
+        """
+        self.create()
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise VsrppError(
+                f"{self.path} is being trained by another process (PID {self._owner_pid() or 'unknown'}); "
+                "stop that one first or name another run"
+            ) from None
+        owner = self.path / ".owner"
+        try:
+            owner.write_text(str(os.getpid()), encoding="ascii")
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
+            lock.release()
+
+    def owner(self) -> int:
+        """PID of the process that holds the lock now, or 0."""
+        if not (self.path / ".lock").exists():
+            return 0
+        probe = FileLock(self.path / ".lock")
+        try:
+            probe.acquire(timeout=0)
+        except Timeout:
+            return self._owner_pid()
+        except OSError:  # a folder that may not be written cannot be trained in either
+            return 0
+        probe.release()
+        return 0
+
+    def _owner_pid(self) -> int:
+        try:
+            return int((self.path / ".owner").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
+
+    def _new_trash_folder(self) -> Path:
+        name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
+            target = self.trash / (name + suffix)
+            if not target.exists():
+                target.mkdir(parents=True)
+                return target
+        raise VsrppError(f"{self.trash} is full of folders named {name}; empty it")
+
+    def _data_root(self) -> str:
+        from vsrpp_core.run.config import RunConfig  # only when there is a file to read: pydantic costs 0.1 s
+
+        if not self.config.is_file():
+            return ""
+        try:
+            return RunConfig.load(self.config).data.root
+        except VsrppError:  # the start screen still opens; starting the run tells what is wrong with the file
+            return ""
+
+
+def info_path(checkpoint: Path) -> Path:
+    """The JSON beside a checkpoint."""
+    return checkpoint.with_suffix(".json")
+
+
+def write_checkpoint_info(folder: Path, info: CheckpointInfo) -> None:
+    write_text_atomically(info_path(folder / info.name), json.dumps(asdict(info), indent=1) + "\n")
+
+
+def read_checkpoint_info(path: Path) -> CheckpointInfo | None:
+    """The description in ``path``, or None where it is missing, damaged or of another version."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return CheckpointInfo(**{f.name: record[f.name] for f in fields(CheckpointInfo)})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def demo_run_path() -> Path:
+    """Where the demo trains unless told otherwise."""
+    return user_data_path("vsrpp") / "demo-run"

@@ -1,0 +1,59 @@
+"""Events in words, one line each, for a log file or a plain terminal. A screen has its own way of showing them."""
+
+from vsrpp_core.messages import events as ev
+
+
+def describe(event: ev.Event) -> str:
+    """One line for an event worth a line; empty for one that is only progress."""
+    match event:
+        case ev.SessionStarted():
+            return _started(event)
+        case ev.WeightsAdapted(reason=reason) if "mode" in reason:
+            return f"step {event.step:,}: {reason} at sharpness {event.sharpness:.2f}"
+        case ev.LearningRateReduced():
+            return f"step {event.step:,}: plateau, learning rate x {event.factor:g} from here on"
+        case ev.ValidationFinished():
+            return _validated(event)
+        case ev.ValidationAborted():
+            return f"step {event.step:,}: validation ended early, {event.reason}"
+        case ev.CheckpointSaved():
+            best = ", the best so far" if event.is_best else ""
+            return f"step {event.step:,}: saved {event.name} ({event.kind}, {event.size / 1e6:.1f} MB{best})"
+        case ev.CheckpointFailed():
+            return f"step {event.step:,}: NOT saved ({event.kind}): {event.error}"
+        case ev.ConfigurationTried():
+            return (
+                f"auto-tune {event.index}: {event.n_feats} feature maps, {event.n_blocks} blocks, "
+                f"batch {event.batch_size} x {event.accumulation}: {event.verdict}"
+            )
+        case ev.CommandAnswered():
+            return f"step {event.step:,}: {event.command}: {event.message}"
+        case ev.WarningRaised():
+            return f"warning: {event.message}"
+        case ev.SessionEnded():
+            return f"{event.reason} at step {event.step:,}; {event.checkpoint} holds it"
+        case ev.SessionFailed():
+            saved = f"; {event.checkpoint} holds the run" if event.checkpoint else ""
+            return f"failed at step {event.step:,}: {event.error}{saved}"
+        case _:
+            return ""
+
+
+def _started(event: ev.SessionStarted) -> str:
+    origin = f"resumed from {event.resumed_from}" if event.resumed_from else "fresh"
+    return (
+        f"{event.run}: {origin}, step {event.step:,} of {event.max_steps:,}; {event.train_samples:,} training and "
+        f"{event.val_samples:,} validation samples of {event.data}; {event.n_feats} feature maps, {event.n_blocks} blocks, "
+        f"{event.parameters / 1e6:.2f} M parameters, batch {event.batch_size} x {event.accumulation}; {event.device}, "
+        f"{event.precision} ({event.precision_reason})"
+    )
+
+
+def _validated(event: ev.ValidationFinished) -> str:
+    gain = event.ki_psnr - event.lr_psnr
+    best = ", the best so far" if event.is_best else ""
+    return (
+        f"step {event.step:,}: validation LR {event.lr_psnr:.2f} dB / {event.lr_ssim:.4f}, "
+        f"KI {event.ki_psnr:.2f} dB / {event.ki_ssim:.4f} ({gain:+.2f} dB), "
+        f"quality {event.ki_quality:.1%}{best}; {event.samples} samples in {event.seconds:.1f} s"
+    )

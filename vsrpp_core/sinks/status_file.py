@@ -1,0 +1,67 @@
+"""``training_status.txt``: how it stands now, replaced whole, for ``watch cat`` and other people's scripts."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from vsrpp_core.messages import events as ev
+
+
+class StatusFile:
+    """Rewrites the file at the status cadence and whenever the phase changes.
+
+    Replaced by rename, so a reader never sees half of it; not flushed to the disk, since it is stale in a second anyway.
+    """
+
+    def __init__(self, path: Path, every: int) -> None:
+        self._path, self._every = path, every
+        self._phase = "preparing"
+        self._started: ev.SessionStarted | None = None
+        self._step: ev.StepReported | None = None
+        self._validation: ev.ValidationFinished | None = None
+
+    def handle(self, event: ev.Event) -> None:
+        match event:
+            case ev.SessionStarted():
+                self._started = event
+            case ev.ValidationFinished():
+                self._validation = event
+            case ev.PhaseChanged():
+                self._phase = event.phase
+                self._write(event.time)
+            case ev.StepReported():
+                self._step = event
+                if event.step % self._every == 0:
+                    self._write(event.time)
+            case ev.SessionEnded() | ev.SessionFailed():
+                self._phase = event.reason if isinstance(event, ev.SessionEnded) else f"failed: {event.error}"
+                self._write(event.time)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _write(self, time: float) -> None:
+        lines = [f"updated     {datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}", f"state       {self._phase}"]
+        if self._started and self._step:
+            lines += _step_lines(self._started, self._step)
+        if self._validation:
+            v = self._validation
+            lines.append(f"validation  step {v.step}  LR {v.lr_psnr:.2f} dB {v.lr_ssim:.4f}  KI {v.ki_psnr:.2f} dB {v.ki_ssim:.4f}")
+            lines.append(f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {v.best_quality:.4f} at {v.best_step}")
+        temporary = self._path.with_name(f".tmp-{self._path.name}")
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        os.replace(temporary, self._path)
+
+
+def _step_lines(started: ev.SessionStarted, step: ev.StepReported) -> list[str]:
+    left = (started.max_steps - step.step) * step.seconds_per_step
+    mode = "aggressive" if step.aggressive else "normal"
+    return [
+        f"step        {step.step} of {started.max_steps}  epoch {step.epoch}",
+        f"time left   {left / 3600:.2f} h at {step.seconds_per_step:.3f} s per step",
+        f"loss        total {step.loss_total:.5f}  L1 {step.loss_l1:.5f}  MS {step.loss_ms:.5f}  Grad {step.loss_grad:.5f}",
+        f"weights     L1 {step.weight_l1:.3f}  MS {step.weight_ms:.3f}  Grad {step.weight_grad:.3f}  {mode}",
+        f"gradient    norm {step.gradient_norm:.4f}  clip {step.clip_norm:.4f}",
+        f"rate        {step.learning_rate:.3e}",
+        f"memory      {step.memory_used / 2**30:.2f} of {step.memory_total / 2**30:.2f} GB",
+    ]

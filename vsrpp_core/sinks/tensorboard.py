@@ -1,0 +1,84 @@
+"""TensorBoard: the promised tags, every 100 steps, on validation and on checkpoints."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+
+from vsrpp_core.messages import events as ev
+
+
+class TensorBoardSink:
+    """Writes scalars and comparison pictures under ``logs/``."""
+
+    def __init__(self, logs: Path, run: Path, every: int, first_step: int) -> None:
+        """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has no second branch."""
+        self._run, self._every = run, every
+        self._writer = SummaryWriter(  # type: ignore[no-untyped-call]
+            str(logs), purge_step=first_step + 1 if first_step else None, flush_secs=10
+        )
+
+    def handle(self, event: ev.Event) -> None:
+        match event:
+            case ev.StepReported() if event.step % self._every == 0:
+                self._scalars(event.step, _step_scalars(event))
+            case ev.ActivityMeasured():
+                self._scalars(event.step, _activity_scalars(event))
+            case ev.ValidationFinished():
+                self._scalars(event.step, _validation_scalars(event))
+            case ev.CheckpointSaved():
+                self._scalars(event.step, {"Events/Checkpoints": 1.0})
+            case ev.ComparisonWritten():
+                self._picture(event)
+
+    def close(self) -> None:
+        self._writer.close()  # type: ignore[no-untyped-call]
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        for tag, value in values.items():
+            self._writer.add_scalar(tag, value, step)  # type: ignore[no-untyped-call]
+
+    def _picture(self, event: ev.ComparisonWritten) -> None:
+        with Image.open(self._run / event.path) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
+        tag = f"Validation/Comparison/{Path(event.path).stem}"
+        self._writer.add_image(tag, pixels, event.step, dataformats="HWC")  # type: ignore[no-untyped-call]
+
+
+def _step_scalars(event: ev.StepReported) -> dict[str, float]:
+    return {
+        "Loss/L1": event.loss_l1,
+        "Loss/MS": event.loss_ms,
+        "Loss/Grad": event.loss_grad,
+        "Loss/Total": event.loss_total,
+        "Training/LearningRate": event.learning_rate,
+        "Adaptive/L1_Weight": event.weight_l1,
+        "Adaptive/MS_Weight": event.weight_ms,
+        "Adaptive/Grad_Weight": event.weight_grad,
+        "Adaptive/GradientClip": event.clip_norm,
+        "Adaptive/AggressiveMode": float(event.aggressive),
+        "System/VRAM_GB": event.memory_used / 2**30,
+        "System/Speed_s_per_iter": event.seconds_per_step,
+        "Gradients/TotalNorm": event.gradient_norm,
+        "LR_Schedule/Phase": float(event.lr_phase),
+    }
+
+
+def _activity_scalars(event: ev.ActivityMeasured) -> dict[str, float]:
+    return {
+        "Activity/Backward_Trunk_Avg": float(np.mean(event.backward_trunk)),
+        "Activity/Forward_Trunk_Avg": float(np.mean(event.forward_trunk)),
+    }
+
+
+def _validation_scalars(event: ev.ValidationFinished) -> dict[str, float]:
+    return {
+        "Quality/LR_Quality": event.lr_quality,
+        "Quality/KI_Quality": event.ki_quality,
+        "Quality/Improvement": event.ki_quality - event.lr_quality,
+        "Metrics/LR_PSNR": event.lr_psnr,
+        "Metrics/LR_SSIM": event.lr_ssim,
+        "Metrics/KI_PSNR": event.ki_psnr,
+        "Metrics/KI_SSIM": event.ki_ssim,
+    }

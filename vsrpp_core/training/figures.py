@@ -1,0 +1,84 @@
+"""The figures of recent steps, on the device until they are due, and the clock and memory beside them."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vsrpp_core.training.step import FIGURES
+
+
+class StepFigures:
+    """Collects one small tensor a step and reads them all back together; Stateful.
+
+    What was not read back yet belongs to the state: a resumed run hands the same figures to the adaptive parts at the
+    same step as an undisturbed one.
+    """
+
+    def __init__(self) -> None:
+        self._pending: list[Tensor] = []
+        self._latest: Tensor | None = None
+
+    def add(self, figures: Tensor) -> None:
+        self._pending.append(figures)
+        self._latest = figures
+
+    def take(self) -> list[dict[str, float]]:
+        """Figures of all steps since the last call, oldest first. Waits for the device."""
+        if not self._pending:
+            return []
+        rows = torch.stack([row.cpu() for row in self._pending]).tolist()
+        self._pending.clear()
+        return [dict(zip(FIGURES, row, strict=True)) for row in rows]
+
+    def latest(self) -> dict[str, float]:
+        """Figures of the last step. Waits for the device."""
+        assert self._latest is not None, "no step was taken yet"
+        return dict(zip(FIGURES, self._latest.tolist(), strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pending": [row.tolist() for row in self._pending]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._pending = [torch.tensor(row) for row in state["pending"]]
+
+
+class StepClock:
+    """Seconds spent in steps and in waiting for data since the last report; pauses and validations do not count."""
+
+    def __init__(self) -> None:
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._steps, self._samples, self._busy, self._waited = 0, 0, 0.0, 0.0
+        self._reported_at = time.monotonic()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._busy += time.perf_counter() - start
+        self._steps += 1
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._waited += time.perf_counter() - start
+
+    def count(self, samples: int) -> None:
+        self._samples += samples
+
+    def seconds_since_report(self) -> float:
+        return time.monotonic() - self._reported_at
+
+    def report(self) -> tuple[float, float, float]:
+        """Seconds per step, samples per second, share of the time spent waiting for data; starts anew."""
+        steps, samples, busy, waited = self._steps, self._samples, self._busy, self._waited
+        self._start_anew()
+        if not steps or busy <= 0:
+            return 0.0, 0.0, 0.0
+        return busy / steps, samples / busy, min(waited / busy, 1.0)

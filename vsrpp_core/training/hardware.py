@@ -1,0 +1,103 @@
+"""What the machine offers and what of it a run will use.
+
+Separate from the trainer so that every choice made for the user (device, precision) is made in one place and
+comes with its reason in words.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.config import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDescription:
+    name: str
+    memory: int
+    """Bytes; the host's memory for a CPU."""
+    kind: str
+    """``cuda`` or ``cpu``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryReading:
+    """Bytes. On the CPU ``used`` and ``peak`` are this process's resident memory."""
+
+    used: int
+    peak: int
+    total: int
+    host_used: int
+    host_total: int
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The device a run trains on and the arithmetic it uses there."""
+
+    device: torch.device
+    description: DeviceDescription
+    precision: str
+    """``fp32``, ``tf32``, ``bf16`` or ``fp16``; never ``auto``."""
+    reason: str
+
+    def autocast(self) -> AbstractContextManager[object]:
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
+
+    def apply(self) -> None:
+        """Set torch's global switches for this precision."""
+        torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+
+    def read_memory(self) -> MemoryReading:
+        host = psutil.virtual_memory()
+        if self.device.type == "cuda":
+            used, peak = torch.cuda.memory_allocated(self.device), torch.cuda.max_memory_allocated(self.device)
+            return MemoryReading(used, peak, self.description.memory, host.used, host.total)
+        resident = psutil.Process().memory_info().rss
+        return MemoryReading(resident, resident, host.total, host.used, host.total)
+
+
+def describe_device() -> DeviceDescription:
+    """The device training would use: the first CUDA device, else the CPU."""
+    if torch.cuda.is_available():
+        properties = torch.cuda.get_device_properties(0)
+        return DeviceDescription(properties.name, properties.total_memory, "cuda")
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    return DeviceDescription(f"CPU ({cores} cores)", psutil.virtual_memory().total, "cpu")
+
+
+def choose_hardware(wanted: Precision) -> Hardware:
+    """The device and, for ``auto``, the fastest precision it computes natively. VsrppError for one it cannot do."""
+    description = describe_device()
+    device = torch.device(description.kind)
+    if wanted == "auto":
+        precision, reason = _fastest_precision(device)
+    else:
+        precision, reason = wanted, "as configured"
+        _refuse_impossible(device, wanted)
+    return Hardware(device, description, precision, reason)
+
+
+def _fastest_precision(device: torch.device) -> tuple[str, str]:
+    if device.type == "cpu":
+        if torch.cpu._is_avx512_bf16_supported():
+            return "bf16", "this CPU multiplies bf16 natively, about twice as fast as fp32"
+        return "fp32", "this CPU has no native bf16"
+    major, minor = torch.cuda.get_device_capability(device)
+    if major >= 8:
+        return "bf16", f"compute capability {major}.{minor} has bf16 tensor cores"
+    if (major, minor) >= (7, 0):
+        return "fp16", f"compute capability {major}.{minor} has fp16 tensor cores but no bf16"
+    return "fp32", f"compute capability {major}.{minor} has neither bf16 nor tensor cores"
+
+
+def _refuse_impossible(device: torch.device, wanted: str) -> None:
+    if wanted == "tf32" and (device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0)):
+        raise VsrppError("training.precision = tf32 needs an Ampere or newer CUDA device; set it to fp32 or auto")
+    if wanted == "fp16" and device.type == "cpu":
+        raise VsrppError("training.precision = fp16 is not for CPUs; set it to fp32, bf16 or auto")

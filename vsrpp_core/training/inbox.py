@@ -1,0 +1,33 @@
+"""The trainer's end of the command queue."""
+
+from collections import deque
+from queue import Empty
+
+from vsrpp_core.messages.commands import Command, CommandQueue, Stop
+
+
+class Inbox:
+    """Takes commands in their order; lets a long task look whether it should end early."""
+
+    def __init__(self, queue: CommandQueue) -> None:
+        self._queue = queue
+        self._waiting: deque[Command] = deque()
+
+    def next(self, wait: bool = False) -> Command | None:
+        """The oldest command, or None; with ``wait`` it blocks until there is one."""
+        self._fetch()
+        if self._waiting:
+            return self._waiting.popleft()
+        return self._queue.get() if wait else None
+
+    def stop_is_wanted(self) -> bool:
+        """Whether a Stop is among the commands not yet taken; takes none."""
+        self._fetch()
+        return any(isinstance(command, Stop) for command in self._waiting)
+
+    def _fetch(self) -> None:
+        while True:
+            try:
+                self._waiting.append(self._queue.get_nowait())
+            except Empty:
+                return

@@ -1,0 +1,50 @@
+"""Settings for a run that brings none of its own: the demo, and a first network for the device at hand."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.training.hardware import DeviceDescription
+
+Overrides = Iterable[tuple[str, str]]
+
+DEMO: Overrides = (
+    ("model.n_feats", "24"),
+    ("model.n_blocks", "6"),
+    ("training.batch_size", "8"),
+    ("training.max_steps", "600"),
+    ("schedule.lr_max", "1e-3"),
+    ("schedule.warmup_steps", "50"),
+    ("cadence.tensorboard_every", "20"),
+    ("cadence.validate_every", "100"),
+    ("cadence.checkpoint_every", "200"),
+    ("cadence.best_from", "0"),
+    ("cadence.best_until", "200"),
+    ("cadence.recovery_minutes", "2"),
+)
+"""Learns visibly within minutes on two CPU cores."""
+
+CPU: Overrides = (
+    ("model.n_feats", "32"),
+    ("model.n_blocks", "10"),
+    ("training.batch_size", "8"),
+    ("training.max_steps", "20000"),
+    ("schedule.lr_max", "4e-4"),
+    ("schedule.warmup_steps", "200"),
+    ("cadence.best_from", "0"),
+)
+"""A network that two cores carry: the auto-tune ladder is meant for GPUs and starts far above it."""
+
+CPU_CROP = 48
+
+
+def demo_config(root: Path) -> RunConfig:
+    return RunConfig().with_overrides((*DEMO, ("data.root", str(root))))
+
+
+def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
+    """A starting point for ``device``; ``lr_side`` is the shorter side of the dataset's LR patches, pixels."""
+    if device.kind == "cpu":
+        crop = CPU_CROP if lr_side > CPU_CROP else 0
+        return RunConfig().with_overrides((*CPU, ("data.crop", str(crop))))
+    return RunConfig()

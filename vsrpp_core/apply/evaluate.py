@@ -126,7 +126,7 @@ def _scores(image: Frame, reference: Frame, border: int) -> tuple[Scores, Scores
 
 def _as_batch(image: Frame, border: int) -> Tensor:
     height, width = image.shape[:2]
-    inner = np.ascontiguousarray(image[border : height - border, border : width - border])
+    inner = image[border : height - border, border : width - border].copy()
     return torch.from_numpy(inner).permute(2, 0, 1).unsqueeze(0)
 
 

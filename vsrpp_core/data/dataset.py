@@ -44,17 +44,12 @@ class Batch:
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
 
-    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, 0 for the whole patch.
+    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most that of the patch, 0 for all of it.
     """
 
     def __init__(
         self, pairs: list[PairPaths], geometry: StackGeometry, seed: int, crop: int, augment: bool, cache_bytes: int
     ) -> None:
-        if crop > min(geometry.height, geometry.width):
-            raise VsrppError(
-                f"data.crop = {crop} is larger than the dataset's LR patches ({geometry.width}x{geometry.height}); "
-                "choose a smaller crop, or 0 for whole patches"
-            )
         self._pairs, self._geometry = pairs, geometry
         self._seed, self._crop, self._augment = seed, crop, augment
         self._cache = DecodedCache(cache_bytes)

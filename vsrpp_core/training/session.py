@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from vsrpp_core import __version__
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
-from vsrpp_core.data.demo import make_demo_dataset
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, summarize
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
@@ -88,7 +87,7 @@ class Session:
         self.folder, self.config = folder, config
         self._summary, self._geometry, self._resumed = summary, summary.geometry, resumed
         self._held = held
-        self._log = TrainingLog(folder.training_log)
+        self._log = TrainingLog(folder.training_log)  # opens its file at the first line
         self._trainer: Trainer | None = None
 
     def events(self, commands: CommandQueue) -> Iterator[ev.Event]:
@@ -210,6 +209,8 @@ class Session:
 def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:
     """The dataset's root and what is in it; VsrppError when none is known or it cannot be trained on."""
     if demo:
+        from vsrpp_core.data.demo import make_demo_dataset  # scikit-image takes a second to import
+
         root = make_demo_dataset()
     elif data is not None:
         root = data.absolute()
@@ -242,6 +243,11 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
     geometry: StackGeometry | None = summary.geometry
     if geometry is None or not summary.train or not summary.val:
         raise VsrppError(f"{root} has no complete pairs to train and validate on; run `vsrpp check {root}`")
+    if config.data.crop > min(geometry.height, geometry.width):
+        raise VsrppError(
+            f"data.crop = {config.data.crop} is larger than the LR patches in {root} ({geometry.width}x{geometry.height}); "
+            "choose a smaller crop, or 0 for whole patches"
+        )
     if geometry.n_frames != config.model.n_frames:
         raise VsrppError(
             f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "

@@ -64,7 +64,7 @@ class OptimizerStep:
             self._scaler.step(self._optimizer)
             self._scaler.update()
         else:
-            self._optimizer.found_inf = (~norm.isfinite()).float().view(1)  # type: ignore[attr-defined]
+            self._optimizer.found_inf = (~norm.isfinite()).float()  # type: ignore[attr-defined]
             self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         return norm

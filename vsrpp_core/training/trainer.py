@@ -94,7 +94,7 @@ class Trainer:
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
         self._skipped_steps = 0
         self._stopping = False
-        self._saved_at, self._saved_step = time.monotonic(), -1
+        self._saved_at, self._kept_step = time.monotonic(), -1
 
     # what a session may ask
 
@@ -115,7 +115,6 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        self._saved_step = self._progress.step
 
     def _parts(self) -> dict[str, Stateful]:
         return {
@@ -289,8 +288,7 @@ class Trainer:
         return self._progress.step % self._cadence.checkpoint_every == 0
 
     def _save_when_due(self) -> Iterator[ev.Event]:
-        already_there = self._saved_step == self._progress.step
-        if self._regular_is_due() and not already_there:
+        if self._regular_is_due() and self._kept_step != self._progress.step:
             yield from self._save("regular")
         elif time.monotonic() - self._saved_at >= 60 * self._cadence.recovery_minutes:
             yield from self._save("recovery")
@@ -312,7 +310,9 @@ class Trainer:
         is_best = self._progress.best_step == info.step and self._progress.last_quality_step == info.step
         if is_best and kind in ("best", "regular", "manual"):
             self._store.mark_best(info)
-        self._saved_at, self._saved_step = time.monotonic(), info.step
+        self._saved_at = time.monotonic()
+        if kind in ("regular", "manual"):
+            self._kept_step = info.step
         seconds = time.perf_counter() - start
         return ev.CheckpointSaved(
             step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
@@ -340,7 +340,7 @@ class Trainer:
             yield from self._validate(inbox)
         yield self._phase("stopping")
         kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
-        if not (kind == "regular" and self._store.path("regular", self._progress.step).exists()):
+        if kind == "recovery" or self._kept_step != self._progress.step:
             yield self.save(kind)
         yield ev.SessionEnded(
             reason="completed" if self.is_complete else "stopped",

@@ -74,7 +74,7 @@ class Validator:
         yield ValidationResult(len(ki_scores), _mean(list(self._lr_scores.values())), _mean(ki_scores))
 
     def _upscale(self, model: VSRBidirectional3x, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        stack = torch.from_numpy(frames).permute(0, 3, 1, 2).unsqueeze(0).to(self._hardware.device).float() / 255
+        stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).unsqueeze(0).to(self._hardware.device).float() / 255
         with torch.no_grad(), self._hardware.autocast():
             picture = to_8bit(model(stack))
         return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy())
@@ -118,7 +118,7 @@ def _score(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Score:
 
 
 def _as_batch(image: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).unsqueeze(0)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
 
 
 def _mean(scores: list[Score]) -> Score:

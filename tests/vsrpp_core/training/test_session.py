@@ -1,0 +1,292 @@
+"""Sessions on a tiny dataset: what they say, what they obey, what they leave on disk, and that resume is exact."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import torch
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import replay
+from vsrpp_core.run import checkpoints
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.training.session import Session, open_session
+
+TINY = {
+    "model.n_feats": "4",
+    "model.n_blocks": "2",
+    "training.precision": "fp32",
+    "training.batch_size": "3",
+    "training.max_steps": "24",
+    "schedule.lr_max": "1e-3",
+    "schedule.warmup_steps": "4",
+    "clipping.minimum": "5",
+    "cadence.status_every": "1",
+    "cadence.journal_every": "1",
+    "cadence.tensorboard_every": "6",
+    "cadence.validate_every": "12",
+    "cadence.checkpoint_every": "1000",
+    "cadence.best_from": "1000",
+}
+
+E = TypeVar("E", bound=ev.Event)
+
+
+def collect(
+    session: Session,
+    react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (),
+    first: Iterable[cmd.Command] = (),
+) -> list[ev.Event]:
+    """All events; commands that ``react`` gives to an event are put into the queue as a screen would."""
+    queue = cmd.CommandQueue()
+    for command in first:
+        queue.put(command)
+    events = []
+    for event in session.events(queue):
+        events.append(event)
+        for command in react(event):
+            queue.put(command)
+    return events
+
+
+def of(events: list[ev.Event], kind: type[E]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def train(run: Path, data: Path, start: str = "fresh", react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (), **settings: str) -> list[ev.Event]:  # noqa: E501
+    overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
+    return collect(open_session(run, data, start=start, overrides=overrides.items()), react)  # type: ignore[arg-type]
+
+
+def stop_at(step: int) -> Callable[[ev.Event], Iterable[cmd.Command]]:
+    return lambda event: (cmd.Stop(),) if isinstance(event, ev.StepReported) and event.step == step else ()
+
+
+def weights_of(run: Path, name: str) -> dict[str, torch.Tensor]:
+    return checkpoints.load(run / name)["model"]
+
+
+def figures(step: ev.StepReported) -> tuple[float, ...]:
+    return (
+        step.loss_l1, step.loss_ms, step.loss_grad, step.loss_total, step.sharpness, step.gradient_norm,
+        step.clip_norm, step.learning_rate, step.weight_l1, step.weight_ms, step.weight_grad,
+    )  # fmt: skip
+
+
+def test_a_run_from_start_to_completion(make_dataset, tmp_path: Path) -> None:
+    events = train(tmp_path / "run", make_dataset())
+    kinds = [type(event).__name__ for event in events]
+    assert kinds.index("SessionStarted") < kinds.index("StepReported")
+    ended = events[-1]
+    assert isinstance(ended, ev.SessionEnded) and ended.reason == "completed" and ended.step == 24
+    assert [step.step for step in of(events, ev.StepReported)] == list(range(1, 25))
+    assert [v.step for v in of(events, ev.ValidationFinished)] == [12, 24]
+
+
+def test_the_network_learns(make_dataset, tmp_path: Path) -> None:
+    events = train(tmp_path / "run", make_dataset(n_train=20), training__max_steps="80", schedule__lr_max="5e-3")
+    validations = of(events, ev.ValidationFinished)
+    assert validations[-1].ki_psnr > validations[0].ki_psnr + 0.3
+
+
+def test_everything_promised_is_on_disk(make_dataset, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(run, make_dataset())
+    for name in ("config.toml", "checkpoint_step_24.pth", "checkpoint_step_24.json", "training.log"):
+        assert (run / name).is_file(), name
+    assert "24 of 24" in (run / "training_status.txt").read_text()
+    assert list((run / "logs").glob("events.out.tfevents.*"))
+    assert len(list((run / "pictures").glob("*.png"))) == 2
+    assert not list(run.glob(".tmp-*"))
+    assert json.loads((run / "checkpoint_step_24.json").read_text())["kind"] == "regular"
+
+
+def test_the_journal_holds_what_was_said(make_dataset, tmp_path: Path) -> None:
+    events = train(tmp_path / "run", make_dataset())
+    assert [dataclasses.asdict(e) for e in replay(tmp_path / "run" / "events.jsonl")] == [
+        dataclasses.asdict(e) for e in events
+    ]
+
+
+@pytest.mark.parametrize("accumulation", ["1", "2"])
+@pytest.mark.parametrize("stop", [5, 10, 13, 20])
+def test_resume_goes_on_bit_for_bit(make_dataset, tmp_path: Path, stop: int, accumulation: str) -> None:
+    """2N = N + resume + N: every figure of every step, and every weight."""
+    data, settings = make_dataset(), {"training__accumulation": accumulation}
+    whole = train(tmp_path / "whole", data, **settings)
+    first = train(tmp_path / "parts", data, react=stop_at(stop), **settings)
+    second = train(tmp_path / "parts", data, start="resume", **settings)
+    assert of(first, ev.SessionEnded)[0].checkpoint == "checkpoint_recovery.pth"
+    assert of(second, ev.SessionStarted)[0].step == stop
+    steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
+    assert steps == [figures(step) for step in of(whole, ev.StepReported)]
+    one, two = (weights_of(tmp_path / run, "checkpoint_step_24.pth") for run in ("whole", "parts"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset, tmp_path: Path) -> None:
+    data = make_dataset()
+    alone = train(tmp_path / "a", data, training__max_steps="6")
+    helped = train(tmp_path / "b", data, training__max_steps="6", data__workers="2")
+    assert [figures(s) for s in of(alone, ev.StepReported)] == [figures(s) for s in of(helped, ev.StepReported)]
+
+
+def test_another_seed_gives_other_losses(make_dataset, tmp_path: Path) -> None:
+    data = make_dataset()
+    one = train(tmp_path / "a", data, training__max_steps="2")
+    two = train(tmp_path / "b", data, training__max_steps="2", training__seed="1")
+    assert figures(of(one, ev.StepReported)[1]) != figures(of(two, ev.StepReported)[1])
+
+
+def test_every_command_is_answered_in_order(make_dataset, tmp_path: Path) -> None:
+    sent = (cmd.Pause(), cmd.Pause(), cmd.Validate(), cmd.SaveCheckpoint(), cmd.Resume(), cmd.Resume())
+    events = train(
+        tmp_path / "run",
+        make_dataset(),
+        react=lambda e: sent
+        if isinstance(e, ev.StepReported) and e.step == 3
+        else (cmd.Stop(),)
+        if isinstance(e, ev.CommandAnswered) and not e.accepted and e.command == "Resume"
+        else (),
+    )
+    answers = [(a.command, a.accepted, a.step) for a in of(events, ev.CommandAnswered)]
+    assert answers == [
+        ("Pause", True, 3), ("Pause", False, 3), ("Validate", True, 3), ("SaveCheckpoint", True, 3),
+        ("Resume", True, 3), ("Resume", False, 3), ("Stop", True, 3),
+    ]  # fmt: skip
+    assert of(events, ev.StepReported)[-1].step == 3
+    assert (tmp_path / "run" / "checkpoint_step_3.pth").is_file()
+    assert of(events, ev.ValidationFinished)[0].step == 3
+
+
+def test_stop_ends_a_validation_early(make_dataset, tmp_path: Path) -> None:
+    events = train(
+        tmp_path / "run",
+        make_dataset(n_val=6),
+        react=lambda e: (cmd.Stop(),) if isinstance(e, ev.ValidationProgressed) and e.done == 2 else (),
+    )
+    assert of(events, ev.ValidationProgressed)[-1].done == 2
+    assert of(events, ev.ValidationAborted) and not of(events, ev.ValidationFinished)
+    assert of(events, ev.SessionEnded)[0].step == 12
+
+
+def test_commands_do_not_change_the_numbers(make_dataset, tmp_path: Path) -> None:
+    data = make_dataset()
+    quiet = train(tmp_path / "a", data)
+    busy = train(
+        tmp_path / "b",
+        data,
+        react=lambda e: (cmd.Pause(), cmd.Validate(), cmd.SaveCheckpoint(), cmd.Resume())
+        if isinstance(e, ev.StepReported) and e.step % 5 == 0
+        else (),
+    )
+    assert [figures(s) for s in of(quiet, ev.StepReported)] == [figures(s) for s in of(busy, ev.StepReported)]
+
+
+def test_the_best_checkpoint_is_linked_and_the_one_before_kept(make_dataset, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    events = train(
+        run, make_dataset(), cadence__validate_every="6", cadence__best_from="0", training__max_steps="30",
+    )  # fmt: skip
+    best = [v.step for v in of(events, ev.ValidationFinished) if v.is_best]
+    assert len(best) >= 3, "the fixture must improve often enough for this test to mean something"
+    assert (run / "checkpoint_best.pth").readlink() == Path(f"checkpoint_step_{best[-1]}.pth")
+    assert (run / "checkpoint_best_old.pth").readlink() == Path(f"checkpoint_step_{best[-2]}.pth")
+    assert not (run / f"checkpoint_step_{best[-3]}.pth").exists()
+
+
+def test_a_failing_step_saves_an_emergency_checkpoint_with_its_true_step(
+    make_dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vsrpp_core.training.step import OptimizerStep
+
+    run_step, calls = OptimizerStep.run, []
+
+    def fail_at_the_eighth(self: OptimizerStep, *args: object, **kwargs: object) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 8:
+            raise RuntimeError("the card fell off the bus")
+        return run_step(self, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(OptimizerStep, "run", fail_at_the_eighth)
+    run = tmp_path / "run"
+    failed = train(run, make_dataset())[-1]
+    assert isinstance(failed, ev.SessionFailed) and failed.step == 7
+    assert failed.checkpoint == "checkpoint_emergency.pth" and "fell off the bus" in failed.error
+    assert "Traceback" in (run / "training.log").read_text()
+    assert checkpoints.load(run / failed.checkpoint)["progress"]["step"] == 7
+    monkeypatch.undo()
+    assert of(train(run, make_dataset(), start="resume"), ev.SessionStarted)[0].step == 7
+
+
+def test_a_reader_that_leaves_loses_nothing(make_dataset, tmp_path: Path) -> None:
+    session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY.items())
+    events = session.events(cmd.CommandQueue())
+    for event in events:
+        if isinstance(event, ev.StepReported) and event.step == 9:
+            break
+    events.close()  # type: ignore[attr-defined]
+    assert checkpoints.load(tmp_path / "run" / "checkpoint_recovery.pth")["progress"]["step"] == 9
+
+
+def test_resume_passes_over_a_damaged_checkpoint(make_dataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, react=lambda e: (cmd.SaveCheckpoint(),) if isinstance(e, ev.StepReported) and e.step == 8 else ())
+    newest = run / "checkpoint_step_24.pth"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    events = train(run, data, start="resume")
+    assert of(events, ev.SessionStarted)[0].resumed_from == "checkpoint_step_8.pth"
+    assert "checkpoint_step_24.pth is damaged" in of(events, ev.WarningRaised)[0].message
+
+
+def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(make_dataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, training__max_steps="3")
+    events = collect(open_session(run, None, start="fresh"))
+    assert of(events, ev.SessionStarted)[0].step == 0 and of(events, ev.SessionEnded)[0].step == 3
+    (trashed,) = (run / ".trash").iterdir()
+    assert (trashed / "checkpoint_step_3.pth").is_file() and (trashed / "events.jsonl").is_file()
+
+
+def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset, tmp_path: Path) -> None:
+    import os
+
+    data = make_dataset()
+    session = open_session(tmp_path / "run", data, start="fresh", overrides=TINY.items())
+    with pytest.raises(VsrppError, match=f"PID {os.getpid()}"):
+        open_session(tmp_path / "run", data, start="fresh")
+    session.close()
+    open_session(tmp_path / "run", data, start="fresh").close()
+
+
+@pytest.mark.parametrize(
+    ("start", "settings", "phrase"),
+    [
+        ("resume", {}, "no checkpoint to resume"),
+        ("fresh", {"training.batch_sise": "2"}, "did you mean training.batch_size"),
+        ("fresh", {"data.crop": "99"}, "data.crop = 99 is larger"),
+        ("fresh", {"model.n_frames": "7"}, "5 frames but model.n_frames is 7"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_touched(
+    make_dataset, tmp_path: Path, start: str, settings: dict[str, str], phrase: str
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    with pytest.raises(VsrppError, match=phrase):
+        open_session(run, data, start=start, overrides=settings.items())  # type: ignore[arg-type]
+    assert RunFolder(run).contents() == [] and RunFolder(run).owner() == 0
+
+
+def test_a_changed_shape_is_named_on_resume(make_dataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, training__max_steps="3")
+    with pytest.raises(VsrppError, match=r"model\.n_feats is 6 but was 4"):
+        open_session(run, data, start="resume", overrides=[("model.n_feats", "6")])
+    assert (run / "checkpoint_step_3.pth").exists()

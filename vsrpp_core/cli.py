@@ -43,7 +43,9 @@ def _complain(error: Exception, status: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vsrpp", description="Train a 3x video super-resolution network on your own footage.")
+    parser = argparse.ArgumentParser(
+        prog="vsrpp", description="Train a 3x video super-resolution network on your own footage."
+    )
     parser.add_argument("--version", action="version", version=f"vsrpp {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_prepare(verbs)
@@ -62,9 +64,13 @@ def _add_prepare(verbs: Any) -> None:
     parser = verbs.add_parser("prepare", help="make a dataset from videos")
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders of them")
     parser.add_argument("--out", required=True, type=Path, metavar="ROOT", help="dataset folder to make")
-    parser.add_argument("--patch", type=int, help="side of the ground-truth patch, pixels, a multiple of 3 (default 540)")
+    parser.add_argument(
+        "--patch", type=int, help="side of the ground-truth patch, pixels, a multiple of 3 (default 540)"
+    )
     parser.add_argument("--frames", type=int, help="frames in a stack, odd (default 5)")
-    parser.add_argument("--height", type=int, help="shrink each frame to this height first; hides the noise of web video")
+    parser.add_argument(
+        "--height", type=int, help="shrink each frame to this height first; hides the noise of web video"
+    )
     parser.add_argument("--per-minute", type=float, help="patches taken from a minute of video")
     parser.add_argument("--val-share", type=float, help="share of the videos kept for validation, 0..1")
     parser.add_argument("--seed", type=int, help="seed of the choice of places and videos")

@@ -12,7 +12,15 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from vsrpp_core.messages import events as ev
@@ -72,7 +80,9 @@ class _TrainingView:
         match event:
             case ev.SessionStarted():
                 self._max_steps = event.max_steps
-                self._task = self._progress.add_task("training", total=event.max_steps, completed=event.step, figures="")
+                self._task = self._progress.add_task(
+                    "training", total=event.max_steps, completed=event.step, figures=""
+                )
             case ev.PhaseChanged() if self._task is not None:
                 self._progress.update(self._task, description=event.phase)
             case ev.StepReported():

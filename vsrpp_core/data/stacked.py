@@ -1,78 +1,193 @@
-"""The frame-stack image format: what a pair is, where a dataset keeps its pairs, how one is read."""
+"""The frame-stack image format: what a pair is, where a dataset keeps its pairs, how they are read and written.
 
+Separate from dataset.py so that a start screen can tell what a dataset holds without loading torch.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.files import TEMPORARY_PREFIX
 
+SCALE = 3
 Split = Literal["train", "val"]
+SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StackGeometry:
+    """Shape of a pair: ``n_frames`` LR frames of ``height`` × ``width`` pixels, stacked top to bottom in time order."""
+
     n_frames: int
     height: int
     width: int
 
     @property
     def gt_height(self) -> int:
-        return 3 * self.height
+        return SCALE * self.height
 
     @property
     def gt_width(self) -> int:
-        return 3 * self.width
+        return SCALE * self.width
 
     def __str__(self) -> str:
         return f"{self.n_frames} × {self.width}×{self.height} → {self.gt_width}×{self.gt_height}"
 
 
 def geometry_of(lr_size: tuple[int, int], gt_size: tuple[int, int]) -> StackGeometry:
-    width, height = gt_size[0] // 3, gt_size[1] // 3
-    return StackGeometry(lr_size[1] // height, height, width)
+    """The geometry of a pair from the sizes (width, height) of its two images.
+
+    Raises ValueError, saying what does not fit, when no odd number of frames makes them a pair.
+    """
+    (lr_width, lr_height), (gt_width, gt_height) = lr_size, gt_size
+    if gt_width % SCALE or gt_height % SCALE:
+        raise ValueError(f"the ground truth's {gt_width}×{gt_height} is not a multiple of {SCALE} in both directions")
+    width, height = gt_width // SCALE, gt_height // SCALE
+    if lr_width != width:
+        raise ValueError(f"the LR stack is {lr_width} wide, but a third of the ground truth's width is {width}")
+    n_frames, rest = divmod(lr_height, height)
+    if rest or n_frames % 2 == 0:
+        raise ValueError(f"the LR stack's height {lr_height} is not an odd number of frames {height} high")
+    return StackGeometry(n_frames, height, width)
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
-    return read_image(path).reshape(geometry.n_frames, geometry.height, geometry.width, 3)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PairPaths:
+    """The two files of a pair; ``name`` is the file name that both have."""
+
     name: str
     lr: Path
     gt: Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DatasetFolder:
+    """Where a dataset keeps its pairs: ``ROOT/Patches/{GT,LR}`` and ``ROOT/Val/{GT,LR}``, equal names in both."""
+
     root: Path
 
+    def lr_folder(self, split: Split) -> Path:
+        return self.root / SPLIT_FOLDERS[split] / "LR"
+
+    def gt_folder(self, split: Split) -> Path:
+        return self.root / SPLIT_FOLDERS[split] / "GT"
+
     def pairs(self, split: Split) -> list[PairPaths]:
-        base = self.root / ("Patches" if split == "train" else "Val")
-        return [PairPaths(p.name, base / "LR" / p.name, p) for p in sorted((base / "GT").glob("*.png"))]
+        """Complete pairs in the order of their names; an image without its partner is left out."""
+        lr, gt = self.lr_folder(split), self.gt_folder(split)
+        names = sorted(png_names(lr) & png_names(gt))
+        return [PairPaths(name, lr / name, gt / name) for name in names]
 
 
-@dataclass(frozen=True)
+def png_names(folder: Path) -> set[str]:
+    """Names of the PNG files in a folder, hidden and temporary ones left out; empty where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            names = {entry.name for entry in entries}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except OSError as error:
+        raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
+    return {name for name in names if name.lower().endswith(".png") and not name.startswith(".")}
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """An image file as RGB [H, W, 3]; VsrppError naming the file where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except FileNotFoundError:
+        raise VsrppError(f"{path} is gone; run `vsrpp check` on the dataset") from None
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:  # SyntaxError: Pillow's broken PNG
+        raise VsrppError(f"{path} cannot be read as an image ({error}); run `vsrpp check` on the dataset") from None
+
+
+def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
+    """An LR stack as frames [T, h, w, 3] in time order; VsrppError naming the file that has another shape."""
+    image = read_image(path)
+    height, width = image.shape[:2]
+    wanted = (geometry.n_frames * geometry.height, geometry.width)
+    if (height, width) != wanted:
+        raise VsrppError(
+            f"{path} is {width}x{height}, not {wanted[1]}x{wanted[0]} like the dataset; "
+            "run `vsrpp check` on the dataset to list every such file"
+        )
+    return image.reshape(geometry.n_frames, geometry.height, geometry.width, 3)
+
+
+def write_pair(
+    folder: DatasetFolder, split: Split, name: str, frames: Sequence[NDArray[np.uint8]], ground_truth: NDArray[np.uint8]
+) -> None:
+    """Write LR frames [h, w, 3] and ground truth [3h, 3w, 3] as a pair: both appear, or neither.
+
+    Both files are complete under temporary names before either is named. Between the two renames a kill can leave a
+    stack without its ground truth, which no reader takes for a pair; the error of a full disk leaves nothing.
+    """
+    geometry_of((frames[0].shape[1], sum(f.shape[0] for f in frames)), (ground_truth.shape[1], ground_truth.shape[0]))
+    lr, gt = folder.lr_folder(split) / name, folder.gt_folder(split) / name
+    tag = f"{TEMPORARY_PREFIX}{secrets.token_hex(4)}-"
+    lr_draft, gt_draft = lr.with_name(tag + name), gt.with_name(tag + name)
+    for path in (lr, gt):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Image.fromarray(np.concatenate(list(frames))).save(lr_draft, format="PNG", compress_level=3)
+        Image.fromarray(ground_truth).save(gt_draft, format="PNG", compress_level=3)
+        os.replace(lr_draft, lr)
+        try:
+            os.replace(gt_draft, gt)
+        except OSError:
+            lr.unlink()
+            raise
+    finally:
+        lr_draft.unlink(missing_ok=True)
+        gt_draft.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSummary:
+    """What a dataset holds at a glance: counts of complete pairs and the geometry of the first."""
+
     train: int
     val: int
     geometry: StackGeometry | None
     problem: str
+    """A sentence saying why it cannot be trained on, or empty."""
 
 
 def summarize(root: Path) -> DatasetSummary:
+    """Quick: folders are listed and one pair is measured. ``vsrpp check`` reads every pair."""
+    if not root.is_dir():
+        return DatasetSummary(0, 0, None, f"{root} is not a folder; give a dataset made by `vsrpp prepare`")
     folder = DatasetFolder(root)
-    train, val = folder.pairs("train"), folder.pairs("val")
+    try:
+        train, val = folder.pairs("train"), folder.pairs("val")
+    except VsrppError as error:
+        return DatasetSummary(0, 0, None, str(error))
+    geometry, problem = None, ""
     if not train:
-        return DatasetSummary(0, len(val), None, f"{root} has no pairs")
-    with Image.open(train[0].lr) as lr, Image.open(train[0].gt) as gt:
-        return DatasetSummary(len(train), len(val), geometry_of(lr.size, gt.size), "")
+        problem = f"{root} has no training pairs (equal names in Patches/LR and Patches/GT)"
+    elif not val:
+        problem = f"{root} has no validation pairs (equal names in Val/LR and Val/GT)"
+    if train:
+        try:
+            geometry = measure(train[0])
+        except VsrppError as error:
+            problem = str(error)
+    return DatasetSummary(len(train), len(val), geometry, problem)
+
+
+def measure(pair: PairPaths) -> StackGeometry:
+    """The geometry of one pair from the headers of its files; VsrppError naming the pair that has none."""
+    try:
+        with Image.open(pair.lr) as lr, Image.open(pair.gt) as gt:
+            return geometry_of(lr.size, gt.size)
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise VsrppError(f"{pair.lr} and its ground truth are not a pair: {error}; run `vsrpp check`") from None

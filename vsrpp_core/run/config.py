@@ -44,10 +44,14 @@ class DataConfig(_Section):
     """Where the batches come from."""
 
     root: str = Field("", description="dataset folder with Patches/ and Val/")
-    crop: int = Field(0, ge=0, le=1024, description="side of the random LR crop trained on, pixels; 0 takes whole patches")
+    crop: int = Field(
+        0, ge=0, le=1024, description="side of the random LR crop trained on, pixels; 0 takes whole patches"
+    )
     augment: bool = Field(True, description="random flips, transposes and time reversal")
     workers: int = Field(0, ge=0, le=64, description="processes that read images; 0 reads in the trainer's own")
-    cache_gb: float = Field(2.0, ge=0, le=1024, description="memory for decoded images, GB; 0 reads them anew each time")
+    cache_gb: float = Field(
+        2.0, ge=0, le=1024, description="memory for decoded images, GB; 0 reads them anew each time"
+    )
 
 
 class TrainingConfig(_Section):
@@ -70,8 +74,12 @@ class ScheduleConfig(_Section):
     lr_min: float = Field(1e-6, ge=0, le=1, description="learning rate at max_steps")
     warmup_steps: int = Field(1_000, ge=0, le=1_000_000, description="steps of linear warm-up from 0")
     plateau_patience: int = Field(300, ge=10, le=1_000_000, description="steps without progress that make a plateau")
-    plateau_threshold: float = Field(0.003, gt=0, lt=1, description="share by which the smoothed loss must fall to be progress")
-    plateau_factor: float = Field(0.5, gt=0, le=1, description="what a plateau multiplies the learning rate by; 1 never cuts")
+    plateau_threshold: float = Field(
+        0.003, gt=0, lt=1, description="share by which the smoothed loss must fall to be progress"
+    )
+    plateau_factor: float = Field(
+        0.5, gt=0, le=1, description="what a plateau multiplies the learning rate by; 1 never cuts"
+    )
     plateau_cooldown: int = Field(1_000, ge=0, le=1_000_000, description="steps after a cut before the next may come")
 
 
@@ -82,8 +90,12 @@ class LossConfig(_Section):
     ms: float = Field(0.2, ge=0, le=1, description="weight of the multi-scale L1 at the start")
     grad: float = Field(0.2, ge=0, le=1, description="weight of the gradient L1 at the start")
     adaptive: bool = Field(True, description="let the weights follow the sharpness of the prediction")
-    warmup_steps: int = Field(-1, ge=-1, le=1_000_000, description="steps before aggressive mode may begin; -1: the LR warm-up")
-    cooldown_steps: int = Field(1_000, ge=0, le=1_000_000, description="steps after aggressive mode before it may begin again")
+    warmup_steps: int = Field(
+        -1, ge=-1, le=1_000_000, description="steps before aggressive mode may begin; -1: the LR warm-up"
+    )
+    cooldown_steps: int = Field(
+        1_000, ge=0, le=1_000_000, description="steps after aggressive mode before it may begin again"
+    )
 
     @model_validator(mode="after")
     def _sum_is_one(self) -> Self:
@@ -110,9 +122,13 @@ class CadenceConfig(_Section):
     journal_every: int = Field(10, ge=1, le=100_000, description="steps between step figures in events.jsonl")
     validate_every: int = Field(500, ge=1, le=1_000_000, description="steps between validations")
     checkpoint_every: int = Field(10_000, ge=1, le=10_000_000, description="steps between regular checkpoints")
-    best_from: int = Field(2_000, ge=0, le=10_000_000, description="first step of each checkpoint period in which a best one is kept")
+    best_from: int = Field(
+        2_000, ge=0, le=10_000_000, description="first step of each checkpoint period in which a best one is kept"
+    )
     best_until: int = Field(8_000, ge=0, le=10_000_000, description="last such step")
-    recovery_minutes: float = Field(15.0, gt=0, le=1_440, description="age at which checkpoint_recovery.pth is renewed, minutes")
+    recovery_minutes: float = Field(
+        15.0, gt=0, le=1_440, description="age at which checkpoint_recovery.pth is renewed, minutes"
+    )
 
 
 class RunConfig(_Section):

@@ -46,8 +46,12 @@ class StatusFile:
             lines += _step_lines(self._started, self._step)
         if self._validation:
             v = self._validation
-            lines.append(f"validation  step {v.step}  LR {v.lr_psnr:.2f} dB {v.lr_ssim:.4f}  KI {v.ki_psnr:.2f} dB {v.ki_ssim:.4f}")
-            lines.append(f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {v.best_quality:.4f} at {v.best_step}")
+            lines.append(
+                f"validation  step {v.step}  LR {v.lr_psnr:.2f} dB {v.lr_ssim:.4f}  KI {v.ki_psnr:.2f} dB {v.ki_ssim:.4f}"
+            )
+            lines.append(
+                f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {v.best_quality:.4f} at {v.best_step}"
+            )
         temporary = self._path.with_name(f".tmp-{self._path.name}")
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
         os.replace(temporary, self._path)

@@ -155,9 +155,7 @@ class Session:
     def _make_stream(self) -> TrainingStream:
         data, training = self.config.data, self.config.training
         pairs = DatasetFolder(Path(data.root)).pairs("train")
-        dataset = PairDataset(
-            pairs, self._geometry, training.seed, data.crop, data.augment, int(data.cache_gb * 2**30)
-        )
+        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, int(data.cache_gb * 2**30))
         return TrainingStream(dataset, training.seed, training.batch_size, training.accumulation, data.workers)
 
     def _started(self, hardware: Hardware, stream: TrainingStream, validator: Validator) -> ev.SessionStarted:

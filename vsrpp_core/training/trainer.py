@@ -411,5 +411,3 @@ def _activity_event(step: int, activity: Activity) -> ev.Event:
         forward_trunk=tuple(float(x) for x in activity.forward_trunk),
         fusions=tuple(float(x) for x in activity.fusions),
     )
-
-

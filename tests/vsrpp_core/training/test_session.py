@@ -58,7 +58,13 @@ def of(events: list[ev.Event], kind: type[E]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def train(run: Path, data: Path, start: str = "fresh", react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (), **settings: str) -> list[ev.Event]:  # noqa: E501
+def train(
+    run: Path,
+    data: Path,
+    start: str = "fresh",
+    react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (),
+    **settings: str,
+) -> list[ev.Event]:  # noqa: E501
     overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
     return collect(open_session(run, data, start=start, overrides=overrides.items()), react)  # type: ignore[arg-type]
 
@@ -148,11 +154,13 @@ def test_every_command_is_answered_in_order(make_dataset, tmp_path: Path) -> Non
     events = train(
         tmp_path / "run",
         make_dataset(),
-        react=lambda e: sent
-        if isinstance(e, ev.StepReported) and e.step == 3
-        else (cmd.Stop(),)
-        if isinstance(e, ev.CommandAnswered) and not e.accepted and e.command == "Resume"
-        else (),
+        react=lambda e: (
+            sent
+            if isinstance(e, ev.StepReported) and e.step == 3
+            else (cmd.Stop(),)
+            if isinstance(e, ev.CommandAnswered) and not e.accepted and e.command == "Resume"
+            else ()
+        ),
     )
     answers = [(a.command, a.accepted, a.step) for a in of(events, ev.CommandAnswered)]
     assert answers == [
@@ -181,9 +189,11 @@ def test_commands_do_not_change_the_numbers(make_dataset, tmp_path: Path) -> Non
     busy = train(
         tmp_path / "b",
         data,
-        react=lambda e: (cmd.Pause(), cmd.Validate(), cmd.SaveCheckpoint(), cmd.Resume())
-        if isinstance(e, ev.StepReported) and e.step % 5 == 0
-        else (),
+        react=lambda e: (
+            (cmd.Pause(), cmd.Validate(), cmd.SaveCheckpoint(), cmd.Resume())
+            if isinstance(e, ev.StepReported) and e.step % 5 == 0
+            else ()
+        ),
     )
     assert [figures(s) for s in of(quiet, ev.StepReported)] == [figures(s) for s in of(busy, ev.StepReported)]
 

@@ -123,7 +123,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _train(options: argparse.Namespace) -> int:
     from vsrpp_core.console import run_session
     from vsrpp_core.run.folder import RunFolder
-    from vsrpp_core.training.session import open_session
+    from vsrpp_core.training.session import Start, open_session
 
     summary = RunFolder(options.run).summary()
     if summary.newest and not (options.resume or options.fresh):
@@ -131,7 +131,7 @@ def _train(options: argparse.Namespace) -> int:
             f"{options.run} already holds a run at step {summary.newest.step:,}; "
             "go on with --resume, or start anew with --fresh (what it holds moves into its .trash)"
         )
-    start = "resume" if options.resume else "fresh"
+    start: Start = "resume" if options.resume else "fresh"
     return run_session(open_session(options.run, options.data, start=start, overrides=_settings(options)))
 
 

@@ -29,6 +29,7 @@ from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import ClipScores
+    from vsrpp_core.run.config import Precision
     from vsrpp_core.training.session import Session
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
@@ -160,7 +161,7 @@ def show_preparation(options: argparse.Namespace) -> int:
                     description=f"{step.video} ({step.video_index} of {step.videos})",
                     completed=step.frames_done,
                     total=step.frames_total,
-                    figures=f"{step.patches} patches",
+                    figures=f"{step.patches} pairs",
                 )
     return EXIT_DONE
 
@@ -186,7 +187,7 @@ def show_check(root: Path) -> int:
 # use
 
 
-def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision: str) -> int:
+def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision: "Precision") -> int:
     """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; the figures as one JSON line last."""
     from vsrpp_core.apply.evaluate import ClipScores, evaluate, mean_scores
 

@@ -44,7 +44,7 @@ class Batch:
 class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
 
-    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most that of the patch, 0 for all of it.
+    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
     """
 
     def __init__(

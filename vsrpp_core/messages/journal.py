@@ -34,7 +34,7 @@ def decode(line: str) -> Event | None:
     if event_type is None:
         return None
     known = {f.name for f in fields(event_type)}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
     try:
         return event_type(**values)
     except TypeError:  # a field this version needs is missing: written by another version

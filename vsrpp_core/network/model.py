@@ -26,7 +26,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         inner = F.leaky_relu(self.conv1(x), NEGATIVE_SLOPE)
-        return x + RESIDUAL_SCALE * self.conv2(inner)
+        change: Tensor = self.conv2(inner)
+        return x + RESIDUAL_SCALE * change
 
 
 class VSRBidirectional3x(nn.Module):
@@ -72,7 +73,7 @@ class VSRBidirectional3x(nn.Module):
 
     def _extract(self, frames: Tensor) -> tuple[Tensor, ...]:
         batch, n_frames, channels, height, width = frames.shape
-        flat = self.feat_extract(frames.reshape(batch * n_frames, channels, height, width))
+        flat: Tensor = self.feat_extract(frames.reshape(batch * n_frames, channels, height, width))
         return flat.view(batch, n_frames, self.n_feats, height, width).unbind(dim=1)
 
     @staticmethod

@@ -86,7 +86,7 @@ class CheckpointStore:
     def _best_target(self, link: str) -> str:
         path = self._folder.path / link
         if path.is_symlink():
-            return os.readlink(path)
+            return str(path.readlink())
         info = read_checkpoint_info(info_path(path)) if path.exists() else None
         return info.name if info else ""
 

@@ -42,10 +42,11 @@ def describe(event: ev.Event) -> str:
 def _started(event: ev.SessionStarted) -> str:
     origin = f"resumed from {event.resumed_from}" if event.resumed_from else "fresh"
     return (
-        f"{event.run}: {origin}, step {event.step:,} of {event.max_steps:,}; {event.train_samples:,} training and "
-        f"{event.val_samples:,} validation samples of {event.data}; {event.n_feats} feature maps, {event.n_blocks} blocks, "
-        f"{event.parameters / 1e6:.2f} M parameters, batch {event.batch_size} x {event.accumulation}; {event.device}, "
-        f"{event.precision} ({event.precision_reason})"
+        f"{event.run}: {origin}, step {event.step:,} of {event.max_steps:,}; "
+        f"{event.train_samples:,} training and {event.val_samples:,} validation samples of {event.data}; "
+        f"{event.n_feats} feature maps, {event.n_blocks} blocks, {event.parameters / 1e6:.2f} M parameters, "
+        f"batch {event.batch_size} x {event.accumulation}; "
+        f"{event.device}, {event.precision} ({event.precision_reason})"
     )
 
 

@@ -10,7 +10,7 @@ from vsrpp_core.messages import events as ev
 class StatusFile:
     """Rewrites the file at the status cadence and whenever the phase changes.
 
-    Replaced by rename, so a reader never sees half of it; not flushed to the disk, since it is stale in a second anyway.
+    Replaced by rename, so a reader never sees half of it; not flushed to the disk, for it is stale in a second anyway.
     """
 
     def __init__(self, path: Path, every: int) -> None:
@@ -46,12 +46,10 @@ class StatusFile:
             lines += _step_lines(self._started, self._step)
         if self._validation:
             v = self._validation
-            lines.append(
-                f"validation  step {v.step}  LR {v.lr_psnr:.2f} dB {v.lr_ssim:.4f}  KI {v.ki_psnr:.2f} dB {v.ki_ssim:.4f}"
-            )
-            lines.append(
-                f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {v.best_quality:.4f} at {v.best_step}"
-            )
+            lr, ki = f"{v.lr_psnr:.2f} dB {v.lr_ssim:.4f}", f"{v.ki_psnr:.2f} dB {v.ki_ssim:.4f}"
+            best = f"{v.best_quality:.4f} at {v.best_step}"
+            lines.append(f"validation  step {v.step}  LR {lr}  KI {ki}")
+            lines.append(f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {best}")
         temporary = self._path.with_name(f".tmp-{self._path.name}")
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
         os.replace(temporary, self._path)
@@ -60,10 +58,11 @@ class StatusFile:
 def _step_lines(started: ev.SessionStarted, step: ev.StepReported) -> list[str]:
     left = (started.max_steps - step.step) * step.seconds_per_step
     mode = "aggressive" if step.aggressive else "normal"
+    parts = f"L1 {step.loss_l1:.5f}  MS {step.loss_ms:.5f}  Grad {step.loss_grad:.5f}"
     return [
         f"step        {step.step} of {started.max_steps}  epoch {step.epoch}",
         f"time left   {left / 3600:.2f} h at {step.seconds_per_step:.3f} s per step",
-        f"loss        total {step.loss_total:.5f}  L1 {step.loss_l1:.5f}  MS {step.loss_ms:.5f}  Grad {step.loss_grad:.5f}",
+        f"loss        total {step.loss_total:.5f}  {parts}",
         f"weights     L1 {step.weight_l1:.3f}  MS {step.weight_ms:.3f}  Grad {step.weight_grad:.3f}  {mode}",
         f"gradient    norm {step.gradient_norm:.4f}  clip {step.clip_norm:.4f}",
         f"rate        {step.learning_rate:.3e}",

@@ -13,11 +13,9 @@ class TensorBoardSink:
     """Writes scalars and comparison pictures under ``logs/``."""
 
     def __init__(self, logs: Path, run: Path, every: int, first_step: int) -> None:
-        """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has no second branch."""
+        """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
         self._run, self._every = run, every
-        self._writer = SummaryWriter(  # type: ignore[no-untyped-call]
-            str(logs), purge_step=first_step + 1 if first_step else None, flush_secs=10
-        )
+        self._writer = SummaryWriter(str(logs), purge_step=first_step + 1 if first_step else None, flush_secs=10)
 
     def handle(self, event: ev.Event) -> None:
         match event:
@@ -33,17 +31,17 @@ class TensorBoardSink:
                 self._picture(event)
 
     def close(self) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         for tag, value in values.items():
-            self._writer.add_scalar(tag, value, step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(tag, value, step)
 
     def _picture(self, event: ev.ComparisonWritten) -> None:
         with Image.open(self._run / event.path) as picture:
             pixels = np.asarray(picture.convert("RGB"))
         tag = f"Validation/Comparison/{Path(event.path).stem}"
-        self._writer.add_image(tag, pixels, event.step, dataformats="HWC")  # type: ignore[no-untyped-call]
+        self._writer.add_image(tag, pixels, event.step, dataformats="HWC")
 
 
 def _step_scalars(event: ev.StepReported) -> dict[str, float]:

@@ -69,7 +69,7 @@ def tune_run(run: Path, data: Path | None) -> Iterator[ev.Event]:
     with folder.lock():
         if describe_device().kind == "cpu":
             yield ev.WarningRaised(
-                message="the auto-tune ladder is meant for GPUs; this CPU gets a small network instead (see config.toml)"
+                message="the auto-tune ladder is for GPUs; this CPU gets a small network instead (see config.toml)"
             )
             tuned = default_config(describe_device(), min(summary.geometry.height, summary.geometry.width))
         else:

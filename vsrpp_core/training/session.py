@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from vsrpp_core import __version__
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
+from vsrpp_core.data.demo import demo_dataset_root, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, summarize
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
@@ -53,8 +54,8 @@ def open_session(
 
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
     ``resume`` goes on from the newest readable checkpoint. ``data`` defaults to the dataset in ``config.toml``. With
-    ``demo`` the demo dataset is made if need be and its settings are the default. ``overrides`` are dotted settings; they
-    are kept in ``config.toml``. Raises VsrppError, with the run untouched and unlocked.
+    ``demo`` the demo dataset is made if need be and its settings are the default. ``overrides`` are dotted settings;
+    they are kept in ``config.toml``. Raises VsrppError, with the run untouched and unlocked.
     """
     folder = RunFolder(run)
     with ExitStack() as held:
@@ -69,6 +70,11 @@ def open_session(
             folder.move_to_trash()
         config.save(folder.config)
         return Session(folder, config, summary, resumed, held.pop_all())
+
+
+def prepare_demo() -> Iterator[ev.PreparationProgressed]:
+    """Make the demo dataset if it is not there yet; a front end that wants to show it runs this before the session."""
+    return make_demo_dataset()
 
 
 class Session:
@@ -207,9 +213,9 @@ class Session:
 def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:
     """The dataset's root and what is in it; VsrppError when none is known or it cannot be trained on."""
     if demo:
-        from vsrpp_core.data.demo import make_demo_dataset  # scikit-image takes a second to import
-
-        root = make_demo_dataset()
+        for _ in prepare_demo():  # made already where a front end showed its progress
+            pass
+        root = demo_dataset_root()
     elif data is not None:
         root = data.absolute()
     elif folder.config.is_file() and (known := RunConfig.load(folder.config).data.root):
@@ -243,8 +249,8 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
         raise VsrppError(f"{root} has no complete pairs to train and validate on; run `vsrpp check {root}`")
     if config.data.crop > min(geometry.height, geometry.width):
         raise VsrppError(
-            f"data.crop = {config.data.crop} is larger than the LR patches in {root} ({geometry.width}x{geometry.height}); "
-            "choose a smaller crop, or 0 for whole patches"
+            f"data.crop = {config.data.crop} is larger than the LR patches in {root} "
+            f"({geometry.width}x{geometry.height}); choose a smaller crop, or 0 for whole patches"
         )
     if geometry.n_frames != config.model.n_frames:
         raise VsrppError(

@@ -22,7 +22,7 @@ FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradie
 class OptimizerStep:
     """Owns the optimizer and, for fp16, the loss scaler; Stateful.
 
-    A step whose gradient is not finite leaves weights and moments bit-unchanged: the fused AdamW is told on the device.
+    A step whose gradient is not finite leaves weights and moments bit-unchanged: fused AdamW is told on the device.
     """
 
     def __init__(self, model: VSRBidirectional3x, config: TrainingConfig, hardware: Hardware) -> None:
@@ -37,7 +37,7 @@ class OptimizerStep:
         self._scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
 
     def run(self, batches: list[Batch], weights: LossWeights, clip_norm: float, learning_rate: float) -> Tensor:
-        """Take one step over the micro-batches, each weighted by its samples; its figures, float32 [6] on the device."""
+        """Take one step over the micro-batches, weighted by their samples; its figures, float32 [6] on the device."""
         samples = sum(len(batch) for batch in batches)
         figures = torch.zeros(len(FIGURES) - 1, device=self._hardware.device)
         for batch in batches:

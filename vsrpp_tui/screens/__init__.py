@@ -1,0 +1,1 @@
+"""Screens: each places widgets and turns keys into requests to the application."""

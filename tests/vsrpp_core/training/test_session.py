@@ -64,7 +64,7 @@ def train(
     start: str = "fresh",
     react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (),
     **settings: str,
-) -> list[ev.Event]:  # noqa: E501
+) -> list[ev.Event]:
     overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
     return collect(open_session(run, data, start=start, overrides=overrides.items()), react)  # type: ignore[arg-type]
 

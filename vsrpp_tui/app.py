@@ -1,0 +1,292 @@
+"""``vsrpp-tui``: the application that owns the screens, the worker and what happens when it ends."""
+
+import argparse
+import asyncio
+import multiprocessing.resource_tracker
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.theme import Theme
+
+from vsrpp_core import __version__
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
+from vsrpp_core.run.folder import RunFolder, demo_run_path
+from vsrpp_tui.screens.start import Choice, StartScreen
+from vsrpp_tui.state import RunState, reduce, replay
+from vsrpp_tui.tensorboard import TensorBoard
+from vsrpp_tui.terminal import log_path, screen_to_itself
+from vsrpp_tui.worker import SessionRequest, Worker, device_line
+
+if TYPE_CHECKING:
+    from vsrpp_tui.screens.training import TrainingScreen
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+PUMP_SECONDS = 0.25
+"""How often the screen looks for events: fast enough for the eye, calm enough for a slow connection."""
+
+DEFAULT_RUN = "Learn"
+
+THEME = Theme(
+    name="vsrpp",
+    primary="#7aa7d6",
+    secondary="#8a93a3",
+    accent="#79b8c2",
+    success="#8fc48a",
+    warning="#dcb067",
+    error="#e07a76",
+    background="#12151a",
+    surface="#171b21",
+    panel="#20262e",
+    foreground="#d6dbe3",
+    dark=True,
+    variables={
+        "chart-faint": "#3a4756",
+        "chart-lr": "#8a93a3",
+        "footer-background": "#12151a",
+        "footer-key-foreground": "#7aa7d6",
+        "footer-description-foreground": "#8a93a3",
+        "border": "#39424e",
+        "border-blurred": "#2b323c",
+    },
+)
+"""One meaning a colour: KI and success green, LR grey, ground truth cyan, warnings amber, faults red."""
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """How the application ended, for the shell it returns to."""
+
+    status: int = EXIT_DONE
+    message: str = ""
+
+
+class VsrppApp(App[Farewell]):
+    """Shows the start screen, then a session; ends only when the session has saved."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "VSR++"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True),
+    ]
+
+    @dataclass
+    class DeviceFound(Message):
+        text: str
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__()
+        self._choice = choice
+        self._device = ""
+        self.state = RunState()
+        self.worker: Worker | None = None
+        self.tensorboard = TensorBoard()
+        self._tensorboard_asked = False
+        self._leaving = False
+        self.loader: Thread | None = None
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.push_screen(StartScreen(self._choice, self._device))
+        self.set_interval(PUMP_SECONDS, self.pump)
+        self.call_after_refresh(self._load_trainer)
+        self._handle_signals()
+
+    def _handle_signals(self) -> None:
+        """A closed terminal or a shutdown saves like q does."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+            if hasattr(signal, name):
+                loop.add_signal_handler(getattr(signal, name), self.call_later, self.action_leave)
+
+    def _load_trainer(self) -> None:
+        """Name the device, and have torch loaded by the time a choice is made."""
+        self.loader = Thread(target=lambda: self.post_message(self.DeviceFound(device_line())), daemon=True)
+        self.loader.start()
+
+    def on_vsrpp_app_device_found(self, message: DeviceFound) -> None:
+        self._device = message.text
+        for screen in self.screen_stack:
+            if isinstance(screen, StartScreen):
+                screen.set_device(self._device)
+
+    # a session
+
+    def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
+        choice = self._choice = message.choice
+        request = SessionRequest(choice.run, choice.data, "fresh" if message.fresh else "resume", choice.demo)
+        self.state = RunState() if message.fresh else replay(journal.replay(RunFolder(choice.run).journal))
+        self.worker = Worker(request)
+        self.worker.start()
+        from vsrpp_tui.screens.training import TrainingScreen  # the charts' libraries, once a choice is made
+
+        self.switch_screen(TrainingScreen())
+
+    def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
+        if self.worker:
+            self.worker.send(message.command)
+
+    def pump(self) -> None:
+        """Take what the worker has said and show it."""
+        worker = self.worker
+        if worker is None:
+            return
+        alive = worker.is_alive  # asked first: what a thread that has ended said is all in the mailbox
+        events = worker.mailbox.take()
+        for event in events:
+            self.state = reduce(self.state, event)
+        for screen in self.screen_stack:
+            if (show := getattr(screen, "show", None)) and screen.is_mounted:
+                show(self.state)
+        self._tell_tensorboard()
+        if not alive:
+            self._session_is_over(events)
+
+    def _session_is_over(self, events: list[ev.Event]) -> None:
+        if self._leaving:
+            self.exit(self._farewell())
+            return
+        failure = next((event for event in events if isinstance(event, ev.SessionFailed)), None)
+        if failure:
+            from vsrpp_tui.screens.failed import FailedScreen
+
+            self.push_screen(FailedScreen(failure))
+
+    def _farewell(self) -> Farewell:
+        state, run = self.state, self._choice.run
+        if state.failed:
+            return Farewell(EXIT_FAILED, f"vsrpp-tui: {state.failed.error}")
+        if state.ended and not state.ended.checkpoint:
+            return Farewell()
+        if state.ended and state.ended.reason == "stopped":
+            demo = " --demo" if self._choice.demo else f" {run}"
+            return Farewell(
+                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; go on with vsrpp-tui{demo}"
+            )
+        if state.ended:
+            return Farewell(EXIT_DONE, f"training is complete: {run / state.ended.checkpoint}")
+        return Farewell()
+
+    # keys that work everywhere
+
+    def action_help(self) -> None:
+        from vsrpp_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen())
+
+    def action_leave(self) -> None:
+        """Quit; while a session runs, only once it has saved."""
+        if self.worker is None or not self.worker.is_alive:
+            self.exit(self._farewell())
+            return
+        if self._leaving:
+            return
+        self._leaving = True
+        self.worker.stop()
+        from vsrpp_tui.screens.saving import SavingScreen
+
+        self.push_screen(SavingScreen())
+
+    def action_to_start(self) -> None:
+        """From a failed session to the start screen."""
+        self.worker, self.state = None, RunState()
+        self.tensorboard.stop()
+        self.pop_screen()
+        self.switch_screen(StartScreen(self._choice, self._device))
+
+    def action_tensorboard(self) -> None:
+        self._tensorboard_asked = True
+        if not self.tensorboard.is_running:
+            self.tensorboard.start(RunFolder(self._choice.run).logs)
+            self.notify("TensorBoard is starting …", timeout=5)
+
+    def _tell_tensorboard(self) -> None:
+        if self._tensorboard_asked and self.tensorboard.url:
+            self._tensorboard_asked = False
+            self.notify(f"TensorBoard at {self.tensorboard.url}", timeout=15, markup=False)
+            for screen in self.screen_stack:
+                for panel in screen.query("#events"):
+                    panel.border_subtitle = f"TensorBoard {self.tensorboard.url}"
+        elif self._tensorboard_asked and not self.tensorboard.is_running:
+            self._tensorboard_asked = False
+            self.notify(f"TensorBoard did not start; see {log_path()}", severity="error", markup=False)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE
+    choice = (
+        Choice(demo_run_path(), None, demo=True)
+        if options.demo
+        else Choice(options.run.absolute(), _absolute(options.data))
+    )
+    try:
+        return _run(VsrppApp(choice))
+    except VsrppError as error:
+        print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_FAILED
+
+
+def _run(app: VsrppApp) -> int:
+    farewell: Farewell | None = None
+    with screen_to_itself():
+        multiprocessing.resource_tracker.ensure_running()  # a running screen's descriptors must not reach it
+        try:
+            farewell = app.run()
+        finally:  # whatever happened to the screen, the run is saved
+            if app.worker:
+                app.worker.finish()
+            app.tensorboard.stop()
+    farewell = farewell or Farewell(EXIT_FAILED, f"vsrpp-tui: the screen ended unexpectedly; see {log_path()}")
+    if farewell.message:
+        print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
+    if app.loader and app.loader.is_alive():
+        os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
+    return farewell.status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vsrpp-tui",
+        description="Train a 3x video super-resolution network, watched and steered from the terminal.",
+    )
+    parser.add_argument(
+        "run",
+        nargs="?",
+        type=Path,
+        default=Path(DEFAULT_RUN),
+        metavar="RUN",
+        help=f"the run's folder (default: {DEFAULT_RUN})",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
+    )
+    parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
+    parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
+    return parser
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return path.absolute() if path else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

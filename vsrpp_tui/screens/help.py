@@ -1,0 +1,45 @@
+"""All keys, and what the words on the screens mean."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+KEYS = (
+    ("p", "pause, and go on; nothing is lost while it stands still"),
+    ("c", "save a checkpoint now; it is kept"),
+    ("v", "validate now, also while paused"),
+    ("s", "next view: overview, charts, events"),
+    ("b", "TensorBoard beside it, on this machine only"),
+    ("q", "save and quit; ctrl+c does the same"),
+    ("tab", "to a chart or the events; arrows then move it, + and - zoom, r resets"),
+    ("esc", "close this"),
+)
+WORDS = (
+    ("LR", "the bicubic 3× picture: what can be had without a network"),
+    ("KI", "the network's picture"),
+    ("quality", "0.7 · (PSNR − 20) / 30, within 0 and 1, + 0.3 · SSIM"),
+    ("sharpness", "gradients of the KI over those of the ground truth; 1 is as sharp"),
+    ("aggressive", "the gradient loss weighs more while pictures are blurred"),
+    ("clip", "largest gradient norm let through: 95th percentile of the last 500"),
+    ("data wait", "share of the time spent waiting for images"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss(None)", "Close")]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog wide") as dialog:
+            dialog.border_title = "Keys and words"
+            yield Static(_table(KEYS, 5), markup=False)
+            yield Static("")
+            yield Static(_table(WORDS, 12), markup=False)
+
+
+def _table(rows: tuple[tuple[str, str], ...], width: int) -> Content:
+    return Content("\n").join(Content.assemble((f"{name:<{width}}", "bold $primary"), text) for name, text in rows)

@@ -1,0 +1,140 @@
+"""The training screen: places the panels, and turns keys into commands."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from vsrpp_core.messages import commands as cmd
+from vsrpp_tui.state import RunState
+from vsrpp_tui.widgets.charts import Chart, LossChart, ValidationChart
+from vsrpp_tui.widgets.events import EventsPanel
+from vsrpp_tui.widgets.header import RunHeader, RunProgress
+from vsrpp_tui.widgets.panel import Panel
+from vsrpp_tui.widgets.panels import AdaptivePanel, LossPanel, MemoryPanel, ValidationPanel, next_validation
+
+VIEWS = ("overview", "charts", "events")
+CHART_SECONDS = 1.0
+"""A chart costs tens of milliseconds; it is redrawn this often at most."""
+
+WORKING = ("training", "paused", "validating", "saving")
+
+
+class TrainingScreen(Screen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause"),
+        Binding("p", "go_on", "Resume"),
+        Binding("c", "checkpoint", "Checkpoint"),
+        Binding("v", "validate", "Validate"),
+        Binding("s", "next_view", "View"),
+        Binding("b", "app.tensorboard", "TensorBoard"),
+        Binding("question_mark", "app.help", "Help", key_display="?"),
+        Binding("q", "app.leave", "Quit"),
+    ]
+
+    AUTO_FOCUS = None
+
+    class Ordered(Message):
+        """The user wants the trainer to do something."""
+
+        def __init__(self, command: cmd.Command) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = RunState()
+        self._drawn: RunState | None = None
+        self._view = 0
+
+    def compose(self) -> ComposeResult:
+        yield RunHeader(id="header")
+        yield RunProgress(id="progress")
+        with Container(id="panels"):
+            with Vertical(id="loss", classes="panel") as loss:
+                loss.border_title = "Loss"
+                yield LossPanel(id="loss-figures")
+                yield LossChart(id="loss-chart")
+            with Vertical(id="validation", classes="panel") as validation:
+                validation.border_title = "Validation"
+                yield ValidationPanel(id="validation-figures")
+                yield ValidationChart(id="validation-chart")
+            yield AdaptivePanel(title="Adaptive", id="adaptive")
+            yield MemoryPanel(title="Memory and speed", id="memory")
+        yield EventsPanel(id="events")
+        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#adaptive").add_class("panel")
+        self.query_one("#memory").add_class("panel")
+        self.add_class("-view-overview")
+        self.set_interval(CHART_SECONDS, self._draw_charts)
+
+    # showing
+
+    def show(self, state: RunState) -> None:
+        """Show ``state`` in every panel; charts follow at their own pace."""
+        if state.phase != self.state.phase:
+            self.query_one(RunHeader).asked = ""
+            self.state = state
+            self.refresh_bindings()
+        self.state = state
+        for panel in self.query(Panel):
+            panel.show(state)
+        self.query_one("#validation").border_subtitle = next_validation(state)
+        self.query_one(EventsPanel).show(state)
+
+    def on_resize(self) -> None:
+        self._drawn = None
+        self.call_after_refresh(self._draw_charts)
+
+    def _draw_charts(self) -> None:
+        if self._drawn is self.state:
+            return
+        self._drawn = self.state
+        for chart in self.query(Chart):
+            chart.show(self.state)
+
+    # keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        phase = self.state.phase
+        match action:
+            case "pause":
+                return phase != "paused" and (True if phase in WORKING else None)
+            case "go_on":
+                return phase == "paused"
+            case "checkpoint" | "validate":
+                return True if phase in WORKING else None
+            case _:
+                return True
+
+    def action_pause(self) -> None:
+        self._order(cmd.Pause(), "pausing after this step")
+
+    def action_go_on(self) -> None:
+        self._order(cmd.Resume(), "")
+
+    def action_checkpoint(self) -> None:
+        self._order(cmd.SaveCheckpoint(), "saving after this step")
+
+    def action_validate(self) -> None:
+        self._order(cmd.Validate(), "validating after this step")
+
+    def action_next_view(self) -> None:
+        self.remove_class(f"-view-{VIEWS[self._view]}")
+        self._view = (self._view + 1) % len(VIEWS)
+        self.add_class(f"-view-{VIEWS[self._view]}")
+        self._drawn = None
+        self.call_after_refresh(self._draw_charts)
+
+    def _order(self, command: cmd.Command, asked: str) -> None:
+        header = self.query_one(RunHeader)
+        header.asked = asked
+        header.show(self.state)
+        self.post_message(self.Ordered(command))

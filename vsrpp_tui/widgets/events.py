@@ -1,0 +1,52 @@
+"""The events panel: what happened, newest at the bottom; the whole log when it has the screen to itself."""
+
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from vsrpp_tui.state import LogLine, RunState, Tone
+
+SIGNS: dict[Tone, tuple[str, str]] = {
+    "plain": (" ", "$foreground"),
+    "good": ("✓", "$success"),
+    "warning": ("!", "$warning"),
+    "fault": ("✗", "$error"),
+}
+
+
+class EventsPanel(VerticalScroll):
+    """Follows the newest line unless the user has scrolled up."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.border_title = "Events"
+        self._lines: tuple[LogLine, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False)
+
+    def show(self, state: RunState) -> None:
+        if state.log is self._lines:
+            return
+        self._lines = state.log
+        following = self.max_scroll_y - self.scroll_y <= 1
+        self.query_one(Static).update(Content("\n").join(_line(line) for line in state.log))
+        if following:
+            self.scroll_end(animate=False)
+
+    def on_resize(self) -> None:
+        self.scroll_end(animate=False)
+
+
+def _line(line: LogLine) -> Content:
+    sign, style = SIGNS[line.tone]
+    return Content.assemble((_clock(line.time), "$secondary"), "  ", (f"{sign} {line.text}", style))
+
+
+def _clock(time: float) -> str:
+    """Of today the time, of another day also the date."""
+    moment = datetime.fromtimestamp(time)
+    return f"{moment:%H:%M:%S}" if moment.date() == datetime.now().date() else f"{moment:%d.%m. %H:%M}"

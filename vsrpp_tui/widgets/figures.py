@@ -1,0 +1,80 @@
+"""Figures as text of constant width: durations, sizes, bars, sparklines. Pure functions, so that they can be tested."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from textual.content import Content
+
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+def duration(seconds: float) -> str:
+    """The two largest units, e.g. ``15 h 04 m``; a dash where it is unknown."""
+    if not math.isfinite(seconds):
+        return "–"
+    total = max(round(seconds), 0)
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    for (name, size), (next_name, next_size) in pairwise(units):
+        if total >= size:
+            return f"{total // size} {name} {total % size // next_size:02d} {next_name}"
+    return f"{total} s"
+
+
+def gigabytes(size: int) -> str:
+    """Bytes in units of 2³⁰, as device memory is told: ``7.1``."""
+    return f"{size / 2**30:.1f}"
+
+
+def file_size(size: int) -> str:
+    """Bytes of files in decimal units, as file managers show them."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+
+
+def percent(share: float) -> str:
+    """0..1 as ``61.2 %``; a dash for NaN."""
+    return f"{100 * share:.1f} %" if math.isfinite(share) else "–"
+
+
+def decibels(value: float) -> str:
+    return f"{value:.2f} dB" if math.isfinite(value) else "–"
+
+
+def bar(share: float, width: int, style: str, mark: float | None = None) -> Content:
+    """A thin bar of ``width`` cells, to half a cell; ``share`` 0..1. ``mark`` (0..1) draws a limit on its free part."""
+    width = max(width, 1)
+    full, half = divmod(round(2 * width * min(max(share, 0.0), 1.0)), 2)
+    rest = ["─"] * (width - full - half)
+    if mark is not None and 0 <= (place := int(mark * width) - full - half) < len(rest):
+        rest[place] = "│"
+    return Content.assemble(("━" * full + "╸" * half, style), ("".join(rest), "$border"))
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The last ``width`` values between their own least and greatest."""
+    shown = list(values)[-width:]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    span = (high - low) or 1.0
+    return "".join(SPARKS[min(int((value - low) / span * len(SPARKS)), len(SPARKS) - 1)] for value in shown)
+
+
+def spread(left: Content, right: Content, width: int) -> Content:
+    """``left`` and ``right`` at the two ends of ``width`` cells; what is too long on the left is cut."""
+    room = max(width - right.cell_length - 1, 0)
+    left = left.truncate(room, ellipsis=True)
+    return Content.assemble(left, " " * max(width - left.cell_length - right.cell_length, 1), right)
+
+
+def decimate(points: Sequence[tuple[float, float]], limit: int) -> list[tuple[float, float]]:
+    """At most ``limit`` points, evenly taken, the last one always among them: a chart costs by the point."""
+    if len(points) <= limit or limit < 2:
+        return list(points)
+    last = len(points) - 1
+    return [points[round(i * last / (limit - 1))] for i in range(limit)]

@@ -1,0 +1,40 @@
+"""The base of all text panels: a widget that shows one slice of RunState."""
+
+from textual.content import Content
+from textual.events import Resize
+from textual.widgets import Static
+
+from vsrpp_tui.state import RunState
+
+
+class Panel(Static):
+    """Redraws when its content changed or its size did; subclasses write ``picture``."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, title: str = "", id: str | None = None) -> None:
+        super().__init__(id=id, markup=False)
+        self.border_title = title
+        self._state = RunState()
+        self._shown: Content | None = None
+
+    def show(self, state: RunState) -> None:
+        self._state = state
+        self._draw()
+
+    def picture(self, state: RunState, width: int) -> Content:
+        """What to show of ``state`` in ``width`` cells."""
+        raise NotImplementedError
+
+    def on_resize(self, event: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        picture = self.picture(self._state, self.content_size.width)
+        if picture != self._shown:
+            self._shown = picture
+            self.update(picture)
+
+
+def lines(*rows: Content) -> Content:
+    return Content("\n").join(rows)

@@ -30,7 +30,7 @@ def decode(line: str) -> Event | None:
         return None
     if not isinstance(record, dict):
         return None
-    event_type = EVENT_TYPES.get(record.pop("event", ""))
+    event_type = EVENT_TYPES.get(str(record.pop("event", "")))
     if event_type is None:
         return None
     known = {f.name for f in fields(event_type)}

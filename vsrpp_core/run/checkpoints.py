@@ -4,7 +4,6 @@ A checkpoint is a dictionary of plain types and tensors, so it loads with ``weig
 """
 
 import os
-import pickle
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -71,7 +70,7 @@ class CheckpointStore:
             if previous and previous != info.name:
                 self._link(BEST_OLD_NAME, previous)
             self._link(BEST_NAME, info.name)
-            self._drop_superseded({info.name, previous})
+            self._drop_superseded()
         except OSError as error:
             raise CheckpointError(f"{BEST_NAME} could not be renewed: {error}") from error
 
@@ -103,7 +102,8 @@ class CheckpointStore:
             return
         os.replace(temporary, path)
 
-    def _drop_superseded(self, keep: set[str]) -> None:
+    def _drop_superseded(self) -> None:
+        keep = {self._best_target(BEST_NAME), self._best_target(BEST_OLD_NAME)}
         for info in self._folder.checkpoint_infos():
             if info.kind == "best" and info.name not in keep:
                 (self._folder.path / info.name).unlink()
@@ -121,8 +121,8 @@ def load(path: Path) -> dict[str, Any]:
         state = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a checkpoint file (.pth) of a run") from None
-    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a flipped bit in the archive's directory makes zipfile and pickle raise almost anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise VsrppError(f"{path} cannot be read as a checkpoint ({reason}); use another one") from None
     if damaged:
         raise VsrppError(f"{path} is damaged (its part {damaged} fails the check); use another checkpoint")

@@ -154,7 +154,8 @@ class RunFolder:
         infos = []
         for path in self.path.glob("checkpoint_*.json"):
             info = read_checkpoint_info(path)
-            if info is not None and (self.path / info.name).is_file():
+            is_its_own = info is not None and info_path(self.path / info.name) == path  # not so beside a copied best
+            if info is not None and is_its_own and (self.path / info.name).is_file():
                 infos.append(info)
         return sorted(infos, key=lambda info: (info.step, info.saved_at), reverse=True)
 
@@ -186,6 +187,8 @@ class RunFolder:
                 f"{self.path} is being trained by another process (PID {self._owner_pid() or 'unknown'}); "
                 "stop that one first or name another run"
             ) from None
+        except OSError as error:
+            raise VsrppError(f"{self.path} cannot be locked ({error.strerror}); name a folder you may write to") from None
         owner = self.path / ".owner"
         try:
             owner.write_text(str(os.getpid()), encoding="ascii")
@@ -247,9 +250,15 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo | None:
     """The description in ``path``, or None where it is missing, damaged or of another version."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return CheckpointInfo(**{f.name: record[f.name] for f in fields(CheckpointInfo)})
+        values = {f.name: record[f.name] for f in fields(CheckpointInfo)}
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    fits = all(_is_of(values[f.name], f.type) for f in fields(CheckpointInfo))
+    return CheckpointInfo(**values) if fits else None
+
+
+def _is_of(value: object, kind: object) -> bool:
+    return isinstance(value, int | float if kind in (int, float) else str)
 
 
 def demo_run_path() -> Path:

@@ -36,7 +36,7 @@ class TrainingScreen(Screen[None]):
         Binding("q", "app.leave", "Quit"),
     ]
 
-    AUTO_FOCUS = None
+    AUTO_FOCUS = ""
 
     class Ordered(Message):
         """The user wants the trainer to do something."""

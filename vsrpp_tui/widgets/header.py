@@ -1,5 +1,6 @@
 """The two lines at the top of the training screen: what is going on, and how far it is."""
 
+import math
 from pathlib import Path
 
 from textual.content import Content
@@ -73,7 +74,7 @@ class RunProgress(Panel):
 
     def _total(self, state: RunState, width: int) -> Content:
         share = state.current_step / max(state.max_steps, 1)
-        left = "" if state.is_over else f"  {duration(state.seconds_left):>9} left"
+        left = _left(state, state.seconds_left)
         goal = f"{state.max_steps:,}"
         label = f"step {state.current_step:,} of {goal}".ljust(len(goal) * 2 + 9)
         return _bar(label, share, f"{int(100 * share):>3} %{left}", width)
@@ -82,8 +83,12 @@ class RunProgress(Panel):
         if not state.step or not state.started:
             return Content("")
         share = state.step.epoch_step / max(state.started.steps_per_epoch, 1)
-        left = "" if state.is_over else f"  {duration(state.epoch_seconds_left):>9} left"
+        left = _left(state, state.epoch_seconds_left)
         return _bar(f"epoch {state.step.epoch}", share, f"{int(100 * share):>3} %{left}", width)
+
+
+def _left(state: RunState, seconds: float) -> str:
+    return "" if state.is_over or not math.isfinite(seconds) else f"  {duration(seconds):>9} left"
 
 
 def _bar(label: str, share: float, figures: str, width: int) -> Content:

@@ -74,7 +74,7 @@ def _gain(v: ev.ValidationFinished, width: int) -> Content:
 
 def next_validation(state: RunState) -> str:
     """For the panel's border; empty where none will come."""
-    if not state.started or state.is_over:
+    if not state.started or not state.validation or state.is_over:
         return ""
     return f"next in {state.next_validation:,} steps"
 
@@ -115,11 +115,11 @@ def _sharpness(state: RunState, step: ev.StepReported, width: int) -> Content:
 
 def _gradient(step: ev.StepReported) -> Content:
     return Content.assemble(
-        ("gradient ", "$secondary"),
+        ("norm ", "$secondary"),
         f"{step.gradient_norm:.3f}",
         (" clip ", "$secondary"),
         f"{step.clip_norm:.3f}",
-        ("  rate ", "$secondary"),
+        (" rate ", "$secondary"),
         f"{step.learning_rate:.1e}",
     )
 

@@ -1,0 +1,72 @@
+"""What tests of many parts need: events and checkpoint states made whole, and settings of a run that takes seconds."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import GenericAlias
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import torch
+
+from vsrpp_core.messages.events import Event
+from vsrpp_core.run.folder import CheckpointInfo
+
+E = TypeVar("E", bound=Event)
+MakeDataset = Callable[..., Path]
+
+TINY = {
+    "model.n_feats": "4",
+    "model.n_blocks": "2",
+    "training.precision": "fp32",
+    "training.batch_size": "3",
+    "training.max_steps": "24",
+    "schedule.lr_max": "1e-3",
+    "schedule.warmup_steps": "4",
+    "clipping.minimum": "5",
+    "cadence.status_every": "1",
+    "cadence.journal_every": "1",
+    "cadence.tensorboard_every": "6",
+    "cadence.validate_every": "12",
+    "cadence.checkpoint_every": "1000",
+    "cadence.best_from": "1000",
+}
+
+
+def make_event(kind: type[E], **known: Any) -> E:
+    """An event with every field filled, each number another one; ``known`` fields are given."""
+    numbers = itertools.count(1)
+    types = get_type_hints(kind)
+    values = {f.name: _value(types[f.name], next(numbers)) for f in fields(kind)}
+    return kind(**{**values, **known})
+
+
+def _value(kind: Any, number: int) -> Any:
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    if isinstance(kind, GenericAlias):  # tuple[float, ...]
+        return (number + 0.25, number + 0.5)
+    return {float: number + 0.5, int: number, str: f"text {number} – ü", bool: True}[kind]
+
+
+def make_info(step: int = 1, **known: Any) -> CheckpointInfo:
+    """A checkpoint's description; ``known`` fields are given."""
+    values: dict[str, Any] = {
+        "name": f"checkpoint_step_{step}.pth",
+        "step": step,
+        "epoch": 1,
+        "max_steps": 100,
+        "kind": "regular",
+        "quality": 0.5,
+        "loss": 0.25,
+        "best_quality": 0.5,
+        "best_step": step,
+        "size": 10,
+        "saved_at": 1e9 + step,
+    }
+    return CheckpointInfo(**{**values, **known})
+
+
+def make_state(step: int = 1) -> dict[str, Any]:
+    """What a checkpoint holds, in small."""
+    return {"model": {"weight": torch.arange(64.0) + step}, "progress": {"step": step, "loss": float("nan")}}

@@ -1,0 +1,89 @@
+import json
+import math
+from pathlib import Path
+
+import pytest
+from helpers import make_event
+
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import JournalWriter, decode, encode, replay
+
+
+@pytest.mark.parametrize("kind", ev.EVENT_TYPES.values(), ids=ev.EVENT_TYPES)
+def test_every_event_comes_back_as_it_was(kind: type[ev.Event]) -> None:
+    event = make_event(kind)
+    line = encode(event)
+    assert decode(line) == event
+    assert "\n" not in line
+
+
+def test_figures_that_are_not_finite_come_back() -> None:
+    step = make_event(ev.StepReported, loss_total=math.nan, gradient_norm=math.inf, sharpness=-math.inf)
+    back = decode(encode(step))
+    assert isinstance(back, ev.StepReported)
+    assert math.isnan(back.loss_total) and back.gradient_norm == math.inf and back.sharpness == -math.inf
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event":"SomethingNew","time":1.0}',
+        '{"event":"WarningRaised","time":1.0}',
+        '{"event":["WarningRaised"],"message":"x"}',
+        '{"message":"x"}',
+        '{"event":"WarningRaised","mess',
+        "[1, 2]",
+        "7",
+        "",
+    ],
+    ids=["unknown", "field missing", "name no text", "no name", "torn", "list", "number", "empty"],
+)
+def test_lines_that_are_no_event_of_this_version_are_passed_over(line: str, tmp_path: Path) -> None:
+    journal, known = tmp_path / "events.jsonl", make_event(ev.WarningRaised)
+    journal.write_text(f"{line}\n{encode(known)}\n", encoding="utf-8")
+    assert decode(line) is None
+    assert list(replay(journal)) == [known]
+
+
+def test_a_field_of_a_later_version_is_left_out() -> None:
+    event = make_event(ev.WarningRaised)
+    assert decode(json.dumps({**json.loads(encode(event)), "colour": "red"})) == event
+
+
+def test_a_torn_last_line_is_passed_over_and_healed_by_the_next_writer(tmp_path: Path) -> None:
+    journal = tmp_path / "events.jsonl"
+    first, second, torn = (make_event(ev.WarningRaised, message=text) for text in ("one", "two", "torn"))
+    journal.write_text(encode(first) + "\n" + encode(torn)[:-9], encoding="utf-8")
+    assert list(replay(journal)) == [first]
+    with JournalWriter(journal) as writer:
+        writer.handle(second)
+    assert list(replay(journal)) == [first, second]
+
+
+def test_a_line_torn_within_a_letter_is_passed_over(tmp_path: Path) -> None:
+    journal, event = tmp_path / "events.jsonl", make_event(ev.WarningRaised, message="ü")
+    whole = encode(event).encode()
+    journal.write_bytes(whole + b"\n" + whole[: whole.index("ü".encode()) + 1])
+    assert list(replay(journal)) == [event]
+
+
+def test_only_every_tenth_step_is_kept_and_everything_else(tmp_path: Path) -> None:
+    journal = tmp_path / "events.jsonl"
+    with JournalWriter(journal, step_every=10) as writer:
+        for step in range(1, 31):
+            writer.handle(make_event(ev.StepReported, step=step))
+            writer.handle(make_event(ev.PhaseChanged, step=step))
+    kept = list(replay(journal))
+    assert [event.step for event in kept if isinstance(event, ev.StepReported)] == [10, 20, 30]
+    assert [event.step for event in kept if isinstance(event, ev.PhaseChanged)] == list(range(1, 31))
+
+
+def test_a_line_is_on_disk_as_soon_as_it_is_handled(tmp_path: Path) -> None:
+    journal, event = tmp_path / "events.jsonl", make_event(ev.SessionEnded)
+    with JournalWriter(journal) as writer:
+        writer.handle(event)
+        assert list(replay(journal)) == [event]
+
+
+def test_a_journal_that_does_not_exist_is_empty(tmp_path: Path) -> None:
+    assert list(replay(tmp_path / "events.jsonl")) == []

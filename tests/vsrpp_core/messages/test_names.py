@@ -1,0 +1,34 @@
+"""Names that journals, scripts and other people's screens rely on.
+
+A name added on purpose is added to the golden file too; one renamed or removed makes older journals unreadable.
+"""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "messages.txt"
+
+
+def line(kind: Any) -> str:
+    return " ".join([kind.__name__, *(field.name for field in fields(kind))])
+
+
+def test_messages_and_their_fields_keep_their_names() -> None:
+    lines = ["events", *map(line, ev.EVENT_TYPES.values()), "", "commands", *map(line, get_args(cmd.Command))]
+    assert lines == GOLDEN.read_text(encoding="utf-8").splitlines()
+
+
+def test_every_event_is_known_to_the_journal() -> None:
+    kinds = [kind for kind in vars(ev).values() if isinstance(kind, type) and issubclass(kind, ev.Event)]
+    assert set(kinds) - {ev.Event} == set(ev.EVENT_TYPES.values())
+    assert all(name == kind.__name__ for name, kind in ev.EVENT_TYPES.items())
+
+
+def test_every_command_can_be_sent_and_answered() -> None:
+    kinds = [kind for kind in vars(cmd).values() if isinstance(kind, type) and kind.__module__ == cmd.__name__]
+    assert set(kinds) == set(get_args(cmd.Command))
+    assert {kind.__name__ for kind in kinds} == set(get_args(ev.CommandName))

@@ -1,0 +1,153 @@
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.config import RunConfig, setting_names
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "settings.txt"
+
+HAND_WRITTEN = """\
+# my run
+
+[training]
+max_steps = 500   # a short one
+batch_size = 2
+
+# the network comes after
+[model]
+n_blocks = 4
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config.toml"
+
+
+def refusal(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(VsrppError) as caught:
+        RunConfig.load(path)
+    return str(caught.value)
+
+
+def test_settings_keep_their_names() -> None:
+    """Runs on disk are read by these names: one renamed or removed makes them unreadable."""
+    assert setting_names() == GOLDEN.read_text(encoding="utf-8").split()
+
+
+def test_saved_settings_come_back(path: Path) -> None:
+    config = RunConfig().with_overrides([("data.root", "/päth \"quoted\" 'so'"), ("schedule.lr_max", "3e-4")])
+    config.save(path)
+    assert RunConfig.load(path) == config
+
+
+def test_saving_keeps_comments_and_order_of_a_user_s_file(path: Path) -> None:
+    path.write_text(HAND_WRITTEN, encoding="utf-8")
+    RunConfig.load(path).with_overrides([("training.max_steps", "900")]).save(path)
+    text = path.read_text(encoding="utf-8")
+    places = [text.index(part) for part in ("# my run", "max_steps = 900   # a short one", "# the network", "[model]")]
+    assert places == sorted(places)
+    assert RunConfig.load(path).training.max_steps == 900 and RunConfig.load(path).model.n_blocks == 4
+
+
+def test_saving_twice_changes_nothing(path: Path) -> None:
+    path.write_text(HAND_WRITTEN, encoding="utf-8")
+    RunConfig.load(path).save(path)
+    once = path.read_text(encoding="utf-8")
+    RunConfig.load(path).save(path)
+    assert path.read_text(encoding="utf-8") == once
+
+
+@pytest.mark.parametrize(
+    "text", ["training = { batch_size = 2 }\n", "training.batch_size = 2\n", "[training]\r\nbatch_size = 2\r\n"],
+    ids=["inline", "dotted", "Windows"],
+)  # fmt: skip
+def test_other_ways_of_writing_toml_are_saved_right(path: Path, text: str) -> None:
+    path.write_bytes(text.encode())
+    changed = RunConfig.load(path).with_overrides([("training.seed", "7"), ("training.batch_size", "3")])
+    changed.save(path)
+    assert RunConfig.load(path) == changed
+
+
+def test_a_new_file_explains_every_setting(path: Path) -> None:
+    RunConfig().save(path)
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if " = " in line]
+    assert len(lines) == len(setting_names()) and all("# " in line for line in lines)
+
+
+def test_all_faults_are_listed_at_once(path: Path) -> None:
+    told = refusal(path, "[training]\nbatch_sise = 2\nmax_steps = 0\n[model]\nn_frames = 4\n[nonsense]\n")
+    assert told.startswith(str(path))
+    for part in ("did you mean training.batch_size?", "training.max_steps: ", "n_frames must be odd", "nonsense is not"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("[training]\nbatch_size = 2.0\n", "training.batch_size: input should be a valid integer"),
+        ("[data]\naugment = 1\n", "data.augment: input should be a valid boolean"),
+        ("[training]\nprecision = 'fp8'\n", "training.precision: input should be 'auto'"),
+        ("[loss]\nl1 = 0.9\n", "l1 + ms + grad must be 1, not 1.3"),
+        ("model = 3\n", "model: "),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named(path: Path, text: str, phrase: str) -> None:
+    assert phrase in refusal(path, text)
+
+
+def test_a_file_that_is_no_toml_is_told_with_the_place(path: Path) -> None:
+    told = refusal(path, "[training]\nbatch_size = = 2\n")
+    assert f"{path} is not valid TOML" in told and "line 2" in told
+
+
+def test_a_file_that_is_no_text_is_told(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(VsrppError, match="cannot be read"):
+        RunConfig.load(path)
+
+
+def test_a_whole_number_is_a_fine_way_to_write_a_float(path: Path) -> None:
+    path.write_text("[schedule]\nlr_max = 1\n", encoding="utf-8")
+    rate = RunConfig.load(path).schedule.lr_max
+    assert rate == 1.0 and isinstance(rate, float)
+
+
+def test_overrides_are_written_as_in_toml() -> None:
+    pairs = [("training.batch_size", "8"), ("schedule.lr_max", "1"), ("data.augment", "false"), ("data.root", "a b")]
+    config = RunConfig().with_overrides(pairs)
+    assert (config.training.batch_size, config.schedule.lr_max) == (8, 1.0)
+    assert (config.data.augment, config.data.root) == (False, "a b")
+
+
+def test_wrong_overrides_are_all_named() -> None:
+    with pytest.raises(VsrppError) as caught:
+        RunConfig().with_overrides([("training.batch_sise", "2"), ("model", "3"), ("data.augment", "yes")])
+    told = str(caught.value)
+    for part in ("did you mean training.batch_size?", "model is not a setting", "data.augment = yes is not a number"):
+        assert part in told
+
+
+def test_settings_cannot_be_changed_in_place() -> None:
+    config = RunConfig()
+    with pytest.raises(ValidationError):
+        config.training.batch_size = 2  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        config.training = config.training  # type: ignore[misc]
+
+
+def test_a_save_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(HAND_WRITTEN, encoding="utf-8")
+
+    def no_space(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        RunConfig.load(path).with_overrides([("training.max_steps", "900")]).save(path)
+    assert path.read_text(encoding="utf-8") == HAND_WRITTEN
+    assert list(path.parent.iterdir()) == [path]

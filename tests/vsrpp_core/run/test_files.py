@@ -1,0 +1,46 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from vsrpp_core.run.files import write_atomically, write_text_atomically
+
+
+def half_and_fail(path: Path) -> None:
+    path.write_text("half of the n")
+    raise OSError(28, "No space left on device")
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, half_and_fail)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_that_fails_makes_no_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "file", half_and_fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    def interrupted(path: Path) -> None:
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "file", interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_new_text_is_flushed_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, order = tmp_path / "file", []
+    path.write_text("old")
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (order.append("fsync"), fsync(fd)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("replace"), replace(a, b)))
+    write_text_atomically(path, "nü")
+    assert order == ["fsync", "replace", "fsync"]  # the file, its name, the folder
+    assert path.read_text(encoding="utf-8") == "nü" and list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,172 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from helpers import make_info
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.folder import RunFolder, info_path, read_checkpoint_info, write_checkpoint_info
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from vsrpp_core.run.folder import RunFolder
+with RunFolder(Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    return folder
+
+
+def add_checkpoint(folder: RunFolder, step: int, size: int = 10) -> None:
+    folder.checkpoint(step).write_bytes(b"x" * size)
+    write_checkpoint_info(folder.path, make_info(step, size=size))
+
+
+@contextmanager
+def holder(folder: RunFolder) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the run's lock."""
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_naming_a_run_touches_nothing(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    summary = folder.summary()
+    assert not folder.path.exists() and not summary.exists and summary.newest is None
+    assert folder.move_to_trash() is None and folder.owner() == 0
+
+
+def test_a_run_cannot_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(VsrppError, match="is a file"):
+        RunFolder(tmp_path / "run").create()
+
+
+def test_the_summary_tells_what_a_run_holds(folder: RunFolder) -> None:
+    for step in (5, 20, 10):
+        add_checkpoint(folder, step, size=100)
+    (folder.path / "logs").mkdir()
+    (folder.path / "logs" / "events").write_bytes(b"x" * 50)
+    RunConfig().with_overrides([("data.root", "/clips")]).save(folder.config)
+    summary = folder.summary()
+    assert [info.step for info in summary.checkpoints] == [20, 10, 5]
+    assert summary.newest == make_info(20, size=100)
+    sidecars = sum(info_path(folder.checkpoint(step)).stat().st_size for step in (5, 10, 20))
+    assert (summary.n_files, summary.size) == (7, 350 + sidecars)
+    assert (summary.data_root, summary.locked_by, summary.exists) == ("/clips", 0, True)
+
+
+def test_settings_alone_are_no_run(folder: RunFolder) -> None:
+    RunConfig().save(folder.config)
+    assert not folder.summary().exists and folder.contents() == []
+
+
+def test_a_summary_stands_settings_that_cannot_be_read(folder: RunFolder) -> None:
+    folder.config.write_text("[[[")
+    assert folder.summary().data_root == ""
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": "checkpoint_step_9.pth"}', "\ufffd\x00"])
+def test_a_damaged_description_is_skipped(folder: RunFolder, text: str) -> None:
+    add_checkpoint(folder, 5)
+    add_checkpoint(folder, 9)
+    info_path(folder.checkpoint(9)).write_text(text)
+    assert [info.step for info in folder.checkpoint_infos()] == [5]
+
+
+def test_a_description_with_values_of_another_kind_is_skipped(folder: RunFolder) -> None:
+    add_checkpoint(folder, 5)
+    write_checkpoint_info(folder.path, make_info(9))
+    path = info_path(folder.checkpoint(9))
+    path.write_text(path.read_text().replace('"checkpoint_step_9.pth"', "9"))
+    assert [info.step for info in folder.checkpoint_infos()] == [5]
+
+
+def test_a_description_without_its_checkpoint_is_skipped(folder: RunFolder) -> None:
+    add_checkpoint(folder, 5)
+    folder.checkpoint(5).unlink()
+    assert folder.checkpoint_infos() == []
+
+
+def test_a_description_without_quality_comes_back(folder: RunFolder) -> None:
+    write_checkpoint_info(folder.path, make_info(5, quality=float("nan")))
+    info = read_checkpoint_info(info_path(folder.checkpoint(5)))
+    assert info is not None and info.quality != info.quality
+
+
+def test_the_trash_takes_everything_but_the_settings(folder: RunFolder) -> None:
+    add_checkpoint(folder, 5)
+    RunConfig().save(folder.config)
+    (folder.path / "pictures").mkdir()
+    (folder.path / "pictures" / "a.png").write_text("picture")
+    trashed = folder.move_to_trash()
+    assert trashed is not None and trashed.parent == folder.trash
+    assert (trashed / "pictures" / "a.png").read_text() == "picture" and (trashed / "checkpoint_step_5.pth").exists()
+    assert folder.config.is_file() and folder.contents() == [] and folder.summary().size == 0
+
+
+def test_a_link_moves_as_a_link_and_its_target_stays(folder: RunFolder, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "film.mp4").write_bytes(b"x" * 1000)
+    (folder.path / "clips").symlink_to(precious)
+    assert folder.summary().size < 1000
+    trashed = folder.move_to_trash()
+    assert trashed is not None and (trashed / "clips").is_symlink()
+    assert (precious / "film.mp4").stat().st_size == 1000
+
+
+def test_two_deletions_in_one_second_are_kept_apart(folder: RunFolder) -> None:
+    places = []
+    for step in (1, 2, 3):
+        add_checkpoint(folder, step)
+        places.append(folder.move_to_trash())
+    assert len(set(places)) == 3
+    assert all(place and (place / f"checkpoint_step_{step}.pth").exists() for step, place in enumerate(places, 1))
+
+
+def test_the_lock_refuses_a_second_process_and_names_the_first(folder: RunFolder) -> None:
+    with holder(folder) as process:
+        assert folder.owner() == folder.summary().locked_by == process.pid
+        with pytest.raises(VsrppError, match=rf"PID {process.pid}\)"), folder.lock():
+            pass
+        assert folder.contents() == []
+
+
+def test_the_lock_goes_with_a_killed_process(folder: RunFolder) -> None:
+    with holder(folder) as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert folder.owner() == 0
+        with folder.lock():
+            assert folder.owner() == os.getpid()
+    assert folder.owner() == 0
+
+
+def test_a_folder_that_cannot_be_locked_is_told(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    from filelock import FileLock
+
+    def read_only(self: FileLock, **settings: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(FileLock, "acquire", read_only)
+    with pytest.raises(VsrppError, match="Permission denied"), folder.lock():
+        pass

@@ -1,0 +1,132 @@
+"""Events as a session would send them, and a worker that only records what it is told."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.commands import Command
+from vsrpp_tui.worker import Mailbox, SessionRequest
+
+STARTED: dict[str, Any] = {
+    "run": "/runs/Learn",
+    "data": "/data/films",
+    "version": "0",
+    "device": "Tesla P4",
+    "device_memory": 8 * 2**30,
+    "precision": "fp32",
+    "precision_reason": "as configured",
+    "resumed_from": "",
+    "step": 0,
+    "max_steps": 1000,
+    "steps_per_epoch": 40,
+    "train_samples": 160,
+    "val_samples": 8,
+    "n_feats": 64,
+    "n_blocks": 20,
+    "n_frames": 5,
+    "parameters": 1_840_000,
+    "batch_size": 4,
+    "accumulation": 1,
+    "lr_height": 180,
+    "lr_width": 180,
+    "validate_every": 100,
+    "checkpoint_every": 500,
+    "best_quality": 0.0,
+    "best_step": 0,
+}
+STEP: dict[str, Any] = {
+    "step": 1,
+    "epoch": 1,
+    "epoch_step": 1,
+    "loss_l1": 0.02,
+    "loss_ms": 0.01,
+    "loss_grad": 0.03,
+    "loss_total": 0.02,
+    "weight_l1": 0.6,
+    "weight_ms": 0.2,
+    "weight_grad": 0.2,
+    "sharpness": 0.8,
+    "aggressive": False,
+    "learning_rate": 1e-4,
+    "lr_phase": 1,
+    "gradient_norm": 0.4,
+    "clip_norm": 1.5,
+    "skipped_steps": 0,
+    "seconds_per_step": 2.0,
+    "samples_per_second": 2.0,
+    "data_wait": 0.01,
+    "memory_used": 3 * 2**30,
+    "memory_peak": 4 * 2**30,
+    "memory_total": 8 * 2**30,
+    "host_used": 5 * 2**30,
+    "host_total": 32 * 2**30,
+}
+VALIDATION: dict[str, Any] = {
+    "step": 100,
+    "samples": 8,
+    "seconds": 10.0,
+    "lr_psnr": 28.0,
+    "lr_ssim": 0.86,
+    "lr_quality": 0.45,
+    "ki_psnr": 29.0,
+    "ki_ssim": 0.88,
+    "ki_quality": 0.47,
+    "is_best": True,
+    "best_quality": 0.47,
+    "best_step": 100,
+}
+
+
+def started(**changes: Any) -> ev.SessionStarted:
+    return ev.SessionStarted(**{**STARTED, **changes})
+
+
+def step(number: int = 1, **changes: Any) -> ev.StepReported:
+    return ev.StepReported(**{**STEP, "step": number, **changes})
+
+
+def validated(number: int = 100, **changes: Any) -> ev.ValidationFinished:
+    return ev.ValidationFinished(**{**VALIDATION, "step": number, **changes})
+
+
+class RecordingWorker:
+    """Stands in for the trainer's thread: a test puts events into its mailbox and reads the commands it was sent."""
+
+    def __init__(self, request: SessionRequest) -> None:
+        self.request = request
+        self.mailbox = Mailbox()
+        self.commands: list[Command] = []
+        self.is_alive = False
+        self.was_stopped = False
+
+    def start(self) -> None:
+        self.is_alive = True
+
+    def send(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def stop(self) -> None:
+        self.was_stopped = True
+
+    def finish(self) -> None:
+        self.is_alive = False
+
+    def say(self, *events: ev.Event) -> None:
+        for event in events:
+            self.mailbox.put(event)
+
+
+@pytest.fixture
+def recording_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], RecordingWorker]]:
+    """Makes the application use a RecordingWorker; the fixture's value returns the newest one made."""
+    made: list[RecordingWorker] = []
+
+    def make(request: SessionRequest) -> RecordingWorker:
+        made.append(RecordingWorker(request))
+        return made[-1]
+
+    monkeypatch.setattr("vsrpp_tui.app.Worker", make)
+    monkeypatch.setattr("vsrpp_tui.app.device_line", lambda: "Tesla P4 · 8.0 GB")
+    yield lambda: made[-1]

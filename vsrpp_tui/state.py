@@ -248,7 +248,7 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
         case ev.ValidationAborted():
             return "warning", f"validation ended early: {event.reason}"
         case ev.CheckpointSaved():
-            return "good", f"{event.name} saved{', the new best' if event.is_best else ''} ({event.size / 1e6:.1f} MB)"
+            return "good", f"{event.name} saved{', new best' if event.is_best else ''} ({event.size / 1e6:.1f} MB)"
         case ev.CheckpointFailed():
             return "fault", f"not saved: {event.error}"
         case ev.CommandAnswered() if not event.accepted:
@@ -267,5 +267,5 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
 
 def _say_validated(event: ev.ValidationFinished) -> tuple[Tone, str]:
     gain = event.ki_psnr - event.lr_psnr
-    best = ", the best so far" if event.is_best else ""
-    return "plain", f"validation at {event.step:,}: KI {event.ki_psnr:.2f} dB, {gain:+.2f} dB over LR{best}"
+    best = ", new best" if event.is_best else ""
+    return "plain", f"step {event.step:,}: KI {event.ki_psnr:.2f} dB, {gain:+.2f} dB over LR{best}"

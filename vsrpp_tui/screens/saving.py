@@ -19,4 +19,5 @@ class SavingScreen(ModalScreen[None]):
     def show(self, state: RunState) -> None:
         if state.phase in ("saving", "stopping"):
             text = f"writing the checkpoint of step {state.current_step:,} …"
-            self.query_one("#saving", Static).update(text)
+            for line in self.query("#saving").results(Static):  # none yet in the moment the screen opens
+                line.update(text)

@@ -50,6 +50,7 @@ class TrainingScreen(Screen[None]):
         self.state = RunState()
         self._drawn: RunState | None = None
         self._view = 0
+        self._ready = False
 
     def compose(self) -> ComposeResult:
         yield RunHeader(id="header")
@@ -73,12 +74,15 @@ class TrainingScreen(Screen[None]):
         self.query_one("#adaptive").add_class("panel")
         self.query_one("#memory").add_class("panel")
         self.add_class("-view-overview")
+        self._ready = True
         self.set_interval(CHART_SECONDS, self._draw_charts)
 
     # showing
 
     def show(self, state: RunState) -> None:
         """Show ``state`` in every panel; charts follow at their own pace."""
+        if not self._ready:
+            return
         if state.phase != self.state.phase:
             self.query_one(RunHeader).asked = ""
             self.state = state

@@ -33,6 +33,8 @@ class LossPanel(Panel):
         )
         if width >= total.cell_length + figures.cell_length + 4:
             return Content.assemble(total, "    ", figures)
+        if self.screen.has_class("-tall"):  # the chart stands below
+            return lines(total, figures)
         return lines(total, figures, Content.styled(sparkline(_recent_losses(state), width), "$primary"))
 
 

@@ -11,13 +11,15 @@ from vsrpp_tui.state import RunState
 class SavingScreen(ModalScreen[None]):
     """Has no keys: it goes when the trainer has said that everything is kept."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Static("the step in progress is finished, then everything is saved …", markup=False)
+
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Saving"
-            yield Static("the step in progress is finished, then everything is saved …", id="saving", markup=False)
+            yield self._text
 
     def show(self, state: RunState) -> None:
         if state.phase in ("saving", "stopping"):
-            text = f"writing the checkpoint of step {state.current_step:,} …"
-            for line in self.query("#saving").results(Static):  # none yet in the moment the screen opens
-                line.update(text)
+            self._text.update(f"writing the checkpoint of step {state.current_step:,} …")

@@ -11,7 +11,7 @@ from textual.widgets import Footer, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.state import RunState
-from vsrpp_tui.widgets.charts import Chart, LossChart, ValidationChart
+from vsrpp_tui.widgets.charts import LossChart, ValidationChart
 from vsrpp_tui.widgets.events import EventsPanel
 from vsrpp_tui.widgets.header import RunHeader, RunProgress
 from vsrpp_tui.widgets.panel import Panel
@@ -50,48 +50,57 @@ class TrainingScreen(Screen[None]):
         self.state = RunState()
         self._drawn: RunState | None = None
         self._view = 0
-        self._ready = False
+        self._header = RunHeader(id="header")
+        self._validation = ValidationPanel(id="validation-figures")
+        self._panels: tuple[Panel, ...] = (
+            self._header,
+            RunProgress(id="progress"),
+            LossPanel(id="loss-figures"),
+            self._validation,
+            AdaptivePanel(title="Adaptive", id="adaptive", classes="panel"),
+            MemoryPanel(title="Memory and speed", id="memory", classes="panel"),
+        )
+        self._charts = (LossChart(id="loss-chart"), ValidationChart(id="validation-chart"))
+        self._events = EventsPanel(id="events")
 
     def compose(self) -> ComposeResult:
-        yield RunHeader(id="header")
-        yield RunProgress(id="progress")
+        header, progress, loss, validation, adaptive, memory = self._panels
+        loss_chart, validation_chart = self._charts
+        yield header
+        yield progress
         with Container(id="panels"):
-            with Vertical(id="loss", classes="panel") as loss:
-                loss.border_title = "Loss"
-                yield LossPanel(id="loss-figures")
-                yield LossChart(id="loss-chart")
-            with Vertical(id="validation", classes="panel") as validation:
-                validation.border_title = "Validation"
-                yield ValidationPanel(id="validation-figures")
-                yield ValidationChart(id="validation-chart")
-            yield AdaptivePanel(title="Adaptive", id="adaptive")
-            yield MemoryPanel(title="Memory and speed", id="memory")
-        yield EventsPanel(id="events")
+            with Vertical(id="loss", classes="panel") as box:
+                box.border_title = "Loss"
+                yield loss
+                yield loss_chart
+            with Vertical(id="validation", classes="panel") as box:
+                box.border_title = "Validation"
+                yield validation
+                yield validation_chart
+            yield adaptive
+            yield memory
+        yield self._events
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.query_one("#adaptive").add_class("panel")
-        self.query_one("#memory").add_class("panel")
         self.add_class("-view-overview")
-        self._ready = True
         self.set_interval(CHART_SECONDS, self._draw_charts)
 
     # showing
 
     def show(self, state: RunState) -> None:
         """Show ``state`` in every panel; charts follow at their own pace."""
-        if not self._ready:
-            return
-        if state.phase != self.state.phase:
-            self.query_one(RunHeader).asked = ""
-            self.state = state
-            self.refresh_bindings()
+        moved_on = state.phase != self.state.phase
         self.state = state
-        for panel in self.query(Panel):
+        if moved_on:
+            self._header.asked = ""
+            self.refresh_bindings()
+        for panel in self._panels:
             panel.show(state)
-        self.query_one("#validation").border_subtitle = next_validation(state)
-        self.query_one(EventsPanel).show(state)
+        self._events.show(state)
+        if isinstance(self._validation.parent, Vertical):
+            self._validation.parent.border_subtitle = next_validation(state)
 
     def on_resize(self) -> None:
         self._drawn = None
@@ -101,7 +110,7 @@ class TrainingScreen(Screen[None]):
         if self._drawn is self.state:
             return
         self._drawn = self.state
-        for chart in self.query(Chart):
+        for chart in self._charts:
             chart.show(self.state)
 
     # keys
@@ -138,7 +147,6 @@ class TrainingScreen(Screen[None]):
         self.call_after_refresh(self._draw_charts)
 
     def _order(self, command: cmd.Command, asked: str) -> None:
-        header = self.query_one(RunHeader)
-        header.asked = asked
-        header.show(self.state)
+        self._header.asked = asked
+        self._header.show(self.state)
         self.post_message(self.Ordered(command))

@@ -24,16 +24,17 @@ class EventsPanel(VerticalScroll):
         super().__init__(id=id)
         self.border_title = "Events"
         self._lines: tuple[LogLine, ...] = ()
+        self._text = Static(markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Static(markup=False)
+        yield self._text
 
     def show(self, state: RunState) -> None:
         if state.log is self._lines:
             return
         self._lines = state.log
         following = self.max_scroll_y - self.scroll_y <= 1
-        self.query_one(Static).update(Content("\n").join(_line(line) for line in state.log))
+        self._text.update(Content("\n").join(_line(line) for line in state.log))
         if following:
             self.scroll_end(animate=False)
 

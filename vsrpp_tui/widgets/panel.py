@@ -12,8 +12,8 @@ class Panel(Static):
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, title: str = "", id: str | None = None) -> None:
-        super().__init__(id=id, markup=False)
+    def __init__(self, *, title: str = "", id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes, markup=False)
         self.border_title = title
         self._state = RunState()
         self._shown: Content | None = None

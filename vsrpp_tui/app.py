@@ -89,6 +89,8 @@ class VsrppApp(App[Farewell]):
 
     def __init__(self, choice: Choice) -> None:
         super().__init__()
+        self.register_theme(THEME)  # before the stylesheet is read, or it would be read twice
+        self.theme = THEME.name
         self._choice = choice
         self._device = ""
         self.state = RunState()
@@ -99,11 +101,8 @@ class VsrppApp(App[Farewell]):
         self.loader: Thread | None = None
 
     def on_mount(self) -> None:
-        self.register_theme(THEME)
-        self.theme = THEME.name
         self.push_screen(StartScreen(self._choice, self._device))
         self.set_interval(PUMP_SECONDS, self.pump)
-        self.call_after_refresh(self._load_trainer)
         self._handle_signals()
 
     def _handle_signals(self) -> None:
@@ -113,8 +112,10 @@ class VsrppApp(App[Farewell]):
             if hasattr(signal, name):
                 loop.add_signal_handler(getattr(signal, name), self.call_later, self.action_leave)
 
-    def _load_trainer(self) -> None:
-        """Name the device, and have torch loaded by the time a choice is made."""
+    def on_start_screen_run_read(self) -> None:
+        """The screen is complete but for the device: load torch to name it, and to have it when a choice is made."""
+        if self.loader:
+            return
         self.loader = Thread(target=lambda: self.post_message(self.DeviceFound(device_line())), daemon=True)
         self.loader.start()
 

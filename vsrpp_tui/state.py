@@ -21,7 +21,7 @@ LOG_LIMIT = 500
 SMOOTHING = 0.9
 """Share of the old value kept by the smoothed speed at each report."""
 
-TREND_WINDOW = 12
+TREND_WINDOW = 50
 """Points of the loss on either side that a trend compares."""
 
 

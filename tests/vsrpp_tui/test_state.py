@@ -64,9 +64,9 @@ def test_a_figure_that_is_not_finite_is_no_point_of_a_curve() -> None:
 
 
 def test_running_mean_and_trend() -> None:
-    series = Series(tuple((float(i), 2.0 if i < 12 else 1.0) for i in range(24)))
-    assert series.smoothed(4)[-1] == (23.0, 1.0)
-    assert series.smoothed(4)[12][1] == pytest.approx(1.75)
+    series = Series(tuple((float(i), 2.0 if i < 50 else 1.0) for i in range(100)))
+    assert series.smoothed(4)[-1] == (99.0, 1.0)
+    assert series.smoothed(4)[50][1] == pytest.approx(1.75)
     assert series.trend() == pytest.approx(-0.5)
 
 

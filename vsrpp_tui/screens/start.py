@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,10 +14,12 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from vsrpp_core.data.stacked import DatasetSummary, summarize
 from vsrpp_core.run.folder import RunFolder, RunSummary
 from vsrpp_tui.screens.confirm import ConfirmDelete
 from vsrpp_tui.widgets.figures import duration, file_size, percent, spread
+
+if TYPE_CHECKING:
+    from vsrpp_core.data.stacked import DatasetSummary
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class StartScreen(Screen[None]):
     @dataclass
     class RunRead(Message):
         run: RunSummary
-        dataset: DatasetSummary | None
+        dataset: "DatasetSummary | None"
         root: Path | None
 
     def __init__(self, choice: Choice, device: str = "") -> None:
@@ -86,6 +88,8 @@ class StartScreen(Screen[None]):
     # reading
 
     def _look(self) -> None:
+        from vsrpp_core.data.stacked import summarize  # brings numpy and pillow: after the first picture stands
+
         run = RunFolder(self.choice.run).summary()
         root = self.choice.data or (Path(run.data_root) if run.data_root else None)
         dataset = None if self.choice.demo or root is None else summarize(root)

@@ -30,6 +30,8 @@ class Panel(Static):
         self._draw()
 
     def _draw(self) -> None:
+        if not self.is_attached:  # shown before its screen stands, or while that is taken down
+            return
         picture = self.picture(self._state, self.content_size.width)
         if picture != self._shown:
             self._shown = picture

@@ -44,7 +44,7 @@ def _recent_losses(state: RunState) -> list[float]:
 
 def _trend(state: RunState) -> Content:
     trend = state.loss.trend()
-    if abs(trend) < 0.001:
+    if abs(trend) < 0.005:
         return Content.styled("·", "$secondary")
     sign, style = ("▼", "$success") if trend < 0 else ("▲", "$warning")
     return Content.styled(f"{sign} {abs(trend):5.1%}", style)

@@ -1,9 +1,7 @@
 """What tests of many parts need: events and checkpoint states made whole, and settings of a run that takes seconds."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 from types import GenericAlias
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -13,7 +11,6 @@ from vsrpp_core.messages.events import Event
 from vsrpp_core.run.folder import CheckpointInfo
 
 E = TypeVar("E", bound=Event)
-MakeDataset = Callable[..., Path]
 
 TINY = {
     "model.n_feats": "4",
@@ -33,7 +30,7 @@ TINY = {
 }
 
 
-def make_event(kind: type[E], **known: Any) -> E:
+def make_event(kind: type[E], /, **known: Any) -> E:
     """An event with every field filled, each number another one; ``known`` fields are given."""
     numbers = itertools.count(1)
     types = get_type_hints(kind)

@@ -164,6 +164,11 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return replace(state, phase="preparing", preparation=event)
         case ev.SessionStarted():
             return _begun(state, event)
+        case ev.ConfigurationTried():
+            measured = ev.PreparationProgressed(
+                time=event.time, task="measuring what this device carries", done=0, total=0
+            )
+            return replace(state, phase="preparing", preparation=measured)
         case ev.PhaseChanged():
             return replace(state, phase=event.phase, validation_progress=None)
         case ev.StepReported():
@@ -255,6 +260,9 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
             return "warning", f"{event.command}: {event.message}"
         case ev.CommandAnswered() if event.command in ("Pause", "Resume"):
             return "plain", f"{event.message} at step {event.step:,}"
+        case ev.ConfigurationTried():
+            size = f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}"
+            return "good" if event.passed else "plain", f"auto-tune {size}: {event.verdict}"
         case ev.WarningRaised():
             return "warning", event.message
         case ev.SessionEnded():

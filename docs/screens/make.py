@@ -1,7 +1,7 @@
 """Draw the pictures of the documentation from a run's journal: what the screen showed, shown again.
 
-    make screens                     the demo's run, as `make demo` left it
-    python docs/screens/make.py RUN  another run
+make screens                     the demo's run, as `make demo` left it
+python docs/screens/make.py RUN  another run
 """
 
 import asyncio

@@ -18,7 +18,7 @@ from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.metrics import luma, psnr, ssim, to_8bit
+from vsrpp_core.network.metrics import SSIM_WINDOW, luma, psnr, ssim, to_8bit
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import Precision
@@ -89,8 +89,10 @@ def _evaluate_clip(
     truth = [_crop_to_scale(frame) for frame in _read_frames(clip)]
     if not truth:
         raise VsrppError(f"{clip} holds no frames; name a folder of images or a video")
-    if 2 * border + 11 > min(truth[0].shape[:2]):
-        raise VsrppError(f"--border {border} leaves nothing of the frames of {clip}; choose a smaller one")
+    if any(frame.shape != truth[0].shape for frame in truth):
+        raise VsrppError(f"{clip} holds frames of different sizes; name a folder of one clip's frames")
+    if border < 0 or 2 * border + SSIM_WINDOW > min(truth[0].shape[:2]):
+        raise VsrppError(f"--border {border} does not fit the frames of {clip}; choose 0 or a few pixels")
     lr = [downscale3(frame) for frame in truth]
     scored: list[tuple[Scores, Scores, Scores, Scores]] = []
     for index, reference in enumerate(truth):

@@ -1,429 +1,602 @@
-"""From videos to a dataset: windows within scenes, patches worth learning from, LR made from ground truth.
+"""From videos to a dataset of pairs: which frames, which place in them, and for which of training and validation.
 
-A dataset appears whole: it is written beside its place and renamed when the last pair is there.
+Separate from the modules it uses because they are rules about one thing each (a film's frames, its cuts, the
+downscaling, the files of a pair) and this is the order of the work: check everything, then write into a draft folder,
+then name it.
+
+Patch borders are what the network meets in use. A frame is shrunk to ``scale_height``, cut to a multiple of 3 and
+downscaled as a whole, and the patch is cut out of the results; for speed only the patch and as much around it as the
+downscaling kernel reaches is computed, which gives the same pixels.
 """
 
-import json
+import hashlib
 import os
 import re
 import shutil
+import zlib
 from collections import Counter, deque
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from vsrpp_core.data.degrade import Region, downscale3, imresize
-from vsrpp_core.data.scenes import CutDetector, thumbnail
-from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
-from vsrpp_core.data.video import VIDEO_SUFFIXES, DamagedVideo, Frame, VideoInfo, frames, probe
+from vsrpp_core.data import video
+from vsrpp_core.data.degrade import downscale3, resize_weights
+from vsrpp_core.data.scenes import is_repeat, scenes
+from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, StackGeometry, write_pair
+from vsrpp_core.data.video import BrokenVideoError, VideoInfo
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.files import TEMPORARY_PREFIX, write_text_atomically
+from vsrpp_core.run.files import TEMPORARY_PREFIX
 
-PATCHES_PER_WINDOW = 3
-"""Patches of one window share its decoding, yet lie apart."""
+Frame = NDArray[np.uint8]
+Outcome = Literal["train", "val", "too little texture", "no motion"]
+"""What became of a window: the split its pair was written to, or why there is none."""
+
+SPLITS: tuple[Split, ...] = ("train", "val")
+SKIPPED: tuple[Outcome, ...] = ("too little texture", "no motion")
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
+    | {".webm", ".wmv", ".y4m"}
+)
+"""What is taken from a folder; a file that is named is tried whatever it is called."""
+
+MAX_VAL_PAIRS = 24
+"""From one video, spread over it: validation is run again and again, and more of the same shots tell it nothing."""
 
 CANDIDATES = 4
-"""Places looked at for each patch; the one with most texture is taken."""
+"""Places drawn per window, of which the most textured one that moves is taken: more would leave out whatever is not
+the most detailed part of the picture, and smooth areas must be learned as well."""
 
-MARGIN = 3 * SCALE
-"""Ground-truth pixels downscaled around a patch and cut off again: more than the kernel reaches (2 LR pixels), so that
-LR is what downscaling the whole frame would give."""
+MARGIN = 4
+"""LR pixels computed around a patch; the kernel of the 3x downscaling reaches 2 of them."""
 
-MANIFEST = "dataset.json"
+WORKERS = 2
+"""Threads that cut and write patches beside the one that decodes; each holds the frames of one window."""
+
+SMALLEST_PATCH = 24
+DEFAULT_FPS = 25.0
+"""Assumed where a container does not say."""
+
+PROGRESS_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareSettings:
-    """How a dataset is cut from videos; UsageError naming every setting out of range."""
+    """What to cut. UsageError, listing every fault, where a setting cannot work.
+
+    ``patch``: side of the ground truth in pixels, a multiple of 3. ``n_frames``: of a stack, odd. ``scale_height``:
+    higher frames are shrunk to this height first, keeping their aspect; lower ones are left as they are.
+    ``patches_per_minute``: windows tried per minute of video, each giving one patch or none. ``val_share``: of the
+    videos. ``min_texture``: mean luma gradient of the LR centre frame, in 8-bit levels per pixel, below which a patch
+    is skipped; sky and blurred walls lie below the default. ``min_motion``: mean absolute difference of two LR frames,
+    in 8-bit levels, below which the second one repeats the first; a repeated frame that was encoded anew lies below
+    the default, a tripod shot with some sensor noise above it.
+    """
 
     patch: int = 540
-    """Side of the ground truth, pixels; a multiple of 3."""
     n_frames: int = 5
     scale_height: int | None = None
-    """Frames are shrunk to this height first, never enlarged; hides the noise of compressed video."""
     patches_per_minute: float = 60.0
     val_share: float = 0.1
-    """Share of the videos kept for validation; of a single video, the share of its end."""
-    val_per_video: int = 12
     seed: int = 0
-    min_texture: float = 2.0
-    """Mean |gradient| of the grey ground truth, levels of 255, that a patch must have."""
-    min_motion: float = 0.05
-    """Mean |difference| of neighbouring frames, levels of 255, below which they count as the same picture."""
+    min_texture: float = 1.5
+    min_motion: float = 0.2
 
     def __post_init__(self) -> None:
-        faults = []
-        if self.patch < 48 or self.patch % SCALE:
-            faults.append(f"--patch {self.patch} must be a multiple of {SCALE}, at least 48")
-        if self.n_frames < 3 or self.n_frames % 2 == 0:
-            faults.append(f"--frames {self.n_frames} must be odd, at least 3")
-        if self.scale_height is not None and self.scale_height < self.patch:
-            faults.append(f"--height {self.scale_height} is less than the patch's {self.patch}")
-        if not 0 < self.patches_per_minute <= 100_000:
-            faults.append(f"--per-minute {self.patches_per_minute:g} must be above 0")
-        if not 0 < self.val_share < 1:
-            faults.append(f"--val-share {self.val_share:g} must lie between 0 and 1")
-        if self.seed < 0:
-            faults.append(f"--seed {self.seed} must not be negative")
-        if faults:
-            raise UsageError("; ".join(faults))
+        height = self.scale_height
+        faults = [
+            (self.patch < SMALLEST_PATCH or self.patch % SCALE, f"the patch must be a multiple of {SCALE} and at "
+             f"least {SMALLEST_PATCH}, not {self.patch}"),
+            (self.n_frames < 1 or self.n_frames % 2 == 0, f"the frames must be an odd number, not {self.n_frames}"),
+            (height is not None and height < self.patch, f"the height {height} is less than the patch {self.patch}"),
+            (not 0 < self.patches_per_minute < float("inf"), "the patches per minute must be more than 0, not "
+             f"{self.patches_per_minute:g}"),
+            (not 0 < self.val_share < 1, f"the validation share must lie between 0 and 1, not {self.val_share:g}"),
+            (self.seed < 0, f"the seed must be 0 or more, not {self.seed}"),
+            (not self.min_texture >= 0, f"the least texture must be 0 or more, not {self.min_texture:g}"),
+            (not self.min_motion >= 0, f"the least motion must be 0 or more, not {self.min_motion:g}"),
+        ]  # fmt: skip
+        found = [text for wrong, text in faults if wrong]
+        if found:
+            raise UsageError("cannot prepare with these settings: " + "; ".join(found))
+
+    @property
+    def geometry(self) -> StackGeometry:
+        return StackGeometry(self.n_frames, self.patch // SCALE, self.patch // SCALE)
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareProgress:
+    """How far it is. ``video_index`` is from 1, ``frames_total`` an estimate or 0; ``patches`` are of all videos."""
+
     video: str
     video_index: int
-    """From 1."""
     videos: int
     frames_done: int
     frames_total: int
-    """As the file tells it; 0 where it does not."""
     patches: int
-    """Of all videos so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareReport:
-    """What came of it; ``str()`` is a few lines for a person."""
+    """What came out. ``skipped`` counts windows by reason; ``refused`` and ``notes`` are sentences about videos."""
 
-    root: Path
+    out: Path
+    geometry: StackGeometry
     train: int
     val: int
     val_videos: tuple[str, ...]
     skipped: dict[str, int]
-    """Reason and how many patches it cost."""
+    refused: tuple[str, ...]
     notes: tuple[str, ...]
-    """Videos left out or broken off, and anything else worth knowing."""
 
     def __str__(self) -> str:
-        lines = [f"{self.root}: {self.train:,} training and {self.val:,} validation pairs"]
-        lines.append(f"validation from {', '.join(self.val_videos)}")
-        lines += [f"skipped: {count:,} patches with {reason}" for reason, count in sorted(self.skipped.items())]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+        lines = [f"{self.out}: {self.train:,} training and {self.val:,} validation pairs, {self.geometry}"]
+        if self.val_videos:
+            lines.append("kept for validation: " + ", ".join(self.val_videos))
+        if self.skipped:
+            lines.append("patches skipped: " + ", ".join(f"{n:,} {why}" for why, n in sorted(self.skipped.items())))
+        lines += [f"left out: {sentence}" for sentence in self.refused]
+        lines += [f"note: {sentence}" for sentence in self.notes]
+        return "\n".join(lines)
 
 
-@dataclass
-class _Tally:
-    """What is counted on the way."""
+def prepare(
+    videos: list[Path], out: Path, settings: PrepareSettings
+) -> Generator[PrepareProgress | PrepareReport, None, None]:
+    """Make the dataset ``out`` from ``videos`` (files, or folders of them), telling how far it is; the report is last.
 
-    pairs: Counter[Split] = field(default_factory=Counter)
-    skipped: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
+    Whole videos go to training or validation, at least one to each; a single video is divided in time. Windows of
+    consecutive frames never cross a cut. The choice of videos, frames and places depends on the seed and the videos'
+    names alone.
 
-
-def prepare(videos: list[Path], out: Path, settings: PrepareSettings) -> Iterator[PrepareProgress | PrepareReport]:
-    """Make a dataset from video files (or folders of them); progress per frame, the report last.
-
-    Everything that can be checked is checked before the first frame is decoded. Whole videos go to training or to
-    validation; a single one is split in time. Closing the iterator early leaves nothing behind. Raises VsrppError.
+    Everything is checked first: UsageError for what is missing, VsrppError where ``out`` holds something or no video
+    can be used. The pairs are written into a draft beside ``out`` that is renamed at the end and removed by whatever
+    ends the work before. Frames are streamed; about 25 of them are in memory at a time (n_frames = 5).
     """
-    _refuse_occupied(out)
-    paths = _expand(videos)
-    infos, notes = _probe_all(paths, settings)
-    splits = _assign(infos, settings)
-    draft = _new_draft(out)
+    out = out.resolve()
+    paths = _expanded(videos)
+    _check_output(out)
+    sources, refused = _survey(paths, settings)
+    draft = _make_draft(out)
     try:
-        tally = _Tally(notes=notes)
-        folder = DatasetFolder(draft)
-        for index, info in enumerate(infos, start=1):
-            progress = PrepareProgress(info.path.name, index, len(infos), 0, info.frames, tally.pairs.total())
-            for done in _take_video(info, splits[info.path], _stem(info.path, paths), folder, settings, tally):
-                yield replace(progress, frames_done=done, patches=tally.pairs.total())
-        _refuse_empty(tally)
-        report = _report(out, infos, splits, tally)
-        _write_manifest(draft, report, infos, settings)
-        if out.is_dir():
-            out.rmdir()
-        draft.rename(out)
-        yield report
+        preparation = _Preparation(sources, draft, settings)
+        yield from preparation.run()
+        report = preparation.report(out, refused)
+        _rename(draft, out)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(draft, ignore_errors=True)  # gone already where all went well
+    yield report
 
 
-# before any work
+# what is asked for
 
 
-def _refuse_occupied(out: Path) -> None:
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise VsrppError(f"{out} already holds something; name a new folder with --out, nothing is mixed or deleted")
-
-
-def _expand(videos: list[Path]) -> list[Path]:
-    """Folders replaced by the video files in them; all that does not exist is named at once."""
+def _expanded(videos: list[Path]) -> list[Path]:
+    """Files, and the video files of folders in the order of their names; none twice."""
     missing = [str(path) for path in videos if not path.exists()]
     if missing:
-        raise VsrppError(f"not found: {', '.join(missing)}; check the names")
-    paths: list[Path] = []
+        raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
+    found: dict[Path, Path] = {}
     for path in videos:
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES) if path.is_dir() else [path]
-        paths += [p.resolve() for p in inside]
-    unique = list(dict.fromkeys(paths))
-    if not unique:
-        raise VsrppError(f"no video files in {', '.join(map(str, videos))}; name videos or folders of them")
-    return unique
+        for file in _videos_of(path) if path.is_dir() else [path]:
+            found.setdefault(file.resolve(), file)
+    if not found:
+        raise UsageError(f"no video files in {', '.join(map(str, videos))}; name files or folders that hold some")
+    return list(found.values())
 
 
-def _probe_all(paths: list[Path], settings: PrepareSettings) -> tuple[list[VideoInfo], list[str]]:
-    """What can be used, and for each video that cannot, why. VsrppError when none can."""
-    infos, notes = [], []
-    for path in paths:
+def _videos_of(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
+    return [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and p.is_file()]
+
+
+def _check_output(out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()):
+        folder = DatasetFolder(out)
+        pairs = len(folder.pairs("train")) + len(folder.pairs("val"))
+        what = f"already holds {pairs:,} pairs" if pairs else "is not empty"
+        raise VsrppError(f"{out} {what}; name another folder, or remove this one first")
+    if out.exists() and not out.is_dir():
+        raise VsrppError(f"{out} is a file; name a folder")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A video that can be used. ``label`` names its pairs and is unlike any other's, ``height`` and ``width`` are the
+    frames' after shrinking."""
+
+    path: Path
+    label: str
+    info: VideoInfo
+    height: int
+    width: int
+
+    @property
+    def fps(self) -> float:
+        return self.info.fps or DEFAULT_FPS
+
+
+def _survey(paths: list[Path], settings: PrepareSettings) -> tuple[list[_Source], list[str]]:
+    """The videos that can be used, and a sentence on each of the others; VsrppError where none can."""
+    sources, refused, too_small = [], [], []
+    for path, label in zip(paths, _labels(paths), strict=True):
         try:
-            info = probe(path)
+            info = video.probe(path)
         except VsrppError as error:
-            notes.append(f"left out: {error}")
+            refused.append(str(error))
             continue
-        width, height = _working_size(info, settings)
-        if min(width, height) < settings.patch:
-            notes.append(f"left out: {path.name} is {width}x{height}, smaller than the patch of {settings.patch}")
+        height, width = _shrunk_size(info, settings.scale_height)
+        if min(height, width) < settings.patch:
+            too_small.append((height, width))
+            refused.append(f"{path} gives frames of {width}×{height}, smaller than the patch of {settings.patch}")
         else:
-            infos.append(info)
-    if not infos:
-        raise VsrppError(f"none of the {len(paths)} videos can be used; {'; '.join(notes)}")
-    return infos, notes
+            sources.append(_Source(path, label, info, height, width))
+    if sources:
+        return sources, refused
+    if len(too_small) == len(paths):
+        height, width = max(too_small, key=min)
+        raise VsrppError(
+            f"a patch of {settings.patch} fits into none of the videos, the largest of which gives frames of "
+            f"{width}×{height}; choose a patch of at most {min(height, width) // SCALE * SCALE}"
+        )
+    raise VsrppError("none of the videos can be used: " + "; ".join(refused))
 
 
-def _working_size(info: VideoInfo, settings: PrepareSettings) -> tuple[int, int]:
-    """Width and height of the frames patches are cut from: shrunk if asked for, a multiple of 3."""
-    height = min(info.height, settings.scale_height or info.height)
-    width = round(info.width * height / info.height)
-    return width - width % SCALE, height - height % SCALE
+def _labels(paths: list[Path]) -> list[str]:
+    """Of each file's stem what every file system takes as part of a name; numbered where two are alike."""
+    labels: list[str] = []
+    taken: set[str] = set()
+    for path in paths:
+        stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:60] or "video"
+        label, number = stem, 1
+        while label.lower() in taken:
+            number += 1
+            label = f"{stem}-{number}"
+        taken.add(label.lower())
+        labels.append(label)
+    return labels
 
 
-def _assign(infos: list[VideoInfo], settings: PrepareSettings) -> dict[Path, Split | None]:
-    """The side of each video, drawn by the seed; None for a single video, which is split in time."""
-    if len(infos) == 1:
-        return {infos[0].path: None}
-    order = np.random.default_rng(settings.seed).permutation(len(infos))
-    count = min(max(round(settings.val_share * len(infos)), 1), len(infos) - 1)
-    val = {infos[int(place)].path for place in order[:count]}
-    return {info.path: "val" if info.path in val else "train" for info in infos}
+def _shrunk_size(info: VideoInfo, scale_height: int | None) -> tuple[int, int]:
+    if scale_height is None or scale_height >= info.height:
+        return info.height, info.width
+    return scale_height, round(info.width * scale_height / info.height)
 
 
-def _new_draft(out: Path) -> Path:
-    """A folder beside ``out`` to write into; those of processes that were killed are removed."""
-    out = out.absolute()
-    pattern = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)-" + re.escape(out.name))
+# where it is written
+
+
+def _make_draft(out: Path) -> Path:
+    prefix, suffix = f"{TEMPORARY_PREFIX}prepare-", f"-{out.name}"
+    draft = out.with_name(f"{prefix}{os.getpid()}{suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        for entry in out.parent.iterdir():
-            match = pattern.fullmatch(entry.name)
-            if match and not psutil.pid_exists(int(match[1])):
-                shutil.rmtree(entry)
-        draft = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
+        for path in out.parent.glob(f"{prefix}*"):
+            owner = path.name.removeprefix(prefix).removesuffix(suffix)
+            if path.name.endswith(suffix) and owner.isdigit() and not psutil.pid_exists(int(owner)):
+                shutil.rmtree(path)  # of a preparation of this dataset that was killed
+        shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir()
     except OSError as error:
-        raise VsrppError(f"{out} cannot be made ({error.strerror}); name a folder you may write to") from None
+        raise VsrppError(f"{out} cannot be made ({error.strerror}); check the path and its permissions") from None
     return draft
 
 
-def _stem(path: Path, paths: list[Path]) -> str:
-    """A file name's beginning that is safe and differs between videos."""
-    stem = re.sub(r"[^\w-]+", "_", path.stem)
-    twins = [p for p in paths if re.sub(r"[^\w-]+", "_", p.stem) == stem]
-    return stem if len(twins) == 1 else f"{stem}-{twins.index(path) + 1}"
-
-
-# one video
-
-
-def _take_video(
-    info: VideoInfo,
-    split: Split | None,
-    stem: str,
-    folder: DatasetFolder,
-    settings: PrepareSettings,
-    tally: _Tally,
-) -> Iterator[int]:
-    """Write the pairs of one video; yields the number of frames read so far."""
-    taker = _WindowTaker(info, split, stem, folder, settings, tally)
-    done = 0
+def _rename(draft: Path, out: Path) -> None:
     try:
-        for done, frame in enumerate(frames(info.path), start=1):
-            taker.feed(frame)
-            yield done
-    except DamagedVideo as error:
-        tally.notes.append(str(error))
-    if not taker.written:
-        tally.notes.append(f"{info.path.name} gave no pairs in {done} frames")
+        if out.is_dir():
+            out.rmdir()  # succeeds only if it is still empty
+        draft.rename(out)
+    except OSError as error:
+        raise VsrppError(f"{out} cannot be put in place ({error.strerror}); name another folder") from None
 
 
-class _WindowTaker:
-    """Slides over a video and takes patches from windows of frames that belong together."""
+# which frames
 
-    def __init__(
-        self,
-        info: VideoInfo,
-        split: Split | None,
-        stem: str,
-        folder: DatasetFolder,
-        settings: PrepareSettings,
-        tally: _Tally,
-    ) -> None:
-        self._info, self._split, self._stem = info, split, stem
-        self._folder, self._settings, self._tally = folder, settings, tally
-        self._width, self._height = _working_size(info, settings)
-        self._shrunk_height = min(info.height, settings.scale_height or info.height)
-        self._shrunk_width = round(info.width * self._shrunk_height / info.height)
-        self._cuts = CutDetector()
-        self._window: deque[Frame] = deque(maxlen=settings.n_frames)
-        self._random = np.random.default_rng((settings.seed, *stem.encode()))
-        self._owed, self._count = 0.0, 0
-        self._val_from = self._first_val_frame()
-        self.written = 0
 
-    def feed(self, frame: Frame) -> None:
-        self._count += 1
-        if frame.shape[:2] != (self._info.height, self._info.width) or self._cuts.begins_scene(thumbnail(frame)):
-            self._window.clear()
-        if self._count == self._val_from:
-            self._window.clear()  # nothing is seen by both sides of a single video
-        if frame.shape[:2] != (self._info.height, self._info.width):
-            return  # a stream may change its size; those frames have no place in this dataset
-        self._window.append(frame)
-        self._owed += self._rate()
-        if self._owed >= PATCHES_PER_WINDOW and len(self._window) == self._settings.n_frames:
-            self._owed -= PATCHES_PER_WINDOW
-            self._take_window()
+@dataclass(slots=True)
+class _Part:
+    """A stretch of a video, frames ``first`` up to ``end`` (None: the last), and the pace of windows in it."""
 
-    def _side(self) -> Split:
-        if self._split:
-            return self._split
-        return "val" if self._count >= self._val_from else "train"
+    split: Split
+    stride: float
+    first: int = 0
+    end: int | None = None
+    limit: int | None = None
+    _due: float = field(init=False)
 
-    def _first_val_frame(self) -> int:
-        return round((1 - self._settings.val_share) * self._info.frames) if self._split is None else 0
+    def __post_init__(self) -> None:
+        self._due = self.first
 
-    def _rate(self) -> float:
-        """Patches owed per frame; validation takes a fixed number of a video, whatever its length."""
-        rate = self._settings.patches_per_minute / 60 / self._info.fps
-        if self._side() == "val" and self._info.frames:
-            share = self._settings.val_share if self._split is None else 1.0
-            rate = min(rate, self._settings.val_per_video / (share * self._info.frames))
-        return rate
+    def takes(self, start: int, n_frames: int) -> bool:
+        """Whether the window from frame ``start`` is wanted; asked in order, once per possible window."""
+        past_end = self.end is not None and start + n_frames > self.end
+        if start < self._due or past_end or self.limit == 0:
+            return False
+        while self._due <= start:  # windows missed at a cut are not made up for, they would lie too close
+            self._due += self.stride
+        if self.limit is not None:
+            self.limit -= 1
+        return True
 
-    def _take_window(self) -> None:
-        regions: list[Region] = []
-        centre = self._count - self._settings.n_frames // 2
-        for _ in range(PATCHES_PER_WINDOW):
-            region = self._choose(regions)
-            if region is None:
-                continue
-            regions.append(region)
-            self._write(region, centre)
 
-    def _choose(self, taken: list[Region]) -> Region | None:
-        """The place with most texture among a few drawn, away from those taken; None where nothing is worth it."""
-        places = [
-            place for place in (self._draw() for _ in range(CANDIDATES)) if not any(_overlap(place, t) for t in taken)
-        ]
-        if not places:
-            return None  # the frame is too small for another patch: nothing was skipped
-        textures = [_texture(self._grey(self._window[self._settings.n_frames // 2], place)) for place in places]
-        best = int(np.argmax(textures))
-        if textures[best] < self._settings.min_texture:
-            self._tally.skipped["too little texture"] += 1
-            return None
-        if self._stands_still(places[best]):
-            self._tally.skipped["frames that repeat"] += 1
-            return None
-        return places[best]
+@dataclass(frozen=True, slots=True)
+class _Window:
+    split: Split
+    start: int
+    frames: list[Frame]
 
-    def _draw(self) -> Region:
-        """A place in the working frame, on the LR grid."""
-        patch = self._settings.patch
-        top = SCALE * int(self._random.integers((self._height - patch) // SCALE + 1))
-        left = SCALE * int(self._random.integers((self._width - patch) // SCALE + 1))
-        return Region(top, left, patch, patch)
 
-    def _grey(self, frame: Frame, region: Region) -> NDArray[np.float32]:
-        """The region in the frame as decoded, grey."""
-        scale = self._info.height / self._shrunk_height
-        rows = slice(int(region.top * scale), int((region.top + region.height) * scale))
-        columns = slice(int(region.left * scale), int((region.left + region.width) * scale))
-        return frame[rows, columns].astype(np.float32).mean(axis=2)
+def _part(split: Split, source: _Source, settings: PrepareSettings, first: int = 0, end: int | None = None) -> _Part:
+    stride = max(1.0, source.fps * 60 / settings.patches_per_minute)
+    if split == "train":
+        return _Part(split, stride, first, end)
+    length = (source.info.frames if end is None else end) - first
+    return _Part(split, max(stride, length / MAX_VAL_PAIRS), first, end, limit=MAX_VAL_PAIRS)
 
-    def _stands_still(self, region: Region) -> bool:
-        greys = [self._grey(frame, region) for frame in self._window]
-        return any(
-            float(np.abs(b - a).mean()) < self._settings.min_motion for a, b in zip(greys, greys[1:], strict=False)
+
+def _windows(path: Path, parts: list[_Part], n_frames: int) -> Iterator[tuple[int, list[_Window]]]:
+    """For every frame how many have been seen and the windows that end with it, at most one per part."""
+    held: deque[Frame] = deque(maxlen=n_frames)
+    current = 0
+    for index, (scene, frame) in enumerate(scenes(video.frames(path))):
+        if scene != current:
+            held.clear()
+            current = scene
+        held.append(frame)
+        start = index + 1 - n_frames
+        full = len(held) == n_frames
+        yield index + 1, [_Window(p.split, start, list(held)) for p in parts if full and p.takes(start, n_frames)]
+
+
+def _validation_sources(sources: list[_Source], settings: PrepareSettings) -> set[str]:
+    """Labels of the videos kept for validation: at least one, and at least one left to train on."""
+    count = min(max(1, round(settings.val_share * len(sources))), len(sources) - 1)
+    order = sorted(sources, key=lambda s: hashlib.sha256(f"{settings.seed}/{s.label}".encode()).digest())
+    return {source.label for source in order[:count]}
+
+
+def _divided(source: _Source, starts: list[int], count: int, settings: PrepareSettings) -> tuple[list[_Part], str]:
+    """Parts of a single video of ``count`` frames and a sentence on how they were divided.
+
+    Validation begins at the scene (of those at ``starts``) that leaves it nearest to its share, if one leaves it
+    between half and double of that; else where the share begins, with a second left out before it.
+    """
+    wanted = settings.val_share * count
+    fitting = [s for s in starts if wanted / 2 <= count - s <= min(2 * wanted, count / 2)]
+    if fitting:
+        border = end = min(fitting, key=lambda s: abs(count - s - wanted))
+        how = "its last scenes are kept for validation"
+    else:
+        border = round(count - wanted)
+        end = border - max(settings.n_frames, round(source.fps))
+        how = "its last part is kept for validation, a second apart from the rest, as no scene begins near there"
+    if end < settings.n_frames or count - border < settings.n_frames:
+        raise VsrppError(f"{source.path} is too short to be divided for validation; give a second video")
+    parts = [_part("train", source, settings, end=end), _part("val", source, settings, border, count)]
+    return parts, f"{source.path.name} is the only video: {how}, so scores will look better than on other footage"
+
+
+# the work
+
+
+class _Preparation:
+    """One run over all sources, with its counts."""
+
+    def __init__(self, sources: list[_Source], draft: Path, settings: PrepareSettings) -> None:
+        self._sources, self._folder, self._settings = sources, DatasetFolder(draft), settings
+        self._validation = _validation_sources(sources, settings) if len(sources) > 1 else set()
+        self._outcomes: Counter[Outcome] = Counter()
+        self._refused: list[str] = []
+        self._notes: list[str] = []
+
+    def run(self) -> Iterator[PrepareProgress]:
+        """Write the pairs of every source."""
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for index, source in enumerate(self._sources, start=1):
+                if source.info.pixel_aspect != 1:
+                    self._notes.append(f"{source.path.name} has pixels that are not square; they are kept as stored")
+                parts = yield from self._parts(source)
+                yield from self._cut_video(pool, index, source, parts)
+
+    def report(self, out: Path, refused: list[str]) -> PrepareReport:
+        """The report; VsrppError where nothing came out for training or for validation."""
+        refused = refused + self._refused
+        skipped: dict[str, int] = {why: self._outcomes[why] for why in SKIPPED if self._outcomes[why]}
+        train, val = self._outcomes["train"], self._outcomes["val"]
+        if not train or not val:
+            reasons = [f"patches skipped: {count:,} {why}" for why, count in skipped.items()] + refused
+            raise VsrppError(
+                f"{train:,} training and {val:,} validation pairs came out of the videos "
+                f"({'; '.join(reasons) or 'their scenes are too short'}); give more or longer videos, or another seed"
+            )
+        return PrepareReport(
+            out=out,
+            geometry=self._settings.geometry,
+            train=train,
+            val=val,
+            val_videos=tuple(s.path.name for s in self._sources if s.label in self._validation),
+            skipped=skipped,
+            refused=tuple(refused),
+            notes=tuple(self._notes),
         )
 
-    def _write(self, region: Region, centre: int) -> None:
-        side, index = self._side(), self._settings.n_frames // 2
-        pairs = [self._cut(frame, region) for frame in self._window]
-        name = f"{self._stem}_{centre:06d}_{region.left:04d}_{region.top:04d}.png"
-        write_pair(self._folder, side, name, [lr for lr, _ in pairs], pairs[index][1])
-        self._tally.pairs[side] += 1
-        self.written += 1
+    def _parts(self, source: _Source) -> Generator[PrepareProgress, None, list[_Part]]:
+        if len(self._sources) > 1:
+            return [_part("val" if source.label in self._validation else "train", source, self._settings)]
+        starts, count = yield from self._scene_starts(source)
+        parts, note = _divided(source, starts, count, self._settings)
+        self._notes.append(note)
+        return parts
 
-    def _cut(self, frame: Frame, region: Region) -> tuple[Frame, Frame]:
-        """LR and ground truth of a region; both as if the whole frame had been resized."""
-        wide = _grown(region, self._height, self._width)
-        if self._shrunk_height == self._info.height:
-            part = frame[wide.rows, wide.columns]
-        else:
-            part = imresize(frame, self._shrunk_height, self._shrunk_width, wide)
-        top, left = region.top - wide.top, region.left - wide.left
-        truth = np.ascontiguousarray(part[top : top + region.height, left : left + region.width])
-        low = downscale3(part)[
-            top // SCALE : (top + region.height) // SCALE, left // SCALE : (left + region.width) // SCALE
-        ]
-        return low, truth
+    def _scene_starts(self, source: _Source) -> Generator[PrepareProgress, None, tuple[list[int], int]]:
+        """First frame of each scene but the first, and the number of frames; a look over the whole video."""
+        starts: list[int] = []
+        count = current = 0
+        try:
+            for scene, _ in scenes(video.frames(source.path)):
+                if scene != current:
+                    starts.append(count)
+                    current = scene
+                count += 1
+                if count % PROGRESS_EVERY == 0:
+                    yield self._progress(1, source, count, Counter())
+        except BrokenVideoError:
+            pass  # it breaks again, and is noted, when the patches are cut
+        return starts, count
 
+    def _cut_video(
+        self, pool: ThreadPoolExecutor, index: int, source: _Source, parts: list[_Part]
+    ) -> Iterator[PrepareProgress]:
+        outcomes: Counter[Outcome] = Counter()
+        pending: deque[Future[Outcome]] = deque()
+        done = 0
+        try:
+            for done, windows in _windows(source.path, parts, self._settings.n_frames):
+                for window in windows:
+                    pending.append(pool.submit(_cut, window, source, self._folder, self._settings))
+                _collect(pending, outcomes, waiting=WORKERS)
+                if done % PROGRESS_EVERY == 0:
+                    yield self._progress(index, source, done, outcomes)
+        except BrokenVideoError as error:
+            self._notes.append(f"{error}; the frames before that were used")
+        except _CannotWriteError:
+            raise
+        except VsrppError as error:  # of the video: interlaced or HDR only further on
+            _collect(pending, Counter(), waiting=0)
+            _remove_pairs(self._folder, source)
+            self._refused.append(str(error))
+            return
+        _collect(pending, outcomes, waiting=0)
+        self._outcomes.update(outcomes)
+        yield self._progress(index, source, done, Counter())
 
-def _grown(region: Region, height: int, width: int) -> Region:
-    """The region with its margin, within the frame; both are on the LR grid."""
-    top, left = max(region.top - MARGIN, 0), max(region.left - MARGIN, 0)
-    bottom = min(region.top + region.height + MARGIN, height)
-    right = min(region.left + region.width + MARGIN, width)
-    return Region(top, left, bottom - top, right - left)
-
-
-def _overlap(a: Region, b: Region) -> bool:
-    """Whether two patches share more than a quarter of their area."""
-    rows = min(a.top, b.top) + a.height - max(a.top, b.top)
-    columns = min(a.left, b.left) + a.width - max(a.left, b.left)
-    return rows > 0 and columns > 0 and rows * columns > a.height * a.width / 4
-
-
-def _texture(grey: NDArray[np.float32]) -> float:
-    """Mean |forward difference|, down and across, levels of 255."""
-    return float(np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()) / 2
-
-
-# the end
-
-
-def _refuse_empty(tally: _Tally) -> None:
-    for side, words in (("train", "training"), ("val", "validation")):
-        if not tally.pairs[side]:  # type: ignore[index]
-            details = [f"{count} patches with {reason}" for reason, count in tally.skipped.items()] + tally.notes
-            raise VsrppError(
-                f"no {words} pairs came out ({'; '.join(details) or 'the videos are too short'}); "
-                "give more or longer videos, or raise --per-minute"
-            )
-
-
-def _report(out: Path, infos: list[VideoInfo], splits: dict[Path, Split | None], tally: _Tally) -> PrepareReport:
-    val = tuple(info.path.name for info in infos if splits[info.path] == "val")
-    notes = list(tally.notes)
-    if not val:
-        val = (f"the end of {infos[0].path.name}",)
-        notes.append("with one video, training and validation show the same material; two or more are better")
-    return PrepareReport(out, tally.pairs["train"], tally.pairs["val"], val, dict(tally.skipped), tuple(notes))
+    def _progress(self, index: int, source: _Source, done: int, current: Counter[Outcome]) -> PrepareProgress:
+        return PrepareProgress(
+            video=source.path.name,
+            video_index=index,
+            videos=len(self._sources),
+            frames_done=done,
+            frames_total=max(done, source.info.frames) if source.info.frames else 0,
+            patches=sum(counts[split] for counts in (self._outcomes, current) for split in SPLITS),
+        )
 
 
-def _write_manifest(root: Path, report: PrepareReport, infos: list[VideoInfo], settings: PrepareSettings) -> None:
-    """How the dataset was made, for whoever finds it in a year."""
-    record = {
-        "videos": [str(info.path) for info in infos],
-        "validation": list(report.val_videos),
-        "settings": asdict(settings),
-        "training_pairs": report.train,
-        "validation_pairs": report.val,
-    }
-    write_text_atomically(root / MANIFEST, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+def _collect(pending: deque[Future[Outcome]], outcomes: Counter[Outcome], waiting: int) -> None:
+    """Count what is done, in order, until at most ``waiting`` windows are left; raises what a worker raised."""
+    while len(pending) > waiting:
+        outcomes[pending.popleft().result()] += 1
+
+
+def _remove_pairs(folder: DatasetFolder, source: _Source) -> None:
+    own = re.compile(re.escape(source.label) + r"_\d+_\d+_\d+\.png")
+    for split in SPLITS:
+        for pair in folder.pairs(split):
+            if own.fullmatch(pair.name):
+                pair.lr.unlink()
+                pair.gt.unlink()
+
+
+# one window
+
+
+class _CannotWriteError(VsrppError):
+    """The dataset cannot be written: the end of the preparation, not of a video."""
+
+
+def _cut(window: _Window, source: _Source, folder: DatasetFolder, settings: PrepareSettings) -> Outcome:
+    """Choose a place in a window and write its pair, or say why not."""
+    top, left = _choose_place(window, source, settings)
+    cut = [_patch(frame, source, top, left, settings.patch) for frame in window.frames]
+    lr, half = [patch[0] for patch in cut], settings.n_frames // 2
+    if _texture(lr[half][..., 1]) < settings.min_texture:
+        return "too little texture"
+    if any(is_repeat(a, b, settings.min_motion) for a, b in pairwise(lr)):
+        return "no motion"
+    name = f"{source.label}_{window.start + half:06d}_{left}_{top}.png"
+    try:
+        write_pair(folder, window.split, name, lr, cut[half][1])
+    except OSError as error:
+        where = folder.lr_folder(window.split)
+        raise _CannotWriteError(f"{where} cannot be written ({error.strerror}); make room or name another") from None
+    return window.split
+
+
+def _choose_place(window: _Window, source: _Source, settings: PrepareSettings) -> tuple[int, int]:
+    """Top and left of the patch in the shrunk frame, multiples of 3: of a few drawn the most textured that moves."""
+    random = np.random.default_rng((settings.seed, zlib.crc32(source.label.encode()), window.start))
+    rows, columns = (
+        SCALE * random.integers((size - settings.patch) // SCALE + 1, size=CANDIDATES)
+        for size in (source.height, source.width)
+    )
+    places = [(int(top), int(left)) for top, left in zip(rows, columns, strict=True)]
+    return max(places, key=lambda place: _promise(window, source, place, settings))
+
+
+def _promise(window: _Window, source: _Source, place: tuple[int, int], settings: PrepareSettings) -> tuple[bool, float]:
+    """Whether a place moves throughout and its texture, from single samples an LR pixel apart: only to compare."""
+    ratio = source.info.height / source.height
+    step = max(1, round(SCALE * ratio))
+    top, left, bottom, right = (round(ratio * edge) for edge in (*place, *(p + settings.patch for p in place)))
+    looks = [frame[top:bottom:step, left:right:step, 1] for frame in window.frames]
+    moves = not any(is_repeat(a, b, settings.min_motion) for a, b in pairwise(looks))
+    return moves, _texture(looks[len(looks) // 2])
+
+
+def _texture(grey: NDArray[np.uint8]) -> float:
+    """Mean absolute step between neighbours, in levels, of [h, w]; green stands for luma, as in scenes.thumbnail."""
+    levels = grey.astype(np.float32)
+    return float(np.abs(np.diff(levels, axis=0)).mean() + np.abs(np.diff(levels, axis=1)).mean())
+
+
+def _patch(frame: Frame, source: _Source, top: int, left: int, side: int) -> tuple[Frame, Frame]:
+    """LR [side / 3, side / 3, 3] and ground truth [side, side, 3] of the patch at ``top``, ``left``."""
+    reach = SCALE * MARGIN
+    up, down = max(0, top - reach), min(source.height // SCALE * SCALE, top + side + reach)
+    west, east = max(0, left - reach), min(source.width // SCALE * SCALE, left + side + reach)
+    around = _shrunk(frame, source, (up, down), (west, east))
+    row, column = (top - up) // SCALE, (left - west) // SCALE
+    lr = downscale3(around)[row : row + side // SCALE, column : column + side // SCALE]
+    return lr, np.ascontiguousarray(around[top - up : top - up + side, left - west : left - west + side])
+
+
+def _shrunk(frame: Frame, source: _Source, rows: tuple[int, int], columns: tuple[int, int]) -> Frame:
+    """``degrade.imresize(frame, source.height, source.width)``, only the given range of its rows and columns.
+
+    With the same weights, but in single precision: one pixel in 100,000 rounds to the neighbouring level.
+    """
+    if frame.shape[:2] == (source.height, source.width):
+        return frame[slice(*rows), slice(*columns)]
+    vertical, ys = _some_weights(frame.shape[0], source.height, rows)
+    horizontal, xs = _some_weights(frame.shape[1], source.width, columns)
+    part = frame[ys, xs].astype(np.float32)
+    tall = (vertical @ part.reshape(part.shape[0], -1)).reshape(-1, *part.shape[1:])
+    turned = np.ascontiguousarray(tall.swapaxes(0, 1))
+    full = (horizontal @ turned.reshape(turned.shape[0], -1)).reshape(-1, *turned.shape[1:]).swapaxes(0, 1)
+    return np.array(np.clip(np.floor(full + np.float32(0.5)), 0, 255), np.uint8, order="C")
+
+
+def _some_weights(n_in: int, n_out: int, outputs: tuple[int, int]) -> tuple[csr_array, slice]:
+    """Rows of ``resize_weights`` for a range of outputs, without the inputs that none of them uses; the inputs left."""
+    weights = _sparse_weights(n_in, n_out)[slice(*outputs)]
+    inputs = slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
+    return weights[:, inputs], inputs
+
+
+@lru_cache(maxsize=16)
+def _sparse_weights(n_in: int, n_out: int) -> csr_array:
+    """Sparse, as all but about ten weights of a row are 0: a third of the time of a dense product of the whole."""
+    return csr_array(resize_weights(n_in, n_out).astype(np.float32))

@@ -4,6 +4,7 @@ Separate so that everything libav knows and nobody else should (containers, pack
 matrices) ends here: the rest of the program sees arrays, and errors that a person can act on.
 """
 
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ ONE = 1 << 16
 
 MISSING_SHARE = 0.1
 """A stream that ends this much of its declared duration early is taken for truncated; less than that is rounding."""
+
+
+HELD_BACK = 16
+"""Frames decoded ahead of the one given, and dropped where decoding breaks off: among the last ones libav may have
+patched up what was missing, or have skipped a frame that others were shown after. No codec reorders by more."""
 
 
 class BrokenVideoError(VsrppError):
@@ -100,8 +106,9 @@ def frames(path: Path) -> Generator[Frame, None, None]:
     names, to full-range RGB; chroma is interpolated bicubically. The transfer curve and the primaries stay as they
     are. Pixels that are not square stay as stored.
 
-    Raises VsrppError for what is no video, is interlaced or is HDR, and BrokenVideoError when decoding stops before the
-    end (damaged or truncated file) after the good frames have been given. The file is closed when the generator is.
+    Raises VsrppError for what is no video, is interlaced or is HDR, and BrokenVideoError when decoding stops before
+    the end (damaged or truncated file), after the frames well before that have been given. The file is closed when
+    the generator is.
     """
     converter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
     with _opened(path) as (container, stream):
@@ -133,23 +140,26 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
     """Frames as decoded, each fit to be used; BrokenVideoError where good ones end before the video does."""
+    held: deque[VideoFrame] = deque()
     first: VideoFrame | None = None
-    last: VideoFrame | None = None
     count = 0
     try:
         for frame in _intact(container, stream):
             _refuse_unusable(frame, stream, path)
             first = first or frame
             if (frame.width, frame.height) != (first.width, first.height):
-                raise BrokenVideoError(f"{path} changes its size after {count} frames; cut it there into two files")
-            yield frame
-            last, count = frame, count + 1
+                raise BrokenVideoError(f"{path} changes its size after frame {count}; cut it there into two files")
+            held.append(frame)
+            if len(held) > HELD_BACK:
+                count += 1
+                yield held.popleft()
     except (FFmpegError, _DamagedError) as error:
         raise BrokenVideoError(
-            f"{path} cannot be decoded after {count} frames ({_reason(error)}); get an undamaged copy"
+            f"{path} cannot be decoded after frame {count} ({_reason(error)}); get an undamaged copy"
         ) from None
-    if first is not None and last is not None:
-        _refuse_early_end(container, stream, first, last, path)
+    if first is not None:
+        _refuse_early_end(container, stream, first, held[-1], path)
+    yield from held
 
 
 class _DamagedError(Exception):
@@ -159,7 +169,6 @@ class _DamagedError(Exception):
 def _intact(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     for packet in container.demux(stream):
         if packet.is_corrupt:
-            yield from stream.decode(None)  # good frames that the decoder's threads still hold
             raise _DamagedError("incomplete data")
         for frame in packet.decode():
             if frame.is_corrupt:

@@ -121,7 +121,7 @@ def load(path: Path) -> dict[str, Any]:
         state = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a checkpoint file (.pth) of a run") from None
-    except Exception as error:  # a flipped bit in the archive's directory makes zipfile and pickle raise almost anything
+    except Exception as error:  # a flipped bit in the archive's directory makes its readers raise almost anything
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise VsrppError(f"{path} cannot be read as a checkpoint ({reason}); use another one") from None
     if damaged:

@@ -154,8 +154,10 @@ class RunFolder:
         infos = []
         for path in self.path.glob("checkpoint_*.json"):
             info = read_checkpoint_info(path)
-            is_its_own = info is not None and info_path(self.path / info.name) == path  # not so beside a copied best
-            if info is not None and is_its_own and (self.path / info.name).is_file():
+            if info is None:
+                continue
+            checkpoint = self.path / info.name
+            if info_path(checkpoint) == path and checkpoint.is_file():  # unequal beside a best that is a copy
                 infos.append(info)
         return sorted(infos, key=lambda info: (info.step, info.saved_at), reverse=True)
 
@@ -188,7 +190,8 @@ class RunFolder:
                 "stop that one first or name another run"
             ) from None
         except OSError as error:
-            raise VsrppError(f"{self.path} cannot be locked ({error.strerror}); name a folder you may write to") from None
+            reason = error.strerror
+            raise VsrppError(f"{self.path} cannot be locked ({reason}); name a folder you may write to") from None
         owner = self.path / ".owner"
         try:
             owner.write_text(str(os.getpid()), encoding="ascii")

@@ -1,5 +1,6 @@
 """The contract of a sink, and the group a session speaks to."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -25,8 +26,14 @@ class SinkGroup:
                 sink.handle(event)
             except OSError as error:
                 self._sinks.remove(sink)
+                _close(sink)
                 yield WarningRaised(message=f"{type(sink).__name__} is given up: {error}")
 
     def close(self) -> None:
         for sink in self._sinks:
-            sink.close()
+            _close(sink)
+
+
+def _close(sink: Sink) -> None:
+    with contextlib.suppress(OSError):  # what it still had to write is lost; the other sinks and the run are not
+        sink.close()

@@ -1,5 +1,6 @@
 """The only place where everything is wired: a run's folder and settings in, a stream of events out."""
 
+import contextlib
 import time
 import traceback
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
+from vsrpp_core.training.autotune import tune
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.presets import default_config, demo_config
@@ -55,12 +57,14 @@ def open_session(
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
     ``resume`` goes on from the newest readable checkpoint. ``data`` defaults to the dataset in ``config.toml``. With
     ``demo`` the demo dataset is made if need be and its settings are the default. ``overrides`` are dotted settings;
-    they are kept in ``config.toml``. Raises VsrppError, with the run untouched and unlocked.
+    they are kept in ``config.toml``. A run without settings of its own is tuned first on a GPU and gets a small network
+    on a CPU. Raises VsrppError, with the run untouched and unlocked.
     """
     folder = RunFolder(run)
     with ExitStack() as held:
         held.enter_context(folder.lock())
         root, summary = _settle_data(folder, data, demo)
+        untuned = not demo and not folder.config.is_file() and describe_device().kind == "cuda"
         config = _settle_config(folder, root, summary, demo, overrides)
         _check_dataset(root, summary, config)
         resumed = _read_newest(folder) if start == "resume" else None
@@ -69,7 +73,7 @@ def open_session(
         else:
             folder.move_to_trash()
         config.save(folder.config)
-        return Session(folder, config, summary, resumed, held.pop_all())
+        return Session(folder, config, summary, resumed, held.pop_all(), tune_first=untuned)
 
 
 def prepare_demo() -> Iterator[ev.PreparationProgressed]:
@@ -87,12 +91,16 @@ class Session:
         summary: DatasetSummary,
         resumed: _Resumed | None,
         held: ExitStack,
+        tune_first: bool = False,
     ) -> None:
-        """``held`` has the run's lock; the session releases it when its events end, or by ``close``."""
+        """``held`` has the run's lock; the session releases it when its events end, or by ``close``.
+
+        With ``tune_first`` the size of the network is found by auto-tune before the first step.
+        """
         assert summary.geometry is not None, "a dataset is checked before a session is made"
         self.folder, self.config = folder, config
         self._summary, self._geometry, self._resumed = summary, summary.geometry, resumed
-        self._held = held
+        self._held, self._tune_first = held, tune_first
         self._log = TrainingLog(folder.training_log)  # opens its file at the first line
         self._trainer: Trainer | None = None
 
@@ -136,12 +144,15 @@ class Session:
         except VsrppError as error:
             yield self._failed(str(error))
         except Exception as error:
-            self._log.write(traceback.format_exc(), time.time())
+            self._note(traceback.format_exc())
             yield self._failed(f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}")
 
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
+        if self._tune_first:
+            self.config = yield from tune(self.config, hardware, self._geometry)
+            self.config.save(self.folder.config)
         for warning in self._resumed.warnings if self._resumed else ():
             yield ev.WarningRaised(message=warning)
         stream = self._make_stream()
@@ -206,8 +217,12 @@ class Session:
         try:
             return self._trainer.save(kind).name
         except CheckpointError as error:
-            self._log.write(str(error), time.time())
+            self._note(str(error))
             return ""
+
+    def _note(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a log that takes nothing must not hide what it was to tell
+            self._log.write(text, time.time())
 
 
 def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:

@@ -276,7 +276,13 @@ class Trainer:
             best_step=progress.best_step,
         )
         if is_best:
-            yield from self._save("regular" if self._regular_is_due() else "best")
+            yield from self._save(self._kind_of_best())
+
+    def _kind_of_best(self) -> ev.CheckpointKind:
+        """A step has one file: what is kept for good as a regular or manual one stays so when it is the best too."""
+        if self._regular_is_due():
+            return "regular"
+        return "manual" if self._kept_step == self._progress.step else "best"
 
     def _in_best_window(self) -> bool:
         within = self._progress.step % self._cadence.checkpoint_every

@@ -10,22 +10,24 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 KEYS = (
-    ("p", "pause, and go on; nothing is lost while it stands still"),
+    ("f  r", "on the start screen: go on from the newest checkpoint"),
+    ("l  d", "put the run in its trash and start fresh, after a typed yes"),
+    ("p", "pause, and go on"),
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),
     ("s", "next view: overview, charts, events"),
     ("b", "TensorBoard beside it, on this machine only"),
-    ("q", "save and quit; ctrl+c does the same"),
-    ("tab", "to a chart or the events; arrows then move it, + and - zoom, r resets"),
+    ("q", "save and quit, as ctrl+c does"),
+    ("tab", "to a chart: arrows move it, + and - zoom, r resets"),
     ("esc", "close this"),
 )
 WORDS = (
-    ("LR", "the bicubic 3× picture: what can be had without a network"),
+    ("LR", "the bicubic 3× picture, had without a network"),
     ("KI", "the network's picture"),
-    ("quality", "0.7 · (PSNR − 20) / 30, within 0 and 1, + 0.3 · SSIM"),
-    ("sharpness", "gradients of the KI over those of the ground truth; 1 is as sharp"),
-    ("aggressive", "the gradient loss weighs more while pictures are blurred"),
-    ("clip", "largest gradient norm let through: 95th percentile of the last 500"),
+    ("quality", "0.7 · (PSNR − 20) / 30 + 0.3 · SSIM"),
+    ("sharpness", "gradients of KI over those of the ground truth"),
+    ("aggressive", "the gradient loss weighs more against blur"),
+    ("clip", "largest gradient norm let through"),
     ("data wait", "share of the time spent waiting for images"),
 )
 
@@ -36,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = "Keys and words"
-            yield Static(_table(KEYS, 5), markup=False)
+            yield Static(_table(KEYS, 12), markup=False)
             yield Static("")
             yield Static(_table(WORDS, 12), markup=False)
 

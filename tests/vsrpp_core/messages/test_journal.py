@@ -3,8 +3,8 @@ import math
 from pathlib import Path
 
 import pytest
-from helpers import make_event
 
+from tests.helpers import make_event
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import JournalWriter, decode, encode, replay
 

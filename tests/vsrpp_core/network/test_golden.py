@@ -36,7 +36,7 @@ def test_output_is_the_original_s(original: VSRBidirectional3x, figures: dict[st
 def test_channels_last_is_the_same_function(original: VSRBidirectional3x, figures: dict[str, np.ndarray]) -> None:
     fast = VSRBidirectional3x(16, 6, 5)
     fast.load_state_dict(original.state_dict())
-    fast = fast.to(memory_format=torch.channels_last)
+    fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.no_grad():
         output = fast(torch.from_numpy(figures["frames"]))
     assert np.abs(output.numpy() - figures["output"]).max() <= TOLERANCE

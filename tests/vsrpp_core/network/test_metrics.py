@@ -22,13 +22,13 @@ def as_batch(image: np.ndarray) -> torch.Tensor:
 
 def test_psnr_is_scikit_image_s(pair: tuple[np.ndarray, np.ndarray]) -> None:
     noisy, reference = pair
-    expected = peak_signal_noise_ratio(reference, noisy, data_range=255)
+    expected = peak_signal_noise_ratio(reference, noisy, data_range=255)  # type: ignore[no-untyped-call]
     assert float(psnr(as_batch(noisy), as_batch(reference))) == pytest.approx(expected, abs=1e-9)
 
 
 def test_ssim_is_scikit_image_s_in_the_valid_region(pair: tuple[np.ndarray, np.ndarray]) -> None:
     noisy, reference = pair
-    _, full = structural_similarity(
+    _, full = structural_similarity(  # type: ignore[no-untyped-call]
         reference.astype(np.float64),
         noisy.astype(np.float64),
         data_range=255,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import make_info, make_state
 
+from tests.helpers import make_info, make_state
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run import checkpoints

@@ -82,7 +82,12 @@ def test_a_new_file_explains_every_setting(path: Path) -> None:
 def test_all_faults_are_listed_at_once(path: Path) -> None:
     told = refusal(path, "[training]\nbatch_sise = 2\nmax_steps = 0\n[model]\nn_frames = 4\n[nonsense]\n")
     assert told.startswith(str(path))
-    for part in ("did you mean training.batch_size?", "training.max_steps: ", "n_frames must be odd", "nonsense is not"):
+    for part in (
+        "did you mean training.batch_size?",
+        "training.max_steps: ",
+        "n_frames must be odd",
+        "nonsense is not",
+    ):
         assert part in told
 
 

@@ -1,5 +1,7 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,12 +37,19 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def noted(name: str, do: Callable[..., None], order: list[str]) -> Callable[..., None]:
+    def note_and_do(*arguments: Any) -> None:
+        order.append(name)
+        do(*arguments)
+
+    return note_and_do
+
+
 def test_the_new_text_is_flushed_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, order = tmp_path / "file", []
+    path, order = tmp_path / "file", list[str]()
     path.write_text("old")
-    fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda fd: (order.append("fsync"), fsync(fd)))
-    monkeypatch.setattr(os, "replace", lambda a, b: (order.append("replace"), replace(a, b)))
+    for name in ("fsync", "replace"):
+        monkeypatch.setattr(os, name, noted(name, getattr(os, name), order))
     write_text_atomically(path, "nü")
     assert order == ["fsync", "replace", "fsync"]  # the file, its name, the folder
     assert path.read_text(encoding="utf-8") == "nü" and list(tmp_path.iterdir()) == [path]

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from helpers import make_info
 
+from tests.helpers import make_info
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder, info_path, read_checkpoint_info, write_checkpoint_info

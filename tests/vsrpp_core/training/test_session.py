@@ -2,37 +2,25 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 import torch
 
+from tests.conftest import MakeDataset
+from tests.helpers import TINY, make_event
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.run import checkpoints
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.training import session as session_module
+from vsrpp_core.training.hardware import DeviceDescription
 from vsrpp_core.training.session import Session, open_session
-
-TINY = {
-    "model.n_feats": "4",
-    "model.n_blocks": "2",
-    "training.precision": "fp32",
-    "training.batch_size": "3",
-    "training.max_steps": "24",
-    "schedule.lr_max": "1e-3",
-    "schedule.warmup_steps": "4",
-    "clipping.minimum": "5",
-    "cadence.status_every": "1",
-    "cadence.journal_every": "1",
-    "cadence.tensorboard_every": "6",
-    "cadence.validate_every": "12",
-    "cadence.checkpoint_every": "1000",
-    "cadence.best_from": "1000",
-}
 
 E = TypeVar("E", bound=ev.Event)
 
@@ -74,7 +62,8 @@ def stop_at(step: int) -> Callable[[ev.Event], Iterable[cmd.Command]]:
 
 
 def weights_of(run: Path, name: str) -> dict[str, torch.Tensor]:
-    return checkpoints.load(run / name)["model"]
+    weights: dict[str, torch.Tensor] = checkpoints.load(run / name)["model"]
+    return weights
 
 
 def figures(step: ev.StepReported) -> tuple[float, ...]:
@@ -84,7 +73,7 @@ def figures(step: ev.StepReported) -> tuple[float, ...]:
     )  # fmt: skip
 
 
-def test_a_run_from_start_to_completion(make_dataset, tmp_path: Path) -> None:
+def test_a_run_from_start_to_completion(make_dataset: MakeDataset, tmp_path: Path) -> None:
     events = train(tmp_path / "run", make_dataset())
     kinds = [type(event).__name__ for event in events]
     assert kinds.index("SessionStarted") < kinds.index("StepReported")
@@ -94,13 +83,13 @@ def test_a_run_from_start_to_completion(make_dataset, tmp_path: Path) -> None:
     assert [v.step for v in of(events, ev.ValidationFinished)] == [12, 24]
 
 
-def test_the_network_learns(make_dataset, tmp_path: Path) -> None:
+def test_the_network_learns(make_dataset: MakeDataset, tmp_path: Path) -> None:
     events = train(tmp_path / "run", make_dataset(n_train=20), training__max_steps="80", schedule__lr_max="5e-3")
     validations = of(events, ev.ValidationFinished)
     assert validations[-1].ki_psnr > validations[0].ki_psnr + 0.3
 
 
-def test_everything_promised_is_on_disk(make_dataset, tmp_path: Path) -> None:
+def test_everything_promised_is_on_disk(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(run, make_dataset())
     for name in ("config.toml", "checkpoint_step_24.pth", "checkpoint_step_24.json", "training.log"):
@@ -112,7 +101,7 @@ def test_everything_promised_is_on_disk(make_dataset, tmp_path: Path) -> None:
     assert json.loads((run / "checkpoint_step_24.json").read_text())["kind"] == "regular"
 
 
-def test_the_journal_holds_what_was_said(make_dataset, tmp_path: Path) -> None:
+def test_the_journal_holds_what_was_said(make_dataset: MakeDataset, tmp_path: Path) -> None:
     events = train(tmp_path / "run", make_dataset())
     assert [dataclasses.asdict(e) for e in replay(tmp_path / "run" / "events.jsonl")] == [
         dataclasses.asdict(e) for e in events
@@ -121,12 +110,12 @@ def test_the_journal_holds_what_was_said(make_dataset, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("accumulation", ["1", "2"])
 @pytest.mark.parametrize("stop", [5, 10, 13, 20])
-def test_resume_goes_on_bit_for_bit(make_dataset, tmp_path: Path, stop: int, accumulation: str) -> None:
+def test_resume_goes_on_bit_for_bit(make_dataset: MakeDataset, tmp_path: Path, stop: int, accumulation: str) -> None:
     """2N = N + resume + N: every figure of every step, and every weight."""
-    data, settings = make_dataset(), {"training__accumulation": accumulation}
-    whole = train(tmp_path / "whole", data, **settings)
-    first = train(tmp_path / "parts", data, react=stop_at(stop), **settings)
-    second = train(tmp_path / "parts", data, start="resume", **settings)
+    data = make_dataset()
+    whole = train(tmp_path / "whole", data, training__accumulation=accumulation)
+    first = train(tmp_path / "parts", data, react=stop_at(stop), training__accumulation=accumulation)
+    second = train(tmp_path / "parts", data, start="resume", training__accumulation=accumulation)
     assert of(first, ev.SessionEnded)[0].checkpoint == "checkpoint_recovery.pth"
     assert of(second, ev.SessionStarted)[0].step == stop
     steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
@@ -135,21 +124,21 @@ def test_resume_goes_on_bit_for_bit(make_dataset, tmp_path: Path, stop: int, acc
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
     alone = train(tmp_path / "a", data, training__max_steps="6")
     helped = train(tmp_path / "b", data, training__max_steps="6", data__workers="2")
     assert [figures(s) for s in of(alone, ev.StepReported)] == [figures(s) for s in of(helped, ev.StepReported)]
 
 
-def test_another_seed_gives_other_losses(make_dataset, tmp_path: Path) -> None:
+def test_another_seed_gives_other_losses(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
     one = train(tmp_path / "a", data, training__max_steps="2")
     two = train(tmp_path / "b", data, training__max_steps="2", training__seed="1")
     assert figures(of(one, ev.StepReported)[1]) != figures(of(two, ev.StepReported)[1])
 
 
-def test_every_command_is_answered_in_order(make_dataset, tmp_path: Path) -> None:
+def test_every_command_is_answered_in_order(make_dataset: MakeDataset, tmp_path: Path) -> None:
     sent = (cmd.Pause(), cmd.Pause(), cmd.Validate(), cmd.SaveCheckpoint(), cmd.Resume(), cmd.Resume())
     events = train(
         tmp_path / "run",
@@ -172,7 +161,7 @@ def test_every_command_is_answered_in_order(make_dataset, tmp_path: Path) -> Non
     assert of(events, ev.ValidationFinished)[0].step == 3
 
 
-def test_stop_ends_a_validation_early(make_dataset, tmp_path: Path) -> None:
+def test_stop_ends_a_validation_early(make_dataset: MakeDataset, tmp_path: Path) -> None:
     events = train(
         tmp_path / "run",
         make_dataset(n_val=6),
@@ -183,7 +172,7 @@ def test_stop_ends_a_validation_early(make_dataset, tmp_path: Path) -> None:
     assert of(events, ev.SessionEnded)[0].step == 12
 
 
-def test_commands_do_not_change_the_numbers(make_dataset, tmp_path: Path) -> None:
+def test_commands_do_not_change_the_numbers(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
     quiet = train(tmp_path / "a", data)
     busy = train(
@@ -198,7 +187,7 @@ def test_commands_do_not_change_the_numbers(make_dataset, tmp_path: Path) -> Non
     assert [figures(s) for s in of(quiet, ev.StepReported)] == [figures(s) for s in of(busy, ev.StepReported)]
 
 
-def test_the_best_checkpoint_is_linked_and_the_one_before_kept(make_dataset, tmp_path: Path) -> None:
+def test_the_best_checkpoint_is_linked_and_the_one_before_kept(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
     events = train(
         run, make_dataset(), cadence__validate_every="6", cadence__best_from="0", training__max_steps="30",
@@ -211,7 +200,7 @@ def test_the_best_checkpoint_is_linked_and_the_one_before_kept(make_dataset, tmp
 
 
 def test_a_failing_step_saves_an_emergency_checkpoint_with_its_true_step(
-    make_dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vsrpp_core.training.step import OptimizerStep
 
@@ -234,7 +223,7 @@ def test_a_failing_step_saves_an_emergency_checkpoint_with_its_true_step(
     assert of(train(run, make_dataset(), start="resume"), ev.SessionStarted)[0].step == 7
 
 
-def test_a_reader_that_leaves_loses_nothing(make_dataset, tmp_path: Path) -> None:
+def test_a_reader_that_leaves_loses_nothing(make_dataset: MakeDataset, tmp_path: Path) -> None:
     session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY.items())
     events = session.events(cmd.CommandQueue())
     for event in events:
@@ -244,7 +233,7 @@ def test_a_reader_that_leaves_loses_nothing(make_dataset, tmp_path: Path) -> Non
     assert checkpoints.load(tmp_path / "run" / "checkpoint_recovery.pth")["progress"]["step"] == 9
 
 
-def test_resume_passes_over_a_damaged_checkpoint(make_dataset, tmp_path: Path) -> None:
+def test_resume_passes_over_a_damaged_checkpoint(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, react=lambda e: (cmd.SaveCheckpoint(),) if isinstance(e, ev.StepReported) and e.step == 8 else ())
     newest = run / "checkpoint_step_24.pth"
@@ -256,7 +245,9 @@ def test_resume_passes_over_a_damaged_checkpoint(make_dataset, tmp_path: Path) -
     assert "checkpoint_step_24.pth is damaged" in of(events, ev.WarningRaised)[0].message
 
 
-def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(make_dataset, tmp_path: Path) -> None:
+def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, training__max_steps="3")
     events = collect(open_session(run, None, start="fresh"))
@@ -265,7 +256,7 @@ def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(make_da
     assert (trashed / "checkpoint_step_3.pth").is_file() and (trashed / "events.jsonl").is_file()
 
 
-def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset, tmp_path: Path) -> None:
+def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset: MakeDataset, tmp_path: Path) -> None:
     import os
 
     data = make_dataset()
@@ -286,7 +277,7 @@ def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset, tmp_
     ],
 )
 def test_mistakes_are_told_before_anything_is_touched(
-    make_dataset, tmp_path: Path, start: str, settings: dict[str, str], phrase: str
+    make_dataset: MakeDataset, tmp_path: Path, start: str, settings: dict[str, str], phrase: str
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
     with pytest.raises(VsrppError, match=phrase):
@@ -294,9 +285,25 @@ def test_mistakes_are_told_before_anything_is_touched(
     assert RunFolder(run).contents() == [] and RunFolder(run).owner() == 0
 
 
-def test_a_changed_shape_is_named_on_resume(make_dataset, tmp_path: Path) -> None:
+def test_a_changed_shape_is_named_on_resume(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, training__max_steps="3")
     with pytest.raises(VsrppError, match=r"model\.n_feats is 6 but was 4"):
         open_session(run, data, start="resume", overrides=[("model.n_feats", "6")])
     assert (run / "checkpoint_step_3.pth").exists()
+
+
+def test_a_run_without_settings_is_tuned_first_on_a_gpu(
+    tmp_path: Path, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tune(config: RunConfig, *_: object) -> Iterator[ev.Event]:
+        yield make_event(ev.ConfigurationTried)
+        return config.with_overrides(TINY.items())
+
+    gpu = DeviceDescription("a GPU", 8 * 2**30, "cuda")
+    monkeypatch.setattr(session_module, "describe_device", lambda: gpu)
+    monkeypatch.setattr(session_module, "tune", tune)
+    events = list(open_session(tmp_path / "run", make_dataset(), start="fresh").events(cmd.CommandQueue()))
+    kinds = [type(event) for event in events]
+    assert kinds.index(ev.ConfigurationTried) < kinds.index(ev.SessionStarted)
+    assert RunConfig.load(tmp_path / "run" / "config.toml").model.n_feats == int(TINY["model.n_feats"])

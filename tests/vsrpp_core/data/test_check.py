@@ -1,0 +1,154 @@
+"""Every kind of damage is found, all of it in one go, and nothing is found in a sound dataset."""
+
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vsrpp_core.data.check import CheckProgress, CheckReport, check
+from vsrpp_core.errors import VsrppError
+
+MakeDataset = Callable[..., Path]
+
+
+def report_of(root: Path) -> CheckReport:
+    *_, report = check(root)
+    assert isinstance(report, CheckReport)
+    return report
+
+
+def only_problem(root: Path) -> str:
+    (problem,) = report_of(root).problems
+    return problem
+
+
+def write_16_bit(path: Path, side: int, colour: int, channels: int) -> None:
+    """A 16-bit PNG of mid grey, which Pillow cannot write in colour."""
+    row = b"\0" + b"\x80\x00" * channels * side
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 16, colour, 0, 0, 0)), (b"IDAT", zlib.compress(row * side))]
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, body in [*chunks, (b"IEND", b"")]:
+        data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    path.write_bytes(data)
+
+
+def test_sound_dataset_has_no_problems(make_dataset: MakeDataset) -> None:
+    *progress, report = check(make_dataset())
+    assert progress == [CheckProgress(n, 12) for n in range(1, 13)]
+    assert isinstance(report, CheckReport) and report.problems == ()
+    assert str(report).endswith("10 training and 2 validation pairs, 5 × 16×16 → 48×48: no problems")
+
+
+def test_everything_is_told_in_one_go_and_in_the_same_order(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    (root / "Patches/GT/s000.png").unlink()
+    (root / "Patches/LR/s003.png").write_bytes(b"")
+    (root / "Val/LR/s001.png").unlink()
+    (root / "Val/GT/.tmp-12-s001.png").write_bytes(b"")
+    shutil.copy(root / "Patches/GT/s005.png", root / "Patches/GT/s006.png")
+    problems = report_of(root).problems
+    expected = ["s000.png has no partner", "s001.png has no partner", ".tmp-12", "s003.png cannot", "s006.png: the"]
+    assert len(problems) == 5
+    assert all(words in problem for words, problem in zip(expected, problems, strict=True))
+    assert problems == report_of(root).problems
+    assert str(report_of(root)).endswith("5 problems")
+
+
+def test_missing_and_empty_folders(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    root = make_dataset()
+    shutil.rmtree(root / "Val/LR")
+    assert any(problem.endswith("each with LR and GT") and "Val/LR" in problem for problem in report_of(root).problems)
+    (root / "Val/LR").mkdir()
+    assert any("Val holds no pairs" in problem for problem in report_of(root).problems)
+    with pytest.raises(VsrppError, match="nowhere is not a folder"):
+        report_of(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("side", ["LR", "GT"])
+def test_truncated_image(make_dataset: MakeDataset, side: str) -> None:
+    root = make_dataset()
+    path = root / "Patches" / side / "s004.png"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert only_problem(root).startswith(f"{path} cannot be read (")
+
+
+def test_sizes_that_make_no_pair(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    Image.new("RGB", (16, 64)).save(root / "Patches/LR/s002.png")
+    assert "s002.png and its ground truth are not a pair: the LR stack's height 64" in only_problem(root)
+
+
+def test_other_geometry_than_most(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    make_dataset(n_train=1, n_val=0, side=8, root=root)
+    assert "s000.png is a stack of 5 × 8×8 → 24×24, but most pairs are 5 × 16×16" in only_problem(root)
+
+
+@pytest.mark.parametrize(("mode", "words"), [("RGBA", "without its alpha"), ("L", "8-bit grey"), ("P", "palette")])
+def test_other_modes_are_told(make_dataset: MakeDataset, mode: str, words: str) -> None:
+    root = make_dataset()
+    for folder in ("LR", "GT"):
+        path = root / "Patches" / folder / "s001.png"
+        with Image.open(path) as image:
+            image.convert(mode).save(path)
+    problems = report_of(root).problems
+    assert len(problems) == 2 and all(words in problem for problem in problems)
+
+
+@pytest.mark.parametrize(("colour", "channels", "words"), [(2, 3, "upper 8 bits"), (0, 1, "as white")])
+def test_16_bit_is_told(make_dataset: MakeDataset, colour: int, channels: int, words: str) -> None:
+    root = make_dataset()
+    write_16_bit(root / "Patches/GT/s001.png", 48, colour, channels)
+    assert any("s001.png is 16-bit" in problem and words in problem for problem in report_of(root).problems)
+
+
+def test_other_format_under_the_name_of_png(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    path = root / "Patches/GT/s001.png"
+    with Image.open(path) as image:
+        image.copy().save(path, format="JPEG", quality=95)
+    assert "s001.png is JPEG, not PNG" in only_problem(root)
+
+
+def test_repeated_frame(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    path = root / "Patches/LR/s007.png"
+    with Image.open(path) as image:
+        stack = np.array(image)
+    stack[64:] = stack[48:64]
+    Image.fromarray(stack).save(path)
+    assert only_problem(root) == f"{path} repeats a frame: 4 and 5 are identical"
+
+
+def test_ground_truth_of_another_frame(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    shutil.copy(root / "Val/GT/s001.png", root / "Val/GT/s000.png")
+    assert "s000.png: the ground truth does not show the stack's centre frame" in only_problem(root)
+
+
+def test_ground_truth_made_otherwise_is_let_pass(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    path = root / "Patches/GT/s001.png"
+    with Image.open(path) as image:
+        noisy = np.array(image) + np.random.default_rng(0).normal(0, 8, (48, 48, 3))
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path)
+    assert report_of(root).problems == ()
+
+
+def test_validation_pair_that_is_trained_on(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    for folder in ("LR", "GT"):
+        shutil.copy(root / "Patches" / folder / "s005.png", root / "Val" / folder / "other.png")
+    problem = only_problem(root)
+    assert "Val/GT/other.png shows the same as" in problem and "Patches/GT/s005.png" in problem
+
+
+def test_reading_can_be_given_up(make_dataset: MakeDataset) -> None:
+    reading = check(make_dataset())
+    assert isinstance(next(reading), CheckProgress)
+    reading.close()  # type: ignore[attr-defined]

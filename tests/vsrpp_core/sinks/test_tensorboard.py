@@ -1,0 +1,86 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.helpers import make_event
+from vsrpp_core.messages import events as ev
+from vsrpp_core.sinks.tensorboard import TensorBoardSink
+
+PROMISED = """
+    Loss/L1 Loss/MS Loss/Grad Loss/Total
+    Training/LearningRate
+    Adaptive/L1_Weight Adaptive/MS_Weight Adaptive/Grad_Weight Adaptive/GradientClip Adaptive/AggressiveMode
+    Quality/LR_Quality Quality/KI_Quality Quality/Improvement
+    Metrics/LR_PSNR Metrics/LR_SSIM Metrics/KI_PSNR Metrics/KI_SSIM
+    System/VRAM_GB System/Speed_s_per_iter
+    Gradients/TotalNorm
+    Activity/Backward_Trunk_Avg Activity/Forward_Trunk_Avg
+    LR_Schedule/Phase
+    Events/Checkpoints
+"""
+
+
+def write(run: Path, events: list[ev.Event], first_step: int = 0) -> EventAccumulator:
+    sink = TensorBoardSink(run / "logs", run, every=10, first_step=first_step)
+    for event in events:
+        sink.handle(event)
+    sink.close()
+    return EventAccumulator(str(run / "logs")).Reload()
+
+
+def steps(written: EventAccumulator, tag: str) -> list[int]:
+    return [point.step for point in written.Scalars(tag)]
+
+
+def value(written: EventAccumulator, tag: str) -> float:
+    return float(written.Scalars(tag)[-1].value)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (9, 6), (200, 10, 30)).save(tmp_path / "pictures" / "walk_3.png")
+    return tmp_path
+
+
+def test_the_tags_are_exactly_the_promised_ones(run: Path) -> None:
+    known: dict[type[ev.Event], dict[str, Any]] = {
+        ev.ComparisonWritten: {"path": "pictures/walk_3.png"},
+        ev.StepReported: {"step": 10},
+    }
+    written = write(run, [make_event(kind, **known.get(kind, {})) for kind in ev.EVENT_TYPES.values()])
+    assert sorted(written.Tags()["scalars"]) == sorted(PROMISED.split())
+    assert written.Tags()["images"] == ["Validation/Comparison/walk_3"]
+
+
+def test_figures_are_written_under_their_own_names(run: Path) -> None:
+    step = make_event(ev.StepReported, step=20, memory_used=3 * 2**29, aggressive=True)
+    validation = make_event(ev.ValidationFinished, lr_quality=0.25, ki_quality=0.75)
+    activity = make_event(ev.ActivityMeasured, backward_trunk=(1.0, 2.0), forward_trunk=(4.0,))
+    written = write(run, [step, validation, activity])
+    assert value(written, "Loss/MS") == step.loss_ms and value(written, "Gradients/TotalNorm") == step.gradient_norm
+    assert value(written, "System/VRAM_GB") == 1.5 and value(written, "Adaptive/AggressiveMode") == 1.0
+    assert value(written, "Quality/Improvement") == 0.5 and value(written, "Metrics/KI_SSIM") == validation.ki_ssim
+    assert value(written, "Activity/Backward_Trunk_Avg") == 1.5 and value(written, "Activity/Forward_Trunk_Avg") == 4.0
+
+
+def test_steps_are_written_at_their_cadence(run: Path) -> None:
+    written = write(run, [make_event(ev.StepReported, step=step) for step in range(1, 31)])
+    assert steps(written, "Loss/L1") == [10, 20, 30]
+
+
+def test_a_comparison_is_the_picture_itself(run: Path) -> None:
+    written = write(run, [make_event(ev.ComparisonWritten, path="pictures/walk_3.png", step=50)])
+    (picture,) = written.Images("Validation/Comparison/walk_3")
+    assert (picture.step, picture.width, picture.height) == (50, 9, 6)
+
+
+def test_a_resumed_curve_has_one_branch(run: Path) -> None:
+    def points(first: int, last: int) -> list[ev.Event]:
+        return [make_event(ev.StepReported, step=step) for step in range(first, last, 10)]
+
+    write(run, points(10, 60))
+    assert steps(write(run, points(40, 80), first_step=30), "Loss/L1") == [10, 20, 30, 40, 50, 60, 70]

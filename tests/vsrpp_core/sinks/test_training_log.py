@@ -1,0 +1,67 @@
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import make_event
+from vsrpp_core.messages import events as ev
+from vsrpp_core.sinks.describe import describe
+from vsrpp_core.sinks.training_log import TrainingLog
+
+SILENT = {
+    ev.PreparationProgressed, ev.PhaseChanged, ev.StepReported, ev.WeightsAdapted, ev.ActivityMeasured,
+    ev.ValidationProgressed, ev.ComparisonWritten,
+}  # fmt: skip
+
+
+def test_the_log_has_a_line_for_each_notable_event_with_its_time(tmp_path: Path) -> None:
+    path, time = tmp_path / "training.log", datetime(2024, 2, 3, 4, 5, 6).timestamp()
+    log = TrainingLog(path)
+    log.handle(make_event(ev.StepReported))
+    assert not path.exists(), "a run that has said nothing has no log"
+    log.handle(make_event(ev.LearningRateReduced, step=1300, factor=0.5, time=time))
+    log.write("Traceback: ü", time)
+    log.close()
+    assert path.read_text(encoding="utf-8").splitlines() == [
+        "2024-02-03 04:05:06  step 1,300: plateau, learning rate x 0.5 from here on",
+        "2024-02-03 04:05:06  Traceback: ü",
+    ]
+
+
+def test_a_log_goes_on_where_the_last_session_ended(tmp_path: Path) -> None:
+    for message in ("one", "two"):
+        log = TrainingLog(tmp_path / "training.log")
+        log.handle(make_event(ev.WarningRaised, message=message))
+        log.close()
+    lines = (tmp_path / "training.log").read_text().splitlines()
+    assert [line.partition("  ")[2] for line in lines] == ["warning: one", "warning: two"]
+
+
+@pytest.mark.parametrize("kind", ev.EVENT_TYPES.values(), ids=ev.EVENT_TYPES)
+def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]) -> None:
+    line = describe(make_event(kind))
+    assert bool(line) is (kind not in SILENT) and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (
+            make_event(ev.CheckpointSaved, step=8000, name="a.pth", kind="best", size=2_500_000, is_best=True),
+            "step 8,000: saved a.pth (best, 2.5 MB, the best so far)",
+        ),
+        (
+            make_event(ev.CheckpointFailed, step=7, kind="recovery", error="No space left on device"),
+            "step 7: NOT saved (recovery): No space left on device",
+        ),
+        (
+            make_event(ev.WeightsAdapted, step=7, reason="aggressive mode began", sharpness=0.61),
+            "step 7: aggressive mode began at sharpness 0.61",
+        ),
+        (make_event(ev.SessionFailed, step=7, error="oh", checkpoint=""), "failed at step 7: oh"),
+        (make_event(ev.SessionFailed, step=7, error="oh", checkpoint="e"), "failed at step 7: oh; e holds the run"),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_lines_read_well(event: ev.Event, line: str) -> None:
+    assert describe(event) == line

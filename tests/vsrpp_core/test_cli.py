@@ -1,0 +1,185 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import MakeDataset
+from tests.helpers import TINY, make_info
+from vsrpp_core import __version__
+from vsrpp_core.cli import main
+from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
+
+VERBS = ["prepare", "check", "train", "tune", "evaluate", "demo"]
+
+
+def settings(**changed: str) -> list[str]:
+    wanted = {**TINY, **{key.replace("__", "."): value for key, value in changed.items()}}
+    return [part for key, value in wanted.items() for part in ("--set", f"{key}={value}")]
+
+
+def train(run: Path, data: Path, *arguments: str, **changed: str) -> int:
+    return main(["train", str(run), "--data", str(data), *arguments, *settings(**changed)])
+
+
+def leaves(arguments: list[str]) -> int | str | None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return caught.value.code
+
+
+# usage
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leaves(["--help"]) == 0
+    listed = [
+        line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ") and line[4] != " "
+    ]
+    assert listed == VERBS
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leaves(["--version"]) == 0
+    assert capsys.readouterr().out == f"vsrpp {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leaves([verb, "--help"]) == 0
+    assert f"usage: vsrpp {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["dream"], ["train"], ["train", "run", "--resume", "--fresh"], ["train", "run", "--sett", "a=1", "b"]],
+)
+def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert leaves(arguments) == 2
+    assert capsys.readouterr().err.startswith("usage: vsrpp")
+
+
+@pytest.mark.parametrize(
+    ("setting", "status", "phrase"),
+    [
+        ("training.batch_size", 2, "--set training.batch_size has no value; write it as KEY=VALUE"),
+        ("training.batch_sise=8", 1, "did you mean training.batch_size?"),
+        ("training.batch_size=many", 1, "training.batch_size = many is not a number"),
+        ("training.batch_size=0", 1, "training.batch_size: input should be greater than or equal to 1"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line(
+    make_dataset: MakeDataset,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+    status: int,
+    phrase: str,
+) -> None:
+    assert main(["train", str(tmp_path / "run"), "--data", str(make_dataset()), "--set", setting]) == status
+    told = capsys.readouterr().err
+    assert told.startswith("vsrpp: ") and phrase in told and told.count("\n") == 1
+    assert RunFolder(tmp_path / "run").contents() == []
+
+
+def test_a_run_that_exists_is_neither_resumed_nor_replaced_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    folder.checkpoint(1200).write_bytes(b"x")
+    write_checkpoint_info(folder.path, make_info(1200))
+    assert main(["train", str(folder.path)]) == 2
+    told = capsys.readouterr().err
+    assert "step 1,200" in told and "--resume" in told and "--fresh" in told
+    assert folder.checkpoint(1200).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "phrase"),
+    [
+        (["train", "run"], "give one with --data ROOT"),
+        (["train", "run", "--resume", "--data", "x"], "x is not a folder"),
+    ],
+)
+def test_what_is_missing_is_told_with_status_1(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    phrase: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    assert phrase in capsys.readouterr().err
+
+
+# training
+
+
+def test_training_without_a_screen(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = tmp_path / "run", make_dataset(n_train=3)
+    assert train(run, data, training__max_steps="4") == 0
+    told = capsys.readouterr().out
+    for part in ("fresh, step 0 of 4", "validation LR", "saved checkpoint_step_4.pth", "completed at step 4"):
+        assert part in told
+    assert train(run, data, "--resume", training__max_steps="6") == 0
+    assert "resumed from checkpoint_step_4.pth, step 4 of 6" in capsys.readouterr().out
+    assert train(run, data, "--fresh", training__max_steps="2") == 0
+    assert [info.step for info in RunFolder(run).checkpoint_infos()] == [2]
+
+
+def test_a_failed_session_is_status_1(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_dataset(n_train=3)
+    Image.new("RGB", (9, 9)).save(data / "Patches" / "GT" / "s001.png")
+    assert train(tmp_path / "run", data) == 1
+    assert "s001.png is 9x9" in capsys.readouterr().out
+
+
+def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset(n_train=3)
+    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000")
+    command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("step 1 of" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped at step" in output
+    (info,) = RunFolder(run).checkpoint_infos()
+    assert info.kind == "recovery" and info.step >= 1
+    assert train(run, data, "--resume", training__max_steps=str(info.step + 1)) == 0
+    assert RunFolder(run).checkpoint(info.step + 1).is_file()
+
+
+# use
+
+
+def test_evaluation_prints_a_table_and_ends_with_json(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = tmp_path / "run", make_dataset(n_train=3)
+    assert train(run, data, training__max_steps="1") == 0
+    capsys.readouterr()
+    clip = data / "Val" / "GT"
+    assert main(["evaluate", str(run / "checkpoint_step_1.pth"), str(clip), str(clip), "--border", "3"]) == 0
+    told = capsys.readouterr().out
+    rows = json.loads(told.splitlines()[-1])
+    assert [(row["clip"], row["frames"]) for row in rows] == [("GT", 2), ("GT", 2), ("mean", 4)]
+    assert f"{rows[0]['bicubic_y']['psnr']:.3f}" in told and "border 3" in told
+
+
+def test_tuning_writes_the_run_s_settings(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert main(["tune", str(tmp_path / "run"), "--data", str(make_dataset())]) == 0
+    assert "warning: the auto-tune ladder is for GPUs" in capsys.readouterr().out
+    assert "n_feats = 32" in (tmp_path / "run" / "config.toml").read_text()

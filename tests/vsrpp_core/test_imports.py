@@ -1,0 +1,28 @@
+"""What a light part costs: a start screen or ``--help`` must not wait for torch."""
+
+import subprocess
+import sys
+
+LIGHT = """
+    vsrpp_core.cli vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
+    vsrpp_core.messages.journal vsrpp_core.run.config vsrpp_core.run.files vsrpp_core.run.folder
+    vsrpp_core.sinks.describe vsrpp_core.sinks.status_file vsrpp_core.sinks.training_log vsrpp_core.data.stacked
+"""
+
+
+def loaded_by(modules: list[str]) -> set[str]:
+    """Top-level names of everything that is loaded once ``modules`` are imported in a fresh process."""
+    code = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_messages_settings_and_folders_load_neither_torch_nor_a_screen() -> None:
+    assert loaded_by(LIGHT.split()).isdisjoint(
+        {"torch", "textual", "tensorboard", "skimage", "scipy", "av", "vsrpp_tui"}
+    )
+
+
+def test_the_core_loads_no_screen() -> None:
+    loaded = loaded_by(["vsrpp_core.training.session", "vsrpp_core.apply.evaluate", "vsrpp_core.console"])
+    assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_plot", "vsrpp_tui"})

@@ -1,0 +1,120 @@
+"""What a session seldom meets: gradients that stay broken, disks that are full, a best that was saved before."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import MakeDataset
+from tests.helpers import TINY
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run import checkpoints
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.sinks.training_log import TrainingLog
+from vsrpp_core.training import validator
+from vsrpp_core.training.session import open_session
+from vsrpp_core.training.step import FIGURES, OptimizerStep
+from vsrpp_core.training.validator import Score
+
+
+def train(
+    run: Path, data: Path, react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (), **settings: str
+) -> list[ev.Event]:
+    overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
+    queue, events = cmd.CommandQueue(), []
+    for event in open_session(run, data, start="fresh", overrides=overrides.items()).events(queue):
+        events.append(event)
+        for command in react(event):
+            queue.put(command)
+    return events
+
+
+def at_step(step: int, *commands: cmd.Command) -> Callable[[ev.Event], Iterable[cmd.Command]]:
+    return lambda event: commands if isinstance(event, ev.StepReported) and event.step == step else ()
+
+
+def break_gradients(monkeypatch: pytest.MonkeyPatch, first: int, last: int) -> None:
+    """Steps that only report: those from the first to the last that their gradient was not finite."""
+    calls = []
+
+    def report(self: OptimizerStep, *anything: Any, **more: Any) -> torch.Tensor:
+        calls.append(1)
+        norm = math.nan if first <= len(calls) <= last else 0.5
+        return torch.tensor([0.1] * (len(FIGURES) - 1) + [norm])
+
+    monkeypatch.setattr(OptimizerStep, "run", report)
+
+
+def test_fifty_steps_without_a_finite_gradient_end_the_session(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_gradients(monkeypatch, first=11, last=999)
+    run = tmp_path / "run"
+    events = train(run, make_dataset(), training__max_steps="99", cadence__validate_every="99")
+    failed = events[-1]
+    assert isinstance(failed, ev.SessionFailed) and failed.step == 60
+    assert "no finite gradient" in failed.error and "schedule.lr_max" in failed.error
+    assert checkpoints.load(run / failed.checkpoint)["progress"]["skipped_in_a_row"] == 50
+    skipped = [event.skipped_steps for event in events if isinstance(event, ev.StepReported)]
+    assert skipped[9:11] == [0, 0] and skipped[-1] == 40  # looked at every ten steps
+
+
+def test_skipped_steps_that_end_are_forgiven(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_gradients(monkeypatch, first=2, last=50)
+    ended = train(tmp_path / "run", make_dataset(), training__max_steps="70", cadence__validate_every="99")[-1]
+    assert isinstance(ended, ev.SessionEnded) and ended.reason == "completed"
+
+
+def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*anything: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(TrainingLog, "write", full)
+
+
+def test_a_full_disk_is_told_and_training_goes_on(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_the_disk(monkeypatch)
+    events = train(tmp_path / "run", make_dataset(), at_step(3, cmd.SaveCheckpoint()), training__max_steps="6")
+    (failure,) = (event for event in events if isinstance(event, ev.CheckpointFailed))
+    (answer,) = (event for event in events if isinstance(event, ev.CommandAnswered))
+    assert failure.step == 3 and "No space left" in failure.error and not answer.accepted
+    assert max(event.step for event in events if isinstance(event, ev.StepReported)) == 6
+    assert "TrainingLog is given up" in next(e.message for e in events if isinstance(e, ev.WarningRaised))
+
+
+def test_a_session_on_a_full_disk_ends_in_an_event_and_unlocks_the_run(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_the_disk(monkeypatch)
+    failed = train(tmp_path / "run", make_dataset(), training__max_steps="3")[-1]
+    assert isinstance(failed, ev.SessionFailed) and failed.checkpoint == "" and "No space left" in failed.error
+    assert RunFolder(tmp_path / "run").owner() == 0 and not list((tmp_path / "run").glob("*.pth"))
+
+
+def test_a_checkpoint_asked_for_is_kept_when_it_is_the_best_too(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved by hand, then found to be the best of its time, then superseded twice."""
+    scores = itertools.count(2000)
+    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    run, settings = tmp_path / "run", {"cadence__validate_every": "8", "cadence__best_from": "0"}
+    asked = (cmd.Pause(), cmd.SaveCheckpoint(), cmd.Validate(), cmd.SaveCheckpoint(), cmd.Resume())
+    events = train(run, make_dataset(), at_step(4, *asked), **settings)
+    assert [event.step for event in events if isinstance(event, ev.ValidationFinished) and event.is_best] == [
+        4,
+        8,
+        16,
+        24,
+    ]
+    kinds = {info.step: info.kind for info in RunFolder(run).checkpoint_infos()}
+    assert kinds == {4: "manual", 16: "best", 24: "regular"}

@@ -1,0 +1,232 @@
+"""Reading a whole dataset and telling everything that is wrong with it at once.
+
+Separate from stacked.py, which stops at the first thing that does not fit, because here a person wants to mend all of
+it before starting a training that takes days.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from vsrpp_core.data.degrade import downscale3
+from vsrpp_core.data.stacked import (
+    SPLIT_FOLDERS,
+    DatasetFolder,
+    PairPaths,
+    Split,
+    StackGeometry,
+    geometry_of,
+    png_names,
+)
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.files import TEMPORARY_PREFIX
+
+SAME_PICTURE_PSNR = 20.0
+"""dB between the stack's centre frame and the downscaled ground truth below which they are taken for two pictures.
+
+A ground truth downscaled in another way (bilinear, no antialiasing, with noise or compression added) stays above 25 dB
+on ordinary footage; two frames of moving film, or two patches, are mostly below 20.
+"""
+
+WORKERS = 2
+"""Decoding PNGs leaves Python's lock, so threads help; more of them than disks and cores like do not."""
+
+PNG_GREY = 0
+PNG_COLOUR_TYPES = {
+    PNG_GREY: ("grey", "it is read into all three channels"),
+    2: ("RGB", ""),
+    3: ("palette", "its colours are looked up"),
+    4: ("grey with alpha", "it is read into all three channels, without its alpha"),
+    6: ("RGB with alpha", "it is read without its alpha"),
+}
+"""Of a PNG's first chunk (PNG specification, IHDR), with what becomes of them where the network wants 8-bit RGB."""
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckProgress:
+    """Pairs read so far, of all that are complete."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """``problems`` are sentences in the order of the splits and their names; ``geometry`` is that of most pairs."""
+
+    root: Path
+    train: int
+    val: int
+    geometry: StackGeometry | None
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        found = "no problems" if not count else "1 problem" if count == 1 else f"{count:,} problems"
+        shape = f", {self.geometry}" if self.geometry else ""
+        return f"{self.root}: {self.train:,} training and {self.val:,} validation pairs{shape}: {found}"
+
+
+@dataclass(slots=True)
+class _Finding:
+    """What reading a pair gave; ``geometry`` is None where it has none, ``truth`` identifies its ground truth."""
+
+    pair: PairPaths
+    truth: bytes = b""
+    geometry: StackGeometry | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def check(root: Path) -> Iterator[CheckProgress | CheckReport]:
+    """Read every pair of the dataset ``root``, telling how far it is; the report is last.
+
+    VsrppError where ``root`` is no folder or a folder in it cannot be listed; all else is told in the report.
+    """
+    if not root.is_dir():
+        raise VsrppError(f"{root} is not a folder; name a dataset made by `vsrpp prepare`")
+    folder = DatasetFolder(root)
+    problems = _folder_problems(folder)
+    train, val = folder.pairs("train"), folder.pairs("val")
+    every = train + val
+    findings: list[_Finding] = []
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for finding in pool.map(_read, every):
+            findings.append(finding)
+            yield CheckProgress(len(findings), len(every))
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever stops listening does not wait for all the rest
+    geometry = _usual_geometry(findings)
+    for finding in findings:
+        problems += finding.problems
+        if finding.geometry is not None and finding.geometry != geometry:
+            problems.append(f"{finding.pair.lr} is a stack of {finding.geometry}, but most pairs are {geometry}")
+    problems += _shared(findings[: len(train)], findings[len(train) :])
+    yield CheckReport(root, len(train), len(val), geometry, tuple(problems))
+
+
+# what the folders tell
+
+
+def _folder_problems(folder: DatasetFolder) -> list[str]:
+    problems = []
+    for split in SPLIT_FOLDERS:
+        problems += _split_problems(folder, split)
+    return problems
+
+
+def _split_problems(folder: DatasetFolder, split: Split) -> list[str]:
+    lr, gt = folder.lr_folder(split), folder.gt_folder(split)
+    missing = [path for path in (lr, gt) if not path.is_dir()]
+    problems = [f"{path} is missing; a dataset has Patches and Val, each with LR and GT" for path in missing]
+    names = {path: png_names(path) for path in (lr, gt)}
+    for here, there in ((lr, gt), (gt, lr)):
+        for name in sorted(names[here] - names[there]):
+            problems.append(f"{here / name} has no partner in {there}; restore that or delete this")
+    if lr.is_dir() and gt.is_dir() and not names[lr] & names[gt]:
+        problems.append(f"{lr.parent} holds no pairs; equal names in LR and GT make one")
+    for path in (lr, gt):
+        problems += [f"{name} is a leftover of an interrupted writer; delete it" for name in _leftovers(path)]
+    return problems
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.name.startswith(TEMPORARY_PREFIX))
+
+
+# what a pair tells
+
+
+def _read(pair: PairPaths) -> _Finding:
+    finding = _Finding(pair)
+    pictures = []
+    for path in (pair.lr, pair.gt):
+        try:
+            picture, oddity = _read_picture(path)
+        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            finding.problems.append(f"{path} cannot be read ({_reason(error, path)}); make the pair again or delete it")
+        else:
+            pictures.append(picture)
+            finding.problems += [f"{path} is {oddity}"] if oddity else []
+    if len(pictures) == 2:
+        finding.truth = sha256(pictures[1].tobytes()).digest()
+        _compare(finding, *pictures)
+    return finding
+
+
+def _read_picture(path: Path) -> tuple[Picture, str]:
+    """A file as training will read it, RGB [H, W, 3], and what is unusual about its format or an empty text."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")), _oddity(path, image.format)
+
+
+def _oddity(path: Path, image_format: str | None) -> str:
+    """The bit depth is read from the file, as Pillow does not tell it of RGB."""
+    if image_format != "PNG":
+        return f"{image_format}, not PNG; it is read, with what its compression did to it"
+    with path.open("rb") as file:
+        depth, colour = file.read(26)[24:26]
+    kind, reading = PNG_COLOUR_TYPES[colour]
+    if depth == 16 and colour == PNG_GREY:
+        reading = "Pillow reads all but its darkest shades as white"
+    elif depth == 16:
+        reading = f"only its upper 8 bits are read; {reading}" if reading else "only its upper 8 bits are read"
+    return f"{depth}-bit {kind}, not 8-bit RGB: {reading}" if reading else ""
+
+
+def _compare(finding: _Finding, stack: Picture, truth: Picture) -> None:
+    """Add what is wrong between the two images of a pair."""
+    lr_size, gt_size = (stack.shape[1], stack.shape[0]), (truth.shape[1], truth.shape[0])
+    try:
+        finding.geometry = shape = geometry_of(lr_size, gt_size)
+    except ValueError as error:
+        finding.problems.append(f"{finding.pair.lr} and its ground truth are not a pair: {error}")
+        return
+    frames = stack.reshape(shape.n_frames, shape.height, shape.width, 3)
+    for number, (a, b) in enumerate(pairwise(frames), start=1):
+        if np.array_equal(a, b):
+            finding.problems.append(f"{finding.pair.lr} repeats a frame: {number} and {number + 1} are identical")
+    psnr = _psnr(downscale3(truth), frames[shape.n_frames // 2])
+    if psnr < SAME_PICTURE_PSNR:
+        finding.problems.append(
+            f"{finding.pair.gt}: the ground truth does not show the stack's centre frame ({psnr:.1f} dB apart)"
+        )
+
+
+def _shared(train: list[_Finding], val: list[_Finding]) -> list[str]:
+    """Validation on what was trained on tells nothing. Equal names alone mean nothing: many datasets just number."""
+    trained = {finding.truth: finding.pair.gt for finding in train if finding.truth}
+    return [
+        f"{finding.pair.gt} shows the same as {trained[finding.truth]}, which is trained on; delete the pair in Val"
+        for finding in val
+        if finding.truth in trained
+    ]
+
+
+def _usual_geometry(findings: list[_Finding]) -> StackGeometry | None:
+    counts = Counter(finding.geometry for finding in findings if finding.geometry is not None)
+    return counts.most_common(1)[0][0] if counts else None
+
+
+def _psnr(a: Picture, b: Picture) -> float:
+    """In dB over all channels; infinite for equal pictures."""
+    error = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """Pillow repeats the path in some of its messages."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.replace(f"'{path}'", "it").lower()

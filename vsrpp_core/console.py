@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -138,6 +139,7 @@ def show_tuning(run: Path, data: Path | None) -> int:
 
 
 def show_preparation(options: argparse.Namespace) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
     from vsrpp_core.data.prepare import PrepareReport, PrepareSettings, prepare
 
     wanted = {
@@ -160,13 +162,14 @@ def show_preparation(options: argparse.Namespace) -> int:
                     task,
                     description=f"{step.video} ({step.video_index} of {step.videos})",
                     completed=step.frames_done,
-                    total=step.frames_total,
+                    total=step.frames_total or None,
                     figures=f"{step.patches} pairs",
                 )
     return EXIT_DONE
 
 
 def show_check(root: Path) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as above
     from vsrpp_core.data.check import CheckReport, check
 
     console = Console()

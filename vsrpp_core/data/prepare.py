@@ -77,9 +77,9 @@ class PrepareSettings:
     higher frames are shrunk to this height first, keeping their aspect; lower ones are left as they are.
     ``patches_per_minute``: windows tried per minute of video, each giving one patch or none. ``val_share``: of the
     videos. ``min_texture``: mean luma gradient of the LR centre frame, in 8-bit levels per pixel, below which a patch
-    is skipped; sky and blurred walls lie below the default. ``min_motion``: mean absolute difference of two LR frames,
-    in 8-bit levels, below which the second one repeats the first; a repeated frame that was encoded anew lies below
-    the default, a tripod shot with some sensor noise above it.
+    is skipped. ``min_motion``: mean absolute difference of two LR frames, in 8-bit levels, below which the second one
+    repeats the first. Of places drawn evenly from 29 web clips, 480 lines high, 1 % lay below the default texture
+    (sky, blurred walls) and 4 % below the default motion (still pictures, and tripod shots whose noise was encoded away).
     """
 
     patch: int = 540
@@ -96,7 +96,7 @@ class PrepareSettings:
         faults = [
             (self.patch < SMALLEST_PATCH or self.patch % SCALE, f"the patch must be a multiple of {SCALE} and at "
              f"least {SMALLEST_PATCH}, not {self.patch}"),
-            (self.n_frames < 1 or self.n_frames % 2 == 0, f"the frames must be an odd number, not {self.n_frames}"),
+            (self.n_frames < 3 or self.n_frames % 2 == 0, f"the frames must be an odd number of at least 3, not {self.n_frames}"),
             (height is not None and height < self.patch, f"the height {height} is less than the patch {self.patch}"),
             (not 0 < self.patches_per_minute < float("inf"), "the patches per minute must be more than 0, not "
              f"{self.patches_per_minute:g}"),
@@ -362,11 +362,9 @@ def _windows(path: Path, parts: list[_Part], n_frames: int) -> Iterator[tuple[in
         yield index + 1, [_Window(p.split, start, list(held)) for p in parts if full and p.takes(start, n_frames)]
 
 
-def _validation_sources(sources: list[_Source], settings: PrepareSettings) -> set[str]:
-    """Labels of the videos kept for validation: at least one, and at least one left to train on."""
-    count = min(max(1, round(settings.val_share * len(sources))), len(sources) - 1)
-    order = sorted(sources, key=lambda s: hashlib.sha256(f"{settings.seed}/{s.label}".encode()).digest())
-    return {source.label for source in order[:count]}
+def _drawn(sources: list[_Source], seed: int) -> list[_Source]:
+    """The order in which videos are taken, those for validation first: by the seed and their names alone."""
+    return sorted(sources, key=lambda source: hashlib.sha256(f"{seed}/{source.label}".encode()).digest())
 
 
 def _divided(source: _Source, starts: list[int], count: int, settings: PrepareSettings) -> tuple[list[_Part], str]:
@@ -397,14 +395,19 @@ class _Preparation:
     """One run over all sources, with its counts."""
 
     def __init__(self, sources: list[_Source], draft: Path, settings: PrepareSettings) -> None:
-        self._sources, self._folder, self._settings = sources, DatasetFolder(draft), settings
-        self._validation = _validation_sources(sources, settings) if len(sources) > 1 else set()
+        self._sources = _drawn(sources, settings.seed)
+        self._folder, self._settings = DatasetFolder(draft), settings
+        self._val_wanted = min(max(1, round(settings.val_share * len(sources))), len(sources) - 1)
+        self._val_videos: list[str] = []
         self._outcomes: Counter[Outcome] = Counter()
         self._refused: list[str] = []
         self._notes: list[str] = []
 
     def run(self) -> Iterator[PrepareProgress]:
-        """Write the pairs of every source."""
+        """Write the pairs of every source.
+
+        Videos for validation come first, so that the next one takes the place of one that gives no patch.
+        """
         with ThreadPoolExecutor(WORKERS) as pool:
             for index, source in enumerate(self._sources, start=1):
                 if source.info.pixel_aspect != 1:
@@ -428,7 +431,7 @@ class _Preparation:
             geometry=self._settings.geometry,
             train=train,
             val=val,
-            val_videos=tuple(s.path.name for s in self._sources if s.label in self._validation),
+            val_videos=tuple(sorted(self._val_videos)),
             skipped=skipped,
             refused=tuple(refused),
             notes=tuple(self._notes),
@@ -436,7 +439,8 @@ class _Preparation:
 
     def _parts(self, source: _Source) -> Generator[PrepareProgress, None, list[_Part]]:
         if len(self._sources) > 1:
-            return [_part("val" if source.label in self._validation else "train", source, self._settings)]
+            split: Split = "val" if len(self._val_videos) < self._val_wanted else "train"
+            return [_part(split, source, self._settings)]
         starts, count = yield from self._scene_starts(source)
         parts, note = _divided(source, starts, count, self._settings)
         self._notes.append(note)
@@ -482,6 +486,8 @@ class _Preparation:
             return
         _collect(pending, outcomes, waiting=0)
         self._outcomes.update(outcomes)
+        if outcomes["val"] and len(self._sources) > 1:
+            self._val_videos.append(source.path.name)
         yield self._progress(index, source, done, Counter())
 
     def _progress(self, index: int, source: _Source, done: int, current: Counter[Outcome]) -> PrepareProgress:

@@ -132,7 +132,7 @@ def test_flat_and_still_patches_are_skipped_and_counted(make_video: MakeVideo, t
     sky = [np.full((72, 96, 3), 90 + n, np.uint8) for n in range(30)]
     videos = [make_video("a.mp4", pan(1)), make_video("b.mp4", pan(2))]
     videos += [make_video("sky.mp4", sky), make_video("still.mp4", pan(3, 1) * 30)]
-    report = run(videos, tmp_path / "out", val_share=0.01)
+    report = run(videos, tmp_path / "out")
     names = " ".join(files(tmp_path / "out"))
     assert "sky_" not in names and "still_" not in names
     assert report.skipped["too little texture"] >= 5 and report.skipped["no motion"] >= 5
@@ -184,6 +184,13 @@ def test_video_that_becomes_unusable_is_taken_back(
     assert not [name for name in files(tmp_path / "out") if "c_" in name]
     assert len(files(tmp_path / "out")) == 2 * (report.train + report.val)
     assert report.refused == ("c.mp4 is interlaced; deinterlace it",)
+
+
+def test_video_without_patches_is_not_the_one_to_validate_on(make_video: MakeVideo, tmp_path: Path) -> None:
+    flat = [np.full((72, 96, 3), 90 + n, np.uint8) for n in range(20)]
+    videos = [make_video(f"{n}.mp4", pan(n) if n < 2 else flat) for n in range(4)]
+    for seed in range(3):
+        assert run(videos, tmp_path / f"out{seed}", seed=seed).val_videos[0] in ("0.mp4", "1.mp4")
 
 
 def test_patch_that_fits_nowhere_is_refused(two: list[Path], tmp_path: Path) -> None:

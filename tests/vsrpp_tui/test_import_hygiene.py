@@ -1,0 +1,22 @@
+"""What the start screen must not load: seconds of torch, tenths of a second of numpy and pillow."""
+
+import subprocess
+import sys
+
+import pytest
+
+CHECK = "import sys; import {module}; print(sorted(set({heavy!r}) & set(sys.modules)))"
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("vsrpp_tui.app", ("torch", "numpy", "PIL", "pydantic", "textual_plot", "tensorboard")),
+        ("vsrpp_tui.state", ("torch", "numpy", "textual")),
+        ("vsrpp_tui.screens.training", ("torch", "vsrpp_core.training")),
+    ],
+)
+def test_a_light_module_stays_light(module: str, heavy: tuple[str, ...]) -> None:
+    code = CHECK.format(module=module, heavy=heavy)
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert loaded.strip() == "[]"

@@ -32,8 +32,9 @@ from vsrpp_core.run.files import TEMPORARY_PREFIX
 SAME_PICTURE_PSNR = 20.0
 """dB between the stack's centre frame and the downscaled ground truth below which they are taken for two pictures.
 
-A ground truth downscaled in another way (bilinear, no antialiasing, with noise or compression added) stays above 25 dB
-on ordinary footage; two frames of moving film, or two patches, are mostly below 20.
+Measured on 120 patches of web video: a ground truth downscaled without any antialiasing, the worst other way, is 23 dB
+or more from the centre frame, one with noise of 10 levels 37 or more; the ground truth of another patch is 16 or less.
+Of another frame of the stack it is 10 to 46, in the median 20: little motion goes unnoticed, and does little harm.
 """
 
 WORKERS = 2

@@ -79,7 +79,7 @@ class PrepareSettings:
     videos. ``min_texture``: mean luma gradient of the LR centre frame, in 8-bit levels per pixel, below which a patch
     is skipped. ``min_motion``: mean absolute difference of two LR frames, in 8-bit levels, below which the second one
     repeats the first. Of places drawn evenly from 29 web clips, 480 lines high, 1 % lay below the default texture
-    (sky, blurred walls) and 4 % below the default motion (still pictures, and tripod shots whose noise was encoded away).
+    (sky, blurred walls) and 4 % below the default motion (still pictures, and tripod shots encoded without noise).
     """
 
     patch: int = 540
@@ -92,19 +92,22 @@ class PrepareSettings:
     min_motion: float = 0.2
 
     def __post_init__(self) -> None:
-        height = self.scale_height
+        patch, height = self.patch, self.scale_height
+        least = f"the patch must be a multiple of {SCALE} and at least {SMALLEST_PATCH}"
+        pace = "the patches per minute must be more than 0"
         faults = [
-            (self.patch < SMALLEST_PATCH or self.patch % SCALE, f"the patch must be a multiple of {SCALE} and at "
-             f"least {SMALLEST_PATCH}, not {self.patch}"),
-            (self.n_frames < 3 or self.n_frames % 2 == 0, f"the frames must be an odd number of at least 3, not {self.n_frames}"),
-            (height is not None and height < self.patch, f"the height {height} is less than the patch {self.patch}"),
-            (not 0 < self.patches_per_minute < float("inf"), "the patches per minute must be more than 0, not "
-             f"{self.patches_per_minute:g}"),
+            (patch < SMALLEST_PATCH or patch % SCALE, f"{least}, not {patch}"),
+            (
+                self.n_frames < 3 or self.n_frames % 2 == 0,
+                f"the frames must be an odd number from 3, not {self.n_frames}",
+            ),
+            (height is not None and height < patch, f"the height {height} is less than the patch {patch}"),
+            (not 0 < self.patches_per_minute < float("inf"), f"{pace}, not {self.patches_per_minute:g}"),
             (not 0 < self.val_share < 1, f"the validation share must lie between 0 and 1, not {self.val_share:g}"),
             (self.seed < 0, f"the seed must be 0 or more, not {self.seed}"),
             (not self.min_texture >= 0, f"the least texture must be 0 or more, not {self.min_texture:g}"),
             (not self.min_motion >= 0, f"the least motion must be 0 or more, not {self.min_motion:g}"),
-        ]  # fmt: skip
+        ]
         found = [text for wrong, text in faults if wrong]
         if found:
             raise UsageError("cannot prepare with these settings: " + "; ".join(found))

@@ -172,11 +172,14 @@ class RunConfig(_Section):
         return type(self).from_mapping(values, source="settings given with --set")
 
     def save(self, path: Path) -> None:
-        """Write ``config.toml``. Comments and order of an existing file are kept; replaced atomically."""
+        """Write ``config.toml``, atomically; comments and order of an existing file are kept. Raises VsrppError."""
         document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
         for section, model in self._sections():
             _update_table(document, section, model)
-        write_text_atomically(path, tomlkit.dumps(document))
+        try:
+            write_text_atomically(path, tomlkit.dumps(document))
+        except OSError as error:
+            raise VsrppError(f"{path} cannot be written ({error.strerror}); check space and permissions") from None
 
     def _sections(self) -> Iterable[tuple[str, BaseModel]]:
         return ((name, getattr(self, name)) for name in type(self).model_fields)

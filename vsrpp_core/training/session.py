@@ -109,7 +109,15 @@ class Session:
 
         If the iterator is closed early (its reader is gone), the run is saved first.
         """
-        sinks = self._open_sinks()
+        try:
+            sinks = self._open_sinks()
+        except OSError as error:
+            self.close()
+            where = error.filename or self.folder.path
+            yield ev.SessionFailed(
+                step=0, error=f"{where} cannot be written ({error.strerror}); make room", checkpoint=""
+            )
+            return
         try:
             for event in self._guarded(commands):
                 warnings = list(sinks.handle(event))

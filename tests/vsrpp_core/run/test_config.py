@@ -152,7 +152,7 @@ def test_a_save_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(VsrppError, match="No space left"):
         RunConfig.load(path).with_overrides([("training.max_steps", "900")]).save(path)
     assert path.read_text(encoding="utf-8") == HAND_WRITTEN
     assert list(path.parent.iterdir()) == [path]

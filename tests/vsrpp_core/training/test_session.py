@@ -307,3 +307,12 @@ def test_a_run_without_settings_is_tuned_first_on_a_gpu(
     kinds = [type(event) for event in events]
     assert kinds.index(ev.ConfigurationTried) < kinds.index(ev.SessionStarted)
     assert RunConfig.load(tmp_path / "run" / "config.toml").model.n_feats == int(TINY["model.n_feats"])
+
+
+def test_a_disk_that_takes_no_journal_is_told(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY.items())
+    (tmp_path / "run" / "events.jsonl").mkdir()  # stands for whatever makes opening fail
+    (failed,) = collect(session)
+    assert isinstance(failed, ev.SessionFailed) and "events.jsonl" in failed.error
+    with RunFolder(tmp_path / "run").lock():
+        pass

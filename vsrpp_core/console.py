@@ -29,7 +29,7 @@ from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
-    from vsrpp_core.apply.evaluate import ClipScores
+    from vsrpp_core.apply.evaluate import Scores
     from vsrpp_core.run.config import Precision
     from vsrpp_core.training.session import Session
 
@@ -204,24 +204,17 @@ def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision:
             else:
                 progress.update(task, description=step.clip, completed=step.done, total=step.total)
     rows.append(mean_scores(rows))
-    table = Table(title=f"{checkpoint.name}: PSNR / SSIM, border {border}")
-    for heading in ("clip", "frames", "bicubic Y", "KI Y", "gain", "bicubic RGB", "KI RGB", "gain"):
-        table.add_column(heading, justify="left" if heading == "clip" else "right")
+    table = Table(title=f"{checkpoint.name}: PSNR in dB / SSIM, border {border}")
+    for heading in ("clip", "frames", "", "bicubic", "KI", "gain, dB"):
+        table.add_column(heading, justify="right" if heading in ("frames", "gain, dB") else "left")
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(row.clip, str(row.frames), "Y", *_cells(row.bicubic_y, row.ki_y))
+        table.add_row("", "", "RGB", *_cells(row.bicubic_rgb, row.ki_rgb))
     console.print(table)
     console.print(json.dumps([asdict(row) for row in rows]), markup=False, highlight=False, soft_wrap=True)
     return EXIT_DONE
 
 
-def _cells(row: "ClipScores") -> tuple[str, ...]:
-    return (
-        row.clip,
-        str(row.frames),
-        f"{row.bicubic_y.psnr:.3f} / {row.bicubic_y.ssim:.4f}",
-        f"{row.ki_y.psnr:.3f} / {row.ki_y.ssim:.4f}",
-        f"{row.ki_y.psnr - row.bicubic_y.psnr:+.3f}",
-        f"{row.bicubic_rgb.psnr:.3f} / {row.bicubic_rgb.ssim:.4f}",
-        f"{row.ki_rgb.psnr:.3f} / {row.ki_rgb.ssim:.4f}",
-        f"{row.ki_rgb.psnr - row.bicubic_rgb.psnr:+.3f}",
-    )
+def _cells(bicubic: "Scores", ki: "Scores") -> tuple[str, str, str]:
+    gain = ki.psnr - bicubic.psnr
+    return f"{bicubic.psnr:.3f} / {bicubic.ssim:.4f}", f"{ki.psnr:.3f} / {ki.ssim:.4f}", f"{gain:+.3f}"

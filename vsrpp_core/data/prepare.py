@@ -164,7 +164,7 @@ def prepare(
 
     Everything is checked first: UsageError for what is missing, VsrppError where ``out`` holds something or no video
     can be used. The pairs are written into a draft beside ``out`` that is renamed at the end and removed by whatever
-    ends the work before. Frames are streamed; about 25 of them are in memory at a time (n_frames = 5).
+    ends the work before. Frames are streamed; about 45 of them are in memory at a time (n_frames = 5).
     """
     out = out.resolve()
     paths = _expanded(videos)

@@ -122,6 +122,13 @@ def test_truncated_file_gives_its_good_frames_then_says_so(make_video: MakeVideo
     assert all(np.array_equal(a, b) for a, b in zip(good, whole, strict=False))
 
 
+def test_truncation_near_the_end_is_told(make_video: MakeVideo) -> None:
+    path = make_video("film.mp4", pan(1, 80), muxer={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(BrokenVideoError, match="incomplete data"):
+        list(video.frames(path))
+
+
 def test_nothing_is_printed(make_video: MakeVideo, capfd: pytest.CaptureFixture[str]) -> None:
     path = make_video("film.mp4", pan(1), muxer={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[:-900])

@@ -140,7 +140,8 @@ def show_tuning(run: Path, data: Path | None) -> int:
 
 def show_preparation(options: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.data.prepare import PrepareReport, PrepareSettings, prepare
+    from vsrpp_core.data.prepare import PrepareReport, prepare
+    from vsrpp_core.data.recipe import PrepareSettings
 
     wanted = {
         "patch": options.patch,

@@ -19,6 +19,7 @@ from vsrpp_core.run.files import TEMPORARY_PREFIX
 
 SCALE = 3
 Split = Literal["train", "val"]
+SPLITS: tuple[Split, ...] = ("train", "val")
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
 
 

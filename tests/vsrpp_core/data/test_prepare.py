@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vsrpp_core.data import prepare as module
-from vsrpp_core.data import video
+from vsrpp_core.data import patches, video
 from vsrpp_core.data.check import CheckReport, check
-from vsrpp_core.data.degrade import downscale3, imresize
-from vsrpp_core.data.prepare import PrepareProgress, PrepareReport, PrepareSettings, prepare
-from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, read_image, read_stack
+from vsrpp_core.data.degrade import downscale3
+from vsrpp_core.data.prepare import PrepareProgress, PrepareReport, prepare
+from vsrpp_core.data.recipe import PrepareSettings
+from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, read_image, read_stack
+from vsrpp_core.data.windows import MAX_VAL_PAIRS
 from vsrpp_core.errors import UsageError, VsrppError
 
 from .conftest import MakeVideo, pan
@@ -47,7 +48,7 @@ def test_pairs_are_cut_from_the_whole_downscaled_frame(two: list[Path], tmp_path
     run(two, tmp_path / "out")
     folder = DatasetFolder(tmp_path / "out")
     frames = {path.stem: list(video.frames(path)) for path in two}
-    for split in module.SPLITS:
+    for split in SPLITS:
         for pair in folder.pairs(split):
             stem, centre, x, y = pair.name.removesuffix(".png").rsplit("_", 3)
             left, top, n = int(x), int(y), int(centre)
@@ -56,31 +57,12 @@ def test_pairs_are_cut_from_the_whole_downscaled_frame(two: list[Path], tmp_path
             assert np.array_equal(read_stack(pair.lr, StackGeometry(3, 12, 12)), np.stack(lr))
 
 
-def test_shrinking_is_imresize(make_video: MakeVideo) -> None:
-    path = make_video("a.mp4", pan(1, 2))
-    (source,), _ = module._survey([path], PrepareSettings(patch=36, scale_height=50))
-    frame = next(video.frames(path))
-    assert (source.height, source.width) == (50, 67)
-    whole = imresize(frame, 50, 67)
-    for top, left in ((0, 0), (12, 30), (6, 15)):
-        lr, truth = module._patch(frame, source, top, left, 36)
-        error = np.abs(truth.astype(int) - whole[top : top + 36, left : left + 36])
-        assert error.max() <= 1 and (error > 0).mean() < 0.001
-        wanted = downscale3(whole[:48, :66])[top // 3 :, left // 3 :][:12, :12]
-        assert np.abs(lr.astype(int) - wanted).max() <= 1
-
-
-def test_lower_videos_are_not_enlarged(make_video: MakeVideo) -> None:
-    (source,), _ = module._survey([make_video("a.mp4", pan(1, 2))], PrepareSettings(patch=36, scale_height=100))
-    assert (source.height, source.width) == (72, 96)
-
-
 def test_windows_never_cross_a_cut(make_video: MakeVideo, tmp_path: Path) -> None:
     white = [255 - frame // 4 for frame in pan(7, 10)]
     videos = [make_video("a.mp4", pan(1, 10) + white + pan(3, 10)), make_video("b.mp4", pan(2))]
     run(videos, tmp_path / "out", patches_per_minute=1500)
     folder = DatasetFolder(tmp_path / "out")
-    names = [pair.name for split in module.SPLITS for pair in folder.pairs(split)]
+    names = [pair.name for split in SPLITS for pair in folder.pairs(split)]
     centres = {int(name.split("_")[1]) for name in names if name.startswith("a_")}
     assert centres == {*range(1, 9), *range(11, 19), *range(21, 29)}
 
@@ -96,8 +78,7 @@ def test_whole_videos_are_kept_for_validation(make_video: MakeVideo, tmp_path: P
     videos = [make_video(f"v{n}.mp4", pan(n, 12)) for n in range(5)]
     report = run(videos, tmp_path / "out", val_share=0.4)
     stems = {
-        split: {pair.name.split("_")[0] for pair in DatasetFolder(tmp_path / "out").pairs(split)}
-        for split in module.SPLITS
+        split: {pair.name.split("_")[0] for pair in DatasetFolder(tmp_path / "out").pairs(split)} for split in SPLITS
     }
     assert stems["val"] == {Path(name).stem for name in report.val_videos} and len(stems["val"]) == 2
     assert stems["train"] | stems["val"] == {f"v{n}" for n in range(5)} and not stems["train"] & stems["val"]
@@ -107,7 +88,7 @@ def test_validation_takes_few_windows_spread_out(make_video: MakeVideo, tmp_path
     videos = [make_video("a.mp4", pan(1, 80)), make_video("b.mp4", pan(2, 80))]
     report = run(videos, tmp_path / "out", patches_per_minute=1500)
     centres = [int(pair.name.split("_")[1]) for pair in DatasetFolder(tmp_path / "out").pairs("val")]
-    assert 20 <= report.val == len(centres) <= module.MAX_VAL_PAIRS < report.train
+    assert 20 <= report.val == len(centres) <= MAX_VAL_PAIRS < report.train
     assert min(centres) < 5 and max(centres) > 70
 
 
@@ -207,16 +188,6 @@ def test_missing_videos_are_told_at_once(two: list[Path], tmp_path: Path) -> Non
         run([tmp_path / "empty"], tmp_path / "out")
 
 
-def test_folders_are_expanded_and_nothing_is_taken_twice(two: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("not a video")
-    assert module._expanded([tmp_path, two[0]]) == two
-
-
-def test_equal_stems_give_different_names() -> None:
-    paths = [Path("x/Clip 1.mp4"), Path("y/clip-1.mkv"), Path("z/ä?*.mp4"), Path("..mp4")]
-    assert module._labels(paths) == ["Clip-1", "clip-1-2", "ä", "video"]
-
-
 def test_output_that_holds_something_is_left_alone(two: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(two, out)
@@ -260,19 +231,10 @@ def test_full_disk_ends_it_in_one_sentence(two: list[Path], tmp_path: Path, monk
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_pair", fail)
+    monkeypatch.setattr(patches, "write_pair", fail)
     with pytest.raises(VsrppError, match=r"cannot be written .No space left"):
         run(two, tmp_path / "out")
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".tmp*"))
-
-
-def test_every_fault_of_the_settings_is_told() -> None:
-    with pytest.raises(UsageError) as error:
-        PrepareSettings(
-            patch=100, n_frames=4, scale_height=50, patches_per_minute=0, val_share=1, seed=-1, min_texture=-1,
-            min_motion=float("nan"),
-        )  # fmt: skip
-    assert str(error.value).count(";") == 7
 
 
 def test_progress_counts(two: list[Path], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
@@ -16,6 +17,7 @@ class TensorBoardSink:
         """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
         self._run, self._every = run, every
         self._writer = SummaryWriter(str(logs), purge_step=first_step + 1 if first_step else None, flush_secs=10)
+        self._comparisons: list[NDArray[np.uint8]] = []
 
     def handle(self, event: ev.Event) -> None:
         match event:
@@ -25,10 +27,13 @@ class TensorBoardSink:
                 self._scalars(event.step, _activity_scalars(event))
             case ev.ValidationFinished():
                 self._scalars(event.step, _validation_scalars(event))
+                self._write_comparisons(event.step)
+            case ev.ValidationAborted():
+                self._comparisons.clear()
             case ev.CheckpointSaved():
                 self._scalars(event.step, {"Events/Checkpoints": 1.0})
             case ev.ComparisonWritten():
-                self._picture(event)
+                self._comparisons.append(_read_rgb(self._run / event.path))
 
     def close(self) -> None:
         self._writer.close()
@@ -37,11 +42,17 @@ class TensorBoardSink:
         for tag, value in values.items():
             self._writer.add_scalar(tag, value, step)
 
-    def _picture(self, event: ev.ComparisonWritten) -> None:
-        with Image.open(self._run / event.path) as picture:
-            pixels = np.asarray(picture.convert("RGB"))
-        tag = f"Validation/Comparison/{Path(event.path).stem}"
-        self._writer.add_image(tag, pixels, event.step, dataformats="HWC")
+    def _write_comparisons(self, step: int) -> None:
+        """The pictures of one validation as one, below each other; pairs of a dataset are all of one size."""
+        if self._comparisons:
+            sheet = np.concatenate(self._comparisons)
+            self._writer.add_image("Validation/Comparison", sheet, step, dataformats="HWC")
+            self._comparisons.clear()
+
+
+def _read_rgb(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 def _step_scalars(event: ev.StepReported) -> dict[str, float]:

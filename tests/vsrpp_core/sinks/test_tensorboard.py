@@ -51,9 +51,11 @@ def test_the_tags_are_exactly_the_promised_ones(run: Path) -> None:
         ev.ComparisonWritten: {"path": "pictures/walk_3.png"},
         ev.StepReported: {"step": 10},
     }
-    written = write(run, [make_event(kind, **known.get(kind, {})) for kind in ev.EVENT_TYPES.values()])
+    events = [make_event(kind, **known.get(kind, {})) for kind in ev.EVENT_TYPES.values()]
+    shown = [make_event(ev.ComparisonWritten, path="pictures/walk_3.png"), make_event(ev.ValidationFinished)]
+    written = write(run, [*events, *shown])
     assert sorted(written.Tags()["scalars"]) == sorted(PROMISED.split())
-    assert written.Tags()["images"] == ["Validation/Comparison/walk_3"]
+    assert written.Tags()["images"] == ["Validation/Comparison"]
 
 
 def test_figures_are_written_under_their_own_names(run: Path) -> None:
@@ -72,10 +74,18 @@ def test_steps_are_written_at_their_cadence(run: Path) -> None:
     assert steps(written, "Loss/L1") == [10, 20, 30]
 
 
-def test_a_comparison_is_the_picture_itself(run: Path) -> None:
-    written = write(run, [make_event(ev.ComparisonWritten, path="pictures/walk_3.png", step=50)])
-    (picture,) = written.Images("Validation/Comparison/walk_3")
-    assert (picture.step, picture.width, picture.height) == (50, 9, 6)
+def test_the_pictures_of_a_validation_are_written_below_each_other(run: Path) -> None:
+    shown = [make_event(ev.ComparisonWritten, path="pictures/walk_3.png", step=50)] * 2
+    written = write(run, [*shown, make_event(ev.ValidationFinished, step=50)])
+    (picture,) = written.Images("Validation/Comparison")
+    assert (picture.step, picture.width, picture.height) == (50, 9, 12)
+
+
+def test_pictures_of_an_aborted_validation_are_forgotten(run: Path) -> None:
+    shown = make_event(ev.ComparisonWritten, path="pictures/walk_3.png")
+    written = write(run, [shown, make_event(ev.ValidationAborted), shown, make_event(ev.ValidationFinished)])
+    (picture,) = written.Images("Validation/Comparison")
+    assert picture.height == 6
 
 
 def test_a_resumed_curve_has_one_branch(run: Path) -> None:

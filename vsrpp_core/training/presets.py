@@ -12,7 +12,7 @@ DEMO: Overrides = (
     ("model.n_feats", "24"),
     ("model.n_blocks", "6"),
     ("training.batch_size", "8"),
-    ("training.max_steps", "600"),
+    ("training.max_steps", "500"),
     ("schedule.lr_max", "1e-3"),
     ("schedule.warmup_steps", "50"),
     ("cadence.tensorboard_every", "20"),

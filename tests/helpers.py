@@ -26,7 +26,7 @@ TINY = {
     "cadence.tensorboard_every": "6",
     "cadence.validate_every": "12",
     "cadence.checkpoint_every": "1000",
-    "cadence.best_from": "1000",
+    "cadence.best_from": "999",
 }
 
 

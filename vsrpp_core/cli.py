@@ -31,13 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VsrppError as error:
         return _complain(error, EXIT_FAILED)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return _complain("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader (head, less) has left; nothing more can be said to it
         sys.stderr.close()
         return EXIT_FAILED
 
 
-def _complain(error: Exception, status: int) -> int:
+def _complain(error: Exception | str, status: int) -> int:
     Console(stderr=True).print(f"vsrpp: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     return status
 
@@ -69,11 +69,13 @@ def _add_prepare(verbs: Any) -> None:
     )
     parser.add_argument("--frames", type=int, help="frames in a stack, odd (default 5)")
     parser.add_argument(
-        "--height", type=int, help="shrink each frame to this height first; hides the noise of web video"
+        "--height",
+        type=int,
+        help="shrink higher frames to this height first, which hides the noise of web video (default: as they are)",
     )
-    parser.add_argument("--per-minute", type=float, help="patches taken from a minute of video")
-    parser.add_argument("--val-share", type=float, help="share of the videos kept for validation, 0..1")
-    parser.add_argument("--seed", type=int, help="seed of the choice of places and videos")
+    parser.add_argument("--per-minute", type=float, help="patches taken from a minute of video (default 60)")
+    parser.add_argument("--val-share", type=float, help="share of the videos kept for validation (default 0.1)")
+    parser.add_argument("--seed", type=int, help="seed of the choice of places and videos (default 0)")
     parser.set_defaults(verb=_prepare)
 
 
@@ -85,7 +87,7 @@ def _prepare(options: argparse.Namespace) -> int:
 
 def _add_check(verbs: Any) -> None:
     parser = verbs.add_parser("check", help="read every pair of a dataset and list all that is wrong")
-    parser.add_argument("root", type=Path, metavar="ROOT")
+    parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
     parser.set_defaults(verb=_check)
 
 
@@ -177,17 +179,23 @@ def _tune(options: argparse.Namespace) -> int:
 
 def _add_evaluate(verbs: Any) -> None:
     parser = verbs.add_parser("evaluate", help="score a network on ground-truth frames beside bicubic")
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint (.pth) of a run")
     parser.add_argument("clips", nargs="+", type=Path, metavar="FRAMES_OR_VIDEO", help="folders of frames, or videos")
     parser.add_argument("--border", type=int, default=0, help="pixels left out at each border (default 0)")
-    parser.add_argument("--precision", choices=("auto", "fp32", "tf32", "bf16", "fp16"), default="fp32")
+    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "tf32", "bf16", "fp16"),
+        default="fp32",
+        help="arithmetic of the network (default fp32)",
+    )
     parser.set_defaults(verb=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from vsrpp_core.console import show_evaluation
 
-    return show_evaluation(options.checkpoint, options.clips, options.border, options.precision)
+    return show_evaluation(options.checkpoint, options.clips, options.border, options.precision, options.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -26,6 +26,7 @@ from rich.table import Table
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
+from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
@@ -56,13 +57,56 @@ def _progress(console: Console) -> Progress:
 
 
 def run_session(session: "Session") -> int:
-    """Run a session to its end, printing what happens; Ctrl-C, SIGTERM and SIGHUP save and end it (status 130)."""
-    console, commands = Console(), CommandQueue()
-    with _stop_on_signals(commands, console), _progress(console) as progress:
-        view = _TrainingView(console, progress)
-        for event in session.events(commands):
-            view.show(event)
-    return view.status
+    """Run a session to its end, printing what happens.
+
+    Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does the loss of who reads the output.
+    """
+    console, commands, outcome = _Console(), CommandQueue(), _Outcome()
+    with _stop_on_signals(commands), closing(session.events(commands)) as events:
+        try:
+            with _progress(console) as progress:
+                view = _TrainingView(console, progress)
+                for event in events:
+                    outcome.note(event)
+                    view.show(event)
+            console.print(*outcome.farewell(session.folder), sep="\n", markup=False, highlight=False, soft_wrap=True)
+        except OSError:  # of the console alone: a session tells its faults as events
+            commands.put(Stop())
+            for event in events:
+                outcome.note(event)
+    return outcome.status
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Let the caller know; rich would end the program on the spot."""
+        raise BrokenPipeError
+
+
+class _Outcome:
+    """How a session ended."""
+
+    def __init__(self) -> None:
+        self._end: ev.SessionEnded | None = None
+
+    def note(self, event: ev.Event) -> None:
+        if isinstance(event, ev.SessionEnded):
+            self._end = event
+
+    @property
+    def status(self) -> int:
+        if self._end is None:
+            return EXIT_FAILED
+        return EXIT_DONE if self._end.reason == "completed" else EXIT_INTERRUPTED
+
+    def farewell(self, folder: RunFolder) -> list[str]:
+        """What can be done with the run now."""
+        if self._end is None or not self._end.checkpoint:
+            return []
+        if self._end.reason == "stopped":
+            return [f"go on with: vsrpp train {folder.path} --resume"]
+        best = folder.path / BEST_NAME
+        return [f"score it with: vsrpp evaluate {best if best.exists() else folder.path / self._end.checkpoint} CLIP"]
 
 
 class _TrainingView:
@@ -73,7 +117,6 @@ class _TrainingView:
         self._task: TaskID | None = None
         self._max_steps = 0
         self._printed_at = 0.0
-        self.status = EXIT_FAILED
 
     def show(self, event: ev.Event) -> None:
         line = describe(event)
@@ -89,8 +132,6 @@ class _TrainingView:
                 self._progress.update(self._task, description=event.phase)
             case ev.StepReported():
                 self._step(event)
-            case ev.SessionEnded():
-                self.status = EXIT_DONE if event.reason == "completed" else EXIT_INTERRUPTED
 
     def _step(self, event: ev.StepReported) -> None:
         figures = f"loss {event.loss_total:.4f}  {event.seconds_per_step:.2f} s/step"
@@ -103,7 +144,7 @@ class _TrainingView:
 
 
 @contextmanager
-def _stop_on_signals(commands: CommandQueue, console: Console) -> Iterator[None]:
+def _stop_on_signals(commands: CommandQueue) -> Iterator[None]:
     """The first signal asks the session to stop after its step; a second Ctrl-C gives up at once."""
     asked = False
 
@@ -121,8 +162,6 @@ def _stop_on_signals(commands: CommandQueue, console: Console) -> Iterator[None]
     finally:
         for name, handler in previous.items():
             signal.signal(getattr(signal, name), handler)
-        if asked:
-            console.print("stopped as asked", highlight=False)
 
 
 def show_tuning(run: Path, data: Path | None) -> int:
@@ -191,8 +230,8 @@ def show_check(root: Path) -> int:
 # use
 
 
-def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision: "Precision") -> int:
-    """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; the figures as one JSON line last."""
+def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision: "Precision", as_json: bool) -> int:
+    """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; or the same figures as one JSON line."""
     from vsrpp_core.apply.evaluate import ClipScores, evaluate, mean_scores
 
     console = Console()
@@ -203,8 +242,12 @@ def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision:
             if isinstance(step, ClipScores):
                 rows.append(step)
             else:
-                progress.update(task, description=step.clip, completed=step.done, total=step.total)
-    rows.append(mean_scores(rows))
+                progress.update(task, description=step.clip, completed=step.done, total=step.total or None)
+    if len(rows) > 1:
+        rows.append(mean_scores(rows))
+    if as_json:
+        console.print(json.dumps([asdict(row) for row in rows]), markup=False, highlight=False, soft_wrap=True)
+        return EXIT_DONE
     table = Table(title=f"{checkpoint.name}: PSNR in dB / SSIM, border {border}")
     for heading in ("clip", "frames", "", "bicubic", "KI", "gain, dB"):
         table.add_column(heading, justify="right" if heading in ("frames", "gain, dB") else "left")
@@ -212,7 +255,6 @@ def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision:
         table.add_row(row.clip, str(row.frames), "Y", *_cells(row.bicubic_y, row.ki_y))
         table.add_row("", "", "RGB", *_cells(row.bicubic_rgb, row.ki_rgb))
     console.print(table)
-    console.print(json.dumps([asdict(row) for row in rows]), markup=False, highlight=False, soft_wrap=True)
     return EXIT_DONE
 
 

@@ -66,9 +66,9 @@ def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFix
     ("setting", "status", "phrase"),
     [
         ("training.batch_size", 2, "--set training.batch_size has no value; write it as KEY=VALUE"),
-        ("training.batch_sise=8", 1, "did you mean training.batch_size?"),
-        ("training.batch_size=many", 1, "training.batch_size = many is not a number"),
-        ("training.batch_size=0", 1, "training.batch_size: input should be greater than or equal to 1"),
+        ("training.batch_sise=8", 2, "did you mean training.batch_size?"),
+        ("training.batch_size=many", 2, "training.batch_size = many is not a number"),
+        ("training.batch_size=0", 2, "training.batch_size: input should be greater than or equal to 1"),
     ],
 )
 def test_wrong_settings_are_told_in_one_line(
@@ -102,7 +102,8 @@ def test_a_run_that_exists_is_neither_resumed_nor_replaced_unasked(
     ("arguments", "phrase"),
     [
         (["train", "run"], "give one with --data ROOT"),
-        (["train", "run", "--resume", "--data", "x"], "x is not a folder"),
+        (["train", "run", "--data", "x"], "x is not a folder"),
+        (["train", "run", "--resume", "--data", "x"], "run does not exist"),
     ],
 )
 def test_what_is_missing_is_told_with_status_1(
@@ -115,6 +116,7 @@ def test_what_is_missing_is_told_with_status_1(
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 1
     assert phrase in capsys.readouterr().err
+    assert "--resume" not in arguments or not (tmp_path / "run").exists()
 
 
 # training
@@ -162,16 +164,43 @@ def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeD
 # use
 
 
-def test_evaluation_prints_a_table_and_ends_with_json(
+def test_a_reader_that_leaves_ends_the_training_in_order(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset(n_train=3)
+    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000")
+    command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in complaint
+    assert "stopped at step" in (run / "training.log").read_text()
+    assert "state       stopped" in (run / "training_status.txt").read_text()
+
+
+def test_a_run_that_is_complete_says_how_to_train_on(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = tmp_path / "run", make_dataset(n_train=3)
+    assert train(run, data, training__max_steps="2") == 0
+    assert f"score it with: vsrpp evaluate {run}" in capsys.readouterr().out
+    assert main(["train", str(run), "--resume"]) == 1
+    assert "is complete: step 2 of 2; to train on, set training.max_steps" in capsys.readouterr().err
+    assert main(["train", str(run), "--resume", "--set", "training.max_steps=3"]) == 0
+
+
+def test_evaluation_prints_a_table_or_json(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
     assert train(run, data, training__max_steps="1") == 0
     capsys.readouterr()
     clip = data / "Val" / "GT"
-    assert main(["evaluate", str(run / "checkpoint_step_1.pth"), str(clip), str(clip), "--border", "3"]) == 0
+    command = ["evaluate", str(run / "checkpoint_step_1.pth"), str(clip), str(clip), "--border", "3"]
+    assert main(command) == 0
     told = capsys.readouterr().out
-    rows = json.loads(told.splitlines()[-1])
+    assert main([*command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
     assert [(row["clip"], row["frames"]) for row in rows] == [("GT", 2), ("GT", 2), ("mean", 4)]
     assert f"{rows[0]['bicubic_y']['psnr']:.3f}" in told and "border 3" in told
 

@@ -20,6 +20,9 @@ from vsrpp_core.errors import VsrppError
 
 T = TypeVar("T")
 
+Sample = tuple[Tensor, Tensor]
+"""Frames and ground truth, channels first."""
+
 SampleKey = tuple[int, int]
 """Epoch (from 1) and index of a sample."""
 
@@ -34,6 +37,10 @@ class Batch:
     def __len__(self) -> int:
         return self.frames.shape[0]
 
+    def pin_memory(self) -> "Batch":
+        """A copy in page-locked memory, which a device reads without the host waiting; DataLoader asks for it."""
+        return Batch(self.frames.pin_memory(), self.ground_truth.pin_memory())
+
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Both as float32 in 0..1 on ``device``."""
         frames = self.frames.to(device, non_blocking=True).float().div_(255)
@@ -41,7 +48,7 @@ class Batch:
         return frames, ground_truth
 
 
-class PairDataset(Dataset[tuple[Tensor, Tensor]]):
+class PairDataset(Dataset[Sample]):
     """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
 
     A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
@@ -57,7 +64,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def __getitem__(self, key: SampleKey) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, key: SampleKey) -> Sample:
         epoch, index = key
         frames, ground_truth = self._cache.get(index, self._load)
         random = np.random.default_rng((self._seed, epoch, index))
@@ -88,13 +95,16 @@ class TrainingStream:
 
     An epoch visits every sample once, in an order drawn from (seed, epoch). Its last step takes what is left and is
     weighted by the samples it really has; nothing of it leaks into the next epoch.
+
+    A step counts as taken when ``confirm`` is called after it: what failed in between is drawn again by a resumed run.
     """
 
     def __init__(self, dataset: PairDataset, seed: int, batch_size: int, accumulation: int, workers: int) -> None:
         self._dataset, self._seed, self._workers = dataset, seed, workers
         self._batch_size, self._accumulation = batch_size, accumulation
-        self._epoch, self._position = 1, 0
-        self._batches: Iterator[Batch] | None = None
+        self._epoch, self._seen = 1, 0
+        self._drawn = 0
+        self._batches: Iterator[Batch | VsrppError] | None = None
 
     @property
     def epoch(self) -> int:
@@ -104,57 +114,63 @@ class TrainingStream:
     @property
     def epoch_step(self) -> int:
         """Steps of this epoch taken so far."""
-        return self._position
+        return -(-self._seen // self._samples_per_step)
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self._dataset) // (self._batch_size * self._accumulation))
+        return -(-len(self._dataset) // self._samples_per_step)
+
+    @property
+    def _samples_per_step(self) -> int:
+        return self._batch_size * self._accumulation
 
     def next_step(self) -> list[Batch]:
-        """The micro-batches of the next optimizer step; waits for the workers if there are any."""
-        if self._position == self.steps_per_epoch:
-            self._epoch, self._position = self._epoch + 1, 0
+        """The micro-batches of the next optimizer step; waits for the workers if there are any.
+
+        Raises VsrppError naming an image that cannot be read.
+        """
         if self._batches is None:
             self._batches = iter(self._loader())
-        step = [next(self._batches) for _ in range(self._batches_in_step(self._position))]
-        self._position += 1
-        return step
+        left = len(self._dataset) - self._seen % len(self._dataset)
+        self._drawn = min(self._samples_per_step, left)
+        return [_sound(next(self._batches)) for _ in range(-(-self._drawn // self._batch_size))]
+
+    def confirm(self) -> None:
+        """The step drawn last has been taken."""
+        if self._seen == len(self._dataset):
+            self._epoch, self._seen = self._epoch + 1, 0
+        self._seen, self._drawn = self._seen + self._drawn, 0
 
     def close(self) -> None:
         """End the workers."""
         self._batches = None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epoch": self._epoch, "position": self._position, "samples": len(self._dataset)}
+        return {"epoch": self._epoch, "seen": self._seen, "samples": len(self._dataset)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where the state was taken; with another number of samples, at the start of the next epoch."""
-        same = state["samples"] == len(self._dataset) and state["position"] <= self.steps_per_epoch
+        same = state["samples"] == len(self._dataset)
         self._epoch = state["epoch"] if same else state["epoch"] + 1
-        self._position = state["position"] if same else 0
+        self._seen = state["seen"] if same else 0
         self.close()
 
-    def _batches_in_step(self, position: int) -> int:
-        per_step = self._batch_size * self._accumulation
-        samples = min(per_step, len(self._dataset) - position * per_step)
-        return -(-samples // self._batch_size)
-
-    def _plan(self, epoch: int) -> list[list[list[SampleKey]]]:
-        """Steps of an epoch, each a list of micro-batches, each a list of sample keys."""
+    def _plan(self, epoch: int, seen: int) -> list[list[list[SampleKey]]]:
+        """Steps of the rest of an epoch, each a list of micro-batches, each a list of sample keys."""
         order = np.random.default_rng((self._seed, epoch)).permutation(len(self._dataset))
-        keys = [(epoch, int(index)) for index in order]
-        return [_chunks(step, self._batch_size) for step in _chunks(keys, self._batch_size * self._accumulation)]
+        keys = [(epoch, int(index)) for index in order[seen:]]
+        return [_chunks(step, self._batch_size) for step in _chunks(keys, self._samples_per_step)]
 
     def _micro_batches(self) -> Iterator[list[SampleKey]]:
-        epoch, position = self._epoch, self._position
+        epoch, seen = self._epoch, self._seen
         while True:
-            for step in self._plan(epoch)[position:]:
+            for step in self._plan(epoch, seen):
                 yield from step
-            epoch, position = epoch + 1, 0
+            epoch, seen = epoch + 1, 0
 
-    def _loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+    def _loader(self) -> DataLoader[Sample | VsrppError]:
         return DataLoader(
-            self._dataset,
+            _Telling(self._dataset),
             batch_sampler=_Batches(self._micro_batches()),
             num_workers=self._workers,
             collate_fn=_collate,
@@ -174,9 +190,33 @@ class _Batches:
         return self._iterator
 
 
-def _collate(samples: list[tuple[Tensor, Tensor]]) -> Batch:
-    frames, ground_truth = zip(*samples, strict=True)
+class _Telling(Dataset["Sample | VsrppError"]):
+    """Hands faults on as values: raised in a worker process, one would arrive with its traceback as the message."""
+
+    def __init__(self, dataset: PairDataset) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, key: SampleKey) -> "Sample | VsrppError":
+        try:
+            return self._dataset[key]
+        except VsrppError as error:
+            return error
+
+
+def _collate(samples: list[Sample | VsrppError]) -> Batch | VsrppError:
+    sound: list[Sample] = []
+    for sample in samples:
+        if isinstance(sample, VsrppError):
+            return sample
+        sound.append(sample)
+    frames, ground_truth = zip(*sound, strict=True)
     return Batch(torch.stack(frames), torch.stack(ground_truth))
+
+
+def _sound(batch: Batch | VsrppError) -> Batch:
+    if isinstance(batch, VsrppError):
+        raise batch
+    return batch
 
 
 def _random_crop(

@@ -19,9 +19,11 @@ from scipy.ndimage import affine_transform, spline_filter
 
 from vsrpp_core.data.degrade import downscale3, imresize
 from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 
+NAME = "demo-dataset-"
 VERSION = 1
 """Counted up whenever the pictures change, so that an older dataset in the cache is not taken for this one."""
 
@@ -73,7 +75,12 @@ class Camera:
 
 def demo_dataset_root() -> Path:
     """Where the demo dataset is kept between runs."""
-    return user_cache_path("vsrpp") / f"demo-dataset-{VERSION}"
+    return user_cache_path("vsrpp") / f"{NAME}{VERSION}"
+
+
+def is_demo_dataset(root: Path) -> bool:
+    """Whether ``root`` is a demo dataset, of this version or another."""
+    return root.name.startswith(NAME)
 
 
 def make_demo_dataset(root: Path | None = None) -> Iterator[PreparationProgressed]:
@@ -86,7 +93,10 @@ def make_demo_dataset(root: Path | None = None) -> Iterator[PreparationProgresse
         return
     draft = root.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{root.name}")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise VsrppError(f"{root} cannot be made ({error.strerror}); check that folder's permissions") from None
     try:
         folder, total = DatasetFolder(draft), sum(CLIPS.values())
         jobs = [(split, number) for split, count in CLIPS.items() for number in range(count)]

@@ -43,7 +43,10 @@ class PrepareSettings:
                 self.n_frames < 3 or self.n_frames % 2 == 0,
                 f"the frames must be an odd number from 3, not {self.n_frames}",
             ),
-            (height is not None and height < patch, f"the height {height} is less than the patch {patch}"),
+            (
+                height is not None and height < patch,
+                f"the height {height} is less than the patch {patch} (give --patch a multiple of 3 up to {height})",
+            ),
             (not 0 < self.patches_per_minute < float("inf"), f"{pace}, not {self.patches_per_minute:g}"),
             (not 0 < self.val_share < 1, f"the validation share must lie between 0 and 1, not {self.val_share:g}"),
             (self.seed < 0, f"the seed must be 0 or more, not {self.seed}"),

@@ -55,8 +55,8 @@ def geometry_of(lr_size: tuple[int, int], gt_size: tuple[int, int]) -> StackGeom
     if lr_width != width:
         raise ValueError(f"the LR stack is {lr_width} wide, but a third of the ground truth's width is {width}")
     n_frames, rest = divmod(lr_height, height)
-    if rest or n_frames % 2 == 0:
-        raise ValueError(f"the LR stack's height {lr_height} is not an odd number of frames {height} high")
+    if rest or n_frames % 2 == 0 or n_frames < 3:
+        raise ValueError(f"the LR stack's height {lr_height} is not an odd number, 3 or more, of frames {height} high")
     return StackGeometry(n_frames, height, width)
 
 
@@ -166,7 +166,7 @@ class DatasetSummary:
 def summarize(root: Path) -> DatasetSummary:
     """Quick: folders are listed and one pair is measured. ``vsrpp check`` reads every pair."""
     if not root.is_dir():
-        return DatasetSummary(0, 0, None, f"{root} is not a folder; give a dataset made by `vsrpp prepare`")
+        return DatasetSummary(0, 0, None, f"{root} is not a folder; give a dataset with --data ROOT")
     folder = DatasetFolder(root)
     try:
         train, val = folder.pairs("train"), folder.pairs("val")

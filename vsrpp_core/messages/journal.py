@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported
+from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported, ValidationProgressed
 
 
 def encode(event: Event) -> str:
@@ -55,8 +55,9 @@ def replay(path: Path) -> Iterator[Event]:
 class JournalWriter:
     """A sink that appends events to a journal.
 
-    ``StepReported`` comes several times a second for days; only every ``step_every``-th step of them is
-    kept, everything else is kept whole. Lines are flushed one by one: a crash loses at most the one being written.
+    ``StepReported`` comes several times a second for days; only every ``step_every``-th step of them is kept, and
+    nothing of how far a validation was: a screen rebuilt later shows its result. Everything else is kept whole. Lines
+    are flushed one by one: a crash loses at most the one being written.
     """
 
     def __init__(self, path: Path, step_every: int = 10) -> None:
@@ -67,6 +68,8 @@ class JournalWriter:
             self._file.write("\n")
 
     def handle(self, event: Event) -> None:
+        if isinstance(event, ValidationProgressed):
+            return
         if isinstance(event, StepReported) and event.step % self._step_every:
             return
         self._file.write(encode(event) + "\n")

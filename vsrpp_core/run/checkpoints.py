@@ -6,7 +6,7 @@ A checkpoint is a dictionary of plain types and tensors, so it loads with ``weig
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,11 @@ class CheckpointStore:
         except OSError as error:
             raise CheckpointError(f"{BEST_NAME} could not be renewed: {error}") from error
 
-    def newest_first(self) -> Iterator[CheckpointInfo]:
-        yield from self._folder.checkpoint_infos()
+    def kept_kind(self, step: int) -> CheckpointKind | None:
+        """``regular`` or ``manual`` where the file of this step is one that stays, else None."""
+        path = self._folder.checkpoint(step)
+        info = read_checkpoint_info(info_path(path)) if path.is_file() else None
+        return info.kind if info and info.kind in ("regular", "manual") else None
 
     def clean(self) -> None:
         """Remove temporary files that a killed process left."""

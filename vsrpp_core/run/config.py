@@ -14,7 +14,7 @@ import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from tomlkit.items import Table
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
@@ -29,7 +29,7 @@ class ModelConfig(_Section):
 
     n_feats: int = Field(128, ge=4, le=512, description="feature maps in every layer")
     n_blocks: int = Field(32, ge=2, le=128, description="residual blocks, half of them in each trunk")
-    n_frames: int = Field(5, ge=3, le=15, description="frames in a stack; odd")
+    n_frames: int = Field(5, ge=3, le=99, description="frames in a stack; odd")
 
     @model_validator(mode="after")
     def _odd_and_even(self) -> Self:
@@ -113,6 +113,12 @@ class ClippingConfig(_Section):
     minimum: int = Field(100, ge=1, le=100_000, description="norms that must be known before the clip norm moves")
     smoothing: float = Field(0.9, ge=0, lt=1, description="share of the old clip norm kept at each update")
 
+    @model_validator(mode="after")
+    def _minimum_fits(self) -> Self:
+        if self.minimum > self.window:
+            raise ValueError(f"minimum must be at most window ({self.window}), or the clip norm never moves")
+        return self
+
 
 class CadenceConfig(_Section):
     """How often things happen, in steps unless it says otherwise."""
@@ -129,6 +135,16 @@ class CadenceConfig(_Section):
     recovery_minutes: float = Field(
         15.0, gt=0, le=1_440, description="age at which checkpoint_recovery.pth is renewed, minutes"
     )
+
+    @model_validator(mode="after")
+    def _best_window_opens(self) -> Self:
+        if self.best_from > self.best_until:
+            raise ValueError(f"best_from must be at most best_until ({self.best_until})")
+        if self.best_from >= self.checkpoint_every:
+            raise ValueError(
+                f"best_from must be less than checkpoint_every ({self.checkpoint_every}), or no best checkpoint is ever kept"
+            )
+        return self
 
 
 class RunConfig(_Section):
@@ -163,20 +179,23 @@ class RunConfig(_Section):
     def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
         """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
 
-        Values are written as in TOML; text needs no quotes. Raises VsrppError naming every fault at once.
+        Values are written as in TOML; text needs no quotes. Raises UsageError naming every fault at once.
         """
         values = self.model_dump()
         faults = [fault for key, text in overrides if (fault := _assign(values, key, text))]
         if faults:
-            raise VsrppError("; ".join(faults))
-        return type(self).from_mapping(values, source="settings given with --set")
+            raise UsageError("; ".join(faults))
+        try:
+            return type(self).from_mapping(values, source="with these settings")
+        except VsrppError as error:
+            raise UsageError(str(error)) from None
 
     def save(self, path: Path) -> None:
         """Write ``config.toml``, atomically; comments and order of an existing file are kept. Raises VsrppError."""
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-        for section, model in self._sections():
-            _update_table(document, section, model)
         try:
+            document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+            for section, model in self._sections():
+                _update_table(document, section, model)
             write_text_atomically(path, tomlkit.dumps(document))
         except OSError as error:
             raise VsrppError(f"{path} cannot be written ({error.strerror}); check space and permissions") from None

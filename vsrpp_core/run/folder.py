@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,14 +18,24 @@ from platformdirs import user_data_path
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import CheckpointKind
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.files import TEMPORARY_PREFIX, write_text_atomically
 
 CONFIG_NAME = "config.toml"
 BEST_NAME = "checkpoint_best.pth"
 BEST_OLD_NAME = "checkpoint_best_old.pth"
 RECOVERY_NAME = "checkpoint_recovery.pth"
 EMERGENCY_NAME = "checkpoint_emergency.pth"
-KEPT_NAMES = frozenset({CONFIG_NAME, ".trash", ".lock", ".owner"})
+MADE = (
+    "checkpoint_*.pth",
+    "checkpoint_*.json",
+    "events.jsonl",
+    "training.log",
+    "training_status.txt",
+    "logs",
+    "pictures",
+    f"{TEMPORARY_PREFIX}*",
+)
+"""What training leaves in a run's folder. Anything else there is the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +128,13 @@ class RunFolder:
             raise VsrppError(f"{self.path} cannot be made ({error.strerror}); name a folder you may write to") from None
 
     def contents(self) -> list[Path]:
-        """What deleting would move away: all at the top of the folder but the trash, the lock and ``config.toml``.
+        """What deleting would move away: what training made, and nothing else that lies in the folder.
 
-        Settings are the user's work, not a result of training: a fresh start keeps them.
+        ``config.toml`` is not among it: settings are the user's work, and a fresh start keeps them.
         """
         if not self.path.is_dir():
             return []
-        return sorted(p for p in self.path.iterdir() if p.name not in KEPT_NAMES)
+        return sorted(p for p in self.path.iterdir() if any(fnmatchcase(p.name, made) for made in MADE))
 
     def files(self) -> Iterator[tuple[Path, int]]:
         """Every file under ``contents`` with its size in bytes; links are counted, never followed."""

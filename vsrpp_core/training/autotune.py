@@ -18,8 +18,8 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
-from vsrpp_core.training.presets import default_config
+from vsrpp_core.training.hardware import Hardware, MemoryMeter, choose_hardware, describe_device
+from vsrpp_core.training.presets import MODEL_SIZE, cpu_settings
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import build_model
 
@@ -56,10 +56,16 @@ Measure = Callable[[RunConfig, Hardware, StackGeometry], Measurement]
 def tune_run(run: Path, data: Path | None) -> Iterator[ev.Event]:
     """Tune for a run's dataset and write the result into its ``config.toml``; one event per rung.
 
-    Raises VsrppError when there is no dataset or nothing passes.
+    Of settings that are there already only the size of the network, of the batch and of the crop is replaced. Raises
+    VsrppError when there is no dataset, nothing passes, or the run has a network already.
     """
     folder = RunFolder(run)
-    config = RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()
+    if checkpoints := folder.checkpoint_infos():
+        raise VsrppError(
+            f"{run} holds a network at step {checkpoints[0].step:,}, which cannot change its size; name another run"
+        )
+    configured = folder.config.is_file()
+    config = RunConfig.load(folder.config) if configured else RunConfig()
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     if root is None:
         raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
@@ -71,22 +77,32 @@ def tune_run(run: Path, data: Path | None) -> Iterator[ev.Event]:
             yield ev.WarningRaised(
                 message="the auto-tune ladder is for GPUs; this CPU gets a small network instead (see config.toml)"
             )
-            tuned = default_config(describe_device(), min(summary.geometry.height, summary.geometry.width))
+            settings = cpu_settings(min(summary.geometry.height, summary.geometry.width))
+            tuned = config.with_overrides(s for s in settings if s[0] in MODEL_SIZE or not configured)
         else:
-            tuned = yield from tune(config, choose_hardware(config.training.precision), summary.geometry)
+            hardware = choose_hardware(config.training.precision)
+            hardware.apply()
+            tuned = (yield from tune(config, hardware, summary.geometry)) or config
         n_frames = str(summary.geometry.n_frames)
         tuned.with_overrides((("data.root", str(root)), ("model.n_frames", n_frames))).save(folder.config)
 
 
 def tune(
-    config: RunConfig, hardware: Hardware, geometry: StackGeometry, measure: Measure | None = None
-) -> Generator[ev.Event, None, RunConfig]:
+    config: RunConfig,
+    hardware: Hardware,
+    geometry: StackGeometry,
+    measure: Measure | None = None,
+    stop_is_wanted: Callable[[], bool] = lambda: False,
+) -> Generator[ev.Event, None, RunConfig | None]:
     """Try the ladder from the top; the generator's return value is the configuration that passed first.
 
-    ``measure`` is there to be replaced in tests. Raises VsrppError naming what came closest when nothing passes.
+    ``stop_is_wanted`` is asked before each rung; the value is None where it ended the search. ``measure`` is there to
+    be replaced in tests. Raises VsrppError naming what came closest when nothing passes.
     """
     closest = ""
     for index, (n_feats, batch, n_blocks) in enumerate(LADDER, start=1):
+        if stop_is_wanted():
+            return None
         accumulation = -(-MIN_EFFECTIVE_BATCH // batch)
         candidate = config.with_overrides(
             (
@@ -124,7 +140,7 @@ def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry
     """Real training steps on random pictures; given up as soon as one alone is over the time limit."""
     if hardware.device.type == "cuda":
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(hardware.device)
+    memory = MemoryMeter(hardware)
     seconds: list[float] = []
     try:
         step = OptimizerStep(build_model(config, hardware), config.training, hardware)
@@ -138,7 +154,7 @@ def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry
     except torch.OutOfMemoryError:
         return Measurement(float("nan"), hardware.description.memory, out_of_memory=True)
     measured = sorted(seconds[1:])
-    return Measurement(measured[len(measured) // 2], hardware.read_memory().peak)
+    return Measurement(measured[len(measured) // 2], memory.read().peak)
 
 
 def _judge(result: Measurement, seconds: float, memory: int) -> tuple[bool, str]:

@@ -64,6 +64,13 @@ class StepClock:
         self._steps += 1
 
     @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Waiting for the device's figures is time of the steps that made them: a GPU works behind the host's back."""
+        start = time.perf_counter()
+        yield
+        self._busy += time.perf_counter() - start
+
+    @contextmanager
     def waiting(self) -> Iterator[None]:
         start = time.perf_counter()
         yield

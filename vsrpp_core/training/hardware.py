@@ -25,7 +25,7 @@ class DeviceDescription:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Bytes. On the CPU ``used`` and ``peak`` are this process's resident memory."""
+    """Bytes of the device, and of the host. On the CPU what is used is this process's resident memory."""
 
     used: int
     peak: int
@@ -53,13 +53,28 @@ class Hardware:
         torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
 
-    def read_memory(self) -> MemoryReading:
-        host = psutil.virtual_memory()
-        if self.device.type == "cuda":
-            used, peak = torch.cuda.memory_allocated(self.device), torch.cuda.max_memory_allocated(self.device)
-            return MemoryReading(used, peak, self.description.memory, host.used, host.total)
-        resident = psutil.Process().memory_info().rss
-        return MemoryReading(resident, resident, host.total, host.used, host.total)
+
+class MemoryMeter:
+    """What training holds of the device. Between two steps that is little; what counts is the most held at once."""
+
+    def __init__(self, hardware: Hardware) -> None:
+        self._hardware = hardware
+        self._peak = 0
+        self._most_held()
+
+    def read(self) -> MemoryReading:
+        """Used: the most since the last reading; peak: the most since the meter was made."""
+        used, host = self._most_held(), psutil.virtual_memory()
+        self._peak = max(self._peak, used)
+        return MemoryReading(used, self._peak, self._hardware.description.memory, host.used, host.total)
+
+    def _most_held(self) -> int:
+        device = self._hardware.device
+        if device.type != "cuda":
+            return psutil.Process().memory_info().rss
+        most = torch.cuda.max_memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return most
 
 
 def describe_device() -> DeviceDescription:

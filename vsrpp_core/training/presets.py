@@ -38,13 +38,18 @@ CPU: Overrides = (
 CPU_CROP = 48
 
 
+MODEL_SIZE = frozenset({"model.n_feats", "model.n_blocks", "training.batch_size", "data.crop"})
+"""Of a preset what depends on the device, and may be put over somebody's own settings."""
+
+
 def demo_config(root: Path) -> RunConfig:
     return RunConfig().with_overrides((*DEMO, ("data.root", str(root))))
 
 
 def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
     """A starting point for ``device``; ``lr_side`` is the shorter side of the dataset's LR patches, pixels."""
-    if device.kind == "cpu":
-        crop = CPU_CROP if lr_side > CPU_CROP else 0
-        return RunConfig().with_overrides((*CPU, ("data.crop", str(crop))))
-    return RunConfig()
+    return RunConfig().with_overrides(cpu_settings(lr_side)) if device.kind == "cpu" else RunConfig()
+
+
+def cpu_settings(lr_side: int) -> Overrides:
+    return (*CPU, ("data.crop", str(CPU_CROP if lr_side > CPU_CROP else 0)))

@@ -3,7 +3,7 @@
 import contextlib
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from vsrpp_core import __version__
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
-from vsrpp_core.data.demo import demo_dataset_root, make_demo_dataset
+from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, summarize
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
@@ -56,24 +56,29 @@ def open_session(
 
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
     ``resume`` goes on from the newest readable checkpoint. ``data`` defaults to the dataset in ``config.toml``. With
-    ``demo`` the demo dataset is made if need be and its settings are the default. ``overrides`` are dotted settings;
-    they are kept in ``config.toml``. A run without settings of its own is tuned first on a GPU and gets a small network
-    on a CPU. Raises VsrppError, with the run untouched and unlocked.
+    ``demo`` the demo dataset is made if need be, and a fresh run takes the demo's settings. ``overrides`` are dotted
+    settings; they are kept in ``config.toml``. Another run without settings of its own is tuned first on a GPU and gets
+    a small network on a CPU. Raises VsrppError, with the run untouched and unlocked.
     """
     folder = RunFolder(run)
+    if start == "resume" and not folder.path.is_dir():
+        raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
     with ExitStack() as held:
         held.enter_context(folder.lock())
-        root, summary = _settle_data(folder, data, demo)
-        untuned = not demo and not folder.config.is_file() and describe_device().kind == "cuda"
-        config = _settle_config(folder, root, summary, demo, overrides)
-        _check_dataset(root, summary, config)
         resumed = _read_newest(folder) if start == "resume" else None
+        root, summary = _settle_data(folder, data, demo)
+        untuned = not (demo or resumed or folder.config.is_file()) and describe_device().kind == "cuda"
+        config = _settle_config(folder, root, summary, demo, resumed).with_overrides(
+            (*overrides, ("data.root", str(root)))
+        )
+        _check_dataset(root, summary, config)
+        choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
         if resumed:
-            _check_shape(folder, config, resumed)
-        else:
-            folder.move_to_trash()
-        config.save(folder.config)
-        return Session(folder, config, summary, resumed, held.pop_all(), tune_first=untuned)
+            _check_goes_on(folder, config, resumed)
+        trash = None if resumed else folder.move_to_trash()
+        if not untuned:
+            config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
+        return Session(folder, config, summary, resumed, held.pop_all(), tune_first=untuned, trash=trash)
 
 
 def prepare_demo() -> Iterator[ev.PreparationProgressed]:
@@ -92,19 +97,21 @@ class Session:
         resumed: _Resumed | None,
         held: ExitStack,
         tune_first: bool = False,
+        trash: Path | None = None,
     ) -> None:
         """``held`` has the run's lock; the session releases it when its events end, or by ``close``.
 
-        With ``tune_first`` the size of the network is found by auto-tune before the first step.
+        With ``tune_first`` the size of the network is found by auto-tune before the first step. ``trash`` is where what
+        the run held before has been moved.
         """
         assert summary.geometry is not None, "a dataset is checked before a session is made"
         self.folder, self.config = folder, config
         self._summary, self._geometry, self._resumed = summary, summary.geometry, resumed
-        self._held, self._tune_first = held, tune_first
+        self._held, self._tune_first, self._trash = held, tune_first, trash
         self._log = TrainingLog(folder.training_log)  # opens its file at the first line
         self._trainer: Trainer | None = None
 
-    def events(self, commands: CommandQueue) -> Iterator[ev.Event]:
+    def events(self, commands: CommandQueue) -> Generator[ev.Event, None, None]:
         """Everything that happens, as it happens. The last event is SessionEnded or SessionFailed, never an exception.
 
         If the iterator is closed early (its reader is gone), the run is saved first.
@@ -156,13 +163,20 @@ class Session:
             yield self._failed(f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}")
 
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
+        inbox = Inbox(commands)
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
-        if self._tune_first:
-            self.config = yield from tune(self.config, hardware, self._geometry)
-            self.config.save(self.folder.config)
+        if self._trash:
+            yield ev.WarningRaised(message=f"what the run held before is in {self._trash}")
         for warning in self._resumed.warnings if self._resumed else ():
             yield ev.WarningRaised(message=warning)
+        if self._tune_first:
+            tuned = yield from tune(self.config, hardware, self._geometry, stop_is_wanted=inbox.stop_is_wanted)
+            if tuned is None:
+                yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
+                return
+            self.config = tuned
+            self.config.save(self.folder.config)
         stream = self._make_stream()
         self._held.callback(stream.close)
         validator = Validator(
@@ -175,7 +189,7 @@ class Session:
             trainer.load_state_dict(self._resumed.state)
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
-        yield from trainer.train(Inbox(commands))
+        yield from trainer.train(inbox)
 
     def _make_stream(self) -> TrainingStream:
         data, training = self.config.data, self.config.training
@@ -226,7 +240,9 @@ class Session:
             return self._trainer.save(kind).name
         except CheckpointError as error:
             self._note(str(error))
-            return ""
+        except Exception:  # a device that has failed cannot be read either; what went wrong first must still be told
+            self._note(traceback.format_exc())
+        return ""
 
     def _note(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a log that takes nothing must not hide what it was to tell
@@ -235,33 +251,36 @@ class Session:
 
 def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:
     """The dataset's root and what is in it; VsrppError when none is known or it cannot be trained on."""
+    known = RunConfig.load(folder.config).data.root if folder.config.is_file() else ""
     if demo:
+        root = demo_dataset_root()
+        if known and not is_demo_dataset(Path(known)):
+            raise VsrppError(f"{folder.path} is a run on {known}, not the demo's; name another folder")
         for _ in prepare_demo():  # made already where a front end showed its progress
             pass
-        root = demo_dataset_root()
-    elif data is not None:
-        root = data.absolute()
-    elif folder.config.is_file() and (known := RunConfig.load(folder.config).data.root):
-        root = Path(known)
+    elif data is not None or known:
+        root = data.absolute() if data else Path(known)
     else:
         raise VsrppError(f"{folder.path} names no dataset yet; give one with --data ROOT")
+    if root == folder.path:
+        raise VsrppError(f"{root} is the dataset; name another folder for the run")
     return root, summarize(root)
 
 
 def _settle_config(
-    folder: RunFolder, root: Path, summary: DatasetSummary, demo: bool, overrides: Iterable[tuple[str, str]]
+    folder: RunFolder, root: Path, summary: DatasetSummary, demo: bool, resumed: _Resumed | None
 ) -> RunConfig:
-    """The run's own settings if it has some, else a preset; the dataset and ``overrides`` on top."""
+    """The run's own settings if it has some, else a preset. A fresh demo is always the demo."""
+    if demo and not resumed:
+        return demo_config(root)
     if folder.config.is_file():
-        config = RunConfig.load(folder.config)
-    elif demo:
-        config = demo_config(root)
-    else:
-        geometry = summary.geometry
-        side = min(geometry.height, geometry.width) if geometry else 0
-        n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
-        config = default_config(describe_device(), side).with_overrides(n_frames)
-    return config.with_overrides((*overrides, ("data.root", str(root))))
+        return RunConfig.load(folder.config)
+    if resumed:
+        return RunConfig.from_mapping(resumed.state["config"], source=resumed.name)
+    geometry = summary.geometry
+    side = min(geometry.height, geometry.width) if geometry else 0
+    n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
+    return default_config(describe_device(), side).with_overrides(n_frames)
 
 
 def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:
@@ -297,7 +316,14 @@ def _read_newest(folder: RunFolder) -> _Resumed:
     raise VsrppError(f"{folder.path} holds no checkpoint to resume from; start it fresh")
 
 
-def _check_shape(folder: RunFolder, config: RunConfig, resumed: _Resumed) -> None:
+def _check_goes_on(folder: RunFolder, config: RunConfig, resumed: _Resumed) -> None:
+    """VsrppError where the network has another shape than the checkpoint's, or nothing is left to train."""
+    step, max_steps = resumed.state["progress"]["step"], config.training.max_steps
+    if step >= max_steps:
+        raise VsrppError(
+            f"{folder.path} is complete: step {step:,} of {max_steps:,}; to train on, set training.max_steps higher in "
+            "its config.toml or with --set"
+        )
     saved, wanted = resumed.state["config"]["model"], config.model.model_dump()
     changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved.get(key)]
     if changed:

@@ -25,7 +25,7 @@ from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo
 from vsrpp_core.training.figures import StepClock, StepFigures
-from vsrpp_core.training.hardware import Hardware
+from vsrpp_core.training.hardware import Hardware, MemoryMeter
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.validator import ValidationResult, Validator
@@ -92,9 +92,11 @@ class Trainer:
         self._clip = AdaptiveGradClip(config.clipping)
         self._schedule = LRSchedule(config.schedule, config.training.max_steps)
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
+        self._memory = MemoryMeter(hardware)
         self._skipped_steps = 0
         self._stopping = False
-        self._saved_at, self._kept_step = time.monotonic(), -1
+        self._reported_step = self._kept_step = -1
+        self._recovery_tried_at = time.monotonic()
 
     # what a session may ask
 
@@ -139,7 +141,9 @@ class Trainer:
                 break
             activity = self._advance()
             yield from self._adapt_when_due()
-            yield from self._report_when_due(activity)
+            if activity:
+                yield _activity_event(self._progress.step, activity)
+            yield from self._report_when_due()
             yield from self._validate_when_due(inbox)
             yield from self._save_when_due()
         yield from self._finish(inbox)
@@ -152,6 +156,7 @@ class Trainer:
                 batches = self._stream.next_step()
             rate = self._schedule.rate(step)
             figures = self._step.run(batches, self._weights.weights, self._clip.clip_norm, rate)
+        self._stream.confirm()
         self._figures.add(figures)
         self._clock.count(sum(len(batch) for batch in batches))
         self._progress.step = step
@@ -167,7 +172,8 @@ class Trainer:
         now = self._progress.step
         if now % ADAPT_EVERY:
             return
-        rows = self._figures.take()
+        with self._clock.reading():
+            rows = self._figures.take()
         for step, row in enumerate(rows, start=now - len(rows) + 1):
             yield from self._observe(step, row)
 
@@ -201,17 +207,21 @@ class Trainer:
                 "nothing; resume with a lower schedule.lr_max or training.precision = fp32"
             )
 
-    def _report_when_due(self, activity: Activity | None) -> Iterator[ev.Event]:
-        step = self._progress.step
-        if activity:
-            yield _activity_event(step, activity)
-        if step % self._cadence.status_every and self._clock.seconds_since_report() < REPORT_SECONDS:
-            return
-        row = self._figures.latest()
+    def _report_when_due(self) -> Iterator[ev.Event]:
+        """At every cadence of those who listen, or they would wait for a step that is never reported."""
+        cadences = (self._cadence.status_every, self._cadence.tensorboard_every, self._cadence.journal_every)
+        due = any(self._progress.step % every == 0 for every in cadences)
+        if due or self._clock.seconds_since_report() >= REPORT_SECONDS:
+            yield self._report()
+
+    def _report(self) -> ev.Event:
+        step = self._reported_step = self._progress.step
+        with self._clock.reading():
+            row = self._figures.latest()
         self._progress.last_loss = row["loss_total"]
         seconds, samples, waited = self._clock.report()
-        memory = self._hardware.read_memory()
-        yield ev.StepReported(
+        memory = self._memory.read()
+        return ev.StepReported(
             step=step,
             epoch=self._stream.epoch,
             epoch_step=self._stream.epoch_step,
@@ -282,7 +292,7 @@ class Trainer:
         """A step has one file: what is kept for good as a regular or manual one stays so when it is the best too."""
         if self._regular_is_due():
             return "regular"
-        return "manual" if self._kept_step == self._progress.step else "best"
+        return self._store.kept_kind(self._progress.step) or "best"
 
     def _in_best_window(self) -> bool:
         within = self._progress.step % self._cadence.checkpoint_every
@@ -291,12 +301,13 @@ class Trainer:
     # checkpoints
 
     def _regular_is_due(self) -> bool:
-        return self._progress.step % self._cadence.checkpoint_every == 0
+        return self.is_complete or self._progress.step % self._cadence.checkpoint_every == 0
 
     def _save_when_due(self) -> Iterator[ev.Event]:
-        if self._regular_is_due() and self._kept_step != self._progress.step:
+        if self._regular_is_due() and not self.is_complete and self._kept_step != self._progress.step:
             yield from self._save("regular")
-        elif time.monotonic() - self._saved_at >= 60 * self._cadence.recovery_minutes:
+        if time.monotonic() - self._recovery_tried_at >= 60 * self._cadence.recovery_minutes:
+            self._recovery_tried_at = time.monotonic()  # of a full disk too: not again at every step
             yield from self._save("recovery")
 
     def _save(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
@@ -305,7 +316,6 @@ class Trainer:
         try:
             yield self.save(kind)
         except CheckpointError as error:
-            self._saved_at = time.monotonic()  # try again after the usual time, not at every step
             yield ev.CheckpointFailed(step=self._progress.step, kind=kind, error=str(error))
         yield self._phase("training")
 
@@ -316,7 +326,6 @@ class Trainer:
         is_best = self._progress.best_step == info.step and self._progress.last_quality_step == info.step
         if is_best and kind in ("best", "regular", "manual"):
             self._store.mark_best(info)
-        self._saved_at = time.monotonic()
         if kind in ("regular", "manual"):
             self._kept_step = info.step
         seconds = time.perf_counter() - start
@@ -348,6 +357,7 @@ class Trainer:
         kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
         if kind == "recovery" or self._kept_step != self._progress.step:
             yield self.save(kind)
+        yield from self._decline_the_rest(inbox)
         yield ev.SessionEnded(
             reason="completed" if self.is_complete else "stopped",
             step=self._progress.step,
@@ -365,6 +375,8 @@ class Trainer:
                 return
             match command:
                 case cmd.Pause():
+                    if not paused and self._reported_step != self._progress.step > 0:
+                        yield self._report()  # the screen stands still at the step it really is
                     yield self._answer("Pause", not paused, "already paused" if paused else "paused")
                     paused = True
                 case cmd.Resume():
@@ -380,6 +392,12 @@ class Trainer:
                 case cmd.SetParameter(key=key):
                     yield self._answer("SetParameter", False, f"{key} cannot be changed while training yet")
             yield self._phase("stopping" if self._stopping else "paused" if paused else "training")
+
+    def _decline_the_rest(self, inbox: Inbox) -> Iterator[ev.Event]:
+        """Commands that came too late are answered like any other."""
+        while command := inbox.next():
+            name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
+            yield self._answer(name, isinstance(command, cmd.Stop), "training has ended")
 
     def _answered(self, name: ev.CommandName, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
         """Do the work, then answer with how it went."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
 from vsrpp_core.data.stacked import PairPaths, StackGeometry
-from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed
+from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
 from vsrpp_core.network.metrics import psnr, quality, ssim, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.files import write_atomically
@@ -87,14 +87,17 @@ class Validator:
         prediction: NDArray[np.uint8],
         ground_truth: NDArray[np.uint8],
         ki: Score,
-    ) -> ComparisonWritten:
+    ) -> ComparisonWritten | WarningRaised:
         name = self._pairs[index].name
         lr = self._lr_scores[index]
         labels = (f"LR {lr.psnr:.2f} dB", f"KI {ki.psnr:.2f} dB", "GT")
         picture = side_by_side((bicubic, prediction, ground_truth), labels)
-        self._pictures.mkdir(exist_ok=True)
         path = self._pictures / f"{Path(name).stem}.png"
-        write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+        try:
+            self._pictures.mkdir(exist_ok=True)
+            write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+        except OSError as error:  # a full disk costs the picture, not the training
+            return WarningRaised(message=f"{path} could not be written ({error.strerror}); make room")
         relative = f"{self._pictures.name}/{path.name}"
         return ComparisonWritten(step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr)
 

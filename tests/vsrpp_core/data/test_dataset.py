@@ -44,8 +44,15 @@ def samples_of(step: list[Batch]) -> list[int]:
     return [int(blue) // 10 for batch in step for blue in batch.frames[:, 0, 2, 0, 0]]
 
 
+def take(steps: TrainingStream) -> list[Batch]:
+    """One step, taken."""
+    step = steps.next_step()
+    steps.confirm()
+    return step
+
+
 def samples(steps: TrainingStream, count: int) -> list[int]:
-    return [sample for _ in range(count) for sample in samples_of(steps.next_step())]
+    return [sample for _ in range(count) for sample in samples_of(take(steps))]
 
 
 # samples
@@ -137,19 +144,19 @@ def test_the_last_step_of_an_epoch_takes_what_is_left(
     steps = stream(marked, batch_size=batch_size, accumulation=accumulation)
     assert steps.steps_per_epoch == len(sizes)
     for _ in range(2):
-        assert [[len(batch) for batch in steps.next_step()] for _ in sizes] == sizes
+        assert [[len(batch) for batch in take(steps)] for _ in sizes] == sizes
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3, 4, 7])
 def test_a_resumed_stream_goes_on_with_the_next_sample(marked: Path, taken: int) -> None:
     whole = stream(marked, crop=6, augment=True)
     for _ in range(taken):
-        whole.next_step()
+        take(whole)
     resumed = stream(marked, crop=6, augment=True)
-    resumed.next_step()  # a stream that has begun forgets where it was
+    take(resumed)  # a stream that has begun forgets where it was
     resumed.load_state_dict(whole.state_dict())
     for _ in range(6):
-        (one,), (two,) = whole.next_step(), resumed.next_step()
+        (one,), (two,) = take(whole), take(resumed)
         assert torch.equal(one.frames, two.frames) and torch.equal(one.ground_truth, two.ground_truth)
         assert (whole.epoch, whole.epoch_step) == (resumed.epoch, resumed.epoch_step)
 
@@ -162,6 +169,42 @@ def test_with_another_number_of_samples_the_next_epoch_begins(marked: Path) -> N
     resumed = stream(marked)
     resumed.load_state_dict(state)
     assert sorted(samples(resumed, 3)) == [1, 2, 3, 4, 5] and (resumed.epoch, resumed.epoch_step) == (3, 3)
+
+
+def test_a_step_that_was_not_confirmed_is_drawn_again(marked: Path) -> None:
+    steps = stream(marked)
+    samples(steps, 2)
+    failed = samples_of(steps.next_step())
+    resumed = stream(marked)
+    resumed.load_state_dict(steps.state_dict())
+    assert samples(resumed, 1) == failed
+
+
+def test_another_batch_size_goes_on_with_the_next_sample(marked: Path) -> None:
+    whole, small, large = stream(marked, batch_size=6), stream(marked, batch_size=2), stream(marked, batch_size=4)
+    order = samples(whole, 2)
+    assert samples(small, 1) == order[:2]
+    large.load_state_dict(small.state_dict())
+    assert samples(large, 2) == order[2:10] and (large.epoch, large.epoch_step) == (2, 1)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_image_is_one_sentence_also_from_a_worker(marked: Path, workers: int) -> None:
+    (marked / "Patches" / "LR" / "s3.png").write_bytes(b"no picture")
+    steps = TrainingStream(dataset(marked), 0, 6, 1, workers)
+    with pytest.raises(VsrppError) as error:
+        steps.next_step()
+    assert "s3.png cannot be read as an image" in str(error.value) and "\n" not in str(error.value)
+    steps.close()
+
+
+def test_batches_can_be_pinned(marked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DataLoader pins what has this method, and silently nothing else."""
+    pinned: list[torch.Size] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor.shape) or tensor)
+    (batch,) = stream(marked).next_step()
+    assert torch.equal(batch.pin_memory().frames, batch.frames)
+    assert pinned == [batch.frames.shape, batch.ground_truth.shape]
 
 
 def test_making_batches_draws_nothing_from_the_global_generator(make_dataset: MakeDataset) -> None:

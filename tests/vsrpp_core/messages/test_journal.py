@@ -87,3 +87,11 @@ def test_a_line_is_on_disk_as_soon_as_it_is_handled(tmp_path: Path) -> None:
 
 def test_a_journal_that_does_not_exist_is_empty(tmp_path: Path) -> None:
     assert list(replay(tmp_path / "events.jsonl")) == []
+
+
+def test_how_far_a_validation_was_is_not_kept(tmp_path: Path) -> None:
+    journal, kept = tmp_path / "events.jsonl", make_event(ev.ValidationFinished)
+    with JournalWriter(journal) as writer:
+        for event in (make_event(ev.ValidationProgressed), kept):
+            writer.handle(event)
+    assert list(replay(journal)) == [kept]

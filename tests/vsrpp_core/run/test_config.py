@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.config import RunConfig, setting_names
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "settings.txt"
@@ -156,3 +156,23 @@ def test_a_save_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.M
         RunConfig.load(path).with_overrides([("training.max_steps", "900")]).save(path)
     assert path.read_text(encoding="utf-8") == HAND_WRITTEN
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("setting", "phrase"),
+    [
+        ({"cadence.checkpoint_every": "1000"}, "best_from must be less than checkpoint_every (1000)"),
+        ({"cadence.best_from": "9000"}, "best_from must be at most best_until (8000)"),
+        ({"clipping.minimum": "600"}, "minimum must be at most window (500)"),
+    ],
+)
+def test_settings_that_could_never_act_are_refused(setting: dict[str, str], phrase: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        RunConfig().with_overrides(setting.items())
+    assert phrase in str(caught.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").mkdir()
+    with pytest.raises(VsrppError, match=r"config\.toml cannot be written"):
+        RunConfig().save(tmp_path / "config.toml")

@@ -127,11 +127,24 @@ def test_a_link_moves_as_a_link_and_its_target_stays(folder: RunFolder, tmp_path
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "film.mp4").write_bytes(b"x" * 1000)
-    (folder.path / "clips").symlink_to(precious)
+    (folder.path / "logs").symlink_to(precious)
     assert folder.summary().size < 1000
     trashed = folder.move_to_trash()
-    assert trashed is not None and (trashed / "clips").is_symlink()
+    assert trashed is not None and (trashed / "logs").is_symlink()
     assert (precious / "film.mp4").stat().st_size == 1000
+
+
+def test_what_training_did_not_make_stays_where_it_is(folder: RunFolder) -> None:
+    add_checkpoint(folder, 1)
+    (folder.path / "thesis.txt").write_text("mine")
+    (folder.path / "data").mkdir()
+    (folder.path / "data" / "film.mp4").write_text("mine")
+    trashed = folder.move_to_trash()
+    assert trashed is not None and {p.name for p in trashed.iterdir()} == {
+        "checkpoint_step_1.pth",
+        "checkpoint_step_1.json",
+    }
+    assert (folder.path / "thesis.txt").is_file() and (folder.path / "data" / "film.mp4").is_file()
 
 
 def test_two_deletions_in_one_second_are_kept_apart(folder: RunFolder) -> None:

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY
+from tests.helpers import TINY, make_info
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.training import autotune
 from vsrpp_core.training.autotune import LADDER, Measurement, measure_steps, tune, tune_run
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
@@ -33,7 +34,7 @@ class Results:
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
 
 
-def finish(tuning: Generator[ev.Event, None, RunConfig]) -> tuple[list[ev.ConfigurationTried], RunConfig]:
+def finish(tuning: Generator[ev.Event, None, RunConfig | None]) -> tuple[list[ev.ConfigurationTried], Any]:
     tried: list[ev.ConfigurationTried] = []
     while True:
         try:
@@ -146,6 +147,38 @@ def test_a_card_gets_what_passed(monkeypatch: pytest.MonkeyPatch, make_dataset: 
     assert len(list(tune_run(run, data))) == 2
     config = RunConfig.load(run / "config.toml")
     assert (config.model.n_feats, config.model.n_frames, config.data.root) == (LADDER[1][0], 5, str(data))
+
+
+def test_settings_of_one_s_own_stay_but_for_the_size(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    mine = [
+        ("training.seed", "7"),
+        ("cadence.validate_every", "77"),
+        ("training.max_steps", "123"),
+        ("loss.l1", "0.7"),
+        ("loss.ms", "0.1"),
+    ]
+    run.mkdir()
+    RunConfig().with_overrides(mine).save(run / "config.toml")
+    list(tune_run(run, data))
+    config = RunConfig.load(run / "config.toml")
+    assert (config.training.seed, config.cadence.validate_every, config.training.max_steps) == (7, 77, 123)
+    assert (config.loss.l1, config.model.n_feats) == (0.7, 32)
+
+
+def test_a_run_with_a_network_keeps_its_size(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    folder.checkpoint(12).write_bytes(b"x")
+    write_checkpoint_info(folder.path, make_info(12))
+    with pytest.raises(VsrppError, match="holds a network at step 12"):
+        list(tune_run(folder.path, make_dataset()))
+
+
+def test_a_search_can_be_ended() -> None:
+    asked = iter((False, False, True))
+    tried, config = finish(tune(RunConfig(), CARD, GEOMETRY, Results(OUT_OF_MEMORY), lambda: next(asked)))
+    assert len(tried) == 2 and config is None
 
 
 def test_without_a_dataset_there_is_nothing_to_tune_for(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import torch
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import Precision
-from vsrpp_core.training.hardware import DeviceDescription, Hardware, choose_hardware, describe_device
+from vsrpp_core.training.hardware import DeviceDescription, Hardware, MemoryMeter, choose_hardware, describe_device
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_tf32_needs_an_ampere_card(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_cpu_is_described_with_the_host_s_memory(cpu_only: None) -> None:
     description = describe_device()
-    memory = Hardware(torch.device("cpu"), description, "fp32", "").read_memory()
+    memory = MemoryMeter(Hardware(torch.device("cpu"), description, "fp32", "")).read()
     assert description.kind == "cpu" and "cores" in description.name
     assert 0 < memory.used == memory.peak < memory.total == memory.host_total == description.memory
 
@@ -69,3 +69,15 @@ def test_autocast_computes_in_the_precision(precision: str, dtype: torch.dtype) 
     hardware = Hardware(torch.device("cpu"), DeviceDescription("CPU", 1, "cpu"), precision, "")
     with hardware.autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+
+
+def test_the_meter_reads_the_most_held_since_it_was_read_and_since_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step needs most in its middle; what is held between two steps says little."""
+    held = iter((900, 500, 700, 300))
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: next(held))
+    resets: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", resets.append)
+    meter = MemoryMeter(Hardware(torch.device("cuda"), DeviceDescription("a card", 1000, "cuda"), "fp32", ""))
+    readings = [meter.read() for _ in range(3)]
+    assert [(r.used, r.peak, r.total) for r in readings] == [(500, 500, 1000), (700, 700, 1000), (300, 700, 1000)]
+    assert len(resets) == 4

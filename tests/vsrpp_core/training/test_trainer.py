@@ -16,7 +16,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.sinks.training_log import TrainingLog
-from vsrpp_core.training import validator
+from vsrpp_core.training import trainer, validator
 from vsrpp_core.training.session import open_session
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 from vsrpp_core.training.validator import Score
@@ -99,6 +99,88 @@ def test_a_session_on_a_full_disk_ends_in_an_event_and_unlocks_the_run(
     failed = train(tmp_path / "run", make_dataset(), training__max_steps="3")[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.checkpoint == "" and "No space left" in failed.error
     assert RunFolder(tmp_path / "run").owner() == 0 and not list((tmp_path / "run").glob("*.pth"))
+
+
+def test_a_picture_that_cannot_be_written_costs_only_the_picture(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*anything: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(validator, "write_atomically", full)
+    events = train(tmp_path / "run", make_dataset(), training__max_steps="12")
+    assert any(isinstance(event, ev.ValidationFinished) for event in events)
+    assert "s000.png could not be written (No space left" in next(
+        e.message for e in events if isinstance(e, ev.WarningRaised)
+    )
+    assert isinstance(events[-1], ev.SessionEnded)
+
+
+def test_steps_are_reported_at_every_listener_s_cadence(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    cadences = {"status_every": "7", "tensorboard_every": "5", "journal_every": "4", "validate_every": "99"}
+    events = train(tmp_path / "run", make_dataset(), **{f"cadence__{name}": every for name, every in cadences.items()})
+    reported = {event.step for event in events if isinstance(event, ev.StepReported)}
+    assert reported >= {4, 5, 7, 8, 10, 12, 14, 15, 16, 20, 21, 24}
+
+
+def test_a_pause_shows_the_step_it_is_made_at(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps may pass unreported; a screen that stands still must stand at the true one."""
+    queue, run_step, calls = cmd.CommandQueue(), OptimizerStep.run, itertools.count(1)
+
+    def pause_at_the_third(self: OptimizerStep, *anything: Any, **more: Any) -> torch.Tensor:
+        if next(calls) == 3:
+            queue.put(cmd.Pause())
+            queue.put(cmd.Stop())
+        return run_step(self, *anything, **more)
+
+    monkeypatch.setattr(OptimizerStep, "run", pause_at_the_third)
+    monkeypatch.setattr(trainer, "REPORT_SECONDS", 999.0)
+    cadences = {f"cadence.{name}_every": "1000" for name in ("status", "tensorboard", "journal")}
+    settings = {**TINY, **cadences}.items()
+    events = list(open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=settings).events(queue))
+    (report,) = (event for event in events if isinstance(event, ev.StepReported))
+    pause = next(event for event in events if isinstance(event, ev.CommandAnswered))
+    assert (pause.command, pause.step, report.step) == ("Pause", 3, 3) and events.index(report) < events.index(pause)
+
+
+def test_commands_that_come_too_late_are_answered_too(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    last = at_step(3, cmd.SaveCheckpoint(), cmd.Stop())
+    events = train(tmp_path / "run", make_dataset(), last, training__max_steps="3")
+    answers = [(e.command, e.accepted) for e in events if isinstance(e, ev.CommandAnswered)]
+    assert answers == [("SaveCheckpoint", False), ("Stop", True)]
+
+
+def test_a_recovery_checkpoint_has_a_clock_of_its_own(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Regular checkpoints, which come often here, must not put it off."""
+    minutes = itertools.count()
+    monkeypatch.setattr("vsrpp_core.training.trainer.time.monotonic", lambda: 60.0 * next(minutes) / 20)
+    settings = {"cadence__checkpoint_every": "2", "cadence__best_from": "1", "cadence__recovery_minutes": "1"}
+    events = train(tmp_path / "run", make_dataset(), **settings)
+    kinds = [event.kind for event in events if isinstance(event, ev.CheckpointSaved)]
+    assert "recovery" in kinds and kinds.count("regular") == 12
+
+
+def test_a_checkpoint_asked_for_stays_one_after_a_resume(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = itertools.count(2000)
+    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, at_step(4, cmd.SaveCheckpoint(), cmd.Stop()), cadence__best_from="0")
+    queue, events = cmd.CommandQueue(), []
+    queue.put(cmd.Validate())
+    for event in open_session(run, None, start="resume").events(queue):
+        events.append(event)
+        if isinstance(event, ev.ValidationFinished):
+            queue.put(cmd.Stop())
+    assert [event.step for event in events if isinstance(event, ev.ValidationFinished) and event.is_best] == [4]
+    assert {info.kind for info in RunFolder(run).checkpoint_infos() if info.name == "checkpoint_step_4.pth"} == {
+        "manual"
+    }
 
 
 def test_a_checkpoint_asked_for_is_kept_when_it_is_the_best_too(

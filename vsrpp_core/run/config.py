@@ -142,7 +142,7 @@ class CadenceConfig(_Section):
             raise ValueError(f"best_from must be at most best_until ({self.best_until})")
         if self.best_from >= self.checkpoint_every:
             raise ValueError(
-                f"best_from must be less than checkpoint_every ({self.checkpoint_every}), or no best checkpoint is ever kept"
+                f"best_from must be less than checkpoint_every ({self.checkpoint_every}), or no best one is ever kept"
             )
         return self
 

@@ -69,13 +69,22 @@ class RunSummary:
     size: int
     """Bytes of all files, the trash left out."""
     data_root: str
-    """The dataset the run was trained on, or empty."""
+    """The dataset named in ``config.toml``, or empty."""
+    max_steps: int
+    """Steps to train in all by ``config.toml``, or 0."""
+    problem: str
+    """What is wrong with ``config.toml``, a sentence, or empty."""
     locked_by: int
     """PID of the process that trains this run now, or 0."""
 
     @property
     def newest(self) -> CheckpointInfo | None:
         return self.checkpoints[0] if self.checkpoints else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to train."""
+        return self.newest is not None and 0 < self.max_steps <= self.newest.step
 
 
 class RunFolder:
@@ -150,13 +159,16 @@ class RunFolder:
     def summary(self) -> RunSummary:
         """Quick: file sizes and the JSON beside each checkpoint; no checkpoint is opened."""
         sizes = [size for _, size in self.files()]
+        data_root, max_steps, problem = self._settings()
         return RunSummary(
             path=self.path,
             exists=bool(sizes),
             checkpoints=tuple(self.checkpoint_infos()),
             n_files=len(sizes),
             size=sum(sizes),
-            data_root=self._data_root(),
+            data_root=data_root,
+            max_steps=max_steps,
+            problem=problem,
             locked_by=self.owner(),
         )
 
@@ -240,15 +252,19 @@ class RunFolder:
                 return target
         raise VsrppError(f"{self.trash} is full of folders named {name}; empty it")
 
-    def _data_root(self) -> str:
+    def _settings(self) -> tuple[str, int, str]:
+        """Dataset, steps in all, and what is wrong with the file they were to be read from."""
+        if self.path.exists() and not self.path.is_dir():
+            return "", 0, f"{self.path} is a file; name a folder"
+        if not self.config.is_file():
+            return "", 0, ""
         from vsrpp_core.run.config import RunConfig  # only when there is a file to read: pydantic costs 0.1 s
 
-        if not self.config.is_file():
-            return ""
         try:
-            return RunConfig.load(self.config).data.root
-        except VsrppError:  # the start screen still opens; starting the run tells what is wrong with the file
-            return ""
+            config = RunConfig.load(self.config)
+        except VsrppError as error:
+            return "", 0, str(error)
+        return config.data.root, config.training.max_steps, ""
 
 
 def info_path(checkpoint: Path) -> Path:

@@ -183,3 +183,26 @@ def test_a_folder_that_cannot_be_locked_is_told(folder: RunFolder, monkeypatch: 
     monkeypatch.setattr(FileLock, "acquire", read_only)
     with pytest.raises(VsrppError, match="Permission denied"), folder.lock():
         pass
+
+
+def test_the_settings_are_summed_up(folder: RunFolder) -> None:
+    RunConfig().with_overrides([("training.max_steps", "50"), ("data.root", "/clips")]).save(folder.config)
+    add_checkpoint(folder, 49)
+    assert (folder.summary().max_steps, folder.summary().data_root, folder.summary().is_complete) == (
+        50,
+        "/clips",
+        False,
+    )
+    add_checkpoint(folder, 50)
+    assert folder.summary().is_complete and folder.summary().problem == ""
+
+
+def test_broken_settings_are_told_and_nothing_made_up(folder: RunFolder) -> None:
+    folder.config.write_text("[training\n")
+    summary = folder.summary()
+    assert "config.toml is not valid TOML" in summary.problem and (summary.data_root, summary.max_steps) == ("", 0)
+
+
+def test_a_file_in_the_place_of_a_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_text("")
+    assert "is a file; name a folder" in RunFolder(tmp_path / "film.mp4").summary().problem

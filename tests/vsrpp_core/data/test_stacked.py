@@ -1,0 +1,87 @@
+"""The pair format: which sizes fit, and that a pair appears whole or not at all."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import MakeDataset
+from vsrpp_core.data.stacked import (
+    DatasetFolder,
+    StackGeometry,
+    geometry_of,
+    measure,
+    read_image,
+    read_stack,
+    summarize,
+    write_pair,
+)
+from vsrpp_core.errors import VsrppError
+
+GROUND_TRUTH = np.arange(12 * 18 * 3, dtype=np.uint8).reshape(12, 18, 3)
+FRAMES = [np.full((4, 6, 3), 50 * n, dtype=np.uint8) for n in range(5)]
+
+
+@pytest.mark.parametrize("n_frames", [3, 5, 7, 17])
+def test_a_geometry_is_read_from_the_sizes(n_frames: int) -> None:
+    assert geometry_of((6, 4 * n_frames), (18, 12)) == StackGeometry(n_frames, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("lr", "gt", "phrase"),
+    [
+        ((6, 20), (18, 13), "18×13 is not a multiple of 3"),
+        ((5, 20), (18, 12), "5 wide, but a third of the ground truth's width is 6"),
+        ((6, 16), (18, 12), "height 16 is not an odd number"),
+        ((6, 4), (18, 12), "height 4 is not an odd number, 3 or more"),
+        ((6, 21), (18, 12), "height 21 is not an odd number"),
+    ],
+)
+def test_sizes_that_make_no_pair_are_told(lr: tuple[int, int], gt: tuple[int, int], phrase: str) -> None:
+    with pytest.raises(ValueError, match=phrase):
+        geometry_of(lr, gt)
+
+
+def test_a_pair_comes_back_as_it_was(tmp_path: Path) -> None:
+    folder = DatasetFolder(tmp_path)
+    write_pair(folder, "val", "a.png", FRAMES, GROUND_TRUTH)
+    (pair,) = folder.pairs("val")
+    assert np.array_equal(read_image(pair.gt), GROUND_TRUTH)
+    assert np.array_equal(read_stack(pair.lr, measure(pair)), np.stack(FRAMES))
+
+
+def test_a_pair_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def full_at_the_second(source: Path, target: Path) -> None:
+        if target.parent.name == "GT":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full_at_the_second)
+    with pytest.raises(OSError, match="No space left"):
+        write_pair(DatasetFolder(tmp_path), "train", "a.png", FRAMES, GROUND_TRUTH)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_an_image_without_its_partner_is_no_pair(make_dataset: MakeDataset) -> None:
+    root = make_dataset(n_train=3)
+    (root / "Patches" / "GT" / "s001.png").unlink()
+    Image.new("RGB", (4, 4)).save(root / "Patches" / "LR" / ".hidden.png")
+    assert [pair.name for pair in DatasetFolder(root).pairs("train")] == ["s000.png", "s002.png"]
+
+
+def test_a_summary_counts_and_says_what_is_missing(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    summary = summarize(make_dataset(n_train=3, n_val=2))
+    assert (summary.train, summary.val, summary.problem) == (3, 2, "") and summary.geometry is not None
+    assert "no validation pairs" in summarize(make_dataset(n_train=1, n_val=0, root=tmp_path / "b")).problem
+    assert "no training pairs" in summarize(make_dataset(n_train=0, n_val=1, root=tmp_path / "c")).problem
+    assert "is not a folder" in summarize(tmp_path / "nowhere").problem
+
+
+def test_a_stack_of_another_size_is_named(make_dataset: MakeDataset) -> None:
+    (pair,) = DatasetFolder(make_dataset(n_train=1)).pairs("train")
+    with pytest.raises(VsrppError, match=r"s000\.png is 16x80, not 16x112 like the dataset"):
+        read_stack(pair.lr, StackGeometry(7, 16, 16))

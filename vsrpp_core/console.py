@@ -53,6 +53,23 @@ def _progress(console: Console) -> Progress:
     )
 
 
+class _ProgressLine:
+    """One line for work in stages. Each begins a task of its own: rich can neither take a total back nor go back."""
+
+    def __init__(self, progress: Progress, stage: str) -> None:
+        self._progress, self._stage = progress, stage
+        self._done = 0
+        self._task = progress.add_task(stage, total=None, figures="")
+
+    def show(self, stage: str, done: int, total: int, figures: str = "") -> None:
+        """``total`` is 0 where it is not known."""
+        if stage != self._stage or done < self._done:
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(stage, total=total or None, figures=figures)
+        self._stage, self._done = stage, done
+        self._progress.update(self._task, completed=done, total=total or None, figures=figures)
+
+
 # training
 
 
@@ -193,18 +210,13 @@ def show_preparation(options: argparse.Namespace) -> int:
     settings = PrepareSettings(**{key: value for key, value in wanted.items() if value is not None})
     console = Console()
     with _progress(console) as progress:
-        task = progress.add_task("preparing", total=None, figures="")
+        line = _ProgressLine(progress, "preparing")
         for step in prepare(options.videos, options.out, settings):
             if isinstance(step, PrepareReport):
                 console.print(str(step), markup=False, highlight=False, soft_wrap=True)
             else:
-                progress.update(
-                    task,
-                    description=f"{step.video} ({step.video_index} of {step.videos})",
-                    completed=step.frames_done,
-                    total=step.frames_total or None,
-                    figures=f"{step.patches} pairs",
-                )
+                stage = f"{step.video} ({step.video_index} of {step.videos})"
+                line.show(stage, step.frames_done, step.frames_total, f"{step.patches} pairs")
     return EXIT_DONE
 
 
@@ -215,7 +227,7 @@ def show_check(root: Path) -> int:
     console = Console()
     status = EXIT_FAILED
     with _progress(console) as progress:
-        task = progress.add_task("checking", total=None, figures="")
+        line = _ProgressLine(progress, "checking")
         for step in check(root):
             if isinstance(step, CheckReport):
                 for problem in step.problems:
@@ -223,7 +235,7 @@ def show_check(root: Path) -> int:
                 console.print(str(step), markup=False, highlight=False, soft_wrap=True)
                 status = EXIT_FAILED if step.problems else EXIT_DONE
             else:
-                progress.update(task, completed=step.done, total=step.total)
+                line.show("checking", step.done, step.total)
     return status
 
 
@@ -237,12 +249,12 @@ def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision:
     console = Console()
     rows: list[ClipScores] = []
     with _progress(console) as progress:
-        task = progress.add_task("evaluating", total=None, figures="")
+        line = _ProgressLine(progress, "evaluating")
         for step in evaluate(checkpoint, clips, border, precision):
             if isinstance(step, ClipScores):
                 rows.append(step)
             else:
-                progress.update(task, description=step.clip, completed=step.done, total=step.total or None)
+                line.show(step.clip, step.done, step.total)
     if len(rows) > 1:
         rows.append(mean_scores(rows))
     if as_json:

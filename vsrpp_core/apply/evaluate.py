@@ -4,7 +4,8 @@ Each ground-truth frame is cropped to a multiple of 3 and downscaled three times
 the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends) and scored.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -18,19 +19,22 @@ from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.metrics import SSIM_WINDOW, luma, psnr, ssim, to_8bit
+from vsrpp_core.network.metrics import PSNR_CEILING, SSIM_WINDOW, luma, psnr, ssim, to_8bit
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import Precision
 from vsrpp_core.training.hardware import Hardware, choose_hardware
 
 FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
+"""Pixels; cropped to a multiple of 3, a shorter side would be shorter than SSIM's window."""
+
 Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Mean over frames: PSNR in dB, SSIM 0..1."""
+    """PSNR in dB, at most PSNR_CEILING, and SSIM 0..1, of one picture or the means over many."""
 
     psnr: float
     ssim: float
@@ -48,6 +52,8 @@ class ClipScores:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationProgress:
+    """``total`` is a video's own estimate, never less than ``done``; 0 where it has none."""
+
     clip: str
     done: int
     total: int
@@ -58,6 +64,7 @@ def evaluate(
 ) -> Iterator[EvaluationProgress | ClipScores]:
     """Score ``checkpoint`` on each clip (a folder of frames or a video): progress per frame, then the clip's scores."""
     hardware = choose_hardware(precision)
+    hardware.apply()
     model = load_network(checkpoint, hardware)
     for clip in clips:
         yield from _evaluate_clip(model, hardware, clip, border)
@@ -86,30 +93,37 @@ def load_network(checkpoint: Path, hardware: Hardware) -> VSRBidirectional3x:
 def _evaluate_clip(
     model: VSRBidirectional3x, hardware: Hardware, clip: Path, border: int
 ) -> Iterator[EvaluationProgress | ClipScores]:
-    truth = [_crop_to_scale(frame) for frame in _read_frames(clip)]
-    if not truth:
-        raise VsrppError(f"{clip} holds no frames; name a folder of images or a video")
-    if any(frame.shape != truth[0].shape for frame in truth):
-        raise VsrppError(f"{clip} holds frames of different sizes; name a folder of one clip's frames")
-    if border < 0 or 2 * border + SSIM_WINDOW > min(truth[0].shape[:2]):
-        raise VsrppError(f"--border {border} does not fit the frames of {clip}; choose 0 or a few pixels")
-    lr = [downscale3(frame) for frame in truth]
+    expected, frames = _open_clip(clip)
     scored: list[tuple[Scores, Scores, Scores, Scores]] = []
-    for index, reference in enumerate(truth):
-        ki, bicubic = _upscale(model, hardware, window(lr, index, model.n_frames)), upscale3(lr[index])
-        scored.append((*_scores(bicubic, reference, border), *_scores(ki, reference, border)))
-        yield EvaluationProgress(clip.name, index + 1, len(truth))
+    for stack, truth in windows(_ground_truth(clip, frames, border), model.n_frames):
+        ki, bicubic = _upscale(model, hardware, stack), upscale3(stack[len(stack) // 2])
+        scored.append((*_scores(bicubic, truth, border), *_scores(ki, truth, border)))
+        total = max(expected, len(scored)) if expected else 0
+        yield EvaluationProgress(clip.name, len(scored), total)
     bicubic_y, bicubic_rgb, ki_y, ki_rgb = (
         Scores(fmean(s.psnr for s in column), fmean(s.ssim for s in column)) for column in zip(*scored, strict=True)
     )
-    yield ClipScores(clip.name, len(truth), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
+    yield ClipScores(clip.name, len(scored), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
 
 
-def window(frames: list[Frame], centre: int, n_frames: int) -> NDArray[np.uint8]:
-    """The stack [T, h, w, 3] around ``centre``; the first and last frame stand in for those beyond the ends."""
-    half = n_frames // 2
-    places = (min(max(centre + offset, 0), len(frames) - 1) for offset in range(-half, half + 1))
-    return np.stack([frames[place] for place in places])
+def windows(truth: Iterable[Frame], n_frames: int) -> Iterator[tuple[NDArray[np.uint8], Frame]]:
+    """For each ground-truth frame the LR stack [T, h, w, 3] around it, and itself.
+
+    The first and last frame stand in for those beyond the ends. No more than a window of frames is held: a minute of
+    1080p would take 9 GB.
+    """
+    lr: deque[Frame] = deque(maxlen=n_frames)
+    waiting: deque[Frame] = deque()
+    for frame in truth:
+        small = downscale3(frame)
+        lr.extend([small] if lr else [small] * (n_frames // 2 + 1))
+        waiting.append(frame)
+        if len(lr) == n_frames:
+            yield np.stack(lr), waiting.popleft()
+    while waiting:
+        lr.append(lr[-1])
+        if len(lr) == n_frames:
+            yield np.stack(lr), waiting.popleft()
 
 
 def _upscale(model: VSRBidirectional3x, hardware: Hardware, frames: NDArray[np.uint8]) -> Frame:
@@ -121,9 +135,11 @@ def _upscale(model: VSRBidirectional3x, hardware: Hardware, frames: NDArray[np.u
 def _scores(image: Frame, reference: Frame, border: int) -> tuple[Scores, Scores]:
     """Y and RGB."""
     x, y = _as_batch(image, border), _as_batch(reference, border)
-    x_luma, y_luma = luma(x), luma(y)
-    in_y = Scores(float(psnr(x_luma, y_luma)), float(ssim(x_luma, y_luma)))
-    return in_y, Scores(float(psnr(x, y)), float(ssim(x, y)))
+    return _score(luma(x), luma(y)), _score(x, y)
+
+
+def _score(image: Tensor, reference: Tensor) -> Scores:
+    return Scores(min(float(psnr(image, reference)), PSNR_CEILING), float(ssim(image, reference)))
 
 
 def _as_batch(image: Frame, border: int) -> Tensor:
@@ -132,14 +148,34 @@ def _as_batch(image: Frame, border: int) -> Tensor:
     return torch.from_numpy(inner).permute(2, 0, 1).unsqueeze(0)
 
 
-def _crop_to_scale(frame: Frame) -> Frame:
-    height, width = frame.shape[:2]
-    return frame[: height - height % SCALE, : width - width % SCALE]
-
-
-def _read_frames(clip: Path) -> Iterator[Frame]:
+def _open_clip(clip: Path) -> tuple[int, Iterator[Frame]]:
+    """How many frames to expect (0: unknown) and the frames, read one by one."""
     if clip.is_dir():
-        for path in sorted(p for p in clip.iterdir() if p.suffix.lower() in FRAME_SUFFIXES):
-            yield read_image(path)
-    else:
-        yield from video.frames(clip)
+        paths = sorted(path for path in clip.iterdir() if path.suffix.lower() in FRAME_SUFFIXES)
+        return len(paths), map(read_image, paths)
+    return video.probe(clip).frames, video.frames(clip)
+
+
+def _ground_truth(clip: Path, frames: Iterator[Frame], border: int) -> Iterator[Frame]:
+    """The frames cropped to a multiple of 3; VsrppError where they cannot be scored."""
+    size = None
+    for frame in frames:
+        height, width = frame.shape[:2]
+        truth = frame[: height - height % SCALE, : width - width % SCALE]
+        if size is None:
+            _refuse_unfit(clip, height, width, border)
+            size = truth.shape
+        elif truth.shape != size:
+            raise VsrppError(f"{clip} holds frames of different sizes; name a folder of one clip's frames")
+        yield truth
+    if size is None:
+        raise VsrppError(f"{clip} holds no frames; name a folder of images or a video")
+
+
+def _refuse_unfit(clip: Path, height: int, width: int, border: int) -> None:
+    if min(height, width) < SMALLEST_SIDE:
+        needed = f"{SMALLEST_SIDE}x{SMALLEST_SIDE}"
+        raise VsrppError(f"{clip} holds frames of {width}x{height} pixels; scoring needs at least {needed}")
+    shortest = min(height, width) // SCALE * SCALE
+    if border < 0 or 2 * border + SSIM_WINDOW > shortest:
+        raise VsrppError(f"--border {border} does not fit the frames of {clip}; choose 0 or a few pixels")

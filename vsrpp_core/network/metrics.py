@@ -9,6 +9,9 @@ from torch import Tensor
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 
+PSNR_CEILING = 100.0
+"""dB; what a pixel-perfect picture (a black one, say) counts, so that it does not make the mean infinite."""
+
 
 def to_8bit(image: Tensor) -> Tensor:
     """Values 0..1 clamped and rounded to uint8 0..255."""

@@ -14,16 +14,13 @@ from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
 from vsrpp_core.data.stacked import PairPaths, StackGeometry
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
-from vsrpp_core.network.metrics import psnr, quality, ssim, to_8bit
+from vsrpp_core.network.metrics import PSNR_CEILING, psnr, quality, ssim, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.files import write_atomically
 from vsrpp_core.training.hardware import Hardware
 
 COMPARISONS = 4
 """Samples, spread over the set, of which a picture is kept."""
-
-PSNR_CEILING = 100.0
-"""dB; what a pixel-perfect sample (a black one, say) counts, so that it does not make the mean infinite."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,11 @@
-from collections.abc import Callable
+import json
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import fmean
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -8,11 +13,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsrpp_core.apply.evaluate import ClipScores, EvaluationProgress, Scores, evaluate, mean_scores, window
+from vsrpp_core.apply.evaluate import (
+    ClipScores,
+    EvaluationProgress,
+    Scores,
+    evaluate,
+    load_network,
+    mean_scores,
+    windows,
+)
+from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, imresize, upscale3
+from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.metrics import luma, psnr, ssim, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.training.hardware import choose_hardware
 
 HEIGHT, WIDTH, FRAMES = 33, 36, 4
 Frame = NDArray[np.uint8]
@@ -21,13 +37,19 @@ Frame = NDArray[np.uint8]
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A network whose picture is the bilinear one exactly: its last convolution adds nothing."""
-    model = VSRBidirectional3x(n_feats=4, n_blocks=2, n_frames=5)
+    return write_checkpoint(tmp_path / "checkpoint.pth", adds=0.0)
+
+
+def write_checkpoint(path: Path, adds: float) -> Path:
+    """A network that adds ``adds`` times what its window tells it to the bilinear picture."""
+    torch.manual_seed(1)
+    shape = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    model = VSRBidirectional3x(**shape)
     model.initialize()
     state = model.state_dict()
-    state["upsample.2.weight"].zero_()
-    shape = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
-    torch.save({"format": 1, "config": {"model": shape}, "model": state}, tmp_path / "checkpoint.pth")
-    return tmp_path / "checkpoint.pth"
+    state["upsample.2.weight"].mul_(adds)
+    torch.save({"format": 1, "config": {"model": shape}, "model": state}, path)
+    return path
 
 
 def scene(shift: int) -> Frame:
@@ -39,11 +61,15 @@ def scene(shift: int) -> Frame:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     """Frames two pixels larger than a multiple of 3, among files that are none."""
-    folder = tmp_path / "clip"
-    folder.mkdir()
-    for index in range(FRAMES):
-        Image.fromarray(np.pad(scene(index), ((0, 2), (0, 1), (0, 0)))).save(folder / f"{index:04d}.png")
+    folder = write_clip(tmp_path / "clip", [np.pad(scene(n), ((0, 2), (0, 1), (0, 0))) for n in range(FRAMES)])
     (folder / "notes.txt").write_text("not a frame")
+    return folder
+
+
+def write_clip(folder: Path, frames: list[Frame]) -> Path:
+    folder.mkdir()
+    for index, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{index:04d}.png")
     return folder
 
 
@@ -53,17 +79,37 @@ def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[Evaluation
 
 def expected(upscale: Callable[[Frame], Frame], border: int) -> tuple[Scores, Scores]:
     """Y and RGB, from the metrics alone."""
+    truth = [scene(index) for index in range(FRAMES)]
+    return plain_scores([upscale(downscale3(frame)) for frame in truth], truth, border)
+
+
+def plain_scores(pictures: list[Frame], truth: list[Frame], border: int) -> tuple[Scores, Scores]:
     rows = []
-    for index in range(FRAMES):
-        truth = scene(index)
-        pictures = (upscale(downscale3(truth)), truth)
+    for pair in zip(pictures, truth, strict=True):
         x, y = (
             torch.from_numpy(p[border : HEIGHT - border, border : WIDTH - border].copy()).permute(2, 0, 1)[None]
-            for p in pictures
+            for p in pair
         )
         rows.append([float(score) for a, b in ((luma(x), luma(y)), (x, y)) for score in (psnr(a, b), ssim(a, b))])
-    y_psnr, y_ssim, rgb_psnr, rgb_ssim = np.mean(rows, axis=0).tolist()
+    y_psnr, y_ssim, rgb_psnr, rgb_ssim = (fmean(column) for column in zip(*rows, strict=True))
     return Scores(y_psnr, y_ssim), Scores(rgb_psnr, rgb_ssim)
+
+
+def plain_windows(frames: list[Frame], n_frames: int = 5) -> list[Frame]:
+    """Every frame's stack, made from the whole clip in memory."""
+    half, last = n_frames // 2, len(frames) - 1
+    places = [range(centre - half, centre + half + 1) for centre in range(len(frames))]
+    return [np.stack([frames[min(max(place, 0), last)] for place in row]) for row in places]
+
+
+def network_pictures(checkpoint: Path, truth: list[Frame]) -> list[Frame]:
+    """What the network makes of each frame, the whole clip's LR frames in memory."""
+    model = load_network(checkpoint, choose_hardware("fp32"))
+    device = next(model.parameters()).device
+    stacks = [torch.from_numpy(s).permute(0, 3, 1, 2)[None] for s in plain_windows([downscale3(f) for f in truth])]
+    with torch.inference_mode():
+        pictures = [to_8bit(model(stack.to(device).float() / 255)) for stack in stacks]
+    return [np.asarray(picture[0].permute(1, 2, 0).cpu().numpy()) for picture in pictures]
 
 
 def bilinear(small: Frame) -> Frame:
@@ -86,18 +132,110 @@ def test_a_clip_is_scored_beside_bicubic(checkpoint: Path, clip: Path, border: i
 
 
 def test_a_window_repeats_the_frames_at_the_ends() -> None:
-    frames = [np.full((1, 1, 3), index, dtype=np.uint8) for index in range(4)]
+    def places(count: int) -> list[list[int]]:
+        frames = [np.full((3, 3, 3), index, dtype=np.uint8) for index in range(count)]
+        pairs = list(windows(frames, n_frames=5))
+        assert [id(truth) for _, truth in pairs] == [id(frame) for frame in frames]
+        return [stack[:, 0, 0, 0].tolist() for stack, _ in pairs]
 
-    def places(centre: int, count: int = 4) -> list[int]:
-        return [int(place) for place in window(frames[:count], centre, n_frames=5)[:, 0, 0, 0]]
+    assert places(4) == [[0, 0, 0, 1, 2], [0, 0, 1, 2, 3], [0, 1, 2, 3, 3], [1, 2, 3, 3, 3]]
+    assert places(1) == [[0, 0, 0, 0, 0]]
 
-    assert [places(centre) for centre in range(4)] == [
-        [0, 0, 0, 1, 2],
-        [0, 0, 1, 2, 3],
-        [0, 1, 2, 3, 3],
-        [1, 2, 3, 3, 3],
-    ]
-    assert places(0, count=1) == [0, 0, 0, 0, 0]
+
+@pytest.mark.parametrize("n_frames", [1, 3, 5, 7])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 8])
+def test_windows_are_those_of_the_whole_clip(count: int, n_frames: int) -> None:
+    truth = [scene(index) for index in range(count)]
+    stacks = [stack for stack, _ in windows(truth, n_frames)]
+    wanted = plain_windows([downscale3(frame) for frame in truth], n_frames)
+    assert len(stacks) == count and all(np.array_equal(a, b) for a, b in zip(stacks, wanted, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_scores_are_those_of_the_whole_clip_in_memory_to_the_bit(tmp_path: Path, count: int) -> None:
+    checkpoint = write_checkpoint(tmp_path / "checkpoint.pth", adds=3.0)
+    truth = [scene(index) for index in range(count)]
+    row = run(checkpoint, [write_clip(tmp_path / "clip", truth)])[-1]
+    bicubic = plain_scores([upscale3(downscale3(frame)) for frame in truth], truth, border=0)
+    ki = plain_scores(network_pictures(checkpoint, truth), truth, border=0)
+    assert row == ClipScores("clip", count, bicubic[0], ki[0], bicubic[1], ki[1])
+
+
+def test_no_more_than_a_window_of_frames_is_held(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[weakref.ref[Frame]] = []
+
+    def read_one(path: Path) -> Frame:
+        frame = read_image(path).copy()
+        read.append(weakref.ref(frame))
+        return frame
+
+    monkeypatch.setattr("vsrpp_core.apply.evaluate.read_image", read_one)
+    ahead, held = [], []
+    for step in evaluate(checkpoint, [write_clip(tmp_path / "clip", [scene(0)] * 9)], 0, "fp32"):
+        if isinstance(step, EvaluationProgress):
+            ahead.append(len(read) - step.done)
+            held.append(sum(frame() is not None for frame in read))
+    assert ahead == [2, 2, 2, 2, 2, 2, 2, 1, 0] and max(held) <= 3
+
+
+@pytest.mark.parametrize(("estimate", "totals"), [(9, [9, 9, 9, 9]), (2, [2, 2, 3, 4]), (0, [0, 0, 0, 0])])
+def test_a_video_s_total_is_its_estimate_never_less_than_done(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch, estimate: int, totals: list[int]
+) -> None:
+    info = video.VideoInfo(WIDTH, HEIGHT, frames=estimate, fps=25.0, duration=0.0, pixel_aspect=1.0)
+    monkeypatch.setattr(video, "probe", lambda path: info)
+    monkeypatch.setattr(video, "frames", lambda path: (scene(index) for index in range(FRAMES)))
+    *progress, row = run(checkpoint, [Path("film.mkv")])
+    assert progress == [EvaluationProgress("film.mkv", n + 1, total) for n, total in enumerate(totals)]
+    assert isinstance(row, ClipScores) and row.frames == FRAMES
+
+
+def test_a_video_is_scored_as_its_frames_are(checkpoint: Path, tmp_path: Path) -> None:
+    film = write_video(tmp_path / "film.mkv", [scene(0)[:32], scene(1)[:32]])
+    *progress, row = run(checkpoint, [film])
+    assert progress == [EvaluationProgress("film.mkv", done, 2) for done in (1, 2)]
+    (same,) = run(checkpoint, [write_clip(tmp_path / "film", list(video.frames(film)))])[-1:]
+    assert isinstance(row, ClipScores) and row == replace(same, clip="film.mkv")
+
+
+def write_video(path: Path, frames: list[Frame]) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv444p"
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def test_a_perfect_frame_counts_the_ceiling_and_the_scores_stay_json(checkpoint: Path, tmp_path: Path) -> None:
+    black = np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8)
+    (alone,) = run(checkpoint, [write_clip(tmp_path / "scene", [scene(0)])])[-1:]
+    (row,) = run(checkpoint, [write_clip(tmp_path / "clip", [scene(0), black])])[-1:]
+    assert isinstance(alone, ClipScores) and isinstance(row, ClipScores)
+    for half, whole in ((row.bicubic_y, alone.bicubic_y), (row.bicubic_rgb, alone.bicubic_rgb)):
+        assert half == Scores((whole.psnr + 100.0) / 2, (whole.ssim + 1.0) / 2)
+    assert json.loads(json.dumps(asdict(mean_scores([row])), allow_nan=False))["ki_y"] == asdict(row.ki_y)
+
+
+@pytest.fixture
+def tf32_allowed() -> Iterator[None]:
+    """torch's own choice for cudnn; the switches are global, so they are put back."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = True
+    yield
+    cudnn.allow_tf32, matmul.allow_tf32 = before
+
+
+@pytest.mark.usefixtures("tf32_allowed")
+def test_fp32_is_not_tf32(checkpoint: Path, clip: Path) -> None:
+    run(checkpoint, [clip])
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_each_clip_counts_the_same_in_the_mean() -> None:
@@ -115,6 +253,21 @@ def test_a_border_that_does_not_fit_is_refused(checkpoint: Path, clip: Path, bor
 
 def test_the_widest_border_that_fits_is_fine(checkpoint: Path, clip: Path) -> None:
     assert isinstance(run(checkpoint, [clip], border=11)[-1], ClipScores)
+
+
+@pytest.mark.parametrize("border", [0, 3])
+@pytest.mark.parametrize(("width", "height"), [(60, 11), (11, 60), (2, 2), (1, 60)])
+def test_frames_too_small_to_score_are_refused(
+    checkpoint: Path, tmp_path: Path, width: int, height: int, border: int
+) -> None:
+    folder = write_clip(tmp_path / "clip", [np.zeros((height, width, 3), dtype=np.uint8)])
+    with pytest.raises(VsrppError, match=f"clip holds frames of {width}x{height} pixels; scoring needs .* 12x12$"):
+        run(checkpoint, [folder], border)
+
+
+def test_the_smallest_frames_that_can_be_scored_are_fine(checkpoint: Path, tmp_path: Path) -> None:
+    folder = write_clip(tmp_path / "clip", [np.zeros((12, 14, 3), dtype=np.uint8)])
+    assert isinstance(run(checkpoint, [folder])[-1], ClipScores)
 
 
 def test_a_folder_without_frames_is_refused(checkpoint: Path, tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(verbs)
     _add_tune(verbs)
     _add_evaluate(verbs)
+    _add_import(verbs)
     _add_demo(verbs)
     return parser
 
@@ -151,6 +152,23 @@ def _demo(options: argparse.Namespace) -> int:
 
     run = options.run or demo_run_path()
     return run_session(open_session(run, None, start="fresh", demo=True, overrides=_settings(options)))
+
+
+def _add_import(verbs: Any) -> None:
+    parser = verbs.add_parser("import", help="make a run from a checkpoint of the original VSR++")
+    parser.add_argument("checkpoint", type=Path, metavar="OLD", help="a checkpoint (.pth) of the original")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run to make")
+    parser.set_defaults(verb=_import)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from vsrpp_core.training.adopt import adopt
+
+    saved = adopt(options.checkpoint, options.run)
+    told = f"{options.run / saved.name} holds step {saved.step:,}"
+    next_command = f"vsrpp train {options.run} --resume --data ROOT"
+    Console().print(f"{told}; go on with: {next_command}", markup=False, highlight=False, soft_wrap=True)
+    return EXIT_DONE
 
 
 def _settings(options: argparse.Namespace) -> list[tuple[str, str]]:

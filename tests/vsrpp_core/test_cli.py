@@ -13,7 +13,7 @@ from vsrpp_core import __version__
 from vsrpp_core.cli import main
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 
-VERBS = ["prepare", "check", "train", "tune", "evaluate", "demo"]
+VERBS = ["prepare", "check", "train", "tune", "evaluate", "import", "demo"]
 
 
 def settings(**changed: str) -> list[str]:

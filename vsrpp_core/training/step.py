@@ -69,6 +69,11 @@ class OptimizerStep:
         self._optimizer.zero_grad(set_to_none=True)
         return norm
 
+    def adopt(self, optimizer: dict[str, Any]) -> None:
+        """Take over the moments of another AdamW of the same parameters; its rates and decays are not taken."""
+        own = self._optimizer.state_dict()
+        self._optimizer.load_state_dict({"state": optimizer["state"], "param_groups": own["param_groups"]})
+
     def state_dict(self) -> dict[str, Any]:
         return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vsrpp_core.adaptive.grad_clip import AdaptiveGradClip
 from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
@@ -117,6 +118,13 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+
+    def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
+        """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""
+        self.model.load_state_dict(weights)
+        if optimizer:
+            self._step.adopt(optimizer)
+        self._progress.step = step
 
     def _parts(self) -> dict[str, Stateful]:
         return {

@@ -167,7 +167,8 @@ class Session:
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
         if self._trash:
-            yield ev.WarningRaised(message=f"what the run held before is in {self._trash}")
+            place = self._trash.relative_to(self.folder.path)
+            yield ev.WarningRaised(message=f"what the run held before is in {place}")
         for warning in self._resumed.warnings if self._resumed else ():
             yield ev.WarningRaised(message=warning)
         if self._tune_first:

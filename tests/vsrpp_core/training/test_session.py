@@ -379,7 +379,7 @@ def test_what_a_fresh_start_moved_away_is_told(make_dataset: MakeDataset, tmp_pa
     train(run, data, training__max_steps="1")
     told = [event.message for event in of(train(run, data, training__max_steps="1"), ev.WarningRaised)]
     (trashed,) = (run / ".trash").iterdir()
-    assert told == [f"what the run held before is in {trashed}"]
+    assert told == [f"what the run held before is in .trash/{trashed.name}"]
 
 
 def test_a_complete_run_is_not_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -19,13 +19,12 @@ from textual.theme import Theme
 
 from vsrpp_core import __version__
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_core.run.folder import RunFolder, demo_run_path
+from vsrpp_core.run.folder import BEST_NAME, RunFolder, demo_run_path
 from vsrpp_tui.screens.start import Choice, StartScreen
-from vsrpp_tui.state import RunState, reduce, replay
-from vsrpp_tui.tensorboard import TensorBoard
-from vsrpp_tui.terminal import log_path, screen_to_itself
+from vsrpp_tui.state import RunState, reduce, resumed
+from vsrpp_tui.tensorboard import STARTING_SECONDS, TensorBoard
+from vsrpp_tui.terminal import LastingDriver, log_path, screen_to_itself
 from vsrpp_tui.worker import SessionRequest, Worker, device_line
 
 if TYPE_CHECKING:
@@ -77,8 +76,8 @@ class VsrppApp(App[Farewell]):
     CSS_PATH = "app.tcss"
     TITLE = "VSR++"
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-slim"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-squat"), (20, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True),
     ]
@@ -88,7 +87,7 @@ class VsrppApp(App[Farewell]):
         text: str
 
     def __init__(self, choice: Choice) -> None:
-        super().__init__()
+        super().__init__(driver_class=LastingDriver)
         self.register_theme(THEME)  # before the stylesheet is read, or it would be read twice
         self.theme = THEME.name
         self._choice = choice
@@ -112,6 +111,9 @@ class VsrppApp(App[Farewell]):
             if hasattr(signal, name):
                 loop.add_signal_handler(getattr(signal, name), self.call_later, self.action_leave)
 
+    def on_lasting_driver_gone(self) -> None:
+        self.action_leave()
+
     def on_start_screen_run_read(self) -> None:
         """The screen is complete but for the device: load torch to name it, and to have it when a choice is made."""
         if self.loader:
@@ -130,7 +132,7 @@ class VsrppApp(App[Farewell]):
     def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
         choice = self._choice = message.choice
         request = SessionRequest(choice.run, choice.data, "fresh" if message.fresh else "resume", choice.demo)
-        self.state = RunState() if message.fresh else replay(journal.replay(RunFolder(choice.run).journal))
+        self.state = RunState() if message.fresh else resumed(journal.replay(RunFolder(choice.run).journal))
         self.worker = Worker(request)
         self.worker.start()
         from vsrpp_tui.screens.training import TrainingScreen  # the charts' libraries, once a choice is made
@@ -147,24 +149,26 @@ class VsrppApp(App[Farewell]):
         if worker is None:
             return
         alive = worker.is_alive  # asked first: what a thread that has ended said is all in the mailbox
-        events = worker.mailbox.take()
-        for event in events:
+        for event in worker.mailbox.take():
             self.state = reduce(self.state, event)
         for screen in self.screen_stack:
             if (show := getattr(screen, "show", None)) and screen.is_mounted:
                 show(self.state)
         self._tell_tensorboard()
         if not alive:
-            self._session_is_over(events)
+            self._session_is_over()
 
-    def _session_is_over(self, events: list[ev.Event]) -> None:
+    def _session_is_over(self) -> None:
+        """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""
         if self._leaving:
             self.exit(self._farewell())
             return
-        failure = next((event for event in events if isinstance(event, ev.SessionFailed)), None)
-        if failure:
-            from vsrpp_tui.screens.failed import FailedScreen
+        failure = self.state.failed
+        if failure is None:
+            return
+        from vsrpp_tui.screens.failed import FailedScreen
 
+        if not any(isinstance(screen, FailedScreen) for screen in self.screen_stack):
             self.push_screen(FailedScreen(failure))
 
     def _farewell(self) -> Farewell:
@@ -174,12 +178,14 @@ class VsrppApp(App[Farewell]):
         if state.ended and not state.ended.checkpoint:
             return Farewell()
         if state.ended and state.ended.reason == "stopped":
-            demo = " --demo" if self._choice.demo else f" {run}"
+            again = "make demo, or vsrpp-tui --demo" if self._choice.demo else f"vsrpp-tui {run}"
             return Farewell(
-                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; go on with vsrpp-tui{demo}"
+                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; go on with: {again}"
             )
         if state.ended:
-            return Farewell(EXIT_DONE, f"training is complete: {run / state.ended.checkpoint}")
+            best = run / BEST_NAME
+            network = best if best.exists() else run / state.ended.checkpoint
+            return Farewell(EXIT_DONE, f"training is complete; score it with: vsrpp evaluate {network} CLIP")
         return Farewell()
 
     # keys that work everywhere
@@ -191,12 +197,15 @@ class VsrppApp(App[Farewell]):
 
     def action_leave(self) -> None:
         """Quit; while a session runs, only once it has saved."""
-        if self.worker is None or not self.worker.is_alive:
-            self.exit(self._farewell())
-            return
-        if self._leaving:
+        if self._leaving:  # q twice, or a closed terminal told in two ways
             return
         self._leaving = True
+        if self.worker is None:
+            self.exit(self._farewell())
+            return
+        if not self.worker.is_alive:
+            self.pump()  # how it ended may not have been seen yet
+            return
         self.worker.stop()
         from vsrpp_tui.screens.saving import SavingScreen
 
@@ -213,18 +222,27 @@ class VsrppApp(App[Farewell]):
         self._tensorboard_asked = True
         if not self.tensorboard.is_running:
             self.tensorboard.start(RunFolder(self._choice.run).logs)
-            self.notify("TensorBoard is starting …", timeout=5)
+            self._show_tensorboard("TensorBoard is starting …")
 
     def _tell_tensorboard(self) -> None:
         if self._tensorboard_asked and self.tensorboard.url:
             self._tensorboard_asked = False
-            self.notify(f"TensorBoard at {self.tensorboard.url}", timeout=15, markup=False)
-            for screen in self.screen_stack:
-                for panel in screen.query("#events"):
-                    panel.border_subtitle = f"TensorBoard {self.tensorboard.url}"
+            self._show_tensorboard(f"TensorBoard {self.tensorboard.url}")
         elif self._tensorboard_asked and not self.tensorboard.is_running:
             self._tensorboard_asked = False
+            self._show_tensorboard("")
             self.notify(f"TensorBoard did not start; see {log_path()}", severity="error", markup=False)
+        elif self._tensorboard_asked and self.tensorboard.is_overdue:
+            self._tensorboard_asked = False
+            self.tensorboard.stop()
+            self._show_tensorboard("")
+            self.notify(f"TensorBoard did not start within {STARTING_SECONDS:.0f} s", severity="error")
+
+    def _show_tensorboard(self, text: str) -> None:
+        """In the border of the events, where it covers none of them."""
+        for screen in self.screen_stack:
+            for panel in screen.query("#events"):
+                panel.border_subtitle = text
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -253,6 +271,7 @@ def _run(app: VsrppApp) -> int:
         try:
             farewell = app.run()
         finally:  # whatever happened to the screen, the run is saved
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
             if app.worker:
                 app.worker.finish()
             app.tensorboard.stop()

@@ -99,10 +99,10 @@ class RunState:
     validation: ev.ValidationFinished | None = None
     ki_psnr: Series = field(default_factory=Series)
     lr_psnr: Series = field(default_factory=Series)
-    best_psnr: float = math.nan
-    """KI's PSNR at the best validation, dB; NaN where this screen has not seen it."""
     activity: ev.ActivityMeasured | None = None
     checkpoint: ev.CheckpointSaved | None = None
+    answered: int = 0
+    """Commands that the session has answered."""
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None
     log: tuple[LogLine, ...] = ()
@@ -158,6 +158,11 @@ def replay(events: Iterable[ev.Event]) -> RunState:
     return state
 
 
+def resumed(events: Iterable[ev.Event]) -> RunState:
+    """The state at the start of a session that goes on: what was seen, but not how the session before it ended."""
+    return replace(replay(events), phase="idle", ended=None, failed=None)
+
+
 def _changed(state: RunState, event: ev.Event) -> RunState:
     match event:
         case ev.PreparationProgressed():
@@ -181,6 +186,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return _validated(state, event)
         case ev.CheckpointSaved():
             return replace(state, checkpoint=event)
+        case ev.CommandAnswered():
+            return replace(state, answered=state.answered + 1)
         case ev.SessionEnded():
             return replace(state, phase=event.reason, ended=event)
         case ev.SessionFailed():
@@ -199,7 +206,6 @@ def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
         sharpness=state.sharpness.up_to(event.step),
         ki_psnr=state.ki_psnr.up_to(event.step),
         lr_psnr=state.lr_psnr.up_to(event.step),
-        best_psnr=state.best_psnr,
         validation=last,
         log=state.log,
     )
@@ -223,7 +229,6 @@ def _validated(state: RunState, event: ev.ValidationFinished) -> RunState:
         validation_progress=None,
         ki_psnr=state.ki_psnr.add(event.step, event.ki_psnr),
         lr_psnr=state.lr_psnr.add(event.step, event.lr_psnr),
-        best_psnr=event.ki_psnr if event.is_best else state.best_psnr,
     )
 
 

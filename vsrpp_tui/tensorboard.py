@@ -6,11 +6,16 @@ end of that pipe, and the operating system closes it however the application end
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from threading import Thread
 from typing import IO
 
 STARTING_SECONDS = 60.0
+"""A server that has not told its address by then has gone wrong."""
+
+STOPPING_SECONDS = 5.0
+"""A server that has not heeded by then is killed: the application must not wait for it."""
 
 
 class TensorBoard:
@@ -19,17 +24,23 @@ class TensorBoard:
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
         self._reader: Thread | None = None
+        self._started_at = 0.0
         self.url = ""
 
     @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it runs but should have told its address by now."""
+        return self.is_running and not self.url and time.monotonic() - self._started_at > STARTING_SECONDS
+
     def start(self, logs: Path) -> None:
         """Serve ``logs`` on 127.0.0.1 at a free port."""
-        self.url = ""
+        self.url, self._started_at = "", time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vsrpp_tui.tensorboard", str(logs)],
+            _command(logs),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -45,7 +56,11 @@ class TensorBoard:
         if process is None:
             return
         process.terminate()
-        process.wait()
+        try:
+            process.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         if self._reader:
             self._reader.join()
         for stream in (process.stdin, process.stdout):
@@ -54,6 +69,10 @@ class TensorBoard:
 
     def _read_url(self, stream: IO[str]) -> None:
         self.url = stream.readline().strip()
+
+
+def _command(logs: Path) -> list[str]:
+    return [sys.executable, "-m", "vsrpp_tui.tensorboard", str(logs)]
 
 
 def serve(logs: str) -> None:

@@ -1,18 +1,79 @@
-"""Keeps the terminal for the screen alone: what anything else writes to stdout or stderr goes to a file.
+"""Between Textual and the terminal: keeps it for the screen alone, and lets the program outlive it.
 
-Textual draws on stderr; a line printed there by native code or a child process would tear the picture.
+Textual draws on stderr; a line printed there by native code or a child process would tear the picture, so what anything
+else writes to stdout or stderr goes to a file. And a terminal may be closed at any moment (its window, the ssh
+connection), which Textual does not expect: it would wait for it for ever, and the program would not come to its end.
 """
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_log_path
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 LOG_LIMIT = 4_000_000
 """Bytes; a larger log of earlier sessions is begun anew."""
+
+LOOK_SECONDS = 0.25
+"""How often it is looked whether the terminal is still there."""
+
+
+class LastingDriver(LinuxDriver):
+    """Textual's driver, for a terminal that may go: it then says Gone, and can still be shut down."""
+
+    class Gone(Message):
+        """The terminal was closed."""
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """SIGHUP reaches not every program whose terminal goes, and to Textual the end of its input means nothing."""
+        if os.isatty(self.fileno):
+            self._loop.call_later(LOOK_SECONDS, self._look)
+            return
+        self.disable_input()  # or its thread reads nothing, over and over, on a whole core
+        self.send_message(self.Gone())
+
+    def run_input_thread(self) -> None:
+        try:
+            super().run_input_thread()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.send_message(self.Gone())
+
+    def _sigcont_application(self, *_: object) -> None:
+        """SIGCONT also comes with SIGHUP; Textual would start its threads a second time and end only those."""
+        if self._must_signal_resume:  # it was suspended
+            super()._sigcont_application()
+
+
+class TerminalFile(io.FileIO):
+    """A terminal that takes everything, also when it is gone.
+
+    One error would end Textual's writing thread; its queue would fill, and the screen's own thread wait for room in it.
+    """
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
 
 
 def log_path() -> Path:
@@ -26,9 +87,11 @@ def screen_to_itself() -> Iterator[None]:
     log = _open_log()
     sys.stdout.flush()
     sys.stderr.flush()
-    saved = [os.dup(1), os.dup(2)]
+    saved = {number: os.dup(number) for number in (1, 2)}
+    terminals = [number for number in saved if os.isatty(number)]
     originals = (sys.__stdout__, sys.__stderr__)
-    terminal = os.fdopen(os.dup(saved[1]), "w", encoding="utf-8", errors="replace")
+    raw = TerminalFile(os.dup(2), "w")
+    terminal = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="replace")
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
@@ -38,18 +101,12 @@ def screen_to_itself() -> Iterator[None]:
         sys.__stdout__, sys.__stderr__ = originals  # type: ignore[misc]
         sys.stdout.flush()
         sys.stderr.flush()
-        for number, descriptor in enumerate(saved, start=1):
-            os.dup2(descriptor, number)
+        for number, descriptor in saved.items():
+            if number not in terminals or os.isatty(descriptor):  # last words for a terminal that is gone: in the log
+                os.dup2(descriptor, number)
             os.close(descriptor)
         os.close(log)
-        _close_quietly(terminal)
-
-
-def _close_quietly(terminal: "os._TextIOWrapper") -> None:  # type: ignore[name-defined]
-    try:
         terminal.close()
-    except OSError:  # the terminal itself is gone (a closed ssh connection): nothing is left to be told there
-        return
 
 
 def _open_log() -> int:

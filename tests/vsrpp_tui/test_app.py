@@ -14,6 +14,7 @@ from tests.conftest import MakeDataset
 from tests.vsrpp_tui.conftest import RecordingWorker, started, step, validated
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import CheckpointInfo, RunFolder
 from vsrpp_tui.app import Farewell, VsrppApp
 from vsrpp_tui.screens.confirm import ConfirmDelete
@@ -155,8 +156,18 @@ async def test_every_size_shows_the_figures(
     app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
     async with app.run_test(size=size) as pilot:
         await training(pilot, recording_worker)
-        for text in ("step 100 of 1,000", "29.00 dB", "+1.00 dB", "sharpness 0.80", "3.0 of   8.0 GB", "samples/s"):
+        for text in (
+            "step 100 of 1,000",
+            "29.00 dB",
+            "+1.00 dB",
+            "sharpness 0.80",
+            "VRAM peak",
+            "4.0 of   8.0 GB",
+            "samples/s",
+        ):
             assert shows(pilot, text), text
+        memory = app.screen.query_one("#memory", Static)
+        assert all(len(line) <= memory.content_size.width for line in str(memory.render()).splitlines())
         for widget in app.screen.query(".panel, #events"):
             assert app.screen.region.contains_region(widget.region), f"{widget.id} leaves the screen"
 
@@ -198,6 +209,22 @@ async def test_quitting_waits_for_the_checkpoint(
     assert app.return_value and app.return_value.status == 0 and "checkpoint_recovery.pth" in app.return_value.message
 
 
+@pytest.mark.parametrize("asked_before", [True, False])
+async def test_quitting_when_the_end_was_not_seen_yet_still_tells_it(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, asked_before: bool
+) -> None:
+    app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        worker = await training(pilot, recording_worker)
+        if asked_before:
+            await pilot.press("q")
+        worker.say(ev.SessionEnded(reason="stopped", step=100, checkpoint="checkpoint_recovery.pth"))
+        worker.is_alive = False
+        app.action_leave()
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value and "checkpoint_recovery.pth" in app.return_value.message
+
+
 async def test_a_failed_session_is_told_and_one_can_go_back(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
@@ -210,6 +237,79 @@ async def test_a_failed_session_is_told_and_one_can_go_back(
         assert shows(pilot, "[bold] is no markup") and shows(pilot, "checkpoint_emergency.pth")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
+
+
+async def test_a_failure_told_before_the_thread_has_ended_is_shown_once(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+) -> None:
+    app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        worker = await training(pilot, recording_worker)
+        worker.say(ev.SessionFailed(step=100, error="the disk broke", checkpoint=""))
+        await until(pilot, lambda: app.state.phase == "failed")
+        assert not isinstance(app.screen, FailedScreen)
+        worker.is_alive = False  # its sinks are closed
+        await until(pilot, lambda: isinstance(app.screen, FailedScreen))
+        app.pump()
+        assert sum(isinstance(screen, FailedScreen) for screen in app.screen_stack) == 1
+        await pilot.press("q")
+    assert app.return_value == Farewell(1, "vsrpp-tui: the disk broke")
+
+
+async def test_how_the_session_before_ended_is_not_told_again(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+) -> None:
+    run = trained_run(tmp_path / "Learn")
+    with journal.JournalWriter(RunFolder(run).journal) as writer:
+        for event in (started(), step(10), ev.SessionFailed(step=10, error="an old failure", checkpoint="")):
+            writer.handle(event)
+    app = VsrppApp(Choice(run, make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "[F]ortsetzen"))
+        await pilot.press("f")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        assert "an old failure" in app.state.log[-1].text
+        await pilot.press("q")
+        recording_worker().say(ev.SessionEnded(reason="stopped", step=0, checkpoint=""))  # before it had begun
+        recording_worker().is_alive = False
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value == Farewell()
+
+
+async def test_what_was_asked_is_told_until_it_is_answered(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+) -> None:
+    app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        worker = await training(pilot, recording_worker)
+        await pilot.press("c")
+        assert shows(pilot, "saving after this step")
+        worker.say(step(101))
+        await until(pilot, lambda: app.state.current_step == 101)
+        assert shows(pilot, "saving after this step")
+        worker.say(  # all in one tick
+            ev.PhaseChanged(phase="saving", step=101),
+            ev.PhaseChanged(phase="training", step=101),
+            ev.CommandAnswered(command="SaveCheckpoint", accepted=True, message="done", step=101),
+            ev.PhaseChanged(phase="training", step=101),
+        )
+        await until(pilot, lambda: app.state.answered == 1)
+        assert not shows(pilot, "saving after this step")
+
+
+async def test_a_tensorboard_that_tells_no_address_is_given_up(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await training(pilot, recording_worker)
+        monkeypatch.setattr("vsrpp_tui.tensorboard._command", lambda logs: ["sleep", "100"])
+        await pilot.press("b")
+        app.pump()
+        assert app.tensorboard.is_running
+        monkeypatch.setattr("vsrpp_tui.tensorboard.STARTING_SECONDS", 0)
+        await until(pilot, lambda: not app.tensorboard.is_running)
+        assert any("TensorBoard did not start" in notice.message for notice in app._notifications)
 
 
 async def test_help_opens_and_closes(tmp_path: Path, recording_worker: NewestWorker) -> None:

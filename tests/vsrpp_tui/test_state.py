@@ -6,7 +6,7 @@ import pytest
 from tests.vsrpp_tui.conftest import started, step, validated
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_tui.state import LOG_LIMIT, SERIES_LIMIT, RunState, Series, reduce, replay
+from vsrpp_tui.state import LOG_LIMIT, SERIES_LIMIT, RunState, Series, reduce, replay, resumed
 
 
 def test_a_session_from_start_to_end() -> None:
@@ -40,6 +40,17 @@ def test_a_resumed_session_forgets_what_it_will_do_again() -> None:
     assert [x for x, _ in state.loss.points] == [100, 150]
     assert [x for x, _ in state.ki_psnr.points] == [100]
     assert state.current_step == 150 and not state.is_over and len(state.log) >= 3
+
+
+def test_a_session_that_goes_on_knows_the_curves_but_not_the_end_of_the_one_before() -> None:
+    state = resumed([started(), step(1), ev.SessionFailed(step=1, error="broken", checkpoint="")])
+    assert not state.is_over and state.phase == "idle" and len(state.loss.points) == 1
+
+
+def test_answers_are_counted_for_each_session() -> None:
+    answer = ev.CommandAnswered(command="SaveCheckpoint", accepted=True, message="done", step=1)
+    assert replay([started(), answer, answer]).answered == 2
+    assert replay([started(), answer, started()]).answered == 0
 
 
 def test_a_journal_rebuilds_the_same_state(tmp_path: Path) -> None:

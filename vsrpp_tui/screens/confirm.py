@@ -35,10 +35,12 @@ class ConfirmDelete(ModalScreen[bool]):
                 markup=False,
             )
             yield Input(placeholder="type ja or yes, then Enter", id="sure")
-            yield Static("esc  back, nothing is touched", classes="hint", markup=False)
+            yield Static("esc  back, nothing is touched", id="hint", classes="hint", markup=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.value.strip().lower() in YES:
             self.dismiss(True)
         else:
-            event.input.value = ""
+            word, event.input.value = event.input.value.strip(), ""
+            told = f"“{word}” is neither ja nor yes; " if word else ""
+            self.query_one("#hint", Static).update(f"{told}esc  back, nothing is touched")

@@ -10,8 +10,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 KEYS = (
-    ("f  r", "on the start screen: go on from the newest checkpoint"),
-    ("l  d", "put the run in its trash and start fresh, after a typed yes"),
+    ("f  r", "start screen: go on from the newest checkpoint"),
+    ("l  d", "delete the run into its trash and start fresh"),
     ("p", "pause, and go on"),
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),
@@ -19,15 +19,21 @@ KEYS = (
     ("b", "TensorBoard beside it, on this machine only"),
     ("q", "save and quit, as ctrl+c does"),
     ("tab", "to a chart: arrows move it, + and - zoom, r resets"),
-    ("esc", "close this"),
 )
 WORDS = (
     ("LR", "the bicubic 3× picture, had without a network"),
     ("KI", "the network's picture"),
+    ("GT", "the ground truth, what KI should look like"),
+    ("L1 MS Grad", "loss in full size, in half size, and of the edges"),
+    ("loss chart", "faint each step, bright the smoothed course"),
+    ("validation", "PSNR in dB: solid KI, dotted LR"),
     ("quality", "0.7 · (PSNR − 20) / 30 + 0.3 · SSIM"),
-    ("sharpness", "gradients of KI over those of the ground truth"),
-    ("aggressive", "the gradient loss weighs more against blur"),
-    ("clip", "largest gradient norm let through"),
+    ("sharpness", "edges of KI over those of the ground truth"),
+    ("aggressive", "the edges weigh more, against blur"),
+    ("norm, clip", "the gradient's size, and the most let through"),
+    ("rate", "learning rate now"),
+    ("VRAM peak", "most that training has held on the card"),
+    ("own, host", "memory of this program, of the whole machine"),
     ("data wait", "share of the time spent waiting for images"),
 )
 
@@ -38,6 +44,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = "Keys and words"
+            dialog.border_subtitle = "↑ ↓ scroll · esc close"
             yield Static(_table(KEYS, 12), markup=False)
             yield Static("")
             yield Static(_table(WORDS, 12), markup=False)

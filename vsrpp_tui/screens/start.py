@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary
 
 
+AGE_SECONDS = 10.0
+"""How often the age of the last checkpoint is told anew."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """What is to be trained: the run's folder, and the dataset where one was named."""
@@ -76,6 +80,7 @@ class StartScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._draw()
+        self.set_interval(AGE_SECONDS, self._draw)
         Thread(target=self._look, name="look", daemon=True).start()
 
     def on_resize(self) -> None:
@@ -107,7 +112,7 @@ class StartScreen(Screen[None]):
     @property
     def _can_train(self) -> bool:
         read = self._read
-        if read is None or read.run.locked_by:
+        if read is None or read.run.locked_by or read.run.problem:
             return False
         return self.choice.demo or (read.dataset is not None and not read.dataset.problem)
 
@@ -119,13 +124,13 @@ class StartScreen(Screen[None]):
             return action in ("resume", "delete")
         match action:
             case "resume":
-                return self._can_train and run.newest is not None
+                return self._can_train and run.newest is not None and not run.is_complete
             case "delete":
                 return self._can_train
             case "fresh":
                 return self._can_train and not run.exists
             case _:
-                return not self.choice.demo and not self._can_train
+                return not (self.choice.demo or self._can_train or run.locked_by or run.problem)
 
     def action_default(self) -> None:
         if self._read is None:
@@ -185,8 +190,11 @@ class StartScreen(Screen[None]):
         return Content("\n").join((title, *(self._run_lines(self._read.run) if self._read else (Content("…"),))))
 
     def _run_lines(self, run: RunSummary) -> tuple[Content, ...]:
+        if run.problem:
+            return (Content.styled(run.problem, "$warning"),)
         if run.locked_by:
-            return (Content.styled(f"being trained by another process (PID {run.locked_by})", "$warning"),)
+            reason = f"being trained by another process (PID {run.locked_by}); end that one, or name another run"
+            return (Content.styled(reason, "$warning"),)
         newest = run.newest
         if newest is None:
             return (
@@ -197,7 +205,7 @@ class StartScreen(Screen[None]):
         )
         age = duration(max(time.time() - newest.saved_at, 0))
         return (
-            Content(f"step {newest.step:,} of {newest.max_steps:,} · epoch {newest.epoch} · {best}"),
+            Content(f"step {newest.step:,} of {run.max_steps or newest.max_steps:,} · epoch {newest.epoch} · {best}"),
             Content.styled(f"saved {age} ago · {run.n_files} files · {file_size(run.size)}", "$secondary"),
         )
 
@@ -207,6 +215,8 @@ class StartScreen(Screen[None]):
             return Content.assemble(label, "photographs seen by a moving camera, made here")
         if self._read is None:
             return Content.assemble(label, "…")
+        if self._read.run.problem:
+            return Content("")
         summary = self._read.dataset
         if summary is None:
             return Content.assemble(
@@ -230,11 +240,13 @@ class StartScreen(Screen[None]):
             rows.append(("[S]tart", "train a fresh network"))
         if self.check_action("demo", ()):
             rows.append(("[T]ry the demo", "a small network learns from photographs, in minutes"))
-        return Content("\n").join(_choice(index, *row) for index, row in enumerate(rows))
+        choices = [_choice(*row, first=index == 0) for index, row in enumerate(rows)]
+        if self._can_train and run.is_complete:  # what cannot be done is dimmed, with its reason
+            why = "complete; set training.max_steps higher in config.toml"
+            choices.append(Content.styled(f"  {'[F]ortsetzen':<16}{why}", "$secondary"))
+        return Content("\n").join(choices)
 
 
-def _choice(index: int, name: str, meaning: str) -> Content:
-    sign = "▸ " if index == 0 else "  "
-    return Content.assemble(
-        (sign, "$primary"), (f"{name:<16}", "bold $primary" if index == 0 else "bold"), (meaning, "")
-    )
+def _choice(name: str, meaning: str, first: bool) -> Content:
+    sign = "▸ " if first else "  "
+    return Content.assemble((sign, "$primary"), (f"{name:<16}", "bold $primary" if first else "bold"), (meaning, ""))

@@ -31,9 +31,9 @@ class TrainingScreen(Screen[None]):
         Binding("c", "checkpoint", "Checkpoint"),
         Binding("v", "validate", "Validate"),
         Binding("s", "next_view", "View"),
-        Binding("b", "app.tensorboard", "TensorBoard"),
         Binding("question_mark", "app.help", "Help", key_display="?"),
         Binding("q", "app.leave", "Quit"),
+        Binding("b", "app.tensorboard", "TensorBoard"),  # last: a slim screen cuts it off
     ]
 
     AUTO_FOCUS = ""
@@ -91,10 +91,11 @@ class TrainingScreen(Screen[None]):
 
     def show(self, state: RunState) -> None:
         """Show ``state`` in every panel; charts follow at their own pace."""
-        moved_on = state.phase != self.state.phase
-        self.state = state
-        if moved_on:
+        before, self.state = self.state, state
+        moved_on = state.phase != before.phase
+        if moved_on or state.answered != before.answered:  # a short save begins and ends between two looks
             self._header.asked = ""
+        if moved_on:
             self.refresh_bindings()
         for panel in self._panels:
             panel.show(state)

@@ -18,7 +18,7 @@ SIGNS: dict[Tone, tuple[str, str]] = {
 
 
 class EventsPanel(VerticalScroll):
-    """Follows the newest line unless the user has scrolled up."""
+    """Stays at the newest line until the user scrolls up, and again from when they are back at the end."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -33,13 +33,10 @@ class EventsPanel(VerticalScroll):
         if state.log is self._lines:
             return
         self._lines = state.log
-        following = self.max_scroll_y - self.scroll_y <= 1
         self._text.update(Content("\n").join(_line(line) for line in state.log))
-        if following:
-            self.scroll_end(animate=False)
 
-    def on_resize(self) -> None:
-        self.scroll_end(animate=False)
+    def on_mount(self) -> None:
+        self.anchor()
 
 
 def _line(line: LogLine) -> Content:

@@ -103,16 +103,12 @@ def _weight(name: str, weight: float, room: int, name_width: int) -> Content:
 
 
 def _sharpness(state: RunState, step: ev.StepReported, width: int) -> Content:
-    mode = Content.styled("aggressive", "$warning") if step.aggressive else Content.styled("normal", "$secondary")
-    values = [value for _, value in state.sharpness.points]
-    curve = sparkline(values, min(max(width - 28, 0), 24))
-    return Content.assemble(
-        ("sharpness ", "$secondary"),
-        f"{step.sharpness:.2f} ",
-        (f"{curve} ", "$primary"),
-        mode,
-        (" mode", "$secondary"),
-    )
+    figure = Content.assemble(("sharpness ", "$secondary"), f"{step.sharpness:.2f} ")
+    mode, style = ("aggressive", "$warning") if step.aggressive else ("normal", "$secondary")
+    words = Content.assemble((f" {mode}", style), (" mode", "$secondary"))
+    room = width - figure.cell_length - words.cell_length
+    curve = sparkline([value for _, value in state.sharpness.points], min(max(room, 0), 24))
+    return Content.assemble(figure, (curve, "$primary"), words)
 
 
 def _gradient(step: ev.StepReported) -> Content:
@@ -131,18 +127,21 @@ class MemoryPanel(Panel):
         step, started = state.step, state.started
         if not step or not started:
             return WAITING
-        on_cpu = started.device.startswith("CPU")
-        own = _memory("own" if on_cpu else "VRAM", step.memory_used, step.memory_total, width, mark=not on_cpu)
-        host = _memory("host", step.host_used, step.host_total, width, mark=False)
+        if started.device.startswith("CPU"):  # it has no limit of its own, and no peak that an allocator keeps
+            name, used, mark = "own ", step.memory_used, None
+        else:
+            name, used, mark = "VRAM peak", step.memory_peak, MEMORY_LIMIT
+        own = _memory(name, used, step.memory_total, width, mark)
+        host = _memory(f"{'host':<{len(name)}}", step.host_used, step.host_total, width)
         return lines(own, host, _speed(step), _phase(step))
 
 
-def _memory(name: str, used: int, total: int, width: int, mark: bool) -> Content:
+def _memory(name: str, used: int, total: int, width: int, mark: float | None = None) -> Content:
     share = used / max(total, 1)
     figures = f"{gigabytes(used):>5} of {gigabytes(total):>5} GB"
     style = "$warning" if share > 0.9 else "$primary"
-    gauge = bar(share, max(width - len(figures) - 7, 4), style, MEMORY_LIMIT if mark else None)
-    return Content.assemble((f"{name:<5} ", "$secondary"), gauge, f" {figures}")
+    gauge = bar(share, max(width - len(figures) - len(name) - 2, 4), style, mark)
+    return Content.assemble((f"{name} ", "$secondary"), gauge, f" {figures}")
 
 
 def _speed(step: ev.StepReported) -> Content:

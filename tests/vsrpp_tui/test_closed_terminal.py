@@ -1,0 +1,144 @@
+"""The real program in a pseudo-terminal that is closed under it, as a window or an ssh connection is."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import MakeDataset
+from tests.vsrpp_tui.test_worker import tiny_run
+from vsrpp_tui.terminal import TerminalFile, log_path
+
+pytestmark = pytest.mark.terminal
+
+GONE_SECONDS = 30
+ALTERNATE_SCREEN = b"\x1b[?1049h"
+
+
+class Program:
+    """The application in a terminal of 100 × 32; ``heard``: it is that terminal's own, and the system sends SIGHUP."""
+
+    def __init__(self, run: Path, data: Path, heard: bool) -> None:
+        self._leader, follower = pty.openpty()
+        termios.tcsetwinsize(follower, (32, 100))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "vsrpp_tui", str(run), "--data", str(data)],
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            env={**os.environ, "TERM": "xterm-256color"},
+            start_new_session=True,
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if heard else None,
+        )
+        os.close(follower)
+        self.drawn = b""
+
+    def keys(self, keys: str) -> None:
+        os.write(self._leader, keys.encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    @property
+    def is_stopped(self) -> bool:
+        return psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED
+
+    def until(self, condition: Callable[[], object], what: str, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, (
+                f"{what} did not come about in {seconds} s; drawn last: {self.drawn[-2000:]!r}"
+            )
+            if select.select([self._leader], [], [], 0.05)[0]:
+                self.drawn += os.read(self._leader, 65536)
+
+    def close_terminal(self) -> list[psutil.Process]:
+        """The program and its children that are alive after GONE_SECONDS."""
+        program = psutil.Process(self._process.pid)
+        family = [program, *program.children(recursive=True)]
+        os.close(self._leader)
+        self._leader = -1
+        return psutil.wait_procs(family, timeout=GONE_SECONDS)[1]
+
+    def kill(self) -> None:
+        if self._leader >= 0:
+            os.close(self._leader)
+        self._process.kill()
+        self._process.wait()
+
+
+StartProgram = Callable[..., Program]
+
+
+@pytest.fixture
+def start(tmp_path: Path, make_dataset: MakeDataset) -> Iterator[StartProgram]:
+    """Start the application on a tiny run in ``tmp_path/run``, and wait for its start screen."""
+    started = []
+
+    def make(heard: bool = True) -> Program:
+        started.append(program := Program(tiny_run(tmp_path / "run"), make_dataset(), heard))
+        program.until(lambda: b"[S]tart" in program.drawn, "the start screen")
+        return program
+
+    yield make
+    for program in started:
+        program.kill()
+
+
+def last_event(run: Path) -> str:
+    lines = (run / "events.jsonl").read_text().splitlines() if (run / "events.jsonl").exists() else []
+    return str(json.loads(lines[-1])["event"]) if lines else ""
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["with SIGHUP", "unheard"])
+def test_closing_it_while_training_saves_and_ends_all(tmp_path: Path, start: StartProgram, heard: bool) -> None:
+    program, run = start(heard), tmp_path / "run"
+    program.keys("s")
+    program.until(lambda: last_event(run) == "StepReported", "training")
+    program.keys("b")
+    program.until(lambda: b"http://127.0.0.1:" in program.drawn, "TensorBoard's address")
+    assert program.close_terminal() == []
+    assert last_event(run) == "SessionEnded" and (run / "checkpoint_recovery.pth").is_file()
+    assert "checkpoint_recovery.pth" in log_path().read_text(), "the last words are lost"
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["with SIGHUP", "unheard"])
+def test_closing_it_on_the_start_screen_ends_the_program(start: StartProgram, heard: bool) -> None:
+    assert start(heard).close_terminal() == []
+
+
+def test_sigcont_alone_does_not_start_the_screen_again(start: StartProgram) -> None:
+    program = start()
+    program.signal(signal.SIGCONT)
+    program.keys("?")
+    program.until(lambda: b"Keys and words" in program.drawn, "help")
+    assert program.drawn.count(ALTERNATE_SCREEN) == 1
+
+
+def test_a_suspended_screen_comes_back(start: StartProgram) -> None:
+    program = start()
+    program.signal(signal.SIGTSTP)
+    program.until(lambda: program.is_stopped, "standstill")
+    program.signal(signal.SIGCONT)
+    program.until(lambda: program.drawn.count(ALTERNATE_SCREEN) == 2, "the screen")
+    program.keys("?")
+    program.until(lambda: b"Keys and words" in program.drawn, "help")
+
+
+def test_a_terminal_file_takes_everything_also_when_it_is_gone() -> None:
+    leader, follower = pty.openpty()
+    with TerminalFile(follower, "w") as file:
+        assert file.write(b"seen") == 4 and os.read(leader, 10) == b"seen"
+        os.close(leader)
+        assert file.write(b"unseen") == 6

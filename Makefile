@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: env demo test format lint types contracts tests bench screens clean
+.PHONY: env demo test format lint types contracts tests bench faults screens clean
 
 env: $(STAMP)
 
@@ -38,6 +38,9 @@ tests: $(STAMP)
 
 bench: $(STAMP)
 	@for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults.kills
 
 screens: $(STAMP)
 	$(BIN)/python docs/screens/make.py

@@ -6,14 +6,9 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from vsrpp_core.data.degrade import downscale3, imresize
-
-N_FRAMES = 5
-LR_SIDE = 16
+from tests.helpers import write_dataset
 
 MakeDataset = Callable[..., Path]
 
@@ -27,23 +22,9 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> MakeDataset:
-    """Write a dataset of smooth random pictures that move by a pixel a frame."""
+    """``write_dataset`` under the test's own folder."""
 
-    def make(n_train: int = 10, n_val: int = 2, side: int = LR_SIDE, root: Path | None = None) -> Path:
-        root = root or tmp_path / "data"
-        for split, count in (("Patches", n_train), ("Val", n_val)):
-            for index in range(count):
-                _write_sample(root / split, f"s{index:03d}.png", side, seed=index + (1000 if split == "Val" else 0))
-        return root
+    def make(root: Path | None = None, **shape: int) -> Path:
+        return write_dataset(root or tmp_path / "data", **shape)
 
     return make
-
-
-def _write_sample(base: Path, name: str, side: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    full = 3 * side
-    scene = imresize(random.integers(0, 256, (side, side, 3), dtype=np.uint8), full + 8, full + 8)
-    frames = [scene[shift : shift + full, 4 : 4 + full] for shift in range(1, 1 + N_FRAMES)]
-    for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", np.concatenate([downscale3(f) for f in frames]))):
-        (base / folder).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(base / folder / name)

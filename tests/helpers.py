@@ -2,15 +2,21 @@
 
 import itertools
 from dataclasses import fields
+from pathlib import Path
 from types import GenericAlias
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+import numpy as np
 import torch
+from PIL import Image
 
+from vsrpp_core.data.degrade import downscale3, imresize
 from vsrpp_core.messages.events import Event
 from vsrpp_core.run.folder import CheckpointInfo
 
 E = TypeVar("E", bound=Event)
+N_FRAMES = 5
+LR_SIDE = 16
 
 TINY = {
     "model.n_feats": "4",
@@ -67,3 +73,21 @@ def make_info(step: int = 1, **known: Any) -> CheckpointInfo:
 def make_state(step: int = 1) -> dict[str, Any]:
     """What a checkpoint holds, in small."""
     return {"model": {"weight": torch.arange(64.0) + step}, "progress": {"step": step, "loss": float("nan")}}
+
+
+def write_dataset(root: Path, n_train: int = 10, n_val: int = 2, side: int = LR_SIDE) -> Path:
+    """Write a dataset of smooth random pictures that move by a pixel a frame; LR patches are ``side`` pixels wide."""
+    for split, count in (("Patches", n_train), ("Val", n_val)):
+        for index in range(count):
+            _write_sample(root / split, f"s{index:03d}.png", side, seed=index + (1000 if split == "Val" else 0))
+    return root
+
+
+def _write_sample(base: Path, name: str, side: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    full = 3 * side
+    scene = imresize(random.integers(0, 256, (side, side, 3), dtype=np.uint8), full + 8, full + 8)
+    frames = [scene[shift : shift + full, 4 : 4 + full] for shift in range(1, 1 + N_FRAMES)]
+    for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", np.concatenate([downscale3(f) for f in frames]))):
+        (base / folder).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(base / folder / name)

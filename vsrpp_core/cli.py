@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(verbs)
     _add_train(verbs)
     _add_tune(verbs)
+    _add_config(verbs)
     _add_evaluate(verbs)
     _add_import(verbs)
     _add_demo(verbs)
@@ -190,6 +191,18 @@ def _tune(options: argparse.Namespace) -> int:
     from vsrpp_core.console import show_tuning
 
     return show_tuning(options.run, options.data)
+
+
+def _add_config(verbs: Any) -> None:
+    parser = verbs.add_parser("config", help="list every setting of a run, its value and meaning")
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.set_defaults(verb=_config)
+
+
+def _config(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import show_config
+
+    return show_config(options.run)
 
 
 # use

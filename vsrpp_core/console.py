@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
@@ -179,6 +180,30 @@ def _stop_on_signals(commands: CommandQueue) -> Iterator[None]:
     finally:
         for name, handler in previous.items():
             signal.signal(getattr(signal, name), handler)
+
+
+def show_config(run: Path) -> int:
+    """Every setting of a run: its value, where that comes from, what it means and may be."""
+    from vsrpp_core.run.config import RunConfig
+
+    folder, console = RunFolder(run), Console()
+    if not folder.config.is_file():
+        console.print(f"{folder.config} does not exist yet; these are the defaults", markup=False, highlight=False)
+    config = RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("setting", "value", "default", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for setting in config.settings():
+        default = "" if setting.value == setting.default else _shown(setting.default)
+        meaning = f"{setting.description} ({setting.range})" if setting.range else setting.description
+        style = "bold" if default else ""
+        table.add_row(setting.key, Text(_shown(setting.value), style), default, Text(meaning, "dim"))
+    console.print(table)
+    return EXIT_DONE
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value)
 
 
 def show_tuning(run: Path, data: Path | None) -> int:

@@ -11,9 +11,10 @@ from tests.conftest import MakeDataset
 from tests.helpers import TINY, make_info
 from vsrpp_core import __version__
 from vsrpp_core.cli import main
+from vsrpp_core.run.config import RunConfig, setting_names
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 
-VERBS = ["prepare", "check", "train", "tune", "evaluate", "import", "demo"]
+VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "import", "demo"]
 
 
 def settings(**changed: str) -> list[str]:
@@ -159,6 +160,20 @@ def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeD
     assert info.kind == "recovery" and info.step >= 1
     assert train(run, data, "--resume", training__max_steps=str(info.step + 1)) == 0
     assert RunFolder(run).checkpoint(info.step + 1).is_file()
+
+
+def test_every_setting_is_listed_with_its_meaning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["config", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "does not exist yet; these are the defaults" in told
+    assert all(key in told for key in setting_names())
+    RunConfig().with_overrides([("training.batch_size", "8")]).save(tmp_path / "config.toml")
+    assert main(["config", str(tmp_path)]) == 0
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("training.batch_size"))
+    assert row.split()[1:3] == ["8", "4"] and "samples in one forward pass (≥ 1, ≤ 256)" in row
 
 
 # use

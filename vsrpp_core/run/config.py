@@ -4,20 +4,35 @@ Separate from whatever uses it so that a screen or a command line can show, chec
 loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
 """
 
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args, get_origin
 
 import tomlkit
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from tomlkit.items import Table
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as a list or a form shows it. ``range`` is in words, empty where any value will do."""
+
+    key: str
+    value: Any
+    default: Any
+    description: str
+    range: str
 
 
 class _Section(BaseModel):
@@ -50,7 +65,7 @@ class DataConfig(_Section):
     augment: bool = Field(True, description="random flips, transposes and time reversal")
     workers: int = Field(0, ge=0, le=64, description="processes that read images; 0 reads in the trainer's own")
     cache_gb: float = Field(
-        2.0, ge=0, le=1024, description="memory for decoded images, GB; 0 reads them anew each time"
+        2.0, ge=0, le=1024, description="memory for decoded images in each process that reads, GB; 0 reads anew"
     )
 
 
@@ -162,19 +177,28 @@ class RunConfig(_Section):
     def load(cls, path: Path) -> Self:
         """Read ``config.toml``; every fault in it is listed in the one VsrppError raised."""
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
         except (OSError, UnicodeDecodeError) as error:
             raise VsrppError(f"{path} cannot be read ({error}); check the file and its permissions") from None
-        return cls.from_mapping(document, source=str(path))
+        return cls.from_mapping(document, source=str(path), text=text)
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], source: str) -> Self:
+    def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
+        """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
         try:
             return cls.model_validate(_ints_where_floats_are_meant(values))
         except ValidationError as error:
-            raise VsrppError(f"{source}: {'; '.join(_describe(error))}") from None
+            raise VsrppError(f"{source}: {'; '.join(_describe(error, text))}") from None
+
+    def settings(self) -> Iterator[Setting]:
+        """Every setting with its value, in the order of the file."""
+        for section, model in self._sections():
+            for name, field in type(model).model_fields.items():
+                value = getattr(model, name)
+                yield Setting(f"{section}.{name}", value, field.default, field.description or "", _range(field))
 
     def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
         """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
@@ -206,8 +230,16 @@ class RunConfig(_Section):
 
 def setting_names() -> list[str]:
     """All settings, dotted, in the order of the file."""
-    sections = RunConfig().model_dump()
-    return [f"{section}.{key}" for section, values in sections.items() for key in values]
+    return [setting.key for setting in RunConfig().settings()]
+
+
+def _range(field: FieldInfo) -> str:
+    """The values a setting may have, in words; empty where any will do."""
+    if get_origin(field.annotation) is Literal:
+        return ", ".join(get_args(field.annotation))
+    signs = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
+    limits = ((signs[type(limit)], getattr(limit, type(limit).__name__.lower())) for limit in field.metadata)
+    return ", ".join(f"{sign} {limit:g}" for sign, limit in limits)
 
 
 def _assign(values: dict[str, Any], key: str, text: str) -> str:
@@ -226,20 +258,36 @@ def _assign(values: dict[str, Any], key: str, text: str) -> str:
 
 
 def _nearest(key: str) -> str:
-    close = get_close_matches(key, setting_names(), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else ""
+    known = setting_names() if "." in key else [f"[{section}]" for section in RunConfig.model_fields]
+    close = get_close_matches(key if "." in key else f"[{key}]", known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else "; `vsrpp config RUN` lists all settings"
 
 
-def _describe(error: ValidationError) -> list[str]:
+def _describe(error: ValidationError, text: str) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
+        line = _line_of(fault["loc"], text)
+        place = f"line {line}: " if line else ""
         if fault["type"] == "extra_forbidden":
-            faults.append(f"{key} is not a setting{_nearest(key)}")
+            faults.append(f"{place}{key} is not a setting{_nearest(key)}")
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            faults.append(f"{key}: {message[0].lower()}{message[1:]}")
+            faults.append(f"{place}{key}: {message[0].lower()}{message[1:]}")
     return faults
+
+
+def _line_of(key: tuple[int | str, ...], text: str) -> int:
+    """Where ``key`` (section, and setting) stands in TOML, from 1; 0 where it is written in some other way."""
+    section, names = "", [str(part) for part in key]
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+            section = header[1]
+            if [section] == names:
+                return number
+        elif (assigned := re.match(r"\s*([\w-]+)\s*=", line)) and [*filter(None, [section]), assigned[1]] == names:
+            return number
+    return 0
 
 
 def _ints_where_floats_are_meant(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -176,3 +176,30 @@ def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "config.toml").mkdir()
     with pytest.raises(VsrppError, match=r"config\.toml cannot be written"):
         RunConfig().save(tmp_path / "config.toml")
+
+
+def test_every_fault_of_a_file_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        "# mine\nmodell = 1\n\n[training]\nbatch_sise = 8\nseed = -1\n\n[ loss ]\nl1 = 0.9\n", encoding="utf-8"
+    )
+    with pytest.raises(VsrppError) as caught:
+        RunConfig.load(tmp_path / "config.toml")
+    told = str(caught.value)
+    assert "line 2: modell is not a setting; did you mean [model]?" in told
+    assert "line 5: training.batch_sise is not a setting; did you mean training.batch_size?" in told
+    assert "line 6: training.seed: input should be greater than or equal to 0" in told
+    assert "line 8: loss: l1 + ms + grad must be 1" in told
+
+
+def test_a_fault_written_inline_is_told_without_a_line(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("training = { seed = -1 }\n", encoding="utf-8")
+    with pytest.raises(VsrppError, match=r"config\.toml: training\.seed: input should be"):
+        RunConfig.load(tmp_path / "config.toml")
+
+
+def test_settings_tell_their_value_default_and_range() -> None:
+    settings = {s.key: s for s in RunConfig().with_overrides([("data.crop", "48")]).settings()}
+    crop = settings["data.crop"]
+    assert (crop.value, crop.default, crop.range) == (48, 0, "≥ 0, ≤ 1024")
+    assert settings["training.precision"].range == "auto, fp32, tf32, bf16, fp16" and settings["data.root"].range == ""
+    assert all(setting.description for setting in settings.values())

@@ -1,0 +1,136 @@
+"""Kill a training run at random moments, again and again, and see whether each time it goes on from where it may.
+
+make faults                      30 kills, ten of them while every step is saved
+python -m tests.faults.kills 5   fewer
+
+Prints one JSON line. A kill is SIGKILL: nothing of the program runs after it.
+"""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.helpers import TINY, write_dataset
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
+from vsrpp_core.run import checkpoints
+from vsrpp_core.run.folder import RunFolder
+
+KILLS, IN_SAVES = 30, 10
+START_SECONDS = 120.0
+LONGEST = 2.0
+"""Seconds of training before a kill, at most."""
+
+SETTINGS = {
+    **TINY,
+    "training.max_steps": "1000000",
+    "cadence.validate_every": "40",
+    "cadence.checkpoint_every": "50",
+    "cadence.best_from": "0",
+    "cadence.best_until": "49",
+    "cadence.recovery_minutes": "0.01",
+}
+SAVING = {**SETTINGS, "cadence.checkpoint_every": "1", "cadence.best_until": "0"}
+"""A checkpoint after every step: most of the time is spent saving, and most kills fall into a save."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one kill left. ``damaged`` names files under a final name that cannot be read."""
+
+    reached: int
+    resumable: int
+    damaged: tuple[str, ...]
+
+    @property
+    def lost(self) -> int:
+        """Steps that have to be trained again."""
+        return self.reached - self.resumable
+
+
+def kill_once(run: Path, data: Path, seconds: float, settings: dict[str, str]) -> Outcome:
+    """Start or resume the run, kill it ``seconds`` after its first step, and look at what is there."""
+    known = _steps(run)
+    command = [sys.executable, "-m", "vsrpp_core", "train", str(run), "--data", str(data)]
+    command += ["--resume"] if RunFolder(run).checkpoint_infos() else ["--fresh"]
+    command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _wait_for_a_step(process, run, known)
+            time.sleep(seconds)
+        finally:
+            process.send_signal(signal.SIGKILL)
+    return look(run)
+
+
+def look(run: Path) -> Outcome:
+    """How far the run had come, from where it can go on, and what is broken."""
+    damaged = []
+    for path in [*run.glob("checkpoint_*.pth"), *run.glob("checkpoint_*.json")]:
+        try:
+            checkpoints.load(path) if path.suffix == ".pth" else json.loads(path.read_text())
+        except (VsrppError, ValueError) as error:
+            damaged.append(f"{path.name}: {error}")
+    infos = RunFolder(run).checkpoint_infos()
+    resumable = int(checkpoints.load(run / infos[0].name)["progress"]["step"]) if infos else 0
+    return Outcome(_last_step(run), resumable, tuple(damaged))
+
+
+def _steps(run: Path) -> int:
+    return sum(isinstance(event, ev.StepReported) for event in journal.replay(run / "events.jsonl"))
+
+
+def _last_step(run: Path) -> int:
+    """Of the last session in the journal."""
+    last = 0
+    for event in journal.replay(run / "events.jsonl"):
+        if isinstance(event, ev.SessionStarted | ev.StepReported):
+            last = event.step
+    return last
+
+
+def _wait_for_a_step(process: "subprocess.Popen[str]", run: Path, known: int) -> None:
+    end = time.monotonic() + START_SECONDS
+    while _steps(run) <= known:
+        if process.poll() is not None:
+            raise AssertionError(f"the run does not start: {process.stderr.read() if process.stderr else ''}")
+        assert time.monotonic() < end, f"no step within {START_SECONDS} s"
+        time.sleep(0.02)
+
+
+def campaign(folder: Path, kills: int, in_saves: int) -> Iterator[Outcome]:
+    """A run killed ``kills`` times, the last ``in_saves`` while every step is saved; and once after them all."""
+    data, chance = write_dataset(folder / "data"), random.Random(1)
+    for number in range(kills + 1):
+        settings = SETTINGS if number < kills - in_saves else SAVING
+        yield kill_once(folder / "run", data, chance.uniform(0, LONGEST), settings)
+
+
+def main() -> None:
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = []
+        for outcome in campaign(Path(folder), kills, min(IN_SAVES, kills // 3)):
+            outcomes.append(outcome)
+            sys.stderr.write(f"{outcome}\n")
+        result = {
+            "faults": "kills",
+            "kills": kills,
+            "resumed": len(outcomes) - 1,
+            "damaged_files": sum(len(outcome.damaged) for outcome in outcomes),
+            "steps_lost_at_most": max(outcome.lost for outcome in outcomes),
+            "steps_reached": outcomes[-1].reached,
+        }
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()

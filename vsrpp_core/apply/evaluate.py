@@ -86,7 +86,7 @@ def load_network(checkpoint: Path, hardware: Hardware) -> VSRBidirectional3x:
     state = checkpoints.load(checkpoint)
     shape = state["config"]["model"]
     model = VSRBidirectional3x(shape["n_feats"], shape["n_blocks"], shape["n_frames"])
-    model.load_state_dict(state["model"])
+    model.load_state_dict(checkpoints.network_weights(state))
     return model.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 

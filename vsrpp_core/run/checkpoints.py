@@ -27,7 +27,7 @@ from vsrpp_core.run.folder import (
     write_checkpoint_info,
 )
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CheckpointError(Exception):
@@ -132,6 +132,12 @@ def load(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise VsrppError(f"{path} is not a checkpoint of this version of VSR++; name another file")
     return state
+
+
+def network_weights(state: dict[str, Any]) -> dict[str, Any]:
+    """Of a checkpoint the weights to use: the moving average where there is one, else the raw ones."""
+    weights: dict[str, Any] = state["average"]["weights"] or state["model"]
+    return weights
 
 
 def _torch_save(state: dict[str, Any], path: Path) -> None:

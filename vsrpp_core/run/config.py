@@ -80,6 +80,9 @@ class TrainingConfig(_Section):
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW: decay of the gradient's mean")
     beta2: float = Field(0.99, ge=0, lt=1, description="AdamW: decay of the gradient's square")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW: decoupled weight decay")
+    ema: float = Field(
+        0.999, ge=0, lt=1, description="decay of the weights' moving average, which is validated and used; 0: none"
+    )
 
 
 class ScheduleConfig(_Section):

@@ -18,6 +18,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.hardware import Hardware, MemoryMeter, choose_hardware, describe_device
 from vsrpp_core.training.presets import MODEL_SIZE, cpu_settings
 from vsrpp_core.training.step import OptimizerStep
@@ -143,11 +144,13 @@ def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry
     memory = MemoryMeter(hardware)
     seconds: list[float] = []
     try:
-        step = OptimizerStep(build_model(config, hardware), config.training, hardware)
+        model = build_model(config, hardware)
+        step, average = OptimizerStep(model, config.training, hardware), WeightAverage(model, config.training.ema)
         batch = _random_batch(config, geometry)
         for _ in range(1 + MEASURED_STEPS):  # the first warms up kernels and allocator
             start = time.perf_counter()
             step.run([batch], LossWeights(0.6, 0.2, 0.2), clip_norm=1.5, learning_rate=1e-6).cpu()
+            average.update()
             seconds.append(time.perf_counter() - start)
             if len(seconds) > 1 and seconds[-1] > MAX_SECONDS:
                 break

@@ -25,6 +25,7 @@ from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activ
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo
+from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.figures import StepClock, StepFigures
 from vsrpp_core.training.hardware import Hardware, MemoryMeter
 from vsrpp_core.training.inbox import Inbox
@@ -88,6 +89,7 @@ class Trainer:
         self._config, self._cadence, self._hardware = config, config.cadence, hardware
         self._stream, self._validator, self._store = stream, validator, store
         self.model = build_model(config, hardware)
+        self._average = WeightAverage(self.model, config.training.ema)
         self._step = OptimizerStep(self.model, config.training, hardware)
         self._weights = AdaptiveLossWeights(config.loss, config.schedule.warmup_steps)
         self._clip = AdaptiveGradClip(config.clipping)
@@ -122,12 +124,14 @@ class Trainer:
     def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
         """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""
         self.model.load_state_dict(weights)
+        self._average.restart()
         if optimizer:
             self._step.adopt(optimizer)
         self._progress.step = step
 
     def _parts(self) -> dict[str, Stateful]:
         return {
+            "average": self._average,
             "optimizer_step": self._step,
             "loss_weights": self._weights,
             "grad_clip": self._clip,
@@ -164,6 +168,7 @@ class Trainer:
                 batches = self._stream.next_step()
             rate = self._schedule.rate(step)
             figures = self._step.run(batches, self._weights.weights, self._clip.clip_norm, rate)
+        self._average.update()
         self._stream.confirm()
         self._figures.add(figures)
         self._clock.count(sum(len(batch) for batch in batches))
@@ -259,18 +264,14 @@ class Trainer:
     def _validate(self, inbox: Inbox) -> Iterator[ev.Event]:
         step, start = self._progress.step, time.perf_counter()
         yield self._phase("validating")
-        self.model.eval()
-        try:
-            for item in self._validator.run(self.model, step):
-                if isinstance(item, ValidationResult):
-                    yield from self._score(item, time.perf_counter() - start)
-                    break
-                yield item
-                if inbox.stop_is_wanted():
-                    yield ev.ValidationAborted(step=step, reason="the session is to stop")
-                    break
-        finally:
-            self.model.train()
+        for item in self._validator.run(self._average.model, step):
+            if isinstance(item, ValidationResult):
+                yield from self._score(item, time.perf_counter() - start)
+                break
+            yield item
+            if inbox.stop_is_wanted():
+                yield ev.ValidationAborted(step=step, reason="the session is to stop")
+                break
         yield self._phase("training")
 
     def _score(self, result: ValidationResult, seconds: float) -> Iterator[ev.Event]:

@@ -48,7 +48,8 @@ def write_checkpoint(path: Path, adds: float) -> Path:
     model.initialize()
     state = model.state_dict()
     state["upsample.2.weight"].mul_(adds)
-    torch.save({"format": 1, "config": {"model": shape}, "model": state}, path)
+    average = {"updates": 0, "weights": {}}
+    torch.save({"format": 2, "config": {"model": shape}, "model": state, "average": average}, path)
     return path
 
 

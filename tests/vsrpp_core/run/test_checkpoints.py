@@ -75,7 +75,7 @@ def test_a_flipped_bit_is_found(folder: RunFolder) -> None:
     weights = make_state(7)["model"]["weight"].numpy().tobytes()
     content[content.index(weights) + 100] ^= 1
     path.write_bytes(content)
-    assert torch.load(path, weights_only=True)["format"] == 1, "torch alone must load it for this test to mean anything"
+    assert torch.load(path, weights_only=True)["format"] == 2, "torch alone must load it for this test to mean anything"
     assert "is damaged" in refusal(path)
 
 
@@ -111,14 +111,16 @@ def test_a_folder_is_no_checkpoint(folder: RunFolder) -> None:
     assert "cannot be read" in refusal(folder.path)
 
 
-@pytest.mark.parametrize("content", [{"format": 99}, {"model": {}}, [1, 2]], ids=["later", "no format", "list"])
+@pytest.mark.parametrize(
+    "content", [{"format": 99}, {"format": 1}, {"model": {}}, [1, 2]], ids=["later", "earlier", "no format", "list"]
+)
 def test_another_format_is_told(folder: RunFolder, content: Any) -> None:
     torch.save(content, folder.checkpoint(7))
     assert "is not a checkpoint of this version" in refusal(folder.checkpoint(7))
 
 
 def test_code_in_a_checkpoint_is_never_run(folder: RunFolder) -> None:
-    torch.save({"format": 1, "model": Path("/")}, folder.checkpoint(7))
+    torch.save({"format": 2, "model": Path("/")}, folder.checkpoint(7))
     assert "cannot be read" in refusal(folder.checkpoint(7))
 
 

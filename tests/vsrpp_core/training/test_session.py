@@ -61,8 +61,10 @@ def stop_at(step: int) -> Callable[[ev.Event], Iterable[cmd.Command]]:
     return lambda event: (cmd.Stop(),) if isinstance(event, ev.StepReported) and event.step == step else ()
 
 
-def weights_of(run: Path, name: str) -> dict[str, torch.Tensor]:
-    weights: dict[str, torch.Tensor] = checkpoints.load(run / name)["model"]
+def weights_of(run: Path, name: str, part: str) -> dict[str, torch.Tensor]:
+    """The raw weights (``model``) or their ``average``."""
+    state = checkpoints.load(run / name)
+    weights: dict[str, torch.Tensor] = state["average"]["weights"] if part == "average" else state[part]
     return weights
 
 
@@ -121,8 +123,11 @@ def test_resume_goes_on_bit_for_bit(make_dataset: MakeDataset, tmp_path: Path, s
     assert of(second, ev.SessionStarted)[0].step == stop
     steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
     assert steps == [figures(step) for step in of(whole, ev.StepReported)]
-    one, two = (weights_of(tmp_path / run, "checkpoint_step_24.pth") for run in ("whole", "parts"))
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    for part in ("model", "average"):
+        one, two = (weights_of(tmp_path / run, "checkpoint_step_24.pth", part) for run in ("whole", "parts"))
+        assert one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+    validations = [v.ki_psnr for v in of(first, ev.ValidationFinished) + of(second, ev.ValidationFinished)]
+    assert validations == [v.ki_psnr for v in of(whole, ev.ValidationFinished)]
 
 
 def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""The moving average of the weights: what is validated and used, while the raw weights go on being trained.
+
+The average over many noisy steps is a better network than the last of them (Polyak and Juditsky 1992).
+"""
+
+import copy
+from typing import Any
+
+import torch
+
+from vsrpp_core.network.model import VSRBidirectional3x
+
+
+class WeightAverage:
+    """An exponential moving average that is updated after every step; Stateful.
+
+    ``decay`` is the share of the average that a step leaves; 0 is the raw weights. In the first steps it is less, at
+    step n at most (1 + n) / (10 + n), or the untrained network would be remembered for long.
+    """
+
+    def __init__(self, model: VSRBidirectional3x, decay: float) -> None:
+        self._decay, self._updates = decay, 0
+        self._raw = model
+        self.model = copy.deepcopy(model).requires_grad_(False) if decay else model
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the raw weights as they are now. Does not wait for the device."""
+        if not self._decay:
+            return
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        torch._foreach_lerp_(list(self.model.parameters()), list(self._raw.parameters()), 1 - decay)
+
+    def restart(self) -> None:
+        """Begin anew from the raw weights."""
+        self._updates = 0
+        if self._decay:
+            self.model.load_state_dict(self._raw.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"updates": self._updates, "weights": self.model.state_dict() if self._decay else {}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """The raw weights must have been loaded before: a state without an average begins one from them."""
+        self.restart()
+        if self._decay and state["weights"]:
+            self.model.load_state_dict(state["weights"])
+            self._updates = state["updates"]

@@ -146,6 +146,9 @@ class _TrainingView:
                 self._task = self._progress.add_task(
                     "training", total=event.max_steps, completed=event.step, figures=""
                 )
+            case ev.ParameterChanged(key="training.max_steps") if self._task is not None:
+                self._max_steps = int(event.new)
+                self._progress.update(self._task, total=self._max_steps)
             case ev.PhaseChanged() if self._task is not None:
                 self._progress.update(self._task, description=event.phase)
             case ev.StepReported():

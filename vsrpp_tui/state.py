@@ -188,6 +188,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return replace(state, checkpoint=event)
         case ev.CommandAnswered():
             return replace(state, answered=state.answered + 1)
+        case ev.ParameterChanged() if state.started:
+            return replace(state, started=ev.with_change(state.started, event))
         case ev.SessionEnded():
             return replace(state, phase=event.reason, ended=event)
         case ev.SessionFailed():
@@ -265,6 +267,8 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
             return "warning", f"{event.command}: {event.message}"
         case ev.CommandAnswered() if event.command in ("Pause", "Resume"):
             return "plain", f"{event.message} at step {event.step:,}"
+        case ev.ParameterChanged():
+            return "plain", f"{event.key} is {event.new} from step {event.step:,} on, was {event.old}"
         case ev.ConfigurationTried():
             size = f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}"
             return "good" if event.passed else "plain", f"auto-tune {size}: {event.verdict}"

@@ -21,6 +21,13 @@ class AdaptiveGradClip:
     def clip_norm(self) -> float:
         return self._clip_norm
 
+    def reconfigure(self, config: ClippingConfig) -> None:
+        """Go by other settings from now on; another initial clip norm is taken at once."""
+        if config.initial != self._config.initial:
+            self._clip_norm = config.initial
+        self._norms = deque(self._norms, maxlen=config.window)
+        self._config = config
+
     def observe(self, norm: float) -> None:
         """Take one step's gradient norm (before clipping) in; a norm that is not finite teaches nothing."""
         if not math.isfinite(norm):

@@ -59,6 +59,13 @@ class AdaptiveLossWeights:
     def aggressive(self) -> bool:
         return self._state.aggressive
 
+    def reconfigure(self, config: LossConfig) -> None:
+        """Go by other settings from now on. Other weights, or none that adapt, are taken at once, in normal mode."""
+        weights, before = LossWeights(config.l1, config.ms, config.grad), self._config
+        if not config.adaptive or weights != LossWeights(before.l1, before.ms, before.grad):
+            self._state = replace(self._state, weights=weights, aggressive=False)
+        self._config = config
+
     def observe(self, step: int, sharpness: float, grad_loss: float) -> WeightChange | None:
         """Take one finished step in; the change it leads to, if any."""
         self._sharpness.append(sharpness)

@@ -30,6 +30,10 @@ class LRSchedule:
         self._without_progress = 0
         self._may_cut_at = config.warmup_steps
 
+    def reconfigure(self, config: ScheduleConfig, max_steps: int) -> None:
+        """Go by other settings from now on; what plateaus have cut stays cut."""
+        self._config, self._max_steps = config, max_steps
+
     @property
     def factor(self) -> float:
         """What plateaus have multiplied the rate by so far, 0..1."""

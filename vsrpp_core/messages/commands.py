@@ -35,7 +35,11 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class SetParameter:
-    """Change a setting while training; ``key`` is dotted as in config.toml, ``value`` is its text."""
+    """Change a setting while training; ``key`` is dotted as in config.toml, ``value`` is its text.
+
+    Settings that only fit together are changed together: ``key`` is then their section and ``value`` a TOML table, e.g.
+    ``loss`` and ``{l1 = 0.5, ms = 0.2, grad = 0.3}``. What may change while training is in ``run.config.LIVE``.
+    """
 
     key: str
     value: str

@@ -7,7 +7,7 @@ steps counted from 1; ``time`` is seconds since the Unix epoch.
 """
 
 import time as _time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "stopping"]
@@ -232,6 +232,16 @@ class CommandAnswered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterChanged(Event):
+    """A setting has another value from the next step on; values as in config.toml."""
+
+    step: int
+    key: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarningRaised(Event):
     message: str
 
@@ -272,8 +282,22 @@ EVENT_TYPES: dict[str, type[Event]] = {
         CheckpointFailed,
         ConfigurationTried,
         CommandAnswered,
+        ParameterChanged,
         WarningRaised,
         SessionEnded,
         SessionFailed,
     )
 }
+
+
+def with_change(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
+    """The session as if it had started with the changed setting, for whoever counts the steps left."""
+    match change.key:
+        case "training.max_steps":
+            return replace(started, max_steps=int(change.new))
+        case "cadence.validate_every":
+            return replace(started, validate_every=int(change.new))
+        case "cadence.checkpoint_every":
+            return replace(started, checkpoint_every=int(change.new))
+        case _:
+            return started

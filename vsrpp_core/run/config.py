@@ -4,11 +4,13 @@ Separate from whatever uses it so that a screen or a command line can show, chec
 loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin
 
@@ -22,6 +24,24 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+
+
+LIVE = (
+    "training.max_steps",
+    "schedule.*",
+    "loss.*",
+    "clipping.*",
+    "cadence.validate_every",
+    "cadence.checkpoint_every",
+    "cadence.best_from",
+    "cadence.best_until",
+    "cadence.recovery_minutes",
+)
+"""What may change while training; anything else is read once, when a session begins."""
+
+
+def is_live(key: str) -> bool:
+    return any(fnmatchcase(key, pattern) for pattern in LIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +226,8 @@ class RunConfig(_Section):
     def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
         """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
 
-        Values are written as in TOML; text needs no quotes. Raises UsageError naming every fault at once.
+        Values are written as in TOML; text needs no quotes. With a section as key the value is a table of its settings.
+        Raises UsageError naming every fault at once.
         """
         values = self.model_dump()
         faults = [fault for key, text in overrides if (fault := _assign(values, key, text))]
@@ -231,6 +252,11 @@ class RunConfig(_Section):
         return ((name, getattr(self, name)) for name in type(self).model_fields)
 
 
+def as_text(value: Any) -> str:
+    """A setting's value as ``with_overrides`` takes it."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def setting_names() -> list[str]:
     """All settings, dotted, in the order of the file."""
     return [setting.key for setting in RunConfig().settings()]
@@ -248,6 +274,8 @@ def _range(field: FieldInfo) -> str:
 def _assign(values: dict[str, Any], key: str, text: str) -> str:
     """Set one dotted key in nested ``values``; the fault as a sentence, or empty."""
     section, _, name = key.partition(".")
+    if not name and section in values:
+        return _assign_table(values, section, text)
     if name not in values.get(section, {}):
         return f"{key} is not a setting{_nearest(key)}"
     if isinstance(values[section][name], str):
@@ -258,6 +286,20 @@ def _assign(values: dict[str, Any], key: str, text: str) -> str:
     except tomllib.TOMLDecodeError:
         return f"{key} = {text} is not a number or true/false"
     return ""
+
+
+def _assign_table(values: dict[str, Any], section: str, text: str) -> str:
+    try:
+        table = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        table = None
+    if not isinstance(table, dict):
+        return f"{section} = {text} is not a table like {{a = 1, b = 2}}"
+    faults = [
+        f"{section}.{name} is not a setting{_nearest(f'{section}.{name}')}" for name in table.keys() - values[section]
+    ]
+    values[section].update(table)
+    return "; ".join(sorted(faults))
 
 
 def _nearest(key: str) -> str:

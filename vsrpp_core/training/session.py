@@ -190,7 +190,17 @@ class Session:
             trainer.load_state_dict(self._resumed.state)
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
-        yield from trainer.train(inbox)
+        for event in trainer.train(inbox):
+            yield event
+            if isinstance(event, ev.ParameterChanged):
+                yield from self._keep_settings(trainer.config)
+
+    def _keep_settings(self, config: RunConfig) -> Iterator[ev.Event]:
+        """What was changed while training is in ``config.toml`` too, so that a resume goes by it."""
+        try:
+            config.save(self.folder.config)
+        except VsrppError as error:
+            yield ev.WarningRaised(message=str(error))
 
     def _make_stream(self) -> TrainingStream:
         data, training = self.config.data, self.config.training

@@ -23,7 +23,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
-from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.config import RunConfig, as_text, is_live
 from vsrpp_core.run.folder import CheckpointInfo
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.figures import StepClock, StepFigures
@@ -102,6 +102,11 @@ class Trainer:
         self._recovery_tried_at = time.monotonic()
 
     # what a session may ask
+
+    @property
+    def config(self) -> RunConfig:
+        """The settings now: those of the start, and what was changed since."""
+        return self._config
 
     @property
     def progress(self) -> Progress:
@@ -398,9 +403,38 @@ class Trainer:
                     yield from self._answered("SaveCheckpoint", self._save("manual"))
                 case cmd.Validate():
                     yield from self._answered("Validate", self._validate(inbox))
-                case cmd.SetParameter(key=key):
-                    yield self._answer("SetParameter", False, f"{key} cannot be changed while training yet")
+                case cmd.SetParameter():
+                    yield from self._set(command)
             yield self._phase("stopping" if self._stopping else "paused" if paused else "training")
+
+    def _set(self, command: cmd.SetParameter) -> Iterator[ev.Event]:
+        """Change a setting, or say why not; one that changes nothing is accepted too."""
+        try:
+            config = self._config.with_overrides([(command.key, command.value)])
+        except VsrppError as error:
+            yield self._answer("SetParameter", False, str(error))
+            return
+        changes = [
+            (old, new) for old, new in zip(self._config.settings(), config.settings(), strict=True) if old != new
+        ]
+        fixed = [new.key for _, new in changes if not is_live(new.key)]
+        if fixed:
+            yield self._answer("SetParameter", False, f"{', '.join(fixed)} cannot change while training")
+        elif config.training.max_steps <= self._progress.step:
+            yield self._answer("SetParameter", False, f"step {self._progress.step:,} is past that; q ends the training")
+        else:
+            self._reconfigure(config)
+            for old, new in changes:
+                yield ev.ParameterChanged(
+                    step=self._progress.step, key=new.key, old=as_text(old.value), new=as_text(new.value)
+                )
+            yield self._answer("SetParameter", True, "done")
+
+    def _reconfigure(self, config: RunConfig) -> None:
+        self._config, self._cadence = config, config.cadence
+        self._weights.reconfigure(config.loss)
+        self._clip.reconfigure(config.clipping)
+        self._schedule.reconfigure(config.schedule, config.training.max_steps)
 
     def _decline_the_rest(self, inbox: Inbox) -> Iterator[ev.Event]:
         """Commands that came too late are answered like any other."""

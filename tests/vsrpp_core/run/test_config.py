@@ -133,7 +133,11 @@ def test_wrong_overrides_are_all_named() -> None:
     with pytest.raises(VsrppError) as caught:
         RunConfig().with_overrides([("training.batch_sise", "2"), ("model", "3"), ("data.augment", "yes")])
     told = str(caught.value)
-    for part in ("did you mean training.batch_size?", "model is not a setting", "data.augment = yes is not a number"):
+    for part in (
+        "did you mean training.batch_size?",
+        "model = 3 is not a table like {a = 1, b = 2}",
+        "data.augment = yes is not a number",
+    ):
         assert part in told
 
 

@@ -125,6 +125,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+        self._reported_step = self._progress.step  # by the session that took it
 
     def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
         """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""

@@ -145,6 +145,16 @@ def test_a_pause_shows_the_step_it_is_made_at(
     assert (pause.command, pause.step, report.step) == ("Pause", 3, 3) and events.index(report) < events.index(pause)
 
 
+def test_a_pause_before_the_first_step_of_a_resumed_session(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    train(tmp_path / "run", make_dataset(), at_step(4, cmd.Stop()))
+    queue = cmd.CommandQueue()
+    for command in (cmd.Pause(), cmd.SaveCheckpoint(), cmd.Stop()):
+        queue.put(command)
+    events = list(open_session(tmp_path / "run", None, start="resume").events(queue))
+    assert [event.accepted for event in events if isinstance(event, ev.CommandAnswered)] == [True, True, True]
+    assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 4
+
+
 def test_commands_that_come_too_late_are_answered_too(make_dataset: MakeDataset, tmp_path: Path) -> None:
     last = at_step(3, cmd.SaveCheckpoint(), cmd.Stop())
     events = train(tmp_path / "run", make_dataset(), last, training__max_steps="3")

@@ -29,7 +29,11 @@ Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 LIVE = (
     "training.max_steps",
     "schedule.*",
-    "loss.*",
+    "loss.l1",
+    "loss.ms",
+    "loss.grad",
+    "loss.adaptive",
+    "loss.cooldown_steps",
     "clipping.*",
     "cadence.validate_every",
     "cadence.checkpoint_every",

@@ -68,6 +68,7 @@ def test_loss_weights_are_changed_together_and_the_rate_follows_the_schedule(
         ("loss.l1", "0.9", "l1 + ms + grad must be 1"),
         ("schedule.lr_max", "7", "less than or equal to 1"),
         ("training.batch_size", "8", "training.batch_size cannot change while training"),
+        ("loss.warmup_steps", "9", "loss.warmup_steps cannot change while training"),
         ("model.n_feats", "8", "model.n_feats cannot change while training"),
         ("loss.l2", "0.9", "loss.l2 is not a setting; did you mean loss.l1?"),
         ("loss", "much", "loss = much is not a table like {a = 1, b = 2}"),

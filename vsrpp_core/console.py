@@ -31,7 +31,7 @@ from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
-    from vsrpp_core.apply.evaluate import Scores
+    from vsrpp_core.network.metrics import Score
     from vsrpp_core.run.config import Precision
     from vsrpp_core.training.session import Session
 
@@ -197,16 +197,12 @@ def show_config(run: Path) -> int:
     for heading in ("setting", "value", "default", "meaning"):
         table.add_column(heading, overflow="fold")
     for setting in config.settings():
-        default = "" if setting.value == setting.default else _shown(setting.default)
+        default = "" if setting.value == setting.default else json.dumps(setting.default)
         meaning = f"{setting.description} ({setting.range})" if setting.range else setting.description
         style = "bold" if default else ""
-        table.add_row(setting.key, Text(_shown(setting.value), style), default, Text(meaning, "dim"))
+        table.add_row(setting.key, Text(json.dumps(setting.value), style), default, Text(meaning, "dim"))
     console.print(table)
     return EXIT_DONE
-
-
-def _shown(value: object) -> str:
-    return json.dumps(value)
 
 
 def show_tuning(run: Path, data: Path | None) -> int:
@@ -298,6 +294,6 @@ def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision:
     return EXIT_DONE
 
 
-def _cells(bicubic: "Scores", ki: "Scores") -> tuple[str, str, str]:
+def _cells(bicubic: "Score", ki: "Score") -> tuple[str, str, str]:
     gain = ki.psnr - bicubic.psnr
     return f"{bicubic.psnr:.3f} / {bicubic.ssim:.4f}", f"{ki.psnr:.3f} / {ki.ssim:.4f}", f"{gain:+.3f}"

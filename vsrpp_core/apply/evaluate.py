@@ -1,4 +1,4 @@
-"""Scores of a network on ground-truth clips beside bicubic, by the field's protocol.
+"""Score of a network on ground-truth clips beside bicubic, by the field's protocol.
 
 Each ground-truth frame is cropped to a multiple of 3 and downscaled three times (bicubic, antialiased, 8 bit) to make
 the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends) and scored.
@@ -19,7 +19,7 @@ from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.metrics import PSNR_CEILING, SSIM_WINDOW, luma, psnr, ssim, to_8bit
+from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, score, to_8bit
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import Precision
@@ -33,21 +33,13 @@ Frame = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """PSNR in dB, at most PSNR_CEILING, and SSIM 0..1, of one picture or the means over many."""
-
-    psnr: float
-    ssim: float
-
-
-@dataclass(frozen=True, slots=True)
 class ClipScores:
     clip: str
     frames: int
-    bicubic_y: Scores
-    ki_y: Scores
-    bicubic_rgb: Scores
-    ki_rgb: Scores
+    bicubic_y: Score
+    ki_y: Score
+    bicubic_rgb: Score
+    ki_rgb: Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +65,9 @@ def evaluate(
 def mean_scores(rows: list[ClipScores]) -> ClipScores:
     """Mean over clips, each clip counting the same."""
 
-    def mean(name: str) -> Scores:
-        scores: list[Scores] = [getattr(row, name) for row in rows]
-        return Scores(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores))
+    def mean(name: str) -> Score:
+        scores: list[Score] = [getattr(row, name) for row in rows]
+        return Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores))
 
     parts = {name: mean(name) for name in ("bicubic_y", "ki_y", "bicubic_rgb", "ki_rgb")}
     return ClipScores(clip="mean", frames=sum(row.frames for row in rows), **parts)
@@ -94,14 +86,14 @@ def _evaluate_clip(
     model: VSRBidirectional3x, hardware: Hardware, clip: Path, border: int
 ) -> Iterator[EvaluationProgress | ClipScores]:
     expected, frames = _open_clip(clip)
-    scored: list[tuple[Scores, Scores, Scores, Scores]] = []
+    scored: list[tuple[Score, Score, Score, Score]] = []
     for stack, truth in windows(_ground_truth(clip, frames, border), model.n_frames):
         ki, bicubic = _upscale(model, hardware, stack), upscale3(stack[len(stack) // 2])
         scored.append((*_scores(bicubic, truth, border), *_scores(ki, truth, border)))
         total = max(expected, len(scored)) if expected else 0
         yield EvaluationProgress(clip.name, len(scored), total)
     bicubic_y, bicubic_rgb, ki_y, ki_rgb = (
-        Scores(fmean(s.psnr for s in column), fmean(s.ssim for s in column)) for column in zip(*scored, strict=True)
+        Score(fmean(s.psnr for s in column), fmean(s.ssim for s in column)) for column in zip(*scored, strict=True)
     )
     yield ClipScores(clip.name, len(scored), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
 
@@ -132,14 +124,10 @@ def _upscale(model: VSRBidirectional3x, hardware: Hardware, frames: NDArray[np.u
         return np.asarray(to_8bit(model(stack))[0].permute(1, 2, 0).cpu().numpy())
 
 
-def _scores(image: Frame, reference: Frame, border: int) -> tuple[Scores, Scores]:
+def _scores(image: Frame, reference: Frame, border: int) -> tuple[Score, Score]:
     """Y and RGB."""
     x, y = _as_batch(image, border), _as_batch(reference, border)
-    return _score(luma(x), luma(y)), _score(x, y)
-
-
-def _score(image: Tensor, reference: Tensor) -> Scores:
-    return Scores(min(float(psnr(image, reference)), PSNR_CEILING), float(ssim(image, reference)))
+    return score(luma(x), luma(y)), score(x, y)
 
 
 def _as_batch(image: Frame, border: int) -> Tensor:

@@ -3,6 +3,8 @@
 Pictures are tensors [B, C, H, W] of 8-bit values 0..255 in any dtype; arithmetic is float64. No border is cropped here.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,23 @@ def ssim(image: Tensor, reference: Tensor) -> Tensor:
     likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     energy = (mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)
     return (likeness / energy).flatten(1).mean(dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """PSNR in dB, at most PSNR_CEILING, and SSIM 0..1, of one picture or the means over many."""
+
+    psnr: float
+    ssim: float
+
+    @property
+    def quality(self) -> float:
+        return quality(self.psnr, self.ssim)
+
+
+def score(image: Tensor, reference: Tensor) -> Score:
+    """Of one picture [1, C, H, W]."""
+    return Score(min(float(psnr(image, reference)), PSNR_CEILING), float(ssim(image, reference)))
 
 
 def quality(psnr_db: float, ssim_value: float) -> float:

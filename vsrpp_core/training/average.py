@@ -7,6 +7,7 @@ import copy
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vsrpp_core.network.model import VSRBidirectional3x
 
@@ -22,6 +23,8 @@ class WeightAverage:
         self._decay, self._updates = decay, 0
         self._raw = model
         self.model = copy.deepcopy(model).requires_grad_(False) if decay else model
+        self._averages: list[Tensor] = list(self.model.parameters())
+        self._latest: list[Tensor] = list(model.parameters())
 
     @torch.no_grad()
     def update(self) -> None:
@@ -30,7 +33,7 @@ class WeightAverage:
             return
         self._updates += 1
         decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(list(self.model.parameters()), list(self._raw.parameters()), 1 - decay)
+        torch._foreach_lerp_(self._averages, self._latest, 1 - decay)
 
     def restart(self) -> None:
         """Begin anew from the raw weights."""

@@ -52,4 +52,5 @@ def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
 
 
 def cpu_settings(lr_side: int) -> Overrides:
+    """The CPU preset, with a crop that fits LR patches of ``lr_side`` pixels."""
     return (*CPU, ("data.crop", str(CPU_CROP if lr_side > CPU_CROP else 0)))

@@ -14,25 +14,13 @@ from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
 from vsrpp_core.data.stacked import PairPaths, StackGeometry
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
-from vsrpp_core.network.metrics import PSNR_CEILING, psnr, quality, ssim, to_8bit
+from vsrpp_core.network.metrics import Score, score, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.files import write_atomically
 from vsrpp_core.training.hardware import Hardware
 
 COMPARISONS = 4
 """Samples, spread over the set, of which a picture is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """PSNR in dB and SSIM 0..1 of one picture, or the means over many."""
-
-    psnr: float
-    ssim: float
-
-    @property
-    def quality(self) -> float:
-        return quality(self.psnr, self.ssim)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +101,7 @@ def side_by_side(pictures: tuple[NDArray[np.uint8], ...], labels: tuple[str, ...
 
 
 def _score(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Score:
-    x, y = _as_batch(image), _as_batch(reference)
-    return Score(min(float(psnr(x, y)), PSNR_CEILING), float(ssim(x, y)))
+    return score(_as_batch(image), _as_batch(reference))
 
 
 def _as_batch(image: NDArray[np.uint8]) -> Tensor:

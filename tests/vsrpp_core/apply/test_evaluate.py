@@ -16,7 +16,6 @@ from PIL import Image
 from vsrpp_core.apply.evaluate import (
     ClipScores,
     EvaluationProgress,
-    Scores,
     evaluate,
     load_network,
     mean_scores,
@@ -26,7 +25,7 @@ from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, imresize, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.metrics import luma, psnr, ssim, to_8bit
+from vsrpp_core.network.metrics import Score, luma, psnr, ssim, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.training.hardware import choose_hardware
 
@@ -78,13 +77,13 @@ def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[Evaluation
     return list(evaluate(checkpoint, clips, border, "fp32"))
 
 
-def expected(upscale: Callable[[Frame], Frame], border: int) -> tuple[Scores, Scores]:
+def expected(upscale: Callable[[Frame], Frame], border: int) -> tuple[Score, Score]:
     """Y and RGB, from the metrics alone."""
     truth = [scene(index) for index in range(FRAMES)]
     return plain_scores([upscale(downscale3(frame)) for frame in truth], truth, border)
 
 
-def plain_scores(pictures: list[Frame], truth: list[Frame], border: int) -> tuple[Scores, Scores]:
+def plain_scores(pictures: list[Frame], truth: list[Frame], border: int) -> tuple[Score, Score]:
     rows = []
     for pair in zip(pictures, truth, strict=True):
         x, y = (
@@ -93,7 +92,7 @@ def plain_scores(pictures: list[Frame], truth: list[Frame], border: int) -> tupl
         )
         rows.append([float(score) for a, b in ((luma(x), luma(y)), (x, y)) for score in (psnr(a, b), ssim(a, b))])
     y_psnr, y_ssim, rgb_psnr, rgb_ssim = (fmean(column) for column in zip(*rows, strict=True))
-    return Scores(y_psnr, y_ssim), Scores(rgb_psnr, rgb_ssim)
+    return Score(y_psnr, y_ssim), Score(rgb_psnr, rgb_ssim)
 
 
 def plain_windows(frames: list[Frame], n_frames: int = 5) -> list[Frame]:
@@ -219,7 +218,7 @@ def test_a_perfect_frame_counts_the_ceiling_and_the_scores_stay_json(checkpoint:
     (row,) = run(checkpoint, [write_clip(tmp_path / "clip", [scene(0), black])])[-1:]
     assert isinstance(alone, ClipScores) and isinstance(row, ClipScores)
     for half, whole in ((row.bicubic_y, alone.bicubic_y), (row.bicubic_rgb, alone.bicubic_rgb)):
-        assert half == Scores((whole.psnr + 100.0) / 2, (whole.ssim + 1.0) / 2)
+        assert half == Score((whole.psnr + 100.0) / 2, (whole.ssim + 1.0) / 2)
     assert json.loads(json.dumps(asdict(mean_scores([row])), allow_nan=False))["ki_y"] == asdict(row.ki_y)
 
 
@@ -240,10 +239,10 @@ def test_fp32_is_not_tf32(checkpoint: Path, clip: Path) -> None:
 
 
 def test_each_clip_counts_the_same_in_the_mean() -> None:
-    one, two = Scores(20.0, 0.5), Scores(30.0, 0.75)
+    one, two = Score(20.0, 0.5), Score(30.0, 0.75)
     mean = mean_scores([ClipScores("a", 1, one, two, one, one), ClipScores("b", 9, two, two, one, two)])
     assert (mean.clip, mean.frames) == ("mean", 10)
-    assert (mean.bicubic_y, mean.ki_y, mean.bicubic_rgb) == (Scores(25.0, 0.625), two, one)
+    assert (mean.bicubic_y, mean.ki_y, mean.bicubic_rgb) == (Score(25.0, 0.625), two, one)
 
 
 @pytest.mark.parametrize("border", [-1, 12, 400])

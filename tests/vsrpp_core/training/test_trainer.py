@@ -13,13 +13,13 @@ from tests.conftest import MakeDataset
 from tests.helpers import TINY
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.network.metrics import Score
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training import trainer, validator
 from vsrpp_core.training.session import open_session
 from vsrpp_core.training.step import FIGURES, OptimizerStep
-from vsrpp_core.training.validator import Score
 
 
 def train(

@@ -40,14 +40,14 @@ class LRSchedule:
         return self._factor
 
     def rate(self, step: int) -> float:
-        """Learning rate of ``step`` (counted from 1), never below ``lr_min`` after warm-up."""
+        """Learning rate of ``step`` (counted from 1); after warm-up never below ``lr_min`` times the user's factor."""
         config = self._config
         if step <= config.warmup_steps:
-            return config.lr_max * step / config.warmup_steps
+            return config.factor * (config.lr_max * step / config.warmup_steps)
         span = max(self._max_steps - config.warmup_steps, 1)
         progress = min((step - config.warmup_steps) / span, 1.0)
         cosine = config.lr_min + (config.lr_max - config.lr_min) * 0.5 * (1 + math.cos(math.pi * progress))
-        return max(cosine * self._factor, config.lr_min)
+        return config.factor * max(cosine * self._factor, config.lr_min)
 
     def phase(self, step: int) -> LRPhase:
         if step <= self._config.warmup_steps:

@@ -24,10 +24,13 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
+Checkpointing = Literal["none", "block", "trunk"]
 
 
 LIVE = (
     "training.max_steps",
+    "training.max_skipped",
+    "training.max_rollbacks",
     "schedule.*",
     "loss.l1",
     "loss.ms",
@@ -40,6 +43,7 @@ LIVE = (
     "cadence.best_from",
     "cadence.best_until",
     "cadence.recovery_minutes",
+    "checkpoints.*",
 )
 """What may change while training; anything else is read once, when a session begins."""
 
@@ -101,11 +105,21 @@ class TrainingConfig(_Section):
     accumulation: int = Field(1, ge=1, le=256, description="forward passes in one optimizer step")
     max_steps: int = Field(100_000, ge=1, le=100_000_000, description="optimizer steps in all")
     precision: Precision = Field("auto", description="arithmetic of forward and backward pass")
+    checkpointing: Checkpointing = Field(
+        "none", description="activations computed again in the backward pass instead of kept: less memory, slower steps"
+    )
+    compile: bool = Field(False, description="let torch.compile make faster code of the network; the first steps wait")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW: decay of the gradient's mean")
     beta2: float = Field(0.99, ge=0, lt=1, description="AdamW: decay of the gradient's square")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW: decoupled weight decay")
     ema: float = Field(
         0.999, ge=0, lt=1, description="decay of the weights' moving average, which is validated and used; 0: none"
+    )
+    max_skipped: int = Field(
+        50, ge=1, le=100_000, description="steps in a row without a finite gradient after which the run rolls back"
+    )
+    max_rollbacks: int = Field(
+        3, ge=0, le=1_000, description="rollbacks in a row, each with half the learning rate, after which training ends"
     )
 
 
@@ -114,6 +128,7 @@ class ScheduleConfig(_Section):
 
     lr_max: float = Field(1e-4, gt=0, le=1, description="learning rate after warm-up")
     lr_min: float = Field(1e-6, ge=0, le=1, description="learning rate at max_steps")
+    factor: float = Field(1.0, gt=0, le=100, description="what every learning rate is multiplied by")
     warmup_steps: int = Field(1_000, ge=0, le=1_000_000, description="steps of linear warm-up from 0")
     plateau_patience: int = Field(300, ge=10, le=1_000_000, description="steps without progress that make a plateau")
     plateau_threshold: float = Field(
@@ -189,6 +204,22 @@ class CadenceConfig(_Section):
         return self
 
 
+class CheckpointsConfig(_Section):
+    """What is kept on disk."""
+
+    keep_superseded_best: bool = Field(False, description="keep every best checkpoint, not only the last two")
+    min_free_gb: float = Field(2.0, ge=0, le=100_000, description="free disk below which a warning is given, GB")
+
+
+class TuneConfig(_Section):
+    """What auto-tune asks of a configuration."""
+
+    max_seconds: float = Field(4.0, gt=0, le=3_600, description="longest optimizer step, seconds")
+    max_memory: float = Field(0.8, gt=0, le=1, description="largest share of the device's memory")
+    min_effective_batch: int = Field(4, ge=1, le=4_096, description="smallest batch_size x accumulation")
+    found: str = Field("", description="what was measured, where and when; written by auto-tune")
+
+
 class RunConfig(_Section):
     """All settings of a run."""
 
@@ -199,6 +230,8 @@ class RunConfig(_Section):
     loss: LossConfig = LossConfig()
     clipping: ClippingConfig = ClippingConfig()
     cadence: CadenceConfig = CadenceConfig()
+    checkpoints: CheckpointsConfig = CheckpointsConfig()
+    tune: TuneConfig = TuneConfig()
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -40,6 +40,8 @@ class VSRBidirectional3x(nn.Module):
     Raises ValueError for an even n_frames, an odd n_blocks, or a stack of another shape.
     """
 
+    block: type[ResidualBlock] = ResidualBlock
+
     def __init__(self, n_feats: int = 128, n_blocks: int = 32, n_frames: int = 5) -> None:
         super().__init__()
         if n_frames % 2 == 0 or n_frames < 3:
@@ -50,8 +52,8 @@ class VSRBidirectional3x(nn.Module):
         self.feat_extract = nn.Conv2d(3, n_feats, 3, padding=1)
         self.backward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
         self.forward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
-        self.backward_trunk = _trunk(n_feats, n_blocks // 2)
-        self.forward_trunk = _trunk(n_feats, n_blocks // 2)
+        self.backward_trunk = nn.Sequential(*(self.block(n_feats) for _ in range(n_blocks // 2)))
+        self.forward_trunk = nn.Sequential(*(self.block(n_feats) for _ in range(n_blocks // 2)))
         self.fusion = nn.Conv2d(2 * n_feats, n_feats, 1)
         self.upsample = nn.Sequential(
             nn.Conv2d(n_feats, n_feats * SCALE**2, 3, padding=1),
@@ -76,13 +78,17 @@ class VSRBidirectional3x(nn.Module):
         flat: Tensor = self.feat_extract(frames.reshape(batch * n_frames, channels, height, width))
         return flat.view(batch, n_frames, self.n_feats, height, width).unbind(dim=1)
 
-    @staticmethod
-    def _propagate(features: tuple[Tensor, ...], fuse: nn.Module, trunk: nn.Module) -> Tensor:
+    def _propagate(self, features: tuple[Tensor, ...], fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
         """Walk over ``features``: the first (the centre frame's) is the state, each other is taken in by one step."""
         state, *others = features
         for frame in others:
-            state = trunk(fuse(torch.cat((state, frame), dim=1)))
+            state = self._take_in(state, frame, fuse, trunk)
         return state
+
+    def _take_in(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
+        """One step of the propagation: features of a frame, and of what was seen before, to the next state."""
+        taken: Tensor = trunk(fuse(torch.cat((state, frame), dim=1)))
+        return taken
 
     def initialize(self) -> None:
         """Start as the bilinear picture: the last convolution at a tenth of its size, without bias.
@@ -95,10 +101,6 @@ class VSRBidirectional3x(nn.Module):
         with torch.no_grad():
             last.weight.mul_(0.1)
             last.bias.zero_()
-
-
-def _trunk(n_feats: int, depth: int) -> nn.Sequential:
-    return nn.Sequential(*(ResidualBlock(n_feats) for _ in range(depth)))
 
 
 @dataclass
@@ -115,6 +117,7 @@ def measure_activity(model: VSRBidirectional3x) -> Iterator[Activity]:
     """Measure the activity of the forward pass made inside the context.
 
     A trunk runs once per frame; what stays is the last frame's figure, when the state has seen the whole direction.
+    Blocks that run again in a backward pass, to recompute their activations, do not count.
     """
     activity = Activity()
     places = (
@@ -122,11 +125,12 @@ def measure_activity(model: VSRBidirectional3x) -> Iterator[Activity]:
         (activity.forward_trunk, list(model.forward_trunk)),
         (activity.fusions, [model.backward_fuse, model.forward_fuse, model.fusion]),
     )
-    handles = []
+    gate = _Gate()
+    handles = [model.register_forward_pre_hook(gate.open), model.register_forward_hook(gate.close)]
     for figures, modules in places:
         for index, module in enumerate(modules):
             figures.append(torch.zeros(()))
-            handles.append(module.register_forward_hook(_Recorder(figures, index)))
+            handles.append(module.register_forward_hook(_Recorder(figures, index, gate)))
     try:
         yield activity
     finally:
@@ -134,9 +138,23 @@ def measure_activity(model: VSRBidirectional3x) -> Iterator[Activity]:
             handle.remove()
 
 
+class _Gate:
+    """Open while the network's forward pass runs."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def open(self, *_: object) -> None:
+        self.is_open = True
+
+    def close(self, *_: object) -> None:
+        self.is_open = False
+
+
 class _Recorder:
-    def __init__(self, figures: list[Tensor], index: int) -> None:
-        self._figures, self._index = figures, index
+    def __init__(self, figures: list[Tensor], index: int, gate: _Gate) -> None:
+        self._figures, self._index, self._gate = figures, index, gate
 
     def __call__(self, module: nn.Module, inputs: object, output: Tensor) -> None:
-        self._figures[self._index] = output.detach().abs().mean(dtype=torch.float32)
+        if self._gate.is_open:
+            self._figures[self._index] = output.detach().abs().mean(dtype=torch.float32)

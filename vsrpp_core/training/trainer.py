@@ -21,6 +21,7 @@ from vsrpp_core.data.dataset import TrainingStream
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig, as_text, is_live
@@ -463,7 +464,8 @@ class Trainer:
 
 def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
     """The network of a configuration, freshly initialized, on its device and in the layout convolutions like."""
-    model = VSRBidirectional3x(config.model.n_feats, config.model.n_blocks, config.model.n_frames)
+    shape = config.model
+    model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, config.training.checkpointing)
     model.initialize()
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

@@ -1,0 +1,104 @@
+"""The network that is trained is the plain one: same function, same gradients, less memory."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from vsrpp_core.network.lean import LeanVSR
+from vsrpp_core.network.loss import LossWeights, hybrid_loss
+from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
+from vsrpp_core.run.config import Checkpointing
+
+MODES: tuple[Checkpointing, ...] = ("none", "block", "trunk")
+SHAPES = [(4, 2, 5, 2, 9, 11), (6, 4, 3, 1, 8, 8), (8, 6, 7, 1, 7, 10)]
+"""n_feats, n_blocks, n_frames, samples, height, width."""
+
+
+def pair(shape: tuple[int, ...], mode: Checkpointing, dtype: torch.dtype) -> tuple[VSRBidirectional3x, LeanVSR, Tensor]:
+    n_feats, n_blocks, n_frames, samples, height, width = shape
+    torch.manual_seed(sum(shape))
+    plain = VSRBidirectional3x(n_feats, n_blocks, n_frames).to(dtype)
+    lean = LeanVSR(n_feats, n_blocks, n_frames, mode).to(dtype)
+    lean.load_state_dict(plain.state_dict())
+    frames = torch.rand(samples, n_frames, 3, height, width, dtype=dtype)
+    return plain, lean.to(memory_format=torch.channels_last), frames  # type: ignore[call-overload]
+
+
+def gradients(model: VSRBidirectional3x, frames: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Output, and the gradient of the hybrid loss for each parameter."""
+    model.zero_grad(set_to_none=True)
+    output = model(frames)
+    target = torch.rand(output.shape, dtype=output.dtype, generator=torch.Generator().manual_seed(5))
+    hybrid_loss(output, target).total(LossWeights(0.6, 0.2, 0.2)).backward()  # type: ignore[no-untyped-call]
+    return output.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def kept_for_backward(model: VSRBidirectional3x, frames: Tensor) -> int:
+    """Bytes of feature maps that wait for the backward pass, each storage once."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = model(frames)
+    assert output.requires_grad
+    return sum(kept.values())
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_is_the_plain_network_in_double_precision(shape: tuple[int, ...], mode: Checkpointing) -> None:
+    plain, lean, frames = pair(shape, mode, torch.float64)
+    expected, expected_gradients = gradients(plain, frames)
+    output, found = gradients(lean, frames)
+    assert float((output - expected).abs().max()) <= 1e-12
+    assert found.keys() == expected_gradients.keys() == dict(plain.named_parameters()).keys()
+    for name, gradient in expected_gradients.items():
+        assert float((found[name] - gradient).norm() / gradient.norm()) <= 1e-10, name
+
+
+@pytest.mark.parametrize("mode", ["block", "trunk"])
+def test_recomputing_changes_no_bit(mode: Checkpointing) -> None:
+    shape = (8, 4, 5, 2, 12, 12)
+    _, kept, frames = pair(shape, "none", torch.float32)
+    _, recomputed, _ = pair(shape, mode, torch.float32)
+    one, two = gradients(kept, frames), gradients(recomputed, frames)
+    assert torch.equal(one[0], two[0])
+    assert all(torch.equal(one[1][name], two[1][name]) for name in one[1])
+
+
+def test_each_mode_keeps_less() -> None:
+    shape = (16, 12, 5, 1, 24, 24)
+    plain, _, frames = pair(shape, "none", torch.float32)
+    kept = [kept_for_backward(plain, frames)] + [
+        kept_for_backward(pair(shape, mode, torch.float32)[1], frames) for mode in MODES
+    ]
+    assert kept[0] > 1.3 * kept[1] > 1.3 * 1.4 * kept[2] > 1.3 * 1.4 * 1.8 * kept[3], kept
+    feature_map = 4 * 16 * 24 * 24
+    assert kept[1] == pytest.approx((2 * 6 * 4 + 20) * feature_map, rel=0.02)  # two maps a block and walk, and 20
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_activity_is_measured_in_the_forward_pass_alone(mode: Checkpointing) -> None:
+    plain, lean, frames = pair((4, 4, 5, 1, 8, 8), mode, torch.float64)
+    with measure_activity(plain) as expected:
+        gradients(plain, frames)
+    with measure_activity(lean) as found:
+        gradients(lean, frames)
+    for figures, others in zip(vars(expected).values(), vars(found).values(), strict=True):
+        assert torch.allclose(torch.stack(figures), torch.stack(others), rtol=1e-5, atol=0)
+
+
+def test_without_gradients_nothing_is_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Tensor:
+        raise AssertionError("nothing is kept, so nothing need be computed again")
+
+    monkeypatch.setattr("vsrpp_core.network.lean.checkpoint", refuse)
+    plain, lean, frames = pair((4, 2, 5, 1, 8, 8), "trunk", torch.float32)
+    with torch.no_grad():
+        assert torch.allclose(lean(frames), plain(frames), atol=1e-6)

@@ -7,7 +7,6 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,17 +18,19 @@ from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.adaptive.stateful import Stateful
 from vsrpp_core.data.dataset import TrainingStream
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
-from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
-from vsrpp_core.run.config import RunConfig, as_text, is_live
-from vsrpp_core.run.folder import CheckpointInfo
+from vsrpp_core.run.checkpoints import CheckpointStore
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.figures import StepClock, StepFigures
 from vsrpp_core.training.hardware import Hardware, MemoryMeter
 from vsrpp_core.training.inbox import Inbox
+from vsrpp_core.training.progress import Progress, TorchRandomState
+from vsrpp_core.training.saving import Saving
+from vsrpp_core.training.steering import Steering
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.validator import ValidationResult, Validator
 
@@ -40,39 +41,6 @@ REPORT_SECONDS = 0.5
 """A slow step is reported at once, so that a screen moves; a fast one at the status cadence."""
 
 MAX_SKIPPED_IN_A_ROW = 50
-
-
-@dataclass
-class Progress:
-    """What the trainer counts; all of it is in a checkpoint."""
-
-    step: int = 0
-    last_loss: float = math.nan
-    last_quality: float = math.nan
-    """Quality of the last validation, and the step it was made at."""
-    last_quality_step: int = -1
-    best_quality: float = 0.0
-    best_step: int = 0
-    skipped_in_a_row: int = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-
-
-class TorchRandomState:
-    """torch's global generators; Stateful."""
-
-    def state_dict(self) -> dict[str, Any]:
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-        return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        torch.set_rng_state(state["cpu"])
-        if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state["cuda"])
 
 
 class Trainer:
@@ -88,7 +56,7 @@ class Trainer:
     ) -> None:
         torch.manual_seed(config.training.seed)
         self._config, self._cadence, self._hardware = config, config.cadence, hardware
-        self._stream, self._validator, self._store = stream, validator, store
+        self._stream, self._validator = stream, validator
         self.model = build_model(config, hardware)
         self._average = WeightAverage(self.model, config.training.ema)
         self._step = OptimizerStep(self.model, config.training, hardware)
@@ -97,10 +65,10 @@ class Trainer:
         self._schedule = LRSchedule(config.schedule, config.training.max_steps)
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
         self._memory = MemoryMeter(hardware)
+        self._saving = Saving(store, config, self._progress, self.state_dict, lambda: stream.epoch)
+        self._inbox = Inbox(CommandQueue())
         self._skipped_steps = 0
-        self._stopping = False
-        self._reported_step = self._kept_step = -1
-        self._recovery_tried_at = time.monotonic()
+        self._reported_step = -1
 
     # what a session may ask
 
@@ -115,7 +83,7 @@ class Trainer:
 
     @property
     def is_complete(self) -> bool:
-        return self._progress.step >= self._config.training.max_steps
+        return self._saving.is_complete
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a checkpoint holds: the state of each part under its name, and the configuration."""
@@ -149,23 +117,33 @@ class Trainer:
             "random": TorchRandomState(),
         }
 
+    def reconfigure(self, config: RunConfig) -> None:
+        """Go by other settings from the next step on; only those in ``run.config.LIVE`` may differ."""
+        self._config, self._cadence = config, config.cadence
+        self._weights.reconfigure(config.loss)
+        self._clip.reconfigure(config.clipping)
+        self._schedule.reconfigure(config.schedule, config.training.max_steps)
+        self._saving.reconfigure(config)
+
     # the loop
 
     def train(self, inbox: Inbox) -> Iterator[ev.Event]:
         """Steps until ``max_steps`` or a Stop; ends with everything saved."""
+        self._inbox = inbox
+        steering = Steering(self, inbox)
         yield self._phase("training")
         while not self.is_complete:
-            yield from self._obey(inbox)
-            if self._stopping:
+            yield from steering.obey()
+            if steering.stopping:
                 break
             activity = self._advance()
             yield from self._adapt_when_due()
             if activity:
                 yield _activity_event(self._progress.step, activity)
             yield from self._report_when_due()
-            yield from self._validate_when_due(inbox)
+            yield from self._validate_when_due()
             yield from self._save_when_due()
-        yield from self._finish(inbox)
+        yield from self._finish(steering)
 
     def _advance(self) -> Activity | None:
         """Take one optimizer step; its layer activity where that is due."""
@@ -234,6 +212,11 @@ class Trainer:
         if due or self._clock.seconds_since_report() >= REPORT_SECONDS:
             yield self._report()
 
+    def report_standing_still(self) -> Iterator[ev.Event]:
+        """The figures of the last step where they were not told yet: a screen stands still at the step it really is."""
+        if self._reported_step != self._progress.step > 0:
+            yield self._report()
+
     def _report(self) -> ev.Event:
         step = self._reported_step = self._progress.step
         with self._clock.reading():
@@ -264,11 +247,12 @@ class Trainer:
 
     # validation
 
-    def _validate_when_due(self, inbox: Inbox) -> Iterator[ev.Event]:
+    def _validate_when_due(self) -> Iterator[ev.Event]:
         if self._progress.step % self._cadence.validate_every == 0:
-            yield from self._validate(inbox)
+            yield from self.validate()
 
-    def _validate(self, inbox: Inbox) -> Iterator[ev.Event]:
+    def validate(self) -> Iterator[ev.Event]:
+        """Score the network on the whole validation set, and keep it if it is the best; a Stop ends it early."""
         step, start = self._progress.step, time.perf_counter()
         yield self._phase("validating")
         for item in self._validator.run(self._average.model, step):
@@ -276,7 +260,7 @@ class Trainer:
                 yield from self._score(item, time.perf_counter() - start)
                 break
             yield item
-            if inbox.stop_is_wanted():
+            if self._inbox.stop_is_wanted():
                 yield ev.ValidationAborted(step=step, reason="the session is to stop")
                 break
         yield self._phase("training")
@@ -284,7 +268,7 @@ class Trainer:
     def _score(self, result: ValidationResult, seconds: float) -> Iterator[ev.Event]:
         progress, quality = self._progress, result.ki.quality
         progress.last_quality, progress.last_quality_step = quality, progress.step
-        is_best = self._in_best_window() and quality > progress.best_quality
+        is_best = self._saving.in_best_window() and quality > progress.best_quality
         if is_best:
             progress.best_quality, progress.best_step = quality, progress.step
         yield ev.ValidationFinished(
@@ -302,161 +286,40 @@ class Trainer:
             best_step=progress.best_step,
         )
         if is_best:
-            yield from self._save(self._kind_of_best())
-
-    def _kind_of_best(self) -> ev.CheckpointKind:
-        """A step has one file: what is kept for good as a regular or manual one stays so when it is the best too."""
-        if self._regular_is_due():
-            return "regular"
-        return self._store.kept_kind(self._progress.step) or "best"
-
-    def _in_best_window(self) -> bool:
-        within = self._progress.step % self._cadence.checkpoint_every
-        return self._cadence.best_from <= within <= self._cadence.best_until
+            yield from self.save_and_tell(self._saving.kind_of_best())
 
     # checkpoints
 
-    def _regular_is_due(self) -> bool:
-        return self.is_complete or self._progress.step % self._cadence.checkpoint_every == 0
-
     def _save_when_due(self) -> Iterator[ev.Event]:
-        if self._regular_is_due() and not self.is_complete and self._kept_step != self._progress.step:
-            yield from self._save("regular")
-        if time.monotonic() - self._recovery_tried_at >= 60 * self._cadence.recovery_minutes:
-            self._recovery_tried_at = time.monotonic()  # of a full disk too: not again at every step
-            yield from self._save("recovery")
+        for kind in self._saving.due():
+            yield from self.save_and_tell(kind)
 
-    def _save(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
-        """Save and tell; a disk that does not take it is told too, and training goes on."""
+    def save_and_tell(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
+        """Save as ``kind``; a disk that does not take it costs only this checkpoint."""
         yield self._phase("saving")
-        try:
-            yield self.save(kind)
-        except CheckpointError as error:
-            yield ev.CheckpointFailed(step=self._progress.step, kind=kind, error=str(error))
+        yield from self._saving.tell(kind)
         yield self._phase("training")
 
     def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
         """Write a checkpoint of this moment. Raises CheckpointError; earlier checkpoints are then intact."""
-        start = time.perf_counter()
-        info = self._store.save(self.state_dict(), lambda name, size: self._describe(kind, name, size))
-        is_best = self._progress.best_step == info.step and self._progress.last_quality_step == info.step
-        if is_best and kind in ("best", "regular", "manual"):
-            self._store.mark_best(info)
-        if kind in ("regular", "manual"):
-            self._kept_step = info.step
-        seconds = time.perf_counter() - start
-        return ev.CheckpointSaved(
-            step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
-        )
+        return self._saving.save(kind)
 
-    def _describe(self, kind: ev.CheckpointKind, name: str, size: int) -> CheckpointInfo:
-        progress = self._progress
-        return CheckpointInfo(
-            name=name,
-            step=progress.step,
-            epoch=self._stream.epoch,
-            max_steps=self._config.training.max_steps,
-            kind=kind,
-            quality=progress.last_quality if progress.last_quality_step == progress.step else math.nan,
-            loss=progress.last_loss,
-            best_quality=progress.best_quality,
-            best_step=progress.best_step,
-            size=size,
-            saved_at=time.time(),
-        )
-
-    def _finish(self, inbox: Inbox) -> Iterator[ev.Event]:
+    def _finish(self, steering: Steering) -> Iterator[ev.Event]:
         """Validate a completed run if its last step was not, save, and say where it ended."""
-        if self.is_complete and not self._stopping and self._progress.last_quality_step != self._progress.step:
-            yield from self._validate(inbox)
+        if self.is_complete and not steering.stopping and self._progress.last_quality_step != self._progress.step:
+            yield from self.validate()
         yield self._phase("stopping")
         kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
-        if kind == "recovery" or self._kept_step != self._progress.step:
+        if kind == "recovery" or not self._saving.step_is_kept:
             yield self.save(kind)
-        yield from self._decline_the_rest(inbox)
+        yield from steering.decline_the_rest()
         yield ev.SessionEnded(
             reason="completed" if self.is_complete else "stopped",
             step=self._progress.step,
-            checkpoint=self._store.path(kind, self._progress.step).name,
+            checkpoint=self._saving.name_of(kind),
         )
 
-    # commands
-
-    def _obey(self, inbox: Inbox) -> Iterator[ev.Event]:
-        """Carry out the commands that have come; while paused, wait for more."""
-        paused = False
-        while not self._stopping:
-            command = inbox.next(wait=paused)
-            if command is None:
-                return
-            match command:
-                case cmd.Pause():
-                    if not paused and self._reported_step != self._progress.step > 0:
-                        yield self._report()  # the screen stands still at the step it really is
-                    yield self._answer("Pause", not paused, "already paused" if paused else "paused")
-                    paused = True
-                case cmd.Resume():
-                    yield self._answer("Resume", paused, "going on" if paused else "not paused")
-                    paused = False
-                case cmd.Stop():
-                    yield self._answer("Stop", True, "stopping")
-                    self._stopping = True
-                case cmd.SaveCheckpoint():
-                    yield from self._answered("SaveCheckpoint", self._save("manual"))
-                case cmd.Validate():
-                    yield from self._answered("Validate", self._validate(inbox))
-                case cmd.SetParameter():
-                    yield from self._set(command)
-            yield self._phase("stopping" if self._stopping else "paused" if paused else "training")
-
-    def _set(self, command: cmd.SetParameter) -> Iterator[ev.Event]:
-        """Change a setting, or say why not; one that changes nothing is accepted too."""
-        try:
-            config = self._config.with_overrides([(command.key, command.value)])
-        except VsrppError as error:
-            yield self._answer("SetParameter", False, str(error))
-            return
-        changes = [
-            (old, new) for old, new in zip(self._config.settings(), config.settings(), strict=True) if old != new
-        ]
-        fixed = [new.key for _, new in changes if not is_live(new.key)]
-        if fixed:
-            yield self._answer("SetParameter", False, f"{', '.join(fixed)} cannot change while training")
-        elif config.training.max_steps <= self._progress.step:
-            yield self._answer("SetParameter", False, f"step {self._progress.step:,} is past that; q ends the training")
-        else:
-            self._reconfigure(config)
-            for old, new in changes:
-                yield ev.ParameterChanged(
-                    step=self._progress.step, key=new.key, old=as_text(old.value), new=as_text(new.value)
-                )
-            yield self._answer("SetParameter", True, "done")
-
-    def _reconfigure(self, config: RunConfig) -> None:
-        self._config, self._cadence = config, config.cadence
-        self._weights.reconfigure(config.loss)
-        self._clip.reconfigure(config.clipping)
-        self._schedule.reconfigure(config.schedule, config.training.max_steps)
-
-    def _decline_the_rest(self, inbox: Inbox) -> Iterator[ev.Event]:
-        """Commands that came too late are answered like any other."""
-        while command := inbox.next():
-            name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
-            yield self._answer(name, isinstance(command, cmd.Stop), "training has ended")
-
-    def _answered(self, name: ev.CommandName, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
-        """Do the work, then answer with how it went."""
-        failure = ""
-        for event in work:
-            if isinstance(event, ev.CheckpointFailed):
-                failure = event.error
-            elif isinstance(event, ev.ValidationAborted):
-                failure = event.reason
-            yield event
-        yield self._answer(name, not failure, failure or "done")
-
-    def _answer(self, name: ev.CommandName, accepted: bool, message: str) -> ev.Event:
-        return ev.CommandAnswered(command=name, accepted=accepted, message=message, step=self._progress.step)
+    # what is told
 
     def _phase(self, phase: ev.RunPhase) -> ev.Event:
         return ev.PhaseChanged(phase=phase, step=self._progress.step)

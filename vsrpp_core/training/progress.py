@@ -1,0 +1,40 @@
+"""What a run has counted so far, and torch's random state: small Stateful parts of the trainer."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass
+class Progress:
+    """What the trainer counts; all of it is in a checkpoint."""
+
+    step: int = 0
+    last_loss: float = math.nan
+    last_quality: float = math.nan
+    """Quality of the last validation, and the step it was made at."""
+    last_quality_step: int = -1
+    best_quality: float = 0.0
+    best_step: int = 0
+    skipped_in_a_row: int = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+
+class TorchRandomState:
+    """torch's global generators; Stateful."""
+
+    def state_dict(self) -> dict[str, Any]:
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        return {"cpu": torch.get_rng_state(), "cuda": cuda}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        torch.set_rng_state(state["cpu"])
+        if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,110 @@
+"""Commands, carried out between two steps. Each is answered by exactly one event."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import RunConfig, as_text, is_live
+from vsrpp_core.training.inbox import Inbox
+from vsrpp_core.training.progress import Progress
+
+
+class Steerable(Protocol):
+    """What a trainer lets itself be asked for."""
+
+    @property
+    def config(self) -> RunConfig: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+    def report_standing_still(self) -> Iterator[ev.Event]: ...
+
+    def validate(self) -> Iterator[ev.Event]: ...
+
+    def save_and_tell(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]: ...
+
+    def reconfigure(self, config: RunConfig) -> None: ...
+
+
+class Steering:
+    """Obeys the commands of one inbox on behalf of one trainer."""
+
+    def __init__(self, trainer: Steerable, inbox: Inbox) -> None:
+        self._trainer, self._inbox = trainer, inbox
+        self._stopping = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a Stop was obeyed."""
+        return self._stopping
+
+    def obey(self) -> Iterator[ev.Event]:
+        """Carry out the commands that have come; while paused, wait for more."""
+        paused = False
+        while not self._stopping:
+            command = self._inbox.next(wait=paused)
+            if command is None:
+                return
+            match command:
+                case cmd.Pause():
+                    if not paused:
+                        yield from self._trainer.report_standing_still()
+                    yield self._answer("Pause", not paused, "already paused" if paused else "paused")
+                    paused = True
+                case cmd.Resume():
+                    yield self._answer("Resume", paused, "going on" if paused else "not paused")
+                    paused = False
+                case cmd.Stop():
+                    yield self._answer("Stop", True, "stopping")
+                    self._stopping = True
+                case cmd.SaveCheckpoint():
+                    yield from self._answered("SaveCheckpoint", self._trainer.save_and_tell("manual"))
+                case cmd.Validate():
+                    yield from self._answered("Validate", self._trainer.validate())
+                case cmd.SetParameter():
+                    yield from self._set(command)
+            phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
+            yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
+
+    def decline_the_rest(self) -> Iterator[ev.Event]:
+        """Commands that came too late are answered like any other."""
+        while command := self._inbox.next():
+            name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
+            yield self._answer(name, isinstance(command, cmd.Stop), "training has ended")
+
+    def _set(self, command: cmd.SetParameter) -> Iterator[ev.Event]:
+        """Change a setting, or say why not; one that changes nothing is accepted too."""
+        before, step = self._trainer.config, self._trainer.progress.step
+        try:
+            config = before.with_overrides([(command.key, command.value)])
+        except VsrppError as error:
+            yield self._answer("SetParameter", False, str(error))
+            return
+        changes = [(old, new) for old, new in zip(before.settings(), config.settings(), strict=True) if old != new]
+        fixed = [new.key for _, new in changes if not is_live(new.key)]
+        if fixed:
+            yield self._answer("SetParameter", False, f"{', '.join(fixed)} cannot change while training")
+        elif config.training.max_steps <= step:
+            yield self._answer("SetParameter", False, f"step {step:,} is past that; q ends the training")
+        else:
+            self._trainer.reconfigure(config)
+            for old, new in changes:
+                yield ev.ParameterChanged(step=step, key=new.key, old=as_text(old.value), new=as_text(new.value))
+            yield self._answer("SetParameter", True, "done")
+
+    def _answered(self, name: ev.CommandName, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
+        """Do the work, then answer with how it went."""
+        failure = ""
+        for event in work:
+            if isinstance(event, ev.CheckpointFailed):
+                failure = event.error
+            elif isinstance(event, ev.ValidationAborted):
+                failure = event.reason
+            yield event
+        yield self._answer(name, not failure, failure or "done")
+
+    def _answer(self, name: ev.CommandName, accepted: bool, message: str) -> ev.Event:
+        return ev.CommandAnswered(command=name, accepted=accepted, message=message, step=self._trainer.progress.step)

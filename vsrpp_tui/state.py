@@ -12,8 +12,9 @@ from typing import Literal
 from vsrpp_core.messages import events as ev
 
 Phase = Literal[
-    "idle", "preparing", "training", "paused", "validating", "saving", "stopping", "completed", "stopped", "failed"
-]
+    "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
+    "completed", "stopped", "failed",
+]  # fmt: skip
 Tone = Literal["plain", "good", "warning", "fault"]
 
 SERIES_LIMIT = 512
@@ -186,6 +187,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return _validated(state, event)
         case ev.CheckpointSaved():
             return replace(state, checkpoint=event)
+        case ev.RolledBack():
+            return _rolled_back(state, event)
         case ev.CommandAnswered():
             return replace(state, answered=state.answered + 1)
         case ev.ParameterChanged() if state.started:
@@ -200,16 +203,34 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
 
 def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
     """A session's first event; curves of an earlier session go on from where this one resumes."""
-    last = state.validation if state.validation and state.validation.step <= event.step else None
+    kept = _up_to(state, event.step)
     return RunState(
         started=event,
         phase="preparing",
-        loss=state.loss.up_to(event.step),
-        sharpness=state.sharpness.up_to(event.step),
-        ki_psnr=state.ki_psnr.up_to(event.step),
-        lr_psnr=state.lr_psnr.up_to(event.step),
-        validation=last,
+        loss=kept.loss,
+        sharpness=kept.sharpness,
+        ki_psnr=kept.ki_psnr,
+        lr_psnr=kept.lr_psnr,
+        validation=kept.validation,
         log=state.log,
+    )
+
+
+def _rolled_back(state: RunState, event: ev.RolledBack) -> RunState:
+    """The steps since the checkpoint are forgotten; the figures of the moment stay until the next are told."""
+    step = replace(state.step, step=event.to_step) if state.step else None
+    return replace(_up_to(state, event.to_step), step=step)
+
+
+def _up_to(state: RunState, step: int) -> RunState:
+    """Curves without what lies beyond ``step``: those steps are taken again."""
+    return replace(
+        state,
+        loss=state.loss.up_to(step),
+        sharpness=state.sharpness.up_to(step),
+        ki_psnr=state.ki_psnr.up_to(step),
+        lr_psnr=state.lr_psnr.up_to(step),
+        validation=state.validation if state.validation and state.validation.step <= step else None,
     )
 
 
@@ -263,6 +284,8 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
             return "good", f"{event.name} saved{', new best' if event.is_best else ''} ({event.size / 1e6:.1f} MB)"
         case ev.CheckpointFailed():
             return "fault", f"not saved: {event.error}"
+        case ev.RolledBack():
+            return "fault", f"{event.reason}: back to step {event.to_step:,}, learning rate × {event.factor:g}"
         case ev.CommandAnswered() if not event.accepted:
             return "warning", f"{event.command}: {event.message}"
         case ev.CommandAnswered() if event.command in ("Pause", "Resume"):

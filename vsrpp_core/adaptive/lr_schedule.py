@@ -36,8 +36,12 @@ class LRSchedule:
 
     @property
     def factor(self) -> float:
-        """What plateaus have multiplied the rate by so far, 0..1."""
+        """What plateaus and rollbacks have multiplied the rate by so far, 0..1."""
         return self._factor
+
+    def slow_down(self, factor: float, step: int) -> None:
+        """Multiply the rate by ``factor`` for good, from ``step`` on; a plateau's cut waits its cool-down after it."""
+        self._cut(step, factor)
 
     def rate(self, step: int) -> float:
         """Learning rate of ``step`` (counted from 1); after warm-up never below ``lr_min`` times the user's factor."""
@@ -71,11 +75,11 @@ class LRSchedule:
         self._without_progress += 1
         if self._without_progress < self._config.plateau_patience or self._config.plateau_factor == 1.0:
             return False
-        self._cut(step)
+        self._cut(step, self._config.plateau_factor)
         return True
 
-    def _cut(self, step: int) -> None:
-        self._factor *= self._config.plateau_factor
+    def _cut(self, step: int, factor: float) -> None:
+        self._factor *= factor
         self._without_progress = 0
         self._may_cut_at = step + self._config.plateau_cooldown
 

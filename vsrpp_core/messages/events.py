@@ -10,7 +10,7 @@ import time as _time
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "stopping"]
+RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
 CommandName = Literal["Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter"]
 
@@ -206,6 +206,18 @@ class CheckpointFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack(Event):
+    """Training could not go on from ``step`` and goes on from an earlier checkpoint, slower."""
+
+    step: int
+    to_step: int
+    checkpoint: str
+    factor: float
+    """What the learning rate is multiplied by from now on, plateaus counted in."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationTried(Event):
     """One rung of the auto-tune ladder, measured or ruled out."""
 
@@ -280,6 +292,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         ComparisonWritten,
         CheckpointSaved,
         CheckpointFailed,
+        RolledBack,
         ConfigurationTried,
         CommandAnswered,
         ParameterChanged,

@@ -3,10 +3,11 @@
 A checkpoint is a dictionary of plain types and tensors, so it loads with ``weights_only=True`` and no allow-list.
 """
 
+import contextlib
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,13 @@ class CheckpointStore:
         path = self._folder.checkpoint(step)
         info = read_checkpoint_info(info_path(path)) if path.is_file() else None
         return info.kind if info and info.kind in ("regular", "manual") else None
+
+    def readable(self, up_to: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Names and contents of checkpoints of steps up to ``up_to``, the newest first; damaged ones are left out."""
+        for info in self._folder.checkpoint_infos():
+            if info.step <= up_to:
+                with contextlib.suppress(VsrppError):
+                    yield info.name, load(self._folder.path / info.name)
 
     def clean(self) -> None:
         """Remove temporary files that a killed process left."""

@@ -21,6 +21,11 @@ def describe(event: ev.Event) -> str:
             return f"step {event.step:,}: saved {event.name} ({event.kind}, {event.size / 1e6:.1f} MB{best})"
         case ev.CheckpointFailed():
             return f"step {event.step:,}: NOT saved ({event.kind}): {event.error}"
+        case ev.RolledBack():
+            return (
+                f"step {event.step:,}: {event.reason}; back to {event.checkpoint} of step {event.to_step:,}, "
+                f"learning rate x {event.factor:g} from here on"
+            )
         case ev.ConfigurationTried():
             return (
                 f"auto-tune {event.index}: {event.n_feats} feature maps, {event.n_blocks} blocks, "

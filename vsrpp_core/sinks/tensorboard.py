@@ -15,8 +15,8 @@ class TensorBoardSink:
 
     def __init__(self, logs: Path, run: Path, every: int, first_step: int) -> None:
         """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
-        self._run, self._every = run, every
-        self._writer = SummaryWriter(str(logs), purge_step=first_step + 1 if first_step else None, flush_secs=10)
+        self._logs, self._run, self._every = logs, run, every
+        self._writer = self._open(first_step)
         self._comparisons: list[NDArray[np.uint8]] = []
 
     def handle(self, event: ev.Event) -> None:
@@ -34,9 +34,15 @@ class TensorBoardSink:
                 self._scalars(event.step, {"Events/Checkpoints": 1.0})
             case ev.ComparisonWritten():
                 self._comparisons.append(_read_rgb(self._run / event.path))
+            case ev.RolledBack():
+                self._writer.close()
+                self._writer = self._open(event.to_step)
 
     def close(self) -> None:
         self._writer.close()
+
+    def _open(self, first_step: int) -> SummaryWriter:
+        return SummaryWriter(str(self._logs), purge_step=first_step + 1 if first_step else None, flush_secs=10)
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         for tag, value in values.items():

@@ -30,7 +30,8 @@ class StepFigures:
         """Figures of all steps since the last call, oldest first. Waits for the device."""
         if not self._pending:
             return []
-        rows = torch.stack([row.cpu() for row in self._pending]).tolist()
+        device = self._pending[-1].device  # those of a checkpoint lie in the host's memory
+        rows = torch.stack([row.to(device) for row in self._pending]).tolist()
         self._pending.clear()
         return [dict(zip(FIGURES, row, strict=True)) for row in rows]
 

@@ -19,6 +19,11 @@ class Progress:
     best_quality: float = 0.0
     best_step: int = 0
     skipped_in_a_row: int = 0
+    rollbacks: int = 0
+    """In a row: without having come past the step the first of them began at."""
+    failed_at: int = 0
+    """Step at which the last rollback began, and the one it went back to."""
+    rolled_back_to: int = 0
 
     def state_dict(self) -> dict[str, Any]:
         return dict(vars(self))

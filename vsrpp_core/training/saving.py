@@ -90,6 +90,17 @@ class Saving:
             step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
         )
 
+    def last_good(self, up_to: int) -> tuple[str, dict[str, Any]] | None:
+        """Name and contents of the newest checkpoint up to a step whose gradients were finite when it was made."""
+        for name, state in self._store.readable(up_to):
+            if not state["progress"]["skipped_in_a_row"]:
+                return name, state
+        return None
+
+    def start_over(self) -> None:
+        """The run has gone back: steps that were kept are taken, and kept, again."""
+        self._kept_step = -1
+
     def name_of(self, kind: ev.CheckpointKind) -> str:
         """The file that a checkpoint of this moment has."""
         return self._store.path(kind, self._progress.step).name

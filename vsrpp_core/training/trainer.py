@@ -40,7 +40,7 @@ ADAPT_EVERY = 10
 REPORT_SECONDS = 0.5
 """A slow step is reported at once, so that a screen moves; a fast one at the status cadence."""
 
-MAX_SKIPPED_IN_A_ROW = 50
+ROLLBACK_LR_FACTOR = 0.5
 
 
 class Trainer:
@@ -138,6 +138,9 @@ class Trainer:
                 break
             activity = self._advance()
             yield from self._adapt_when_due()
+            if self._progress.skipped_in_a_row >= self._config.training.max_skipped:
+                yield from self._roll_back()
+                continue
             if activity:
                 yield _activity_event(self._progress.step, activity)
             yield from self._report_when_due()
@@ -177,7 +180,7 @@ class Trainer:
 
     def _observe(self, step: int, row: dict[str, float]) -> Iterator[ev.Event]:
         self._clip.observe(row["gradient_norm"])
-        self._count_skipped(row)
+        self._count_skipped(step, row)
         if not math.isfinite(row["gradient_norm"]):
             return
         change = self._weights.observe(step, row["sharpness"], row["loss_grad"])
@@ -192,18 +195,43 @@ class Trainer:
         if self._schedule.observe(step, row["loss_l1"]):  # L1: its meaning stays as the weights move
             yield ev.LearningRateReduced(step=step, factor=self._schedule.factor)
 
-    def _count_skipped(self, row: dict[str, float]) -> None:
-        """Weights are untouched by a skipped step; many in a row mean that training cannot go on."""
-        if math.isfinite(row["gradient_norm"]):
-            self._progress.skipped_in_a_row = 0
+    def _count_skipped(self, step: int, row: dict[str, float]) -> None:
+        """Weights are untouched by a skipped step; many in a row mean that training cannot go on like this."""
+        progress = self._progress
+        if not math.isfinite(row["gradient_norm"]):
+            self._skipped_steps += 1
+            progress.skipped_in_a_row += 1
             return
-        self._skipped_steps += 1
-        self._progress.skipped_in_a_row += 1
-        if self._progress.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
-            raise VsrppError(
-                f"the last {MAX_SKIPPED_IN_A_ROW} steps up to {self._progress.step} had no finite gradient and changed "
-                "nothing; resume with a lower schedule.lr_max or training.precision = fp32"
-            )
+        progress.skipped_in_a_row = 0
+        if step > progress.failed_at:
+            progress.rollbacks = 0
+
+    def _roll_back(self) -> Iterator[ev.Event]:
+        """Go on from the last good checkpoint, slower. Each rollback in a row goes further back where it can."""
+        progress = self._progress
+        failed_at, rollbacks = progress.step, progress.rollbacks + 1
+        reason = f"no finite gradient in the last {progress.skipped_in_a_row} steps"
+        if rollbacks > self._config.training.max_rollbacks:
+            raise self._given_up(f"{reason}, after {rollbacks - 1} rollbacks")
+        yield self._phase("rolling back")
+        before = progress.rolled_back_to - 1 if progress.rollbacks else failed_at
+        found = self._saving.last_good(before) or self._saving.last_good(failed_at)
+        if found is None:
+            raise self._given_up(f"{reason}, and no checkpoint to go back to")
+        name, state = found
+        self.load_state_dict(state)
+        self._saving.start_over()
+        self._schedule.slow_down(ROLLBACK_LR_FACTOR ** (rollbacks - progress.rollbacks), progress.step)
+        progress.rollbacks, progress.failed_at, progress.rolled_back_to = rollbacks, failed_at, progress.step
+        yield ev.RolledBack(
+            step=failed_at, to_step=progress.step, checkpoint=name, factor=self._schedule.factor, reason=reason
+        )
+        yield from self.save_and_tell("recovery")  # or a crash would resume before the rollback, at the old rate
+
+    def _given_up(self, reason: str) -> VsrppError:
+        """What to tell. The checkpoint saved on the way out has the weights of the last good step and may try again."""
+        step, self._progress.skipped_in_a_row, self._progress.rollbacks = self._progress.step, 0, 0
+        return VsrppError(f"step {step:,}: {reason}; resume with a lower schedule.lr_max or training.precision = fp32")
 
     def _report_when_due(self) -> Iterator[ev.Event]:
         """At every cadence of those who listen, or they would wait for a step that is never reported."""

@@ -21,7 +21,7 @@ VIEWS = ("overview", "charts", "events")
 CHART_SECONDS = 1.0
 """A chart costs tens of milliseconds; it is redrawn this often at most."""
 
-WORKING = ("training", "paused", "validating", "saving")
+WORKING = ("training", "paused", "validating", "saving", "rolling back")
 
 
 class TrainingScreen(Screen[None]):

@@ -14,6 +14,7 @@ PHASE_STYLES: dict[Phase, str] = {
     "validating": "$accent",
     "saving": "$accent",
     "paused": "$warning",
+    "rolling back": "$warning",
     "stopping": "$warning",
     "completed": "$success",
     "failed": "$error",

@@ -39,18 +39,18 @@ def at_step(step: int, *commands: cmd.Command) -> Callable[[ev.Event], Iterable[
 
 
 def break_gradients(monkeypatch: pytest.MonkeyPatch, first: int, last: int) -> None:
-    """Steps that only report: those from the first to the last that their gradient was not finite."""
-    calls = []
+    """From the first to the last, steps are skipped: nothing is changed, and the gradient is told as not finite."""
+    run_step, calls = OptimizerStep.run, itertools.count(1)
 
-    def report(self: OptimizerStep, *anything: Any, **more: Any) -> torch.Tensor:
-        calls.append(1)
-        norm = math.nan if first <= len(calls) <= last else 0.5
-        return torch.tensor([0.1] * (len(FIGURES) - 1) + [norm])
+    def skip(self: OptimizerStep, *anything: Any, **more: Any) -> torch.Tensor:
+        if first <= next(calls) <= last:
+            return torch.tensor([0.1] * (len(FIGURES) - 1) + [math.nan])
+        return run_step(self, *anything, **more)
 
-    monkeypatch.setattr(OptimizerStep, "run", report)
+    monkeypatch.setattr(OptimizerStep, "run", skip)
 
 
-def test_fifty_steps_without_a_finite_gradient_end_the_session(
+def test_without_a_checkpoint_fifty_steps_without_a_finite_gradient_end_the_session(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_gradients(monkeypatch, first=11, last=999)
@@ -58,8 +58,9 @@ def test_fifty_steps_without_a_finite_gradient_end_the_session(
     events = train(run, make_dataset(), training__max_steps="99", cadence__validate_every="99")
     failed = events[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.step == 60
-    assert "no finite gradient" in failed.error and "schedule.lr_max" in failed.error
-    assert checkpoints.load(run / failed.checkpoint)["progress"]["skipped_in_a_row"] == 50
+    assert "no finite gradient in the last 50 steps, and no checkpoint to go back to" in failed.error
+    assert "schedule.lr_max" in failed.error
+    assert checkpoints.load(run / failed.checkpoint)["progress"]["step"] == 60
     skipped = [event.skipped_steps for event in events if isinstance(event, ev.StepReported)]
     assert skipped[9:11] == [0, 0] and skipped[-1] == 40  # looked at every ten steps
 
@@ -70,6 +71,62 @@ def test_skipped_steps_that_end_are_forgiven(
     break_gradients(monkeypatch, first=2, last=50)
     ended = train(tmp_path / "run", make_dataset(), training__max_steps="70", cadence__validate_every="99")[-1]
     assert isinstance(ended, ev.SessionEnded) and ended.reason == "completed"
+
+
+def rollbacks(events: list[ev.Event]) -> list[tuple[int, int, float]]:
+    return [(e.step, e.to_step, e.factor) for e in events if isinstance(e, ev.RolledBack)]
+
+
+def test_a_run_that_cannot_go_on_goes_back_to_its_last_good_checkpoint_and_is_slower(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps 21 to 30 fail: back to 20, whose steps are taken again at half the rate."""
+    break_gradients(monkeypatch, first=21, last=30)
+    run = tmp_path / "run"
+    settings = {"training__max_skipped": "10", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+    events = train(run, make_dataset(), training__max_steps="40", **settings)
+    assert rollbacks(events) == [(30, 20, 0.5)]
+    at = next(i for i, event in enumerate(events) if isinstance(event, ev.RolledBack))
+    (recovery,) = (e for e in events[at:] if isinstance(e, ev.CheckpointSaved) and e.kind == "recovery")
+    assert recovery.step == 20
+    before = {e.step: e for e in events[:at] if isinstance(e, ev.StepReported)}
+    after = {e.step: e for e in events[at:] if isinstance(e, ev.StepReported)}
+    assert sorted(after) == list(range(21, 41)) and after[21].lr_phase == 2
+    assert after[21].learning_rate == pytest.approx(0.5 * before[21].learning_rate)
+    assert checkpoints.load(run / "checkpoint_step_30.pth")["progress"]["rollbacks"] == 1, "saved anew"
+    assert checkpoints.load(run / "checkpoint_step_40.pth")["progress"]["rollbacks"] == 0, "past it, it is forgiven"
+    assert isinstance(events[-1], ev.SessionEnded) and events[-1].reason == "completed"
+
+
+def test_after_a_rollback_the_weights_are_those_of_the_checkpoint(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_gradients(monkeypatch, first=15, last=20)
+    run = tmp_path / "run"
+    settings = {"training__max_skipped": "6", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+
+    def stop_when_back(event: ev.Event) -> Iterable[cmd.Command]:
+        return (cmd.Stop(),) if isinstance(event, ev.RolledBack) else ()
+
+    assert rollbacks(train(run, make_dataset(), stop_when_back, **settings)) == [(20, 10, 0.5)]
+    back, good = (checkpoints.load(run / f"checkpoint_{name}.pth") for name in ("recovery", "step_10"))
+    assert back["progress"]["step"] == good["progress"]["step"] == 10 and back["stream"] == good["stream"]
+    assert all(torch.equal(back["model"][name], good["model"][name]) for name in good["model"])
+    assert (back["lr_schedule"]["factor"], good["lr_schedule"]["factor"]) == (0.5, 1.0)
+
+
+def test_rollbacks_in_a_row_go_further_back_and_end(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_gradients(monkeypatch, first=31, last=999)
+    run = tmp_path / "run"
+    settings = {"training__max_skipped": "10", "training__max_rollbacks": "2", "cadence__checkpoint_every": "10"}
+    events = train(run, make_dataset(), training__max_steps="99", cadence__best_from="9", **settings)
+    assert rollbacks(events) == [(40, 30, 0.5), (40, 20, 0.25)]
+    failed = events[-1]
+    assert isinstance(failed, ev.SessionFailed) and failed.step == 30
+    assert "no finite gradient in the last 10 steps, after 2 rollbacks" in failed.error
+    assert checkpoints.load(run / failed.checkpoint)["progress"]["rollbacks"] == 0, "a resume has another try"
 
 
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:

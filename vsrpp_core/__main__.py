@@ -1,8 +1,7 @@
-"""``python -m vsrpp_core`` is ``vsrpp``."""
+"""``python -m vsrpp_core`` is ``vsrpp``: the form that torchrun starts."""
 
 import sys
 
 from vsrpp_core.cli import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())

@@ -125,9 +125,25 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from vsrpp_core.console import run_session
-    from vsrpp_core.run.folder import RunFolder
+    from vsrpp_core.console import follow_session, run_session
+    from vsrpp_core.training.distributed import ranks_of_this_job
     from vsrpp_core.training.session import Start, open_session
+
+    start: Start = "resume" if options.resume else "fresh"
+    settings = _settings(options)
+    with ranks_of_this_job() as ranks:
+        try:
+            ranks.from_first(lambda: _refuse_to_overwrite(options))
+            session = open_session(options.run, options.data, start=start, overrides=settings, ranks=ranks)
+        except VsrppError:
+            if ranks.is_first:
+                raise
+            return EXIT_FAILED  # the first rank tells why
+        return run_session(session) if ranks.is_first else follow_session(session, ranks.rank)
+
+
+def _refuse_to_overwrite(options: argparse.Namespace) -> None:
+    from vsrpp_core.run.folder import RunFolder
 
     summary = RunFolder(options.run).summary()
     if summary.newest and not (options.resume or options.fresh):
@@ -135,8 +151,6 @@ def _train(options: argparse.Namespace) -> int:
             f"{options.run} already holds a run at step {summary.newest.step:,}; "
             "go on with --resume, or start anew with --fresh (what it holds moves into its .trash)"
         )
-    start: Start = "resume" if options.resume else "fresh"
-    return run_session(open_session(options.run, options.data, start=start, overrides=_settings(options)))
 
 
 def _add_demo(verbs: Any) -> None:

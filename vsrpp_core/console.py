@@ -95,6 +95,18 @@ def run_session(session: "Session") -> int:
     return outcome.status
 
 
+def follow_session(session: "Session", rank: int) -> int:
+    """Take part in a session that the first rank tells of; only a failure of this one is printed."""
+    commands, outcome = CommandQueue(), _Outcome()
+    with _stop_on_signals(commands), closing(session.events(commands)) as events:
+        for event in events:
+            outcome.note(event)
+            if isinstance(event, ev.SessionFailed):
+                line = f"rank {rank}: {describe(event)}"
+                Console(stderr=True).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    return outcome.status
+
+
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Let the caller know; rich would end the program on the spot."""

@@ -5,7 +5,7 @@ position in it, the same for any number of workers.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vsrpp_core.data.cache import DecodedCache, Pair
-from vsrpp_core.data.stacked import PairPaths, StackGeometry, read_image, read_stack
+from vsrpp_core.data.stacked import PairPaths, StackGeometry, fingerprint, read_image, read_stack
 from vsrpp_core.errors import VsrppError
 
 T = TypeVar("T")
@@ -33,13 +33,15 @@ class Batch:
 
     frames: Tensor
     ground_truth: Tensor
+    share: float = 1.0
+    """Of the samples of its optimizer step, 0..1."""
 
     def __len__(self) -> int:
         return self.frames.shape[0]
 
     def pin_memory(self) -> "Batch":
         """A copy in page-locked memory, which a device reads without the host waiting; DataLoader asks for it."""
-        return Batch(self.frames.pin_memory(), self.ground_truth.pin_memory())
+        return replace(self, frames=self.frames.pin_memory(), ground_truth=self.ground_truth.pin_memory())
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Both as float32 in 0..1 on ``device``."""
@@ -63,6 +65,11 @@ class PairDataset(Dataset[Sample]):
 
     def __len__(self) -> int:
         return len(self._pairs)
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the dataset, to notice another one: plain types."""
+        geometry = [self._geometry.n_frames, self._geometry.height, self._geometry.width]
+        return {"samples": len(self), "geometry": geometry, "fingerprint": fingerprint(self._pairs)}
 
     def __getitem__(self, key: SampleKey) -> Sample:
         epoch, index = key
@@ -97,13 +104,27 @@ class TrainingStream:
     weighted by the samples it really has; nothing of it leaks into the next epoch.
 
     A step counts as taken when ``confirm`` is called after it: what failed in between is drawn again by a resumed run.
+
+    Of ``n_ranks`` streams each gives one rank's part of every micro-batch; all count the same steps. A rank for which
+    a micro-batch is too small gets its first sample again with a share of 0, for all ranks must take part in a step.
     """
 
-    def __init__(self, dataset: PairDataset, seed: int, batch_size: int, accumulation: int, workers: int) -> None:
+    def __init__(
+        self,
+        dataset: PairDataset,
+        seed: int,
+        batch_size: int,
+        accumulation: int,
+        workers: int,
+        rank: int = 0,
+        n_ranks: int = 1,
+    ) -> None:
         self._dataset, self._seed, self._workers = dataset, seed, workers
         self._batch_size, self._accumulation = batch_size, accumulation
+        self._rank, self._n_ranks = rank, n_ranks
         self._epoch, self._seen = 1, 0
         self._drawn = 0
+        self._identity = dataset.identity()
         self._batches: Iterator[Batch | VsrppError] | None = None
 
     @property
@@ -124,6 +145,11 @@ class TrainingStream:
     def _samples_per_step(self) -> int:
         return self._batch_size * self._accumulation
 
+    @property
+    def samples_drawn(self) -> int:
+        """Samples of the step drawn last, those of all ranks."""
+        return self._drawn
+
     def next_step(self) -> list[Batch]:
         """The micro-batches of the next optimizer step; waits for the workers if there are any.
 
@@ -133,7 +159,12 @@ class TrainingStream:
             self._batches = iter(self._loader())
         left = len(self._dataset) - self._seen % len(self._dataset)
         self._drawn = min(self._samples_per_step, left)
-        return [_sound(next(self._batches)) for _ in range(-(-self._drawn // self._batch_size))]
+        sizes = (min(self._batch_size, self._drawn - start) for start in range(0, self._drawn, self._batch_size))
+        return [replace(_sound(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
+
+    def _part(self, size: int) -> int:
+        """This rank's number of samples in a micro-batch of ``size``."""
+        return len(range(self._rank, size, self._n_ranks))
 
     def confirm(self) -> None:
         """The step drawn last has been taken."""
@@ -146,14 +177,25 @@ class TrainingStream:
         self._batches = None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epoch": self._epoch, "seen": self._seen, "samples": len(self._dataset)}
+        return {"epoch": self._epoch, "seen": self._seen, **self._identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where the state was taken; with another number of samples, at the start of the next epoch."""
-        same = state["samples"] == len(self._dataset)
-        self._epoch = state["epoch"] if same else state["epoch"] + 1
-        self._seen = state["seen"] if same else 0
+        """Go on where the state was taken; with another dataset, at the start of the next epoch."""
+        changed = bool(self.difference(state))
+        self._epoch = state["epoch"] + 1 if changed else state["epoch"]
+        self._seen = 0 if changed else state["seen"]
         self.close()
+
+    def difference(self, state: dict[str, Any]) -> str:
+        """How the dataset differs from the one the state was taken with, in words; empty where it is the same."""
+        then, now = state, self._identity
+        if then["samples"] != now["samples"]:
+            return f"{now['samples']:,} training pairs instead of {then['samples']:,}"
+        if then.get("geometry", now["geometry"]) != now["geometry"]:
+            return f"LR stacks of {_in_words(now['geometry'])} instead of {_in_words(then['geometry'])}"
+        if then.get("fingerprint", now["fingerprint"]) != now["fingerprint"]:
+            return f"{now['samples']:,} training pairs as before, but other files"
+        return ""
 
     def _plan(self, epoch: int, seen: int) -> list[list[list[SampleKey]]]:
         """Steps of the rest of an epoch, each a list of micro-batches, each a list of sample keys."""
@@ -165,7 +207,7 @@ class TrainingStream:
         epoch, seen = self._epoch, self._seen
         while True:
             for step in self._plan(epoch, seen):
-                yield from step
+                yield from (keys[self._rank :: self._n_ranks] or keys[:1] for keys in step)
             epoch, seen = epoch + 1, 0
 
     def _loader(self) -> DataLoader[Sample | VsrppError]:
@@ -201,6 +243,11 @@ class _Telling(Dataset["Sample | VsrppError"]):
             return self._dataset[key]
         except VsrppError as error:
             return error
+
+
+def _in_words(geometry: list[int]) -> str:
+    n_frames, height, width = geometry
+    return f"{n_frames} frames of {width}x{height}"
 
 
 def _collate(samples: list[Sample | VsrppError]) -> Batch | VsrppError:

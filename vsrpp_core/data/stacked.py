@@ -3,6 +3,7 @@
 Separate from dataset.py so that a start screen can tell what a dataset holds without loading torch.
 """
 
+import hashlib
 import os
 import secrets
 from collections.abc import Sequence
@@ -183,6 +184,17 @@ def summarize(root: Path) -> DatasetSummary:
         except VsrppError as error:
             problem = str(error)
     return DatasetSummary(len(train), len(val), geometry, problem)
+
+
+def fingerprint(pairs: Sequence[PairPaths]) -> str:
+    """What tells a set of pairs from another: a digest of their names and of the sizes of their files.
+
+    Names are taken without their folder, so a dataset that was moved is still the same.
+    """
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(f"{pair.name}\0{pair.lr.stat().st_size}\0{pair.gt.stat().st_size}\n".encode())
+    return digest.hexdigest()
 
 
 def measure(pair: PairPaths) -> StackGeometry:

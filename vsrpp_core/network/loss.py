@@ -18,15 +18,20 @@ class LossWeights(NamedTuple):
 
 
 class LossParts(NamedTuple):
-    """Scalars on the device. ``sharpness`` is detached: mean |gradient| of the prediction over the target's."""
+    """Scalars on the device. ``edges`` is the mean |gradient| of the prediction, ``target_edges`` the target's."""
 
     l1: Tensor
     ms: Tensor
     grad: Tensor
-    sharpness: Tensor
+    edges: Tensor
+    target_edges: Tensor
 
     def total(self, weights: LossWeights) -> Tensor:
         return weights.l1 * self.l1 + weights.ms * self.ms + weights.grad * self.grad
+
+    @property
+    def sharpness(self) -> Tensor:
+        return sharpness(self.edges, self.target_edges)
 
 
 def hybrid_loss(prediction: Tensor, target: Tensor) -> LossParts:
@@ -39,9 +44,16 @@ def hybrid_loss(prediction: Tensor, target: Tensor) -> LossParts:
     prediction_x, prediction_y = _absolute_differences(prediction)
     target_x, target_y = _absolute_differences(target)
     grad = 0.5 * (F.l1_loss(prediction_x, target_x) + F.l1_loss(prediction_y, target_y))
-    strength = (target_x.mean() + target_y.mean()).clamp_min(1e-8)  # a flat target has no sharpness to reach
-    sharpness = (prediction_x.detach().mean() + prediction_y.detach().mean()) / strength
-    return LossParts(l1, ms, grad, sharpness)
+    edges = prediction_x.detach().mean() + prediction_y.detach().mean()
+    return LossParts(l1, ms, grad, edges, target_x.mean() + target_y.mean())
+
+
+def sharpness(edges: Tensor, target_edges: Tensor) -> Tensor:
+    """Mean |gradient| of predictions over that of their targets: 1 is as sharp as the ground truth.
+
+    Over many pictures it is the ratio of the means, not the mean of the ratios, so that flat pictures count little.
+    """
+    return edges / target_edges.clamp_min(1e-8)  # a flat target has no sharpness to reach
 
 
 def _absolute_differences(image: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,6 +88,10 @@ class CheckpointStore:
                 with contextlib.suppress(VsrppError):
                     yield info.name, load(self._folder.path / info.name)
 
+    def load(self, name: str) -> dict[str, Any]:
+        """The contents of one checkpoint; VsrppError where it cannot be read."""
+        return load(self._folder.path / name)
+
     def clean(self) -> None:
         """Remove temporary files that a killed process left."""
         for leftover in self._folder.path.glob(f"{TEMPORARY_PREFIX}*"):

@@ -9,6 +9,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo
+from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.progress import Progress
 
 
@@ -25,9 +26,10 @@ class Saving:
         progress: Progress,
         state: Callable[[], dict[str, Any]],
         epoch: Callable[[], int],
+        ranks: Ranks = ALONE,
     ) -> None:
         self._store, self._config, self._progress = store, config, progress
-        self._state, self._epoch = state, epoch
+        self._state, self._epoch, self._ranks = state, epoch, ranks
         self._kept_step = -1
         self._recovery_tried_at = time.monotonic()
 
@@ -70,7 +72,9 @@ class Saving:
     # saving
 
     def tell(self, kind: ev.CheckpointKind) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed]:
-        """Save and tell; a disk that does not take it is told too, and training goes on."""
+        """Save and tell; a disk that does not take it is told too, and training goes on. Of all ranks one writes."""
+        if not self._ranks.is_first:
+            return
         try:
             yield self.save(kind)
         except CheckpointError as error:
@@ -92,10 +96,16 @@ class Saving:
 
     def last_good(self, up_to: int) -> tuple[str, dict[str, Any]] | None:
         """Name and contents of the newest checkpoint up to a step whose gradients were finite when it was made."""
-        for name, state in self._store.readable(up_to):
-            if not state["progress"]["skipped_in_a_row"]:
-                return name, state
-        return None
+        name = self._ranks.from_first(lambda: self._name_of_last_good(up_to))
+        if not name:
+            return None
+        state = self._store.load(name)
+        self._ranks.wait()  # the first rank may write this file next
+        return name, state
+
+    def _name_of_last_good(self, up_to: int) -> str:
+        states = self._store.readable(up_to)
+        return next((name for name, state in states if not state["progress"]["skipped_in_a_row"]), "")
 
     def start_over(self) -> None:
         """The run has gone back: steps that were kept are taken, and kept, again."""

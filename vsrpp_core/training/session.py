@@ -26,8 +26,8 @@ from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training.autotune import tune
+from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
-from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.presets import default_config, demo_config
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
@@ -36,12 +36,15 @@ Start = Literal["fresh", "resume"]
 
 
 @dataclass(frozen=True)
-class _Resumed:
-    """The checkpoint a session goes on from, read and verified."""
+class Plan:
+    """What a session was settled to be. Plain, so that one rank can tell it to the others."""
 
-    name: str
-    state: dict[str, Any]
-    warnings: tuple[str, ...]
+    config: RunConfig
+    summary: DatasetSummary
+    resumed_from: str = ""
+    """Name of the checkpoint to go on from, or empty."""
+    tune_first: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def open_session(
@@ -51,6 +54,7 @@ def open_session(
     start: Start,
     demo: bool = False,
     overrides: Iterable[tuple[str, str]] = (),
+    ranks: Ranks = ALONE,
 ) -> "Session":
     """Lock the run and settle how it will be trained; nothing is trained until the events are asked for.
 
@@ -58,27 +62,49 @@ def open_session(
     ``resume`` goes on from the newest readable checkpoint. ``data`` defaults to the dataset in ``config.toml``. With
     ``demo`` the demo dataset is made if need be, and a fresh run takes the demo's settings. ``overrides`` are dotted
     settings; they are kept in ``config.toml``. Another run without settings of its own is tuned first on a GPU and gets
-    a small network on a CPU. Raises VsrppError, with the run untouched and unlocked.
+    a small network on a CPU. Raises VsrppError, with the run untouched and unlocked. Of several ranks the first does
+    all this and tells the others.
     """
     folder = RunFolder(run)
-    if start == "resume" and not folder.path.is_dir():
-        raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
+    state: dict[str, Any] = {}
     with ExitStack() as held:
-        held.enter_context(folder.lock())
-        resumed = _read_newest(folder) if start == "resume" else None
-        root, summary = _settle_data(folder, data, demo)
-        untuned = not (demo or resumed or folder.config.is_file()) and describe_device().kind == "cuda"
-        config = _settle_config(folder, root, summary, demo, resumed).with_overrides(
-            (*overrides, ("data.root", str(root)))
-        )
-        _check_dataset(root, summary, config)
-        choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
-        if resumed:
-            _check_goes_on(folder, config, resumed)
-        trash = None if resumed else folder.move_to_trash()
-        if not untuned:
-            config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
-        return Session(folder, config, summary, resumed, held.pop_all(), tune_first=untuned, trash=trash)
+
+        def settle() -> Plan:
+            if start == "resume" and not folder.path.is_dir():
+                raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
+            held.enter_context(folder.lock())
+            plan, read = _settle(folder, data, start, demo, overrides)
+            if plan.tune_first and ranks.size > 1:
+                raise VsrppError(
+                    f"{folder.path} has no settings yet; run `vsrpp tune {folder.path}` on one device first"
+                )
+            state.update(read)
+            return plan
+
+        plan = ranks.from_first(settle)
+        if plan.resumed_from and not state:
+            state = checkpoints.load(folder.path / plan.resumed_from)
+        return Session(folder, plan, state, held.pop_all(), ranks)
+
+
+def _settle(
+    folder: RunFolder, data: Path | None, start: Start, demo: bool, overrides: Iterable[tuple[str, str]]
+) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and the contents of the checkpoint to go on from. The run is changed last, when nothing can fail."""
+    resumed, state, damaged = _read_newest(folder) if start == "resume" else ("", {}, [])
+    root, summary = _settle_data(folder, data, demo)
+    untuned = not (demo or resumed or folder.config.is_file()) and describe_device().kind == "cuda"
+    config = _settle_config(folder, root, summary, demo, resumed, state)
+    config = config.with_overrides((*overrides, ("data.root", str(root))))
+    _check_dataset(root, summary, config)
+    choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
+    if resumed:
+        _check_goes_on(folder, config, resumed, state)
+    trash = None if resumed else folder.move_to_trash()
+    moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
+    if not untuned:
+        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
+    return Plan(config, summary, resumed, untuned, (*moved, *damaged)), state
 
 
 def prepare_demo() -> Iterator[ev.PreparationProgressed]:
@@ -90,24 +116,16 @@ class Session:
     """One stretch of training of one run, from start or resume to stop, completion or failure."""
 
     def __init__(
-        self,
-        folder: RunFolder,
-        config: RunConfig,
-        summary: DatasetSummary,
-        resumed: _Resumed | None,
-        held: ExitStack,
-        tune_first: bool = False,
-        trash: Path | None = None,
+        self, folder: RunFolder, plan: Plan, state: dict[str, Any], held: ExitStack, ranks: Ranks = ALONE
     ) -> None:
-        """``held`` has the run's lock; the session releases it when its events end, or by ``close``.
+        """``state`` is the checkpoint to go on from, if any.
 
-        With ``tune_first`` the size of the network is found by auto-tune before the first step. ``trash`` is where what
-        the run held before has been moved.
+        ``held`` has the run's lock; the session releases it when its events end, or by ``close``.
         """
-        assert summary.geometry is not None, "a dataset is checked before a session is made"
-        self.folder, self.config = folder, config
-        self._summary, self._geometry, self._resumed = summary, summary.geometry, resumed
-        self._held, self._tune_first, self._trash = held, tune_first, trash
+        assert plan.summary.geometry is not None, "a dataset is checked before a session is made"
+        self.folder, self.config = folder, plan.config
+        self._plan, self._geometry, self._state = plan, plan.summary.geometry, state
+        self._held, self._ranks = held, ranks
         self._log = TrainingLog(folder.training_log)  # opens its file at the first line
         self._trainer: Trainer | None = None
 
@@ -139,7 +157,9 @@ class Session:
         self._held.close()
 
     def _open_sinks(self) -> SinkGroup:
-        cadence, step = self.config.cadence, self._resumed.state["progress"]["step"] if self._resumed else 0
+        if not self._ranks.is_first:
+            return SinkGroup(())
+        cadence, step = self.config.cadence, self._state["progress"]["step"] if self._state else 0
         return SinkGroup(
             (
                 JournalWriter(self.folder.journal, cadence.journal_every),
@@ -163,15 +183,12 @@ class Session:
             yield self._failed(f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}")
 
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
-        inbox = Inbox(commands)
+        inbox = self._ranks.inbox(commands)
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
-        if self._trash:
-            place = self._trash.relative_to(self.folder.path)
-            yield ev.WarningRaised(message=f"what the run held before is in {place}")
-        for warning in self._resumed.warnings if self._resumed else ():
+        for warning in self._plan.warnings:
             yield ev.WarningRaised(message=warning)
-        if self._tune_first:
+        if self._plan.tune_first:
             tuned = yield from tune(self.config, hardware, self._geometry, stop_is_wanted=inbox.stop_is_wanted)
             if tuned is None:
                 yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
@@ -184,10 +201,17 @@ class Session:
             DatasetFolder(Path(self.config.data.root)).pairs("val"), self._geometry, hardware, self.folder.pictures
         )
         store = CheckpointStore(self.folder)
-        store.clean()
-        trainer = Trainer(self.config, hardware, stream, validator, store)
-        if self._resumed:
-            trainer.load_state_dict(self._resumed.state)
+        if self._ranks.is_first:
+            store.clean()
+        trainer = Trainer(self.config, hardware, stream, validator, store, self._ranks)
+        if self._state:
+            if changed := stream.difference(self._state["stream"]):
+                yield ev.WarningRaised(
+                    message=f"{self.config.data.root} is not as it was when {self._plan.resumed_from} was saved: "
+                    f"{changed}; a new epoch begins"
+                )
+            trainer.load_state_dict(self._state)
+            self._state = {}  # no second copy of the network while it trains
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
         for event in trainer.train(inbox):
@@ -197,6 +221,8 @@ class Session:
 
     def _keep_settings(self, config: RunConfig) -> Iterator[ev.Event]:
         """What was changed while training is in ``config.toml`` too, so that a resume goes by it."""
+        if not self._ranks.is_first:
+            return
         try:
             config.save(self.folder.config)
         except VsrppError as error:
@@ -206,7 +232,15 @@ class Session:
         data, training = self.config.data, self.config.training
         pairs = DatasetFolder(Path(data.root)).pairs("train")
         dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, int(data.cache_gb * 2**30))
-        return TrainingStream(dataset, training.seed, training.batch_size, training.accumulation, data.workers)
+        return TrainingStream(
+            dataset,
+            training.seed,
+            training.batch_size,
+            training.accumulation,
+            data.workers,
+            self._ranks.rank,
+            self._ranks.size,
+        )
 
     def _started(self, hardware: Hardware, stream: TrainingStream, validator: Validator) -> ev.SessionStarted:
         assert self._trainer is not None
@@ -219,11 +253,11 @@ class Session:
             device_memory=hardware.description.memory,
             precision=hardware.precision,
             precision_reason=hardware.reason,
-            resumed_from=self._resumed.name if self._resumed else "",
+            resumed_from=self._plan.resumed_from,
             step=progress.step,
             max_steps=config.training.max_steps,
             steps_per_epoch=stream.steps_per_epoch,
-            train_samples=self._summary.train,
+            train_samples=self._plan.summary.train,
             val_samples=len(validator),
             n_feats=config.model.n_feats,
             n_blocks=config.model.n_blocks,
@@ -245,7 +279,7 @@ class Session:
 
     def _save_last(self, kind: ev.CheckpointKind) -> str:
         """Save what there is; the file's name, or empty when there was nothing to save or no room for it."""
-        if self._trainer is None or self._trainer.progress.step == 0:
+        if self._trainer is None or self._trainer.progress.step == 0 or not self._ranks.is_first:
             return ""
         try:
             return self._trainer.save(kind).name
@@ -279,7 +313,7 @@ def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path
 
 
 def _settle_config(
-    folder: RunFolder, root: Path, summary: DatasetSummary, demo: bool, resumed: _Resumed | None
+    folder: RunFolder, root: Path, summary: DatasetSummary, demo: bool, resumed: str, state: dict[str, Any]
 ) -> RunConfig:
     """The run's own settings if it has some, else a preset. A fresh demo is always the demo."""
     if demo and not resumed:
@@ -287,7 +321,7 @@ def _settle_config(
     if folder.config.is_file():
         return RunConfig.load(folder.config)
     if resumed:
-        return RunConfig.from_mapping(resumed.state["config"], source=resumed.name)
+        return RunConfig.from_mapping(state["config"], source=resumed)
     geometry = summary.geometry
     side = min(geometry.height, geometry.width) if geometry else 0
     n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
@@ -312,32 +346,28 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
         )
 
 
-def _read_newest(folder: RunFolder) -> _Resumed:
-    """The newest checkpoint that can be read; damaged ones are passed over with a warning each."""
-    warnings = []
+def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:
+    """Name and contents of the newest checkpoint that can be read; damaged ones are passed over with a warning each."""
+    warnings: list[str] = []
     for info in folder.checkpoint_infos():
         try:
-            state = checkpoints.load(folder.path / info.name)
+            return info.name, checkpoints.load(folder.path / info.name), warnings
         except VsrppError as error:
             warnings.append(str(error))
-            continue
-        return _Resumed(info.name, state, tuple(warnings))
     if warnings:
         raise VsrppError(f"none of the checkpoints in {folder.path} can be read: {'; '.join(warnings)}")
     raise VsrppError(f"{folder.path} holds no checkpoint to resume from; start it fresh")
 
 
-def _check_goes_on(folder: RunFolder, config: RunConfig, resumed: _Resumed) -> None:
+def _check_goes_on(folder: RunFolder, config: RunConfig, resumed: str, state: dict[str, Any]) -> None:
     """VsrppError where the network has another shape than the checkpoint's, or nothing is left to train."""
-    step, max_steps = resumed.state["progress"]["step"], config.training.max_steps
+    step, max_steps = state["progress"]["step"], config.training.max_steps
     if step >= max_steps:
         raise VsrppError(
             f"{folder.path} is complete: step {step:,} of {max_steps:,}; to train on, set training.max_steps higher in "
             "its config.toml or with --set"
         )
-    saved, wanted = resumed.state["config"]["model"], config.model.model_dump()
+    saved, wanted = state["config"]["model"], config.model.model_dump()
     changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved.get(key)]
     if changed:
-        raise VsrppError(
-            f"{folder.config}: {', '.join(changed)} when {resumed.name} was saved; set it back, or start fresh"
-        )
+        raise VsrppError(f"{folder.config}: {', '.join(changed)} when {resumed} was saved; set it back, or start fresh")

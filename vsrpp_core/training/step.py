@@ -4,15 +4,18 @@ Separate from the loop because auto-tune measures exactly this step. What a step
 small tensor until somebody reads it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vsrpp_core.data.dataset import Batch
-from vsrpp_core.network.loss import LossWeights, hybrid_loss
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.network.loss import LossWeights, hybrid_loss, sharpness
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import TrainingConfig
+from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.hardware import Hardware
 
 FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm")
@@ -23,10 +26,15 @@ class OptimizerStep:
     """Owns the optimizer and, for fp16, the loss scaler; Stateful.
 
     A step whose gradient is not finite leaves weights and moments bit-unchanged: fused AdamW is told on the device.
+    Of several ranks each takes its part of the step; weights, and the figures of the whole step, are the same on all.
     """
 
-    def __init__(self, model: VSRBidirectional3x, config: TrainingConfig, hardware: Hardware) -> None:
-        self._model, self._hardware = model, hardware
+    def __init__(
+        self, model: VSRBidirectional3x, config: TrainingConfig, hardware: Hardware, ranks: Ranks = ALONE
+    ) -> None:
+        self._hardware, self._ranks = hardware, ranks
+        self._model = ranks.join(model)
+        self._fast = _compiled(self._model) if config.compile else self._model
         self._parameters = list(model.parameters())
         self._optimizer = torch.optim.AdamW(
             self._parameters,
@@ -36,23 +44,39 @@ class OptimizerStep:
         )
         self._scaler = torch.amp.GradScaler(hardware.device.type, enabled=hardware.precision == "fp16")
 
-    def run(self, batches: list[Batch], weights: LossWeights, clip_norm: float, learning_rate: float) -> Tensor:
-        """Take one step over the micro-batches, weighted by their samples; its figures, float32 [6] on the device."""
-        samples = sum(len(batch) for batch in batches)
-        figures = torch.zeros(len(FIGURES) - 1, device=self._hardware.device)
-        for batch in batches:
-            figures += self._backward(batch, weights, share=len(batch) / samples)
-        norm = self._update(clip_norm, learning_rate)
-        return torch.cat((figures, norm.float().view(1)))
+    def run(
+        self,
+        batches: list[Batch],
+        weights: LossWeights,
+        clip_norm: float,
+        learning_rate: float,
+        observed: bool = False,
+    ) -> Tensor:
+        """Take one step over the micro-batches, weighted by their shares; its figures, float32 [6] on the device.
 
-    def _backward(self, batch: Batch, weights: LossWeights, share: float) -> Tensor:
+        ``observed``: hooks look into the network, which compiled code would pass by. Raises VsrppError where the
+        network cannot be compiled.
+        """
+        network = self._model if observed else self._fast
+        sums = torch.zeros(6, device=self._hardware.device)
+        for batch in batches[:-1]:
+            with self._ranks.postponed(self._model):
+                sums += self._backward(network, batch, weights)
+        sums += self._backward(network, batches[-1], weights)
+        norm = self._update(clip_norm, learning_rate)
+        *losses, edges, target_edges = self._ranks.sum(sums)
+        return torch.stack((*losses, sharpness(edges, target_edges), norm.float()))
+
+    def _backward(self, network: Callable[[Tensor], Tensor], batch: Batch, weights: LossWeights) -> Tensor:
         frames, ground_truth = batch.on(self._hardware.device)
         with self._hardware.autocast():
-            prediction = self._model(frames)
+            prediction = network(frames)
         parts = hybrid_loss(prediction.float(), ground_truth)
         total = parts.total(weights)
-        self._scaler.scale(total * share).backward()  # type: ignore[no-untyped-call]
-        return share * torch.stack((parts.l1, parts.ms, parts.grad, total, parts.sharpness)).detach()
+        share_of_mean = batch.share * self._ranks.size  # gradients of ranks are averaged, where a sum is meant
+        self._scaler.scale(total * share_of_mean).backward()  # type: ignore[no-untyped-call]
+        figures = (parts.l1, parts.ms, parts.grad, total, parts.edges, parts.target_edges)
+        return batch.share * torch.stack(figures).detach()
 
     def _update(self, clip_norm: float, learning_rate: float) -> Tensor:
         self._scaler.unscale_(self._optimizer)
@@ -81,3 +105,22 @@ class OptimizerStep:
         self._optimizer.load_state_dict(state["optimizer"])
         if self._scaler.is_enabled() and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
+
+
+def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """``network`` as torch.compile makes it at the first call; what goes wrong then is told as one sentence."""
+    from torch._dynamo.exc import TorchDynamoException  # a second to import, and seldom wanted
+
+    compiled = torch.compile(network)
+
+    def call(frames: Tensor) -> Tensor:
+        try:
+            prediction: Tensor = compiled(frames)
+        except TorchDynamoException as error:
+            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise VsrppError(
+                f"the network cannot be compiled here ({reason.strip()}); set training.compile = false"
+            ) from error
+        return prediction
+
+    return call

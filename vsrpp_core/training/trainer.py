@@ -25,6 +25,7 @@ from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activ
 from vsrpp_core.run.checkpoints import CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
+from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.figures import StepClock, StepFigures
 from vsrpp_core.training.hardware import Hardware, MemoryMeter
 from vsrpp_core.training.inbox import Inbox
@@ -53,19 +54,20 @@ class Trainer:
         stream: TrainingStream,
         validator: Validator,
         store: CheckpointStore,
+        ranks: Ranks = ALONE,
     ) -> None:
         torch.manual_seed(config.training.seed)
         self._config, self._cadence, self._hardware = config, config.cadence, hardware
-        self._stream, self._validator = stream, validator
+        self._stream, self._validator, self._ranks = stream, validator, ranks
         self.model = build_model(config, hardware)
         self._average = WeightAverage(self.model, config.training.ema)
-        self._step = OptimizerStep(self.model, config.training, hardware)
+        self._step = OptimizerStep(self.model, config.training, hardware, ranks)
         self._weights = AdaptiveLossWeights(config.loss, config.schedule.warmup_steps)
         self._clip = AdaptiveGradClip(config.clipping)
         self._schedule = LRSchedule(config.schedule, config.training.max_steps)
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
         self._memory = MemoryMeter(hardware)
-        self._saving = Saving(store, config, self._progress, self.state_dict, lambda: stream.epoch)
+        self._saving = Saving(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
         self._skipped_steps = 0
         self._reported_step = -1
@@ -91,9 +93,13 @@ class Trainer:
         return {**states, "model": self.model.state_dict(), "config": self._config.model_dump()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state by the settings of now; those that differ from its own are applied to it."""
+        config = self._config
+        self.reconfigure(RunConfig.from_mapping(state["config"], source="the checkpoint"))
         self.model.load_state_dict(state["model"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
+        self.reconfigure(config)
         self._reported_step = self._progress.step  # by the session that took it
 
     def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
@@ -155,11 +161,12 @@ class Trainer:
             with self._clock.waiting():
                 batches = self._stream.next_step()
             rate = self._schedule.rate(step)
-            figures = self._step.run(batches, self._weights.weights, self._clip.clip_norm, rate)
+            weights, clip_norm = self._weights.weights, self._clip.clip_norm
+            figures = self._step.run(batches, weights, clip_norm, rate, observed=activity is not None)
         self._average.update()
+        self._clock.count(self._stream.samples_drawn)
         self._stream.confirm()
         self._figures.add(figures)
-        self._clock.count(sum(len(batch) for batch in batches))
         self._progress.step = step
         return activity
 
@@ -280,7 +287,12 @@ class Trainer:
             yield from self.validate()
 
     def validate(self) -> Iterator[ev.Event]:
-        """Score the network on the whole validation set, and keep it if it is the best; a Stop ends it early."""
+        """Score the network on the whole validation set, and keep it if it is the best; a Stop ends it early.
+
+        The first rank's work; the others wait for it at the next step.
+        """
+        if not self._ranks.is_first:
+            return
         step, start = self._progress.step, time.perf_counter()
         yield self._phase("validating")
         for item in self._validator.run(self._average.model, step):
@@ -338,7 +350,7 @@ class Trainer:
             yield from self.validate()
         yield self._phase("stopping")
         kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
-        if kind == "recovery" or not self._saving.step_is_kept:
+        if self._ranks.is_first and (kind == "recovery" or not self._saving.step_is_kept):
             yield self.save(kind)
         yield from steering.decline_the_rest()
         yield ev.SessionEnded(

@@ -289,6 +289,8 @@ def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision:
         for step in evaluate(checkpoint, clips, border, precision):
             if isinstance(step, ClipScores):
                 rows.append(step)
+            elif isinstance(step, ev.WarningRaised):
+                Console(stderr=True).print(describe(step), markup=False, highlight=False, soft_wrap=True)
             else:
                 line.show(step.clip, step.done, step.total)
     if len(rows) > 1:

@@ -1,10 +1,17 @@
+import json
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from vsrpp_core.console import _stop_on_signals
+from vsrpp_core.apply.evaluate import ClipScores
+from vsrpp_core.console import _stop_on_signals, show_evaluation
 from vsrpp_core.messages.commands import CommandQueue, Stop
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.metrics import Score
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -21,3 +28,18 @@ def test_a_second_interrupt_gives_up_at_once_and_a_second_hang_up_does_not() -> 
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_warning_of_an_evaluation_leaves_its_json_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = Score(30.0, 0.5)
+
+    def evaluate(*anything: Any) -> Iterator[WarningRaised | ClipScores]:
+        yield WarningRaised(message="frames are upscaled in tiles")
+        yield ClipScores("walk", 2, one, one, one, one)
+
+    monkeypatch.setattr("vsrpp_core.apply.evaluate.evaluate", evaluate)
+    assert show_evaluation(Path("a.pth"), [Path("walk")], 0, "fp32", as_json=True) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)[0]["clip"] == "walk" and told.err == "warning: frames are upscaled in tiles\n"

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 import torch
@@ -19,11 +18,14 @@ from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, score, to_8bit
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.memory import is_out_of_memory
+from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import Precision
 from vsrpp_core.training.hardware import Hardware, choose_hardware
+from vsrpp_core.training.inference import FrameUpscaler
 
 FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
@@ -53,21 +55,23 @@ class EvaluationProgress:
 
 def evaluate(
     checkpoint: Path, clips: list[Path], border: int, precision: Precision
-) -> Iterator[EvaluationProgress | ClipScores]:
-    """Score ``checkpoint`` on each clip (a folder of frames or a video): progress per frame, then the clip's scores."""
+) -> Iterator[EvaluationProgress | WarningRaised | ClipScores]:
+    """Score ``checkpoint`` on each clip (a folder of frames or a video): progress per frame, then the clip's scores.
+
+    Frames that do not fit into the device's memory are upscaled in tiles, which a warning tells once.
+    """
     hardware = choose_hardware(precision)
     hardware.apply()
-    model = load_network(checkpoint, hardware)
+    model, upscaler = load_network(checkpoint, hardware), FrameUpscaler(hardware)
     for clip in clips:
-        yield from _evaluate_clip(model, hardware, clip, border)
+        yield from _evaluate_clip(model, upscaler, clip, border)
 
 
 def mean_scores(rows: list[ClipScores]) -> ClipScores:
     """Mean over clips, each clip counting the same."""
 
     def mean(name: str) -> Score:
-        scores: list[Score] = [getattr(row, name) for row in rows]
-        return Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores))
+        return mean_score(getattr(row, name) for row in rows)
 
     parts = {name: mean(name) for name in ("bicubic_y", "ki_y", "bicubic_rgb", "ki_rgb")}
     return ClipScores(clip="mean", frames=sum(row.frames for row in rows), **parts)
@@ -83,18 +87,17 @@ def load_network(checkpoint: Path, hardware: Hardware) -> VSRBidirectional3x:
 
 
 def _evaluate_clip(
-    model: VSRBidirectional3x, hardware: Hardware, clip: Path, border: int
-) -> Iterator[EvaluationProgress | ClipScores]:
+    model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, border: int
+) -> Iterator[EvaluationProgress | WarningRaised | ClipScores]:
     expected, frames = _open_clip(clip)
     scored: list[tuple[Score, Score, Score, Score]] = []
     for stack, truth in windows(_ground_truth(clip, frames, border), model.n_frames):
-        ki, bicubic = _upscale(model, hardware, stack), upscale3(stack[len(stack) // 2])
+        ki, bicubic = _upscale(model, upscaler, clip, stack), upscale3(stack[len(stack) // 2])
+        yield from upscaler.warnings()
         scored.append((*_scores(bicubic, truth, border), *_scores(ki, truth, border)))
         total = max(expected, len(scored)) if expected else 0
         yield EvaluationProgress(clip.name, len(scored), total)
-    bicubic_y, bicubic_rgb, ki_y, ki_rgb = (
-        Score(fmean(s.psnr for s in column), fmean(s.ssim for s in column)) for column in zip(*scored, strict=True)
-    )
+    bicubic_y, bicubic_rgb, ki_y, ki_rgb = map(mean_score, zip(*scored, strict=True))
     yield ClipScores(clip.name, len(scored), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
 
 
@@ -118,10 +121,17 @@ def windows(truth: Iterable[Frame], n_frames: int) -> Iterator[tuple[NDArray[np.
             yield np.stack(lr), waiting.popleft()
 
 
-def _upscale(model: VSRBidirectional3x, hardware: Hardware, frames: NDArray[np.uint8]) -> Frame:
-    stack = torch.from_numpy(frames).permute(0, 3, 1, 2).unsqueeze(0).to(hardware.device).float() / 255
-    with torch.inference_mode(), hardware.autocast():
-        return np.asarray(to_8bit(model(stack))[0].permute(1, 2, 0).cpu().numpy())
+def _upscale(model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, stack: NDArray[np.uint8]) -> Frame:
+    try:
+        return upscaler.upscale(model, stack)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        height, width = stack.shape[1:3]
+        raise VsrppError(
+            f"the device has too little free memory for {clip}, LR frames of {width}x{height}, even in tiles; "
+            "end what else uses it and try again"
+        ) from error
 
 
 def _scores(image: Frame, reference: Frame, border: int) -> tuple[Score, Score]:

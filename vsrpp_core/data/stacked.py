@@ -5,10 +5,11 @@ Separate from dataset.py so that a start screen can tell what a dataset holds wi
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 import numpy as np
@@ -68,6 +69,26 @@ class PairPaths:
     name: str
     lr: Path
     gt: Path
+
+
+_POSITION = re.compile(r"([ _.-][A-Za-z]?[0-9]+){1,3}$")
+"""At most three numbers at the end of a name, each after a separator and perhaps a letter: frame, x and y."""
+
+
+def clip_of(name: str) -> str:
+    """The clip that a sample is from, by its file name: what is left of it without the position at its end.
+
+    ``vsrpp prepare`` writes VIDEO_FRAME_X_Y.png, of which exactly the three numbers go, as VIDEO may end in one itself.
+    Of other names up to three numbers go (film_00042, scene12_f0031, film_f7_x30_y60), or the digits they end in
+    (s007). A name that is all digits is of the clip "", so a dataset of numbered files is one clip.
+
+    Only the weights of an average depend on this, and where it is wrong they move towards the plain mean over samples:
+    clips are merged (their number was taken for a position) or split (a position is written in another way). Equal
+    names give equal clips, so the scores of one validation set stay comparable in any case.
+    """
+    stem = PurePath(name).stem
+    clip = _POSITION.sub("", stem)
+    return clip if clip != stem else stem.rstrip("0123456789")
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,10 +151,14 @@ class ValidationProgressed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationFinished(Event):
-    """Averages over the whole validation set. LR is the bicubic 3x centre frame, KI the network's output."""
+    """Averages over each clip's samples, then over the clips. LR is the bicubic 3x centre frame, KI the network's.
+
+    ``clips`` is 1 in journals of versions that averaged over all samples at once.
+    """
 
     step: int
     samples: int
+    clips: int = 1
     seconds: float
     lr_psnr: float
     lr_ssim: float

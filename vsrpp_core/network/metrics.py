@@ -3,7 +3,9 @@
 Pictures are tensors [B, C, H, W] of 8-bit values 0..255 in any dtype; arithmetic is float64. No border is cropped here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -66,6 +68,20 @@ class Score:
 def score(image: Tensor, reference: Tensor) -> Score:
     """Of one picture [1, C, H, W]."""
     return Score(min(float(psnr(image, reference)), PSNR_CEILING), float(ssim(image, reference)))
+
+
+def mean_score(scores: Iterable[Score]) -> Score:
+    """Of at least one score, each counting the same."""
+    every = list(scores)
+    return Score(fmean(s.psnr for s in every), fmean(s.ssim for s in every))
+
+
+def mean_over_clips(scores: Iterable[tuple[str, Score]]) -> Score:
+    """Of (clip, score): mean over clips of the mean over each one's scores, so that a long clip outweighs no other."""
+    clips: dict[str, list[Score]] = {}
+    for clip, one in scores:
+        clips.setdefault(clip, []).append(one)
+    return mean_score(map(mean_score, clips.values()))
 
 
 def quality(psnr_db: float, ssim_value: float) -> float:

@@ -60,8 +60,9 @@ def _started(event: ev.SessionStarted) -> str:
 def _validated(event: ev.ValidationFinished) -> str:
     gain = event.ki_psnr - event.lr_psnr
     best = ", the best so far" if event.is_best else ""
+    samples = f"{event.samples} samples" + (f" of {event.clips} clips" if event.clips > 1 else "")
     return (
         f"step {event.step:,}: validation LR {event.lr_psnr:.2f} dB / {event.lr_ssim:.4f}, "
         f"KI {event.ki_psnr:.2f} dB / {event.ki_ssim:.4f} ({gain:+.2f} dB), "
-        f"quality {event.ki_quality:.1%}{best}; {event.samples} samples in {event.seconds:.1f} s"
+        f"quality {event.ki_quality:.1%}{best}; {samples} in {event.seconds:.1f} s"
     )

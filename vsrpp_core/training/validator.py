@@ -1,6 +1,6 @@
 """Validation over the whole validation set: PSNR, SSIM and quality of LR (bicubic) and KI (the network)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,13 @@ from torch import Tensor
 
 from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
-from vsrpp_core.data.stacked import PairPaths, StackGeometry
+from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
-from vsrpp_core.network.metrics import Score, score, to_8bit
-from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.metrics import Score, mean_over_clips, score
+from vsrpp_core.network.tiles import Network
 from vsrpp_core.run.files import write_atomically
 from vsrpp_core.training.hardware import Hardware
+from vsrpp_core.training.inference import FrameUpscaler
 
 COMPARISONS = 4
 """Samples, spread over the set, of which a picture is kept."""
@@ -25,7 +26,10 @@ COMPARISONS = 4
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
+    """Scores are means over clips of the mean over a clip's samples."""
+
     samples: int
+    clips: int
     lr: Score
     ki: Score
 
@@ -35,7 +39,8 @@ class Validator:
 
     def __init__(self, pairs: list[PairPaths], geometry: StackGeometry, hardware: Hardware, pictures: Path) -> None:
         self._pairs, self._geometry = pairs, geometry
-        self._hardware, self._pictures = hardware, pictures
+        self._clips = [clip_of(pair.name) for pair in pairs]
+        self._upscaler, self._pictures = FrameUpscaler(hardware), pictures
         self._lr_scores: dict[int, Score] = {}
         count = min(COMPARISONS, len(pairs))
         self._pictured = {round(i * (len(pairs) - 1) / max(count - 1, 1)) for i in range(count)}
@@ -43,26 +48,33 @@ class Validator:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def run(self, model: VSRBidirectional3x, step: int) -> Iterator[Event | ValidationResult]:
-        """Progress and pictures as events, one sample after another, and the result as the last item."""
-        ki_scores: list[Score] = []
-        for index, pair in enumerate(self._pairs):
-            frames, ground_truth = load_pair(pair, self._geometry)
-            prediction = self._upscale(model, frames)
-            bicubic = upscale3(frames[len(frames) // 2])
-            ki_scores.append(_score(prediction, ground_truth))
-            if index not in self._lr_scores:  # the bicubic picture never changes
-                self._lr_scores[index] = _score(bicubic, ground_truth)
-            if index in self._pictured:
-                yield self._write_comparison(step, index, bicubic, prediction, ground_truth, ki_scores[-1])
-            yield ValidationProgressed(step=step, done=index + 1, total=len(self._pairs))
-        yield ValidationResult(len(ki_scores), _mean(list(self._lr_scores.values())), _mean(ki_scores))
+    def run(self, model: Network, step: int) -> Iterator[Event | ValidationResult]:
+        """Progress, pictures and warnings as events, one sample after another, and the result as the last item.
 
-    def _upscale(self, model: VSRBidirectional3x, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).unsqueeze(0).to(self._hardware.device).float() / 255
-        with torch.no_grad(), self._hardware.autocast():
-            picture = to_8bit(model(stack))
-        return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy())
+        Of a sample only its scores are kept. A picture that does not fit into the device's memory is upscaled in tiles,
+        which leaves its score as it is; the device's error where no tile fits either.
+        """
+        self._upscaler.try_whole()
+        ki_scores: list[Score] = []
+        for index in range(len(self._pairs)):
+            ki_scores.append((yield from self._sample(model, step, index)))
+            yield ValidationProgressed(step=step, done=index + 1, total=len(self._pairs))
+        lr_scores = [self._lr_scores[index] for index in range(len(self._pairs))]
+        lr, ki = (mean_over_clips(zip(self._clips, scores, strict=True)) for scores in (lr_scores, ki_scores))
+        yield ValidationResult(len(ki_scores), len(set(self._clips)), lr, ki)
+
+    def _sample(self, model: Network, step: int, index: int) -> Generator[Event, None, Score]:
+        """The network's score of one pair; a generator of its own, so that no picture outlives its turn."""
+        frames, ground_truth = load_pair(self._pairs[index], self._geometry)
+        prediction = self._upscaler.upscale(model, frames)
+        yield from self._upscaler.warnings()
+        bicubic = upscale3(frames[len(frames) // 2])
+        ki = _score(prediction, ground_truth)
+        if index not in self._lr_scores:  # the bicubic picture never changes
+            self._lr_scores[index] = _score(bicubic, ground_truth)
+        if index in self._pictured:
+            yield self._write_comparison(step, index, bicubic, prediction, ground_truth, ki)
+        return ki
 
     def _write_comparison(
         self,
@@ -106,7 +118,3 @@ def _score(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Score:
 
 def _as_batch(image: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
-
-
-def _mean(scores: list[Score]) -> Score:
-    return Score(sum(s.psnr for s in scores) / len(scores), sum(s.ssim for s in scores) / len(scores))

@@ -25,6 +25,7 @@ from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, imresize, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.metrics import Score, luma, psnr, ssim, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.training.hardware import choose_hardware
@@ -73,7 +74,7 @@ def write_clip(folder: Path, frames: list[Frame]) -> Path:
     return folder
 
 
-def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[EvaluationProgress | ClipScores]:
+def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[EvaluationProgress | WarningRaised | ClipScores]:
     return list(evaluate(checkpoint, clips, border, "fp32"))
 
 
@@ -243,6 +244,42 @@ def test_each_clip_counts_the_same_in_the_mean() -> None:
     mean = mean_scores([ClipScores("a", 1, one, two, one, one), ClipScores("b", 9, two, two, one, two)])
     assert (mean.clip, mean.frames) == ("mean", 10)
     assert (mean.bicubic_y, mean.ki_y, mean.bicubic_rgb) == (Score(25.0, 0.625), two, one)
+
+
+def fits_only(monkeypatch: pytest.MonkeyPatch, pixels: int) -> None:
+    """From here on the network runs out of memory with more LR pixels than these."""
+    forward = VSRBidirectional3x.forward
+
+    def limited(self: VSRBidirectional3x, frames: torch.Tensor) -> torch.Tensor:
+        if frames.shape[-1] * frames.shape[-2] > pixels:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, frames)
+
+    monkeypatch.setattr(VSRBidirectional3x, "forward", limited)
+
+
+def test_frames_that_do_not_fit_are_scored_the_same_in_tiles_and_it_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "checkpoint.pth", adds=3.0)
+    clips = [write_clip(tmp_path / name, [np.tile(scene(n), (6, 5, 1)) for n in range(2)]) for name in ("a", "b")]
+    whole = [step for step in run(checkpoint, clips) if isinstance(step, ClipScores)]
+    fits_only(monkeypatch, 40 * 41)
+    steps = run(checkpoint, clips)
+    (warning,) = [step.message for step in steps if isinstance(step, WarningRaised)]
+    assert "LR frames of 60x66" in warning and "tiles of at most 33x33" in warning
+    tiled = [step for step in steps if isinstance(step, ClipScores)]
+    for one, other in zip(tiled, whole, strict=True):
+        assert one.ki_rgb.psnr == pytest.approx(other.ki_rgb.psnr, abs=1e-3)
+        assert one.ki_y.ssim == pytest.approx(other.ki_y.ssim, abs=1e-4) and one.bicubic_y == other.bicubic_y
+
+
+def test_frames_that_do_not_fit_in_tiles_either_are_told(
+    checkpoint: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits_only(monkeypatch, 0)
+    with pytest.raises(VsrppError, match=r"too little free memory for .*clip, LR frames of 12x11, even in tiles"):
+        run(checkpoint, [clip])
 
 
 @pytest.mark.parametrize("border", [-1, 12, 400])

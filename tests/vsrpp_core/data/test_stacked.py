@@ -11,6 +11,7 @@ from tests.conftest import MakeDataset
 from vsrpp_core.data.stacked import (
     DatasetFolder,
     StackGeometry,
+    clip_of,
     geometry_of,
     measure,
     read_image,
@@ -79,6 +80,39 @@ def test_a_summary_counts_and_says_what_is_missing(make_dataset: MakeDataset, tm
     assert "no validation pairs" in summarize(make_dataset(n_train=1, n_val=0, root=tmp_path / "b")).problem
     assert "no training pairs" in summarize(make_dataset(n_train=0, n_val=1, root=tmp_path / "c")).problem
     assert "is not a folder" in summarize(tmp_path / "nowhere").problem
+
+
+@pytest.mark.parametrize(
+    ("name", "clip"),
+    [
+        ("edgetam_06_pingpong_000002_474_165.png", "edgetam_06_pingpong"),
+        ("edgetam_06_000002_474_165.png", "edgetam_06"),
+        ("holiday-2_1048576_0_2001.png", "holiday-2"),
+        ("2024_000002_474_165.png", "2024"),
+        ("v1.5_final_000002_474_165.png", "v1.5_final"),
+        ("film_00042.png", "film"),
+        ("film-00042.PNG", "film"),
+        ("film 7.png", "film"),
+        ("film_f7_x30_y60.png", "film"),
+        ("general_scene12_f0031.png", "general_scene12"),
+        ("000_00000012.png", "000"),
+        ("s007.png", "s"),
+        ("scene12.png", "scene"),
+        ("0001.png", ""),
+        ("walk.png", "walk"),
+        ("walk_left.png", "walk_left"),
+        ("take_f7_left.png", "take_f7_left"),
+        ("_0001.png", ""),
+        ("", ""),
+    ],
+)
+def test_a_sample_s_clip_is_its_name_without_the_position(name: str, clip: str) -> None:
+    assert clip_of(name) == clip
+
+
+@pytest.mark.parametrize("label", ["film", "edgetam_06", "holiday-2", "2024", "a_1_2_3", "x.1"])
+def test_every_label_of_a_preparation_comes_back(label: str) -> None:
+    assert clip_of(f"{label}_{12:06d}_{474}_{165}.png") == label
 
 
 def test_a_stack_of_another_size_is_named(make_dataset: MakeDataset) -> None:

@@ -50,6 +50,12 @@ def test_a_field_of_a_later_version_is_left_out() -> None:
     assert decode(json.dumps({**json.loads(encode(event)), "colour": "red"})) == event
 
 
+def test_a_validation_of_an_older_journal_is_of_one_clip() -> None:
+    event = make_event(ev.ValidationFinished, clips=1)
+    older = {key: value for key, value in json.loads(encode(event)).items() if key != "clips"}
+    assert decode(json.dumps(older)) == event
+
+
 def test_a_torn_last_line_is_passed_over_and_healed_by_the_next_writer(tmp_path: Path) -> None:
     journal = tmp_path / "events.jsonl"
     first, second, torn = (make_event(ev.WarningRaised, message=text) for text in ("one", "two", "torn"))

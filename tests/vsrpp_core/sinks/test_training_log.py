@@ -58,6 +58,18 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
             make_event(ev.WeightsAdapted, step=7, reason="aggressive mode began", sharpness=0.61),
             "step 7: aggressive mode began at sharpness 0.61",
         ),
+        (
+            make_event(ev.ValidationFinished, step=500, samples=72, clips=3, seconds=12.04, lr_psnr=28.0, lr_ssim=0.8,
+                       ki_psnr=29.5, ki_ssim=0.85, ki_quality=0.47, is_best=False),
+            "step 500: validation LR 28.00 dB / 0.8000, KI 29.50 dB / 0.8500 (+1.50 dB), quality 47.0%; "
+            "72 samples of 3 clips in 12.0 s",
+        ),
+        (
+            make_event(ev.ValidationFinished, step=500, samples=72, clips=1, seconds=12.04, lr_psnr=28.0, lr_ssim=0.8,
+                       ki_psnr=29.5, ki_ssim=0.85, ki_quality=0.47, is_best=True),
+            "step 500: validation LR 28.00 dB / 0.8000, KI 29.50 dB / 0.8500 (+1.50 dB), quality 47.0%, the best so far"
+            "; 72 samples in 12.0 s",
+        ),
         (make_event(ev.SessionFailed, step=7, error="oh", checkpoint=""), "failed at step 7: oh"),
         (make_event(ev.SessionFailed, step=7, error="oh", checkpoint="e"), "failed at step 7: oh; e holds the run"),
     ],

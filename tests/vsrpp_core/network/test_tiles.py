@@ -1,0 +1,158 @@
+"""A picture in tiles is the whole picture, whatever the sizes, and tiles come when memory goes."""
+
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.tiles import Upscaler, receptive_radius, upscale
+
+WEIGHTS = Path(__file__).parents[2] / "golden" / "weights_16x6.npz"
+
+
+def trained(dtype: torch.dtype) -> VSRBidirectional3x:
+    """The golden network: 16 feature maps, 6 blocks, 5 frames."""
+    model = VSRBidirectional3x(16, 6, 5)
+    with np.load(WEIGHTS) as weights:
+        model.load_state_dict({name: torch.from_numpy(weights[name]) for name in weights})
+    return model.to(dtype).eval().requires_grad_(False)
+
+
+def noise(height: int, width: int, n_frames: int = 5, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(1, n_frames, 3, height, width, dtype=dtype, generator=torch.Generator().manual_seed(height))
+
+
+@pytest.mark.parametrize(("n_blocks", "n_frames"), [(2, 3), (4, 5), (6, 5), (2, 7)])
+def test_the_radius_is_exactly_what_the_network_sees(n_blocks: int, n_frames: int) -> None:
+    """With positive weights no two paths cancel, so the gradient of one LR pixel's output shows every input it uses."""
+    model = VSRBidirectional3x(2, n_blocks, n_frames).double()
+    for parameter in model.parameters():
+        nn.init.constant_(parameter, 0.1)
+    radius = receptive_radius(model)
+    centre = radius + 3
+    frames = torch.ones(1, n_frames, 3, 2 * centre + 1, 2 * centre + 1, dtype=torch.float64, requires_grad=True)
+    model(frames)[..., 3 * centre : 3 * centre + 3, 3 * centre : 3 * centre + 3].sum().backward()
+    assert frames.grad is not None
+    used = frames.grad.abs().sum(dim=(0, 1, 2)) > 0
+    for dim in (0, 1):
+        places = used.any(dim=dim).nonzero().flatten()
+        assert (int(places.min()), int(places.max())) == (centre - radius, centre + radius)
+
+
+def test_the_radius_of_the_default_network() -> None:
+    assert receptive_radius(VSRBidirectional3x(4, 32, 5)) == 67
+
+
+SIZES = [(37, 53), (64, 33), (81, 47), (5, 70), (40, 40)]
+
+
+@pytest.mark.parametrize("tile", [11, 32, 40])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_picture_in_tiles_is_the_whole_picture(size: tuple[int, int], tile: int) -> None:
+    model, frames = trained(torch.float64), noise(*size)
+    tiled = upscale(model, frames, tile)
+    assert tiled.shape == (1, 3, 3 * size[0], 3 * size[1])
+    assert float((tiled - upscale(model, frames)).abs().max()) <= 1e-12
+
+
+class Residual(nn.Module):
+    """What the network adds to the bilinear picture."""
+
+    def __init__(self, inner: VSRBidirectional3x) -> None:
+        super().__init__()
+        self.inner, self.n_blocks, self.n_frames = inner, inner.n_blocks, inner.n_frames
+
+    def forward(self, frames: Tensor) -> Tensor:
+        centre = frames[:, self.n_frames // 2]
+        picture: Tensor = self.inner(frames)
+        return picture - F.interpolate(centre, scale_factor=3, mode="bilinear", align_corners=False)
+
+
+@pytest.mark.parametrize("tile", [11, 32, 40])
+@pytest.mark.parametrize("size", SIZES)
+def test_so_it_is_in_single_precision(size: tuple[int, int], tile: int) -> None:
+    """``interpolate`` rounds its coordinates, the more the farther from the corner: 4e-6 at 80 pixels of noise."""
+    model, frames = trained(torch.float32), noise(*size, dtype=torch.float32)
+    for network, tolerance in ((Residual(model), 1e-6), (model, 1e-5)):
+        assert float((upscale(network, frames, tile) - upscale(network, frames)).abs().max()) <= tolerance
+
+
+@pytest.mark.parametrize("halo", [0, 1, 6])
+def test_a_smaller_halo_shows_at_the_seams_only(halo: int) -> None:
+    model, frames = trained(torch.float64), noise(64, 40)
+    difference = (upscale(model, frames, 32, halo) - upscale(model, frames)).abs().amax(dim=(0, 1))
+    reach = receptive_radius(model) - halo
+    seam = torch.zeros_like(difference, dtype=torch.bool)
+    seam[3 * (32 - reach) : 3 * (32 + reach)] = True
+    seam[:, 3 * (20 - reach) : 3 * (20 + reach)] = True
+    assert float(difference[seam].max()) > 1e-9 and float(difference[~seam].max()) <= 1e-12
+
+
+class Limited(nn.Module):
+    """A network that fails for cut-outs of more than ``limit`` LR pixels, as a device without memory does."""
+
+    def __init__(self, inner: VSRBidirectional3x, limit: int) -> None:
+        super().__init__()
+        self.inner, self.limit = inner, limit
+        self.n_blocks, self.n_frames = inner.n_blocks, inner.n_frames
+        self.asked: list[tuple[int, int]] = []
+        self.error: Callable[[str], BaseException] = torch.OutOfMemoryError
+        self.held: weakref.ref[Tensor] | None = None
+
+    def forward(self, frames: Tensor) -> Tensor:
+        assert self.held is None or self.held() is None, "the failed attempt still holds memory"
+        height, width = frames.shape[-2:]
+        self.asked.append((height, width))
+        features = torch.zeros(height, width)
+        self.held = weakref.ref(features)
+        if height * width > self.limit:
+            raise self.error(f"no room for {len(features)} rows")
+        picture: Tensor = self.inner(frames)
+        return picture
+
+
+def test_the_tile_is_halved_until_it_fits_and_remembered() -> None:
+    model, frames = trained(torch.float64), noise(150, 140)
+    limited, upscaler = Limited(model, limit=70 * 70), Upscaler()
+    assert float((upscaler(limited, frames) - model(frames)).abs().max()) <= 1e-12
+    assert upscaler.tile == 38
+    assert limited.asked[:3] == [(150, 140), (90, 85), (52, 50)]
+    limited.asked.clear()
+    upscaler(limited, frames)
+    assert len(limited.asked) == 16 and max(height for height, _ in limited.asked) <= 38 + 2 * 15
+
+
+def test_a_picture_that_fits_is_taken_whole() -> None:
+    limited, upscaler = Limited(trained(torch.float64), limit=100 * 100), Upscaler()
+    upscaler(limited, noise(90, 100))
+    assert limited.asked == [(90, 100)] and upscaler.tile == 0
+
+
+def test_the_smallest_tile_that_does_not_fit_raises_the_device_s_error_and_is_not_remembered() -> None:
+    limited, upscaler = Limited(trained(torch.float64), limit=100), Upscaler()
+    with pytest.raises(torch.OutOfMemoryError, match="no room for 43 rows"):
+        upscaler(limited, noise(200, 130))
+    assert limited.asked == [(200, 130), (115, 80), (65, 58), (43, 41)], "the corners of tiles of 100, 50 and 32"
+    assert upscaler.tile == 0
+
+
+def test_tiles_that_would_take_no_less_are_not_tried() -> None:
+    """A halo of 15 around half of 28 pixels is all of them."""
+    limited = Limited(trained(torch.float64), limit=100)
+    with pytest.raises(torch.OutOfMemoryError):
+        Upscaler()(limited, noise(28, 28))
+    assert limited.asked == [(28, 28)]
+
+
+def test_another_error_is_no_reason_for_tiles() -> None:
+    limited, upscaler = Limited(trained(torch.float64), limit=100), Upscaler()
+    limited.error = ValueError
+    with pytest.raises(ValueError, match="150 rows"):
+        upscaler(limited, noise(150, 140))
+    assert limited.asked == [(150, 140)]

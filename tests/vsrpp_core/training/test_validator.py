@@ -1,0 +1,169 @@
+"""What a validation scores, how it averages, and what it holds of memory."""
+
+import itertools
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.conftest import MakeDataset
+from tests.helpers import LR_SIDE
+from vsrpp_core.data.dataset import load_pair
+from vsrpp_core.data.degrade import upscale3
+from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
+from vsrpp_core.messages import events as ev
+from vsrpp_core.network.metrics import Score, to_8bit
+from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.training import validator as validator_module
+from vsrpp_core.training.hardware import Hardware, choose_hardware
+from vsrpp_core.training.validator import COMPARISONS, ValidationResult, Validator
+
+Items = list[ev.Event | ValidationResult]
+
+
+class Bilinear(nn.Module):
+    """The least a network is: callable, and it tells how far it sees."""
+
+    n_blocks, n_frames = 0, 5
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return F.interpolate(frames[:, 2], scale_factor=3, mode="bilinear", align_corners=False)
+
+
+class Limited(nn.Module):
+    """A network on a device that has memory for so many LR pixels at once."""
+
+    def __init__(self, inner: VSRBidirectional3x, limit: int) -> None:
+        super().__init__()
+        self.inner, self.limit, self.asked = inner, limit, list[int]()
+        self.n_blocks, self.n_frames = inner.n_blocks, inner.n_frames
+
+    def forward(self, frames: Tensor) -> Tensor:
+        self.asked.append(frames.shape[-1] * frames.shape[-2])
+        if self.asked[-1] > self.limit:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        picture: Tensor = self.inner(frames)
+        return picture
+
+
+@pytest.fixture
+def hardware() -> Hardware:
+    return choose_hardware("fp32")
+
+
+def make_validator(root: Path, hardware: Hardware, names: list[str] | None = None, side: int = LR_SIDE) -> Validator:
+    """Of the dataset at ``root``, its validation pairs renamed to ``names``."""
+    folder = DatasetFolder(root)
+    for pair, name in zip(folder.pairs("val"), names or [], strict=names is not None):
+        pair.lr.rename(pair.lr.with_name(name))
+        pair.gt.rename(pair.gt.with_name(name))
+    return Validator(folder.pairs("val"), StackGeometry(5, side, side), hardware, root / "pictures")
+
+
+def network(hardware: Hardware) -> VSRBidirectional3x:
+    torch.manual_seed(0)
+    return VSRBidirectional3x(4, 2).to(hardware.device)
+
+
+def result(items: Items) -> ValidationResult:
+    assert isinstance(items[-1], ValidationResult)
+    return items[-1]
+
+
+def warnings(items: Items) -> list[str]:
+    return [item.message for item in items if isinstance(item, ev.WarningRaised)]
+
+
+def test_a_long_clip_does_not_outweigh_the_others(
+    make_dataset: MakeDataset, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three samples of one film, one of each of two others; KI is scored before LR, which is 10 dB and 0.25 lower."""
+    names = [f"{film}_0000{n:02d}_30_60.png" for film, n in (("a_1", 1), ("a_1", 2), ("a_1", 3), ("a_2", 7), ("b", 5))]
+    ki = [Score(30.0, 0.75), Score(33.0, 0.5), Score(36.0, 0.625), Score(21.0, 0.375), Score(24.0, 1.0)]
+    scores = itertools.chain.from_iterable((one, Score(one.psnr - 10, one.ssim - 0.25)) for one in ki)
+    monkeypatch.setattr(validator_module, "_score", lambda image, reference: next(scores))
+    validator = make_validator(make_dataset(n_val=5), hardware, names)
+    outcome = result(list(validator.run(Bilinear(), step=1)))
+    assert (outcome.samples, outcome.clips) == (5, 3)
+    assert outcome.ki == Score((33 + 21 + 24) / 3, (0.625 + 0.375 + 1.0) / 3)
+    assert outcome.lr == Score((23 + 11 + 14) / 3, (0.375 + 0.125 + 0.75) / 3)
+
+
+def test_names_without_a_clip_are_one_clip(make_dataset: MakeDataset, hardware: Hardware) -> None:
+    validator = make_validator(make_dataset(n_val=3), hardware, ["0001.png", "0002.png", "0003.png"])
+    outcome = result(list(validator.run(Bilinear(), step=1)))
+    assert (outcome.samples, outcome.clips) == (3, 1)
+
+
+def test_any_module_is_scored_by_its_8_bit_picture(make_dataset: MakeDataset, hardware: Hardware) -> None:
+    root = make_dataset(n_val=2)
+    outcome = result(list(make_validator(root, hardware).run(Bilinear(), step=1)))
+    expected = []
+    for pair in DatasetFolder(root).pairs("val"):
+        frames, truth = load_pair(pair, StackGeometry(5, LR_SIDE, LR_SIDE))
+        stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2)[None].to(hardware.device).float() / 255
+        picture = to_8bit(Bilinear()(stack))[0].permute(1, 2, 0).cpu().numpy()
+        bicubic = upscale3(frames[2])
+        expected.append([validator_module._score(image, truth) for image in (picture, bicubic)])
+    for column, score in enumerate((outcome.ki, outcome.lr)):
+        assert score.psnr == pytest.approx(sum(row[column].psnr for row in expected) / 2, abs=1e-9)
+        assert score.ssim == pytest.approx(sum(row[column].ssim for row in expected) / 2, abs=1e-9)
+
+
+def test_no_picture_outlives_its_sample(
+    make_dataset: MakeDataset, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[weakref.ref[object]] = []
+
+    def watched(*pair_and_geometry: object) -> object:
+        frames, truth = load_pair(*pair_and_geometry)
+        held.extend((weakref.ref(frames), weakref.ref(truth)))
+        return frames, truth
+
+    monkeypatch.setattr(validator_module, "load_pair", watched)
+    left = []
+    for item in make_validator(make_dataset(n_val=6), hardware).run(Bilinear(), step=1):
+        if isinstance(item, ev.ValidationProgressed):
+            left.append(sum(picture() is not None for picture in held))
+    assert left == [0] * 6 and len(held) == 12
+
+
+def test_tiles_are_told_once_and_the_scores_are_those_of_whole_pictures(
+    make_dataset: MakeDataset, hardware: Hardware
+) -> None:
+    side = 60
+    root, model = make_dataset(n_val=COMPARISONS + 2, side=side), network(hardware)
+    whole = list(make_validator(root, hardware, side=side).run(model, step=1))
+    validator, limited = make_validator(root, hardware, side=side), Limited(model, limit=45 * 45)
+    tiled, again = (list(validator.run(limited, step)) for step in (1, 2))
+    assert not warnings(whole) and not warnings(again)
+    (warning,) = warnings(tiled)
+    assert "whole LR frames of 60x60" in warning and "tiles of at most 32x32" in warning
+    for items in (tiled, again):
+        for score, plain in ((result(items).ki, result(whole).ki), (result(items).lr, result(whole).lr)):
+            assert score.psnr == pytest.approx(plain.psnr, abs=1e-3) and score.ssim == pytest.approx(
+                plain.ssim, abs=1e-4
+            )
+
+
+def test_every_validation_tries_whole_pictures_first(make_dataset: MakeDataset, hardware: Hardware) -> None:
+    """A shortage that has passed must not slow down a week of validations."""
+    validator = make_validator(make_dataset(n_val=3, side=60), hardware, side=60)
+    limited = Limited(network(hardware), limit=45 * 45)
+    list(validator.run(limited, step=1))
+    assert limited.asked.count(60 * 60) == 1, "the first sample alone: the size that fitted is remembered"
+    limited.limit = 60 * 60
+    limited.asked.clear()
+    list(validator.run(limited, step=2))
+    assert limited.asked == [60 * 60] * 3
+
+
+def test_a_device_without_any_memory_left_is_told_by_its_own_error(
+    make_dataset: MakeDataset, hardware: Hardware
+) -> None:
+    validator = make_validator(make_dataset(n_val=1), hardware)
+    with pytest.raises(torch.OutOfMemoryError):
+        list(validator.run(Limited(network(hardware), limit=0), step=1))

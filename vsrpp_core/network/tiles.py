@@ -1,0 +1,130 @@
+"""A network over a picture that does not fit into the device's memory: in tiles, with the result of the whole.
+
+A tile is cut out with a halo as wide as the network sees, clipped where the picture ends, so that the network pads with
+zeros where it would have padded the whole picture and nowhere that reaches the tile. What a picture scores then does
+not depend on the memory that happened to be free.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vsrpp_core.network.memory import is_out_of_memory
+from vsrpp_core.network.model import SCALE
+
+SMALLEST_TILE = 32
+"""LR pixels; smaller ones would be all halo."""
+
+
+class Network(Protocol):
+    """A network like ``VSRBidirectional3x``: frames [B, T, 3, h, w] to pictures [B, 3, 3h, 3w]."""
+
+    n_blocks: int
+    n_frames: int
+
+    def __call__(self, frames: Tensor) -> Tensor: ...
+
+
+def receptive_radius(model: Network) -> int:
+    """LR pixels to each side of a pixel that its 3x3 output pixels depend on.
+
+    One for each 3x3 convolution on the way: ``feat_extract``, two in each of n_blocks / 2 residual blocks for each of
+    the n_frames // 2 steps of a direction, and the two of ``upsample``. The latter of these works on the 3x picture,
+    where one pixel of reach is at most one LR pixel; the bilinear picture's reach of one is less than all that.
+    """
+    return 1 + model.n_frames // 2 * model.n_blocks + 2
+
+
+def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = None) -> Tensor:
+    """Frames [1, T, 3, h, w] to [1, 3, 3h, 3w] in tiles of at most ``tile`` LR pixels a side; 0 is the whole at once.
+
+    ``halo`` LR pixels around each tile are computed and thrown away. None is the receptive radius, with which the
+    picture is the whole one's up to rounding; less is faster and leaves faint seams.
+    """
+    if not tile:
+        return model(frames)
+    halo = receptive_radius(model) if halo is None else halo
+    height, width = frames.shape[-2:]
+    picture: Tensor | None = None
+    for row in _spans(height, tile, halo):
+        for column in _spans(width, tile, halo):
+            part = model(frames[..., row.low : row.high, column.low : column.high])
+            if picture is None:
+                picture = part.new_empty(*part.shape[:-2], SCALE * height, SCALE * width)
+            picture[..., row.target, column.target] = part[..., row.source, column.source]
+    assert picture is not None
+    return picture
+
+
+class Upscaler:
+    """``upscale`` of whole pictures for as long as memory allows, then in tiles halved until they fit.
+
+    ``tile`` is the side that fitted last, 0 while pictures are taken whole; the next picture begins with it.
+    """
+
+    def __init__(self, tile: int = 0, halo: int | None = None) -> None:
+        self.tile, self._halo = tile, halo
+
+    def __call__(self, model: Network, frames: Tensor) -> Tensor:
+        """As ``upscale``. The device's own error where no smaller tile would take less memory."""
+        halo = receptive_radius(model) if self._halo is None else self._halo
+        tile = self.tile
+        while True:
+            try:
+                picture = upscale(model, frames, tile, halo)
+            except Exception as error:
+                smaller = _smaller_tile((frames.shape[-2], frames.shape[-1]), tile, halo)
+                if not smaller or not is_out_of_memory(error):
+                    raise
+            else:
+                self.tile = tile
+                return picture
+            tile = smaller  # out here the error is gone, and with it what the failed attempt still held
+            if frames.is_cuda:
+                torch.cuda.empty_cache()
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Along one dimension, in LR pixels: a tile ``start`` to ``end``, and ``low`` to ``high`` with its halo."""
+
+    start: int
+    end: int
+    low: int
+    high: int
+
+    @property
+    def target(self) -> slice:
+        """The tile in the 3x picture."""
+        return slice(SCALE * self.start, SCALE * self.end)
+
+    @property
+    def source(self) -> slice:
+        """The tile in what the network makes of ``low`` to ``high``."""
+        return slice(SCALE * (self.start - self.low), SCALE * (self.end - self.low))
+
+
+def _spans(length: int, tile: int, halo: int) -> list[_Span]:
+    """As few tiles as do, of about equal size: a narrow last one would be nothing but halo."""
+    count = -(-length // tile) if tile else 1
+    edges = [index * length // count for index in range(count + 1)]
+    return [_Span(start, end, max(0, start - halo), min(length, end + halo)) for start, end in pairwise(edges)]
+
+
+def _smaller_tile(size: tuple[int, int], tile: int, halo: int) -> int:
+    """Half the side, halved again until less of the picture is computed at once than before; 0 where nothing does."""
+    failed, side = _largest(size, tile, halo), tile or max(size)
+    while side > SMALLEST_TILE:
+        side = max(-(-side // 2), SMALLEST_TILE)
+        if _largest(size, side, halo) < failed:
+            return side
+    return 0
+
+
+def _largest(size: tuple[int, int], tile: int, halo: int) -> int:
+    """LR pixels of the largest tile with its halo."""
+    height, width = (max(span.high - span.low for span in _spans(length, tile, halo)) for length in size)
+    return height * width

@@ -11,6 +11,7 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo
 from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.progress import Progress
+from vsrpp_core.training.step import FIGURES
 
 
 class Saving:
@@ -104,8 +105,7 @@ class Saving:
         return name, state
 
     def _name_of_last_good(self, up_to: int) -> str:
-        states = self._store.readable(up_to)
-        return next((name for name, state in states if not state["progress"]["skipped_in_a_row"]), "")
+        return next((name for name, state in self._store.readable(up_to) if _is_good(state)), "")
 
     def start_over(self) -> None:
         """The run has gone back: steps that were kept are taken, and kept, again."""
@@ -130,3 +130,9 @@ class Saving:
             size=size,
             saved_at=time.time(),
         )
+
+
+def _is_good(state: dict[str, Any]) -> bool:
+    """Whether gradients were finite when it was saved, those counted among the figures nobody has looked at yet."""
+    waiting = (row[FIGURES.index("gradient_norm")] for row in state["figures"]["pending"])
+    return not state["progress"]["skipped_in_a_row"] and all(map(math.isfinite, waiting))

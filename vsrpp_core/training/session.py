@@ -17,6 +17,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
+from vsrpp_core.network.memory import is_out_of_memory
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
@@ -29,6 +30,7 @@ from vsrpp_core.training.autotune import tune
 from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.training.presets import default_config, demo_config
+from vsrpp_core.training.shortage import advice
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
 
@@ -177,10 +179,22 @@ class Session:
             self._save_last("recovery")
             raise
         except VsrppError as error:
-            yield self._failed(str(error))
+            told = str(error)
         except Exception as error:
             self._note(traceback.format_exc())
-            yield self._failed(f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}")
+            told = self._out_of_memory() if is_out_of_memory(error) else ""
+            told = told or f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}"
+        else:
+            return
+        yield self._failed(told)  # out here the error is gone, and with it the memory that the failed step still held
+
+    def _out_of_memory(self) -> str:
+        training, size = self.config.training, min(self._geometry.height, self._geometry.width)
+        return (
+            f"{describe_device().name} has no memory left for a step of batch {training.batch_size} x "
+            f"{training.accumulation} (training.checkpointing = {training.checkpointing}); "
+            f"{advice(self.config, size, str(self.folder.path))}"
+        )
 
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
         inbox = self._ranks.inbox(commands)

@@ -314,6 +314,7 @@ class Trainer:
         yield ev.ValidationFinished(
             step=progress.step,
             samples=result.samples,
+            clips=result.clips,
             seconds=seconds,
             lr_psnr=result.lr.psnr,
             lr_ssim=result.lr.ssim,

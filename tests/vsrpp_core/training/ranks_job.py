@@ -1,0 +1,74 @@
+"""What the two ranks of test_distributed.py do; torchrun starts this file once for each."""
+
+import itertools
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_core.training.distributed import ALONE, Ranks, ranks_of_this_job
+from vsrpp_core.training.session import Start, open_session
+from vsrpp_core.training.step import FIGURES, OptimizerStep
+
+STEERED: Mapping[int, tuple[cmd.Command, ...]] = {
+    5: (cmd.Pause(), cmd.SetParameter("schedule.factor", "0.5"), cmd.Validate(), cmd.Resume(), cmd.SaveCheckpoint()),
+    9: (cmd.Stop(),),
+}
+"""Commands by the step after whose report they are given, to the first rank alone."""
+
+
+def train(
+    run: Path,
+    data: Path,
+    settings: Mapping[str, str],
+    ranks: Ranks = ALONE,
+    start: Start = "fresh",
+    commands: Mapping[int, Iterable[cmd.Command]] = {},
+) -> list[ev.Event]:
+    queue, events = cmd.CommandQueue(), []
+    for event in open_session(run, data, start=start, overrides=settings.items(), ranks=ranks).events(queue):
+        events.append(event)
+        if isinstance(event, ev.StepReported) and ranks.is_first:
+            for command in commands.get(event.step, ()):
+                queue.put(command)
+    return events
+
+
+def skip_steps(patch: pytest.MonkeyPatch, first: int, last: int) -> None:
+    """Steps whose gradient is told as not finite, and that change nothing."""
+    run_step, calls = OptimizerStep.run, itertools.count(1)
+
+    def skip(self: OptimizerStep, *anything: Any, **more: Any) -> torch.Tensor:
+        if first <= next(calls) <= last:
+            return torch.tensor([0.1] * (len(FIGURES) - 1) + [math.nan])
+        return run_step(self, *anything, **more)
+
+    patch.setattr(OptimizerStep, "run", skip)
+
+
+ROLLING = {"training.max_steps": "24", "training.max_skipped": "10", "cadence.checkpoint_every": "5"}
+
+
+def main(folder: Path, settings: Mapping[str, str]) -> None:
+    data = folder / "data"
+    with ranks_of_this_job() as ranks:
+        assert ranks.size == 2
+        train(folder / "whole-2", data, settings, ranks)
+        train(folder / "steered-2", data, settings, ranks, commands=STEERED)
+        with pytest.MonkeyPatch.context() as patch:
+            skip_steps(patch, first=11, last=20)
+            rolling = {**settings, **ROLLING, "cadence.best_from": "4"}
+            back = [e for e in train(folder / "rolled-2", data, rolling, ranks) if isinstance(e, ev.RolledBack)]
+            assert [(e.step, e.to_step) for e in back] == [(20, 10)], back
+        if not ranks.is_first:
+            (folder / "second-rank-was-here").touch()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), dict(pair.split("=") for pair in sys.argv[2:]))

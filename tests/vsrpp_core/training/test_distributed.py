@@ -1,0 +1,127 @@
+"""Two ranks train as one does, obey together, and only the first writes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers import TINY, write_dataset
+from tests.vsrpp_core.training.ranks_job import STEERED, train
+from vsrpp_core.data.dataset import PairDataset, TrainingStream
+from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import replay
+from vsrpp_core.run import checkpoints
+
+SETTINGS = {**TINY, "training.max_steps": "50", "schedule.lr_max": "1e-4", "cadence.validate_every": "25"}
+"""Ten samples in micro-batches of three: two and one, and of the last of an epoch one and none."""
+
+FIGURES = (
+    "loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm",
+    "clip_norm", "learning_rate", "weight_l1", "weight_ms", "weight_grad",
+)  # fmt: skip
+
+
+def run_ranks(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
+    return subprocess.run([*launcher, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which two ranks have done their job."""
+    folder = tmp_path_factory.mktemp("ranks")
+    write_dataset(folder / "data")
+    settings = [f"{key}={value}" for key, value in SETTINGS.items()]
+    done = run_ranks(folder, str(Path(__file__).with_name("ranks_job.py")), str(folder), *settings)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (folder / "second-rank-was-here").exists()
+    return folder
+
+
+def steps(run: Path) -> dict[int, ev.StepReported]:
+    return {event.step: event for event in replay(run / "events.jsonl") if isinstance(event, ev.StepReported)}
+
+
+def assert_same_training(one: dict[int, ev.StepReported], two: dict[int, ev.StepReported]) -> None:
+    assert one.keys() == two.keys()
+    for step, expected in one.items():
+        for name in FIGURES:
+            assert getattr(two[step], name) == pytest.approx(getattr(expected, name), abs=1e-6, rel=1e-5), (step, name)
+
+
+def assert_same_weights(one: Path, two: Path) -> None:
+    first, second = checkpoints.load(one)["model"], checkpoints.load(two)["model"]
+    assert max(float((first[name] - second[name]).abs().max()) for name in first) <= 1e-6
+
+
+def test_two_ranks_are_one_with_the_whole_batch(job: Path) -> None:
+    train(job / "whole-1", job / "data", SETTINGS)
+    assert_same_training(steps(job / "whole-1"), steps(job / "whole-2"))
+    assert_same_weights(job / "whole-1" / "checkpoint_step_50.pth", job / "whole-2" / "checkpoint_step_50.pth")
+
+
+def test_commands_reach_every_rank_at_the_same_step(job: Path) -> None:
+    train(job / "steered-1", job / "data", SETTINGS, commands=STEERED)
+    one, two = (list(replay(job / run / "events.jsonl")) for run in ("steered-1", "steered-2"))
+    assert_same_training(steps(job / "steered-1"), steps(job / "steered-2"))
+    for kind in (ev.CommandAnswered, ev.ParameterChanged, ev.SessionEnded, ev.ValidationFinished):
+        expected, found = ([e for e in events if isinstance(e, kind)] for events in (one, two))
+        assert len(expected) == len(found) > 0 and [e.step for e in expected] == [e.step for e in found], kind
+
+
+def test_a_run_of_two_ranks_goes_on_with_one(job: Path) -> None:
+    if not (job / "steered-1").exists():
+        train(job / "steered-1", job / "data", SETTINGS, commands=STEERED)
+    for run in ("steered-1", "steered-2"):
+        train(job / run, job / "data", {}, start="resume")
+    assert_same_training(steps(job / "steered-1"), steps(job / "steered-2"))
+
+
+def test_a_rollback_is_of_all_ranks(job: Path) -> None:
+    events = list(replay(job / "rolled-2" / "events.jsonl"))
+    assert [(e.step, e.to_step) for e in events if isinstance(e, ev.RolledBack)] == [(20, 10)]
+    assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 24
+
+
+def test_one_rank_tells_and_one_run_is_written(job: Path) -> None:
+    events = list(replay(job / "whole-2" / "events.jsonl"))
+    assert len([event for event in events if isinstance(event, ev.SessionStarted)]) == 1
+    assert [event.step for event in events if isinstance(event, ev.ValidationFinished)] == [25, 50]
+    assert len(list((job / "whole-2" / "logs").iterdir())) == 1
+
+
+def test_a_mistake_is_told_once(job: Path) -> None:
+    done = run_ranks(job, "-m", "vsrpp_core", "train", str(job / "whole-2"))
+    assert done.returncode != 0
+    assert done.stderr.count("already holds a run at step 50") == 1
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3, 4])
+def test_the_ranks_share_every_step(make_dataset_pairs: PairDataset, n_ranks: int) -> None:
+    """All samples of a step, each once, with shares that sum to 1; a rank without any repeats one for nothing."""
+    alone = TrainingStream(make_dataset_pairs, 0, 3, 2, 0)
+    streams = [TrainingStream(make_dataset_pairs, 0, 3, 2, 0, rank, n_ranks) for rank in range(n_ranks)]
+    for _ in range(4):  # an epoch of ten, six at a time, and the beginning of the next
+        whole = torch.cat([batch.frames for batch in alone.next_step()])
+        parts = [stream.next_step() for stream in streams]
+        assert sum(batch.share for part in parts for batch in part) == pytest.approx(1)
+        taken = [frames for part in parts for batch in part if batch.share for frames in batch.frames]
+        assert sorted(map(_digest, taken)) == sorted(map(_digest, whole))
+        for stream in (alone, *streams):
+            stream.confirm()
+            assert stream.state_dict() == alone.state_dict()
+
+
+def _digest(frames: torch.Tensor) -> bytes:
+    return frames.numpy().tobytes()
+
+
+@pytest.fixture
+def make_dataset_pairs(tmp_path: Path) -> PairDataset:
+    pairs = DatasetFolder(write_dataset(tmp_path / "data")).pairs("train")
+    return PairDataset(pairs, StackGeometry(5, 16, 16), seed=0, crop=0, augment=True, cache_bytes=0)

@@ -1,0 +1,38 @@
+"""What to do when a run's step does not fit into the device's memory any more.
+
+The network of a run keeps its size; what may shrink without changing the training is how much of a step is in memory at
+once. Separate from the session, which tells the proposal, so that it can be tested as a table.
+"""
+
+from vsrpp_core.run.config import RunConfig
+
+SMALLEST_CROP = 16
+
+Proposal = tuple[tuple[str, str], ...]
+
+
+def smaller(config: RunConfig, lr_side: int) -> Proposal:
+    """The next smaller configuration as dotted settings; empty where only a smaller network is left.
+
+    First activations are computed again instead of kept, per block, then per trunk: the numbers stay the same. Then
+    the micro-batch is halved and accumulation makes up for it, then the crop of ``lr_side`` LR pixels is halved.
+    """
+    training = config.training
+    if training.checkpointing != "trunk":
+        wanted = "block" if training.checkpointing == "none" else "trunk"
+        return (("training.checkpointing", wanted),)
+    if training.batch_size > 1:
+        half = -(-training.batch_size // 2)
+        effective = training.batch_size * training.accumulation
+        return (("training.batch_size", str(half)), ("training.accumulation", str(-(-effective // half))))
+    side = config.data.crop or lr_side
+    return (("data.crop", str(side // 2)),) if side // 2 >= SMALLEST_CROP else ()
+
+
+def advice(config: RunConfig, lr_side: int, run: str) -> str:
+    """What to do next, as the end of a sentence."""
+    proposal = smaller(config, lr_side)
+    if not proposal:
+        return "start a fresh run with a smaller model.n_feats"
+    settings = " ".join(f"--set {key}={value}" for key, value in proposal)
+    return f"go on with the next smaller configuration: vsrpp train {run} --resume {settings}"

@@ -130,6 +130,69 @@ def test_resume_goes_on_bit_for_bit(make_dataset: MakeDataset, tmp_path: Path, s
     assert validations == [v.ki_psnr for v in of(whole, ev.ValidationFinished)]
 
 
+@pytest.mark.parametrize("workers", ["2", "4"])
+def test_resume_with_workers_is_the_undisturbed_run_without(
+    make_dataset: MakeDataset, tmp_path: Path, workers: str
+) -> None:
+    """What the workers had drawn ahead when the session was stopped is drawn again, in the same order."""
+    data = make_dataset()
+    whole = train(tmp_path / "whole", data, training__max_steps="14")
+    settings = {"training__max_steps": "14", "data__workers": workers}
+    first = train(tmp_path / "parts", data, react=stop_at(6), **settings)
+    second = train(tmp_path / "parts", data, start="resume", **settings)
+    steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
+    assert steps == [figures(step) for step in of(whole, ev.StepReported)]
+
+
+@pytest.mark.parametrize("mode", ["block", "trunk"])
+def test_computing_activations_again_changes_no_figure(make_dataset: MakeDataset, tmp_path: Path, mode: str) -> None:
+    """Not even for a run that begins without: what runs out of memory may go on like this."""
+    data = make_dataset()
+    whole = train(tmp_path / "whole", data)
+    first = train(tmp_path / "parts", data, react=stop_at(7))
+    second = train(tmp_path / "parts", data, start="resume", training__checkpointing=mode)
+    steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
+    assert steps == [figures(step) for step in of(whole, ev.StepReported)]
+
+
+def test_another_dataset_is_noticed_and_named(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(run, make_dataset(), react=stop_at(6))
+    moved = make_dataset(tmp_path / "moved")
+    (resumed,) = of(train(run, moved, start="resume", react=stop_at(7)), ev.SessionStarted)
+    assert resumed.data == str(moved) and not of(list(replay(run / "events.jsonl")), ev.WarningRaised), "only moved"
+    for name, shape, difference in (
+        ("more", {"n_train": 13}, "13 training pairs instead of 10"),
+        ("wider", {"n_train": 13, "side": 18}, "LR stacks of 5 frames of 18x18 instead of 5 frames of 16x16"),
+    ):
+        events = train(run, make_dataset(tmp_path / name, **shape), start="resume", react=stop_at(9))
+        (warning,) = of(events, ev.WarningRaised)
+        assert difference in warning.message and str(tmp_path / name) in warning.message
+        assert "checkpoint_recovery.pth" in warning.message and of(events, ev.StepReported)[0].epoch_step == 1
+
+
+def test_the_same_number_of_other_pairs_is_noticed_too(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, react=stop_at(6))
+    for split in ("LR", "GT"):
+        (data / "Patches" / split / "s000.png").rename(data / "Patches" / split / "t000.png")
+    (warning,) = of(train(run, data, start="resume"), ev.WarningRaised)
+    assert "10 training pairs as before, but other files" in warning.message
+
+
+def test_settings_edited_between_sessions_are_gone_by(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    """Weights and clip norm are in the checkpoint, but the user's word is newer. What was not edited goes on."""
+    run, data = tmp_path / "run", make_dataset()
+    before = of(train(run, data, react=stop_at(12)), ev.StepReported)[-1]
+    edited = {"loss__l1": "0.5", "loss__ms": "0.1", "loss__grad": "0.4", "schedule__factor": "0.5"}
+    after = of(train(run, data, start="resume", react=stop_at(13), **edited), ev.StepReported)[0]
+    assert (after.weight_l1, after.weight_ms, after.weight_grad) == (0.5, 0.1, 0.4)
+    assert after.learning_rate < 0.51 * before.learning_rate
+    assert after.clip_norm == pytest.approx(before.clip_norm, rel=0.1) and after.clip_norm != 1.5
+    again = of(train(run, data, start="resume", react=stop_at(14), clipping__initial="7.5", **edited), ev.StepReported)
+    assert again[0].clip_norm == 7.5 and again[0].weight_l1 == 0.5
+
+
 def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
     alone = train(tmp_path / "a", data, training__max_steps="6")

@@ -130,9 +130,10 @@ def _train(options: argparse.Namespace) -> int:
     from vsrpp_core.training.session import Start, open_session
 
     summary = RunFolder(options.run).summary()
-    if summary.newest and not (options.resume or options.fresh):
+    if summary.checkpoints and not (options.resume or options.fresh):
+        reached = f"at step {summary.newest.step:,}" if summary.newest else "whose checkpoints are all damaged"
         raise UsageError(
-            f"{options.run} already holds a run at step {summary.newest.step:,}; "
+            f"{options.run} already holds a run {reached}; "
             "go on with --resume, or start anew with --fresh (what it holds moves into its .trash)"
         )
     start: Start = "resume" if options.resume else "fresh"

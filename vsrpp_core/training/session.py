@@ -21,6 +21,7 @@ from vsrpp_core.run import checkpoints
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import mark_damaged
 from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
@@ -65,6 +66,8 @@ def open_session(
         raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
     with ExitStack() as held:
         held.enter_context(folder.lock())
+        if start == "resume":
+            CheckpointStore(folder).describe_missing()
         resumed = _read_newest(folder) if start == "resume" else None
         root, summary = _settle_data(folder, data, demo)
         untuned = not (demo or resumed or folder.config.is_file()) and describe_device().kind == "cuda"
@@ -319,6 +322,8 @@ def _read_newest(folder: RunFolder) -> _Resumed:
         try:
             state = checkpoints.load(folder.path / info.name)
         except VsrppError as error:
+            if isinstance(error, checkpoints.DamagedCheckpointError):
+                mark_damaged(folder.path / info.name)
             warnings.append(str(error))
             continue
         return _Resumed(info.name, state, tuple(warnings))

@@ -71,8 +71,14 @@ def make_info(step: int = 1, **known: Any) -> CheckpointInfo:
 
 
 def make_state(step: int = 1) -> dict[str, Any]:
-    """What a checkpoint holds, in small."""
-    return {"model": {"weight": torch.arange(64.0) + step}, "progress": {"step": step, "loss": float("nan")}}
+    """What a checkpoint holds, in small; its figures are those of ``make_info``."""
+    progress = {"step": step, "last_loss": 0.25, "last_quality": 0.5, "last_quality_step": step}
+    return {
+        "model": {"weight": torch.arange(64.0) + step},
+        "progress": {**progress, "best_quality": 0.5, "best_step": step, "nothing": float("nan")},
+        "stream": {"epoch": 1},
+        "config": {"training": {"max_steps": 100}},
+    }
 
 
 def write_dataset(root: Path, n_train: int = 10, n_val: int = 2, side: int = LR_SIDE) -> Path:

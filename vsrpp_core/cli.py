@@ -7,14 +7,17 @@ made inside the verbs, so that ``vsrpp --help`` answers at once.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from vsrpp_core import __version__
 from vsrpp_core.errors import UsageError, VsrppError
+
+if TYPE_CHECKING:
+    from vsrpp_core.run.original_settings import OriginalSettings
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -146,9 +149,10 @@ def _refuse_to_overwrite(options: argparse.Namespace) -> None:
     from vsrpp_core.run.folder import RunFolder
 
     summary = RunFolder(options.run).summary()
-    if summary.newest and not (options.resume or options.fresh):
+    if summary.checkpoints and not (options.resume or options.fresh):
+        reached = f"at step {summary.newest.step:,}" if summary.newest else "whose checkpoints are all damaged"
         raise UsageError(
-            f"{options.run} already holds a run at step {summary.newest.step:,}; "
+            f"{options.run} already holds a run {reached}; "
             "go on with --resume, or start anew with --fresh (what it holds moves into its .trash)"
         )
 
@@ -173,17 +177,38 @@ def _add_import(verbs: Any) -> None:
     parser = verbs.add_parser("import", help="make a run from a checkpoint of the original VSR++")
     parser.add_argument("checkpoint", type=Path, metavar="OLD", help="a checkpoint (.pth) of the original")
     parser.add_argument("run", type=Path, metavar="RUN", help="the run to make")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="JSON",
+        help="the original's settings (default: train_config.json beside OLD, where RUN has none of its own)",
+    )
     parser.set_defaults(verb=_import)
 
 
 def _import(options: argparse.Namespace) -> int:
     from vsrpp_core.training.adopt import adopt
 
-    saved = adopt(options.checkpoint, options.run)
-    told = f"{options.run / saved.name} holds step {saved.step:,}"
-    next_command = f"vsrpp train {options.run} --resume --data ROOT"
-    Console().print(f"{told}; go on with: {next_command}", markup=False, highlight=False, soft_wrap=True)
+    made = adopt(options.checkpoint, options.run, options.config)
+    data = "" if made.config.data.root and Path(made.config.data.root).is_dir() else " --data ROOT"
+    lines = [
+        *(_taken_over(made.settings) if made.settings else ()),
+        *(f"note: {note}" for note in made.notes),
+        f"{options.run / made.saved.name} holds step {made.saved.step:,}; "
+        f"go on with: vsrpp train {options.run} --resume{data}",
+    ]
+    Console().print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     return EXIT_DONE
+
+
+def _taken_over(settings: "OriginalSettings") -> Iterator[str]:
+    yield f"settings taken over from {settings.path}:"
+    for taken in settings.taken:
+        yield f"  {taken.setting} = {taken.value}  ({taken.key})"
+    if settings.unused:
+        yield f"not taken over, as they have no equivalent here: {', '.join(settings.unused)}"
+    if settings.outdone:
+        yield f"not taken over, as MODEL_CONFIG says it too: {', '.join(settings.outdone)}"
 
 
 def _settings(options: argparse.Namespace) -> list[tuple[str, str]]:

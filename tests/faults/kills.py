@@ -73,15 +73,16 @@ def kill_once(run: Path, data: Path, seconds: float, settings: dict[str, str]) -
 
 def look(run: Path) -> Outcome:
     """How far the run had come, from where it can go on, and what is broken."""
-    damaged = []
+    damaged, steps = [], [0]
     for path in [*run.glob("checkpoint_*.pth"), *run.glob("checkpoint_*.json")]:
         try:
-            checkpoints.load(path) if path.suffix == ".pth" else json.loads(path.read_text())
+            if path.suffix == ".pth":
+                steps.append(checkpoints.load(path)["progress"]["step"])
+            else:
+                json.loads(path.read_text())
         except (VsrppError, ValueError) as error:
             damaged.append(f"{path.name}: {error}")
-    infos = RunFolder(run).checkpoint_infos()
-    resumable = int(checkpoints.load(run / infos[0].name)["progress"]["step"]) if infos else 0
-    return Outcome(_last_step(run), resumable, tuple(damaged))
+    return Outcome(_last_step(run), max(steps), tuple(damaged))
 
 
 def _steps(run: Path) -> int:

@@ -92,10 +92,22 @@ def test_a_run_that_exists_is_neither_resumed_nor_replaced_unasked(
     folder = RunFolder(tmp_path / "run")
     folder.create()
     folder.checkpoint(1200).write_bytes(b"x")
-    write_checkpoint_info(folder.path, make_info(1200))
+    write_checkpoint_info(folder.path, make_info(1200, size=1))
     assert main(["train", str(folder.path)]) == 2
     told = capsys.readouterr().err
     assert "step 1,200" in told and "--resume" in told and "--fresh" in told
+    assert folder.checkpoint(1200).exists()
+
+
+def test_a_run_whose_checkpoints_are_damaged_is_not_replaced_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    folder.checkpoint(1200).write_bytes(b"torn")
+    write_checkpoint_info(folder.path, make_info(1200))
+    assert main(["train", str(folder.path)]) == 2
+    assert "holds a run whose checkpoints are all damaged" in capsys.readouterr().err
     assert folder.checkpoint(1200).exists()
 
 

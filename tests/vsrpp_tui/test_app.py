@@ -32,7 +32,7 @@ def trained_run(path: Path, step: int = 48_000) -> Path:
     """A run that holds one checkpoint, as far as a start screen can see."""
     path.mkdir()
     info = CheckpointInfo(f"checkpoint_step_{step}.pth", step, 7, 100_000, "regular", 0.6, 0.02, 0.612, 46_500, 9, 0.0)
-    (path / info.name).write_bytes(b"weights")
+    (path / info.name).write_bytes(b"weights..")
     (path / f"checkpoint_step_{step}.json").write_text(json.dumps(asdict(info)))
     return path
 

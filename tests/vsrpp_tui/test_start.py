@@ -10,6 +10,7 @@ from tests.conftest import MakeDataset
 from tests.vsrpp_tui.test_app import shows, trained_run, until
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import info_path, mark_damaged
 from vsrpp_tui.app import Farewell, VsrppApp
 from vsrpp_tui.screens.confirm import ConfirmDelete
 from vsrpp_tui.screens.start import Choice, StartScreen
@@ -71,3 +72,34 @@ async def test_a_word_that_is_no_yes_is_told(tmp_path: Path, make_dataset: MakeD
         assert "“no” is neither ja nor yes" in str(app.screen.query_one("#hint", Static).render())
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
+
+
+async def test_the_newest_checkpoint_that_is_not_damaged_is_offered(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    run = trained_run(tmp_path / "Learn", step=48_000)
+    newer = RunFolder(run).checkpoint(50_000)
+    newer.write_bytes(b"torn")
+    mark_damaged(newer)
+    app = VsrppApp(Choice(run, make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "resume at step 48,000"))
+        assert shows(pilot, "step 48,000 of 100,000") and shows(pilot, "· 1 damaged")
+
+
+async def test_a_run_with_damaged_checkpoints_alone_says_so(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    run = trained_run(tmp_path / "Learn")
+    mark_damaged(RunFolder(run).checkpoint(48_000))
+    app = VsrppApp(Choice(run, make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "holds files but no readable checkpoint · 1 damaged"))
+        assert offers(pilot) == ["delete"]
+
+
+async def test_a_checkpoint_without_description_is_offered_by_its_name(
+    tmp_path: Path, make_dataset: MakeDataset
+) -> None:
+    run = trained_run(tmp_path / "Learn")
+    info_path(RunFolder(run).checkpoint(48_000)).unlink()
+    app = VsrppApp(Choice(run, make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "resume at checkpoint_step_48000.pth"))
+        assert shows(pilot, "what it holds is read when it is resumed") and offers(pilot) == ["resume", "delete"]

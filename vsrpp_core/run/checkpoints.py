@@ -4,28 +4,34 @@ A checkpoint is a dictionary of plain types and tensors, so it loads with ``weig
 """
 
 import contextlib
+import math
 import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically
-from vsrpp_core.run.folder import (
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import (
     BEST_NAME,
+    BEST_NAMES,
     BEST_OLD_NAME,
     EMERGENCY_NAME,
     RECOVERY_NAME,
     CheckpointInfo,
-    RunFolder,
+    info_by_name,
     info_path,
+    mark_damaged,
     read_checkpoint_info,
     write_checkpoint_info,
+    write_info_beside,
 )
 
 FORMAT = 2
@@ -35,11 +41,20 @@ class CheckpointError(Exception):
     """A checkpoint could not be written; whatever was there before is intact."""
 
 
-class CheckpointStore:
-    """The checkpoints of one run."""
+class DamagedCheckpointError(VsrppError):
+    """The file itself cannot be read: cut off, or other bytes than were saved. One of another format is not damaged."""
 
-    def __init__(self, folder: RunFolder) -> None:
+
+class CheckpointStore:
+    """The checkpoints of one run. ``keep_superseded_best`` may change at any time and counts from the next best one."""
+
+    def __init__(self, folder: RunFolder, keep_superseded_best: bool = False) -> None:
         self._folder = folder
+        self.keep_superseded_best = keep_superseded_best
+
+    @property
+    def folder(self) -> Path:
+        return self._folder.path
 
     def path(self, kind: CheckpointKind, step: int) -> Path:
         names = {"recovery": RECOVERY_NAME, "emergency": EMERGENCY_NAME}
@@ -49,13 +64,14 @@ class CheckpointStore:
         """Write ``state`` under the name its description gives, then the description beside it.
 
         ``describe`` is called with the file's name and its size in bytes, once the size is known; its kind and step
-        must not depend on them. Raises CheckpointError when the disk does not take it.
+        must not depend on them. What was written is read back before it takes the name. Raises CheckpointError when the
+        disk does not take it or gives back something else.
         """
         draft = describe("", 0)
         path = self.path(draft.kind, draft.step)
         try:
-            write_atomically(path, lambda temporary: _torch_save({"format": FORMAT, **state}, temporary))
-            info = describe(path.name, path.stat().st_size)
+            write_atomically(path, lambda temporary: _write({"format": FORMAT, **state}, temporary), info_path(path))
+            info = replace(describe(path.name, path.stat().st_size), crc="verified")
             write_checkpoint_info(self._folder.path, info)
         except OSError as error:
             raise CheckpointError(f"{path.name} could not be written: {error}") from error
@@ -64,14 +80,16 @@ class CheckpointStore:
     def mark_best(self, info: CheckpointInfo) -> None:
         """Point ``checkpoint_best.pth`` at this one and ``checkpoint_best_old.pth`` at the one before.
 
-        A best file that neither link names any more is deleted, unless it is also a regular or manual one.
+        A best file that neither link names any more is deleted, unless it is also a regular or manual one, or
+        ``keep_superseded_best`` is set.
         """
         previous = self._best_target(BEST_NAME)
         try:
             if previous and previous != info.name:
                 self._link(BEST_OLD_NAME, previous)
             self._link(BEST_NAME, info.name)
-            self._drop_superseded()
+            if not self.keep_superseded_best:
+                self._drop_superseded()
         except OSError as error:
             raise CheckpointError(f"{BEST_NAME} could not be renewed: {error}") from error
 
@@ -97,6 +115,60 @@ class CheckpointStore:
         for leftover in self._folder.path.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink()
 
+    def describe_missing(self) -> None:
+        """Describe anew, from its content, every checkpoint whose description is missing or may be another's.
+
+        For whoever holds the run's lock: a process killed between a checkpoint and its description leaves such a pair,
+        as does copying a run by a tool that sets its own times. Those marked as damaged are read again too, as a file
+        can be brought back from elsewhere. A file that is whole but no checkpoint of this version stays undescribed.
+        Raises VsrppError where a description cannot be written.
+        """
+        for path in self._folder.checkpoint_files():
+            if path.name not in BEST_NAMES and info_by_name(path) is None:
+                continue
+            known = read_checkpoint_info(info_path(path))
+            if known is None or known.is_damaged or _may_be_another_s(known, path):
+                self._describe_anew(path, known)
+
+    def _describe_anew(self, path: Path, known: CheckpointInfo | None) -> None:
+        try:
+            info = self._info_from(path, load(path), known)
+        except DamagedCheckpointError:
+            mark_damaged(path)
+            return
+        except (VsrppError, KeyError, TypeError):  # of another version; told when a session would resume from it
+            return
+        try:
+            write_info_beside(path, info)
+        except OSError as error:
+            raise VsrppError(f"{info_path(path)} cannot be written ({error.strerror}); make room") from None
+
+    def _info_from(self, path: Path, state: dict[str, Any], known: CheckpointInfo | None) -> CheckpointInfo:
+        """The description of the checkpoint in ``path``, whose content is ``state``.
+
+        Its kind and time are in no checkpoint: they are taken from ``known`` where that is of the same step.
+        """
+        progress, status = state["progress"], path.stat()
+        step = progress["step"]
+        is_copy = path.name in BEST_NAMES
+        by_name = info_by_name(path)
+        kind: CheckpointKind = "best" if is_copy else by_name.kind if by_name else "manual"
+        same = known is not None and known.step == step
+        return CheckpointInfo(
+            name=self._folder.checkpoint(step).name if is_copy else path.name,
+            step=step,
+            epoch=state["stream"]["epoch"],
+            max_steps=state["config"]["training"]["max_steps"],
+            kind=known.kind if known and same else kind,
+            quality=progress["last_quality"] if progress["last_quality_step"] == step else math.nan,
+            loss=progress["last_loss"],
+            best_quality=progress["best_quality"],
+            best_step=progress["best_step"],
+            size=status.st_size,
+            saved_at=known.saved_at if known and same else status.st_mtime,
+            crc="verified",
+        )
+
     def _best_target(self, link: str) -> str:
         path = self._folder.path / link
         if path.is_symlink():
@@ -112,7 +184,7 @@ class CheckpointStore:
         try:
             temporary.symlink_to(target)
         except OSError:
-            write_atomically(path, lambda copy: _copy(self._folder.path / target, copy))
+            write_atomically(path, lambda copy: _copy(self._folder.path / target, copy), info_path(path))
             write_atomically(info_path(path), lambda copy: _copy(info_path(self._folder.path / target), copy))
             return
         os.replace(temporary, path)
@@ -128,19 +200,23 @@ class CheckpointStore:
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU, its archive's CRC verified first (a bit flip loads silently otherwise).
 
-    Raises VsrppError for a file that is missing, damaged or of another format.
+    Raises VsrppError for a file that is missing or of another format, DamagedCheckpointError for a damaged one.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        state = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:
+            damage = _damage(file)
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a checkpoint file (.pth) of a run") from None
-    except Exception as error:  # a flipped bit in the archive's directory makes its readers raise almost anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise VsrppError(f"{path} cannot be read as a checkpoint ({reason}); use another one") from None
-    if damaged:
-        raise VsrppError(f"{path} is damaged (its part {damaged} fails the check); use another checkpoint")
+    except OSError as error:  # says nothing of what is in the file
+        raise VsrppError(f"{path} cannot be read ({error.strerror}); use another one") from None
+    if damage:
+        raise DamagedCheckpointError(f"{path} {damage}; use another checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # the bytes are those that were saved, by whatever program it was
+        told = f"{path} cannot be read as a checkpoint ({_reason(error)}); use another one"
+        unreadable = "PytorchStreamReader" in str(error)  # its part of the archive that has no CRC
+        raise (DamagedCheckpointError(told) if unreadable else VsrppError(told)) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise VsrppError(f"{path} is not a checkpoint of this version of VSR++; name another file")
     return state
@@ -152,11 +228,38 @@ def network_weights(state: dict[str, Any]) -> dict[str, Any]:
     return weights
 
 
-def _torch_save(state: dict[str, Any], path: Path) -> None:
+def _may_be_another_s(info: CheckpointInfo, path: Path) -> bool:
+    """Whether ``info``, found beside ``path``, may describe what was there before.
+
+    A description is written after its checkpoint, so an older one is suspect. Its time alone proves nothing: copying
+    can turn the order round, and then reading the file confirms what is known.
+    """
+    checkpoint, description = path.stat(), info_path(path).stat()
+    return info.size != checkpoint.st_size or checkpoint.st_mtime_ns > description.st_mtime_ns
+
+
+def _damage(file: Path | BinaryIO) -> str:
+    """What is wrong with an archive, to follow its name in a sentence, or empty."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            part = archive.testzip()
+    except Exception as error:  # a flipped bit in the archive's directory makes its readers raise almost anything
+        return f"cannot be read as a checkpoint ({_reason(error)})"
+    return f"is damaged (its part {part} fails the check)" if part else ""
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    """``state`` as an archive that was found whole when read back, as the operating system gives it."""
     try:
         torch.save(state, path)
     except RuntimeError as error:  # how torch tells of a full disk
         raise OSError(str(error).splitlines()[0]) from error
+    if damage := _damage(path):
+        raise OSError(f"what the disk gave back {damage}")
 
 
 def _copy(source: Path, target: Path) -> None:

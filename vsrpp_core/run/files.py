@@ -8,16 +8,19 @@ from pathlib import Path
 TEMPORARY_PREFIX = ".tmp-"
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], None], obsolete: Path | None = None) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then make it durable under the final name.
 
     The temporary file is flushed to the disk before it replaces ``path`` and the folder after it. If anything fails
-    the temporary file is removed, ``path`` is as it was, and the error is raised.
+    the temporary file is removed, ``path`` is as it was, and the error is raised. ``obsolete`` describes the file that
+    is replaced; it is removed right before, so that it is never found beside the new one.
     """
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         write(temporary)
         _sync(temporary)
+        if obsolete:
+            obsolete.unlink(missing_ok=True)
         os.replace(temporary, path)
         _sync_folder(path.parent)
     except BaseException:

@@ -4,11 +4,10 @@ Separate from checkpoints.py so that a start screen can tell what a run holds wi
 about a checkpoint is read from the small JSON file beside it.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,14 +16,36 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import CheckpointKind
-from vsrpp_core.run.files import TEMPORARY_PREFIX, write_text_atomically
+from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.sidecar import (
+    BEST_NAME,
+    BEST_NAMES,
+    BEST_OLD_NAME,
+    EMERGENCY_NAME,
+    RECOVERY_NAME,
+    CheckpointInfo,
+    info_of,
+    info_path,
+    read_checkpoint_info,
+    write_checkpoint_info,
+)
+
+__all__ = [
+    "BEST_NAME",
+    "BEST_OLD_NAME",
+    "CONFIG_NAME",
+    "EMERGENCY_NAME",
+    "RECOVERY_NAME",
+    "CheckpointInfo",
+    "RunFolder",
+    "RunSummary",
+    "demo_run_path",
+    "info_path",
+    "read_checkpoint_info",
+    "write_checkpoint_info",
+]
 
 CONFIG_NAME = "config.toml"
-BEST_NAME = "checkpoint_best.pth"
-BEST_OLD_NAME = "checkpoint_best_old.pth"
-RECOVERY_NAME = "checkpoint_recovery.pth"
-EMERGENCY_NAME = "checkpoint_emergency.pth"
 MADE = (
     "checkpoint_*.pth",
     "checkpoint_*.json",
@@ -39,32 +60,13 @@ MADE = (
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointInfo:
-    """The JSON beside a checkpoint: all a list of checkpoints needs to show, without loading one."""
-
-    name: str
-    step: int
-    epoch: int
-    max_steps: int
-    kind: CheckpointKind
-    quality: float
-    """Validation quality of these weights, 0..1, or NaN when they were not validated."""
-    loss: float
-    best_quality: float
-    best_step: int
-    size: int
-    saved_at: float
-    """Seconds since the Unix epoch."""
-
-
-@dataclass(frozen=True, slots=True)
 class RunSummary:
     """What a run holds, for a start screen."""
 
     path: Path
     exists: bool
     checkpoints: tuple[CheckpointInfo, ...]
-    """Newest step first; only files that exist."""
+    """Newest step first; only files that exist, damaged ones among them."""
     n_files: int
     size: int
     """Bytes of all files, the trash left out."""
@@ -79,7 +81,12 @@ class RunSummary:
 
     @property
     def newest(self) -> CheckpointInfo | None:
-        return self.checkpoints[0] if self.checkpoints else None
+        """The newest checkpoint that is not known to be damaged."""
+        return next((info for info in self.checkpoints if not info.is_damaged), None)
+
+    @property
+    def n_damaged(self) -> int:
+        return sum(info.is_damaged for info in self.checkpoints)
 
     @property
     def is_complete(self) -> bool:
@@ -172,17 +179,18 @@ class RunFolder:
             locked_by=self.owner(),
         )
 
+    def checkpoint_files(self) -> list[Path]:
+        """Every checkpoint, and the best ones where they are copies and not links."""
+        files = (path for path in self.path.glob("checkpoint_*.pth") if path.is_file())
+        return sorted(path for path in files if not (path.name in BEST_NAMES and path.is_symlink()))
+
     def checkpoint_infos(self) -> list[CheckpointInfo]:
-        """Every checkpoint that has its JSON, the newest step first; at equal steps the latest written first."""
-        infos = []
-        for path in self.path.glob("checkpoint_*.json"):
-            info = read_checkpoint_info(path)
-            if info is None:
-                continue
-            checkpoint = self.path / info.name
-            if info_path(checkpoint) == path and checkpoint.is_file():  # unequal beside a best that is a copy
-                infos.append(info)
-        return sorted(infos, key=lambda info: (info.step, info.saved_at), reverse=True)
+        """Every checkpoint, the newest step first; at equal steps the latest written first.
+
+        Told from the JSON beside it, or from its name where that is not readable; damaged ones are among them.
+        """
+        infos = (info_of(path) for path in self.checkpoint_files())
+        return sorted(filter(None, infos), key=lambda info: (info.step, info.saved_at), reverse=True)
 
     def move_to_trash(self) -> Path | None:
         """Move everything of this run into ``.trash/<time>``; the folder there, or None when there was nothing.
@@ -265,30 +273,6 @@ class RunFolder:
         except VsrppError as error:
             return "", 0, str(error)
         return config.data.root, config.training.max_steps, ""
-
-
-def info_path(checkpoint: Path) -> Path:
-    """The JSON beside a checkpoint."""
-    return checkpoint.with_suffix(".json")
-
-
-def write_checkpoint_info(folder: Path, info: CheckpointInfo) -> None:
-    write_text_atomically(info_path(folder / info.name), json.dumps(asdict(info), indent=1) + "\n")
-
-
-def read_checkpoint_info(path: Path) -> CheckpointInfo | None:
-    """The description in ``path``, or None where it is missing, damaged or of another version."""
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        values = {f.name: record[f.name] for f in fields(CheckpointInfo)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    fits = all(_is_of(values[f.name], f.type) for f in fields(CheckpointInfo))
-    return CheckpointInfo(**values) if fits else None
-
-
-def _is_of(value: object, kind: object) -> bool:
-    return isinstance(value, int | float if kind in (int, float) else str)
 
 
 def demo_run_path() -> Path:

@@ -1,9 +1,12 @@
 """From a checkpoint of the original VSR++ to a run that can be resumed.
 
-Weights, optimizer and step are taken over. What adapted in the original was kept by rules that are not this program's:
-the adaptive parts begin anew, and the best quality with them, as it was measured on another scale.
+Weights, optimizer, step and the settings that have an equivalent are taken over. What adapted in the original was kept
+by rules that are not this program's: the adaptive parts begin anew, and the best quality with them, as it was measured
+on another scale.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
@@ -13,7 +16,8 @@ from vsrpp_core.messages.events import CheckpointSaved
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.run.original import read_original
+from vsrpp_core.run.original import OriginalCheckpoint, read_original
+from vsrpp_core.run.original_settings import NAME, OriginalSettings, read_original_settings
 from vsrpp_core.training.hardware import choose_hardware
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
@@ -22,24 +26,32 @@ N_FRAMES = 5
 """The original network always took five."""
 
 
-def adopt(path: Path, run: Path) -> CheckpointSaved:
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What an import made: a checkpoint, and the settings that are now in ``config.toml``."""
+
+    saved: CheckpointSaved
+    config: RunConfig
+    settings: OriginalSettings | None
+    """What was read of the original's settings, or None where there were none."""
+    notes: tuple[str, ...]
+    """What the user should know of it, a sentence each."""
+
+
+def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
     """Make ``run`` from the original checkpoint ``path``: a checkpoint of its step, and settings of its shape.
 
-    Settings that ``run`` has already are kept, but for the shape. Raises VsrppError where the file is no such
-    checkpoint or the run holds a network already; the run is then as it was.
+    The original's settings are read from ``settings_file``, else from the ``train_config.json`` beside ``path`` where
+    there is one and ``run`` has no settings yet. Settings that ``run`` has already are kept but for those and the
+    shape. Raises VsrppError where a file is not what it should be or the run holds a network already; the run is then
+    as it was.
     """
-    original = read_original(path)
-    folder = RunFolder(run)
+    original, folder = read_original(path), RunFolder(run)
+    settings, notes = _settings(path, folder, settings_file)
     with folder.lock():
         if checkpoints := folder.checkpoint_infos():
             raise VsrppError(f"{run} holds a network at step {checkpoints[0].step:,} already; name another run")
-        config = (RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()).with_overrides(
-            (
-                ("model.n_feats", str(original.n_feats)),
-                ("model.n_blocks", str(original.n_blocks)),
-                ("model.n_frames", str(N_FRAMES)),
-            )
-        )
+        config = _config(folder, original, settings)
         trainer = _trainer_without_data(config, folder)
         try:
             trainer.adopt(original.weights, original.optimizer, original.step)
@@ -51,7 +63,40 @@ def adopt(path: Path, run: Path) -> CheckpointSaved:
         except CheckpointError as error:
             raise VsrppError(f"{error}; make room") from None
         config.save(folder.config)
-        return saved
+    return Adopted(saved, config, settings, (*notes, *_notes(original, config, settings, folder)))
+
+
+def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[OriginalSettings | None, list[str]]:
+    """The original's settings where they are to be taken, and what to say of a file that is passed over."""
+    beside = path.parent / NAME
+    if named:
+        return read_original_settings(named), []
+    if not beside.is_file():
+        return None, []
+    if folder.config.is_file():
+        return None, [f"{beside} is not taken over, as {folder.config} has settings; name it with --config to take it"]
+    return read_original_settings(beside), []
+
+
+def _config(folder: RunFolder, original: OriginalCheckpoint, settings: OriginalSettings | None) -> RunConfig:
+    known = RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()
+    shape = {"n_feats": original.n_feats, "n_blocks": original.n_blocks, "n_frames": N_FRAMES}
+    taken = settings.overrides if settings else []
+    return known.with_overrides((*taken, *((f"model.{name}", str(value)) for name, value in shape.items())))
+
+
+def _notes(
+    original: OriginalCheckpoint, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder
+) -> Iterator[str]:
+    if settings and (told := settings.contradictions(original.n_feats, original.n_blocks)):
+        yield f"{settings.path}: {'; '.join(told)}, which counts"
+    if config.data.root and not Path(config.data.root).is_dir():
+        yield f"the dataset {config.data.root} is not here; name its place with --data ROOT"
+    if original.step >= (end := config.training.max_steps):
+        yield (
+            f"nothing is left to train at step {original.step:,} of {end:,}; to go on, training.max_steps must be "
+            f"raised in {folder.config} or with --set training.max_steps=N"
+        )
 
 
 def _trainer_without_data(config: RunConfig, folder: RunFolder) -> Trainer:

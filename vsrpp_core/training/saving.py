@@ -8,6 +8,7 @@ from typing import Any
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.disk import DiskWatch
 from vsrpp_core.run.folder import CheckpointInfo
 from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.progress import Progress
@@ -31,12 +32,15 @@ class Saving:
     ) -> None:
         self._store, self._config, self._progress = store, config, progress
         self._state, self._epoch, self._ranks = state, epoch, ranks
+        self._disk = DiskWatch(store.folder, config.checkpoints.min_free_gb)
         self._kept_step = -1
         self._recovery_tried_at = time.monotonic()
 
     def reconfigure(self, config: RunConfig) -> None:
         """Go by other cadences from now on."""
         self._config = config
+        self._disk.min_free_gb = config.checkpoints.min_free_gb
+        self._store.keep_superseded_best = config.checkpoints.keep_superseded_best
 
     # what is due
 
@@ -72,14 +76,18 @@ class Saving:
 
     # saving
 
-    def tell(self, kind: ev.CheckpointKind) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed]:
+    def tell(self, kind: ev.CheckpointKind) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed | ev.WarningRaised]:
         """Save and tell; a disk that does not take it is told too, and training goes on. Of all ranks one writes."""
         if not self._ranks.is_first:
             return
         try:
-            yield self.save(kind)
+            saved = self.save(kind)
         except CheckpointError as error:
             yield ev.CheckpointFailed(step=self._progress.step, kind=kind, error=str(error))
+            return
+        yield saved
+        if shortage := self._disk.look(saved.size):
+            yield ev.WarningRaised(message=shortage)
 
     def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
         """Write a checkpoint of this moment. Raises CheckpointError; earlier checkpoints are then intact."""

@@ -22,6 +22,7 @@ from vsrpp_core.run import checkpoints
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import mark_damaged
 from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
@@ -93,6 +94,8 @@ def _settle(
     folder: RunFolder, data: Path | None, start: Start, demo: bool, overrides: Iterable[tuple[str, str]]
 ) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the contents of the checkpoint to go on from. The run is changed last, when nothing can fail."""
+    if start == "resume":
+        CheckpointStore(folder).describe_missing()
     resumed, state, damaged = _read_newest(folder) if start == "resume" else ("", {}, [])
     root, summary = _settle_data(folder, data, demo)
     untuned = not (demo or resumed or folder.config.is_file()) and describe_device().kind == "cuda"
@@ -214,7 +217,7 @@ class Session:
         validator = Validator(
             DatasetFolder(Path(self.config.data.root)).pairs("val"), self._geometry, hardware, self.folder.pictures
         )
-        store = CheckpointStore(self.folder)
+        store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()
         trainer = Trainer(self.config, hardware, stream, validator, store, self._ranks)
@@ -367,6 +370,8 @@ def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:
         try:
             return info.name, checkpoints.load(folder.path / info.name), warnings
         except VsrppError as error:
+            if isinstance(error, checkpoints.DamagedCheckpointError):
+                mark_damaged(folder.path / info.name)
             warnings.append(str(error))
     if warnings:
         raise VsrppError(f"none of the checkpoints in {folder.path} can be read: {'; '.join(warnings)}")

@@ -25,7 +25,7 @@ class ConfirmDelete(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         run = self._run
-        reached = f"step {run.newest.step:,}, " if run.newest else ""
+        reached = f"step {run.newest.step:,}, " if run.newest and run.newest.step else ""
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = f"Delete {run.path.name}?"
             yield Static(

@@ -14,7 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from vsrpp_core.run.folder import RunFolder, RunSummary
+from vsrpp_core.run.folder import CheckpointInfo, RunFolder, RunSummary
 from vsrpp_tui.screens.confirm import ConfirmDelete
 from vsrpp_tui.widgets.figures import duration, file_size, percent, spread
 
@@ -195,19 +195,14 @@ class StartScreen(Screen[None]):
         if run.locked_by:
             reason = f"being trained by another process (PID {run.locked_by}); end that one, or name another run"
             return (Content.styled(reason, "$warning"),)
+        damaged = (f" · {run.n_damaged} damaged", "$warning") if run.n_damaged else ""
         newest = run.newest
         if newest is None:
-            return (
-                Content.styled("holds files but no checkpoint" if run.exists else "nothing trained yet", "$secondary"),
-            )
-        best = (
-            f"best {percent(newest.best_quality)} at {newest.best_step:,}" if newest.best_step else "not validated yet"
-        )
+            told = "holds files but no readable checkpoint" if damaged else "holds files but no checkpoint"
+            return (Content.assemble((told if run.exists else "nothing trained yet", "$secondary"), damaged),)
         age = duration(max(time.time() - newest.saved_at, 0))
-        return (
-            Content(f"step {newest.step:,} of {run.max_steps or newest.max_steps:,} · epoch {newest.epoch} · {best}"),
-            Content.styled(f"saved {age} ago · {run.n_files} files · {file_size(run.size)}", "$secondary"),
-        )
+        held = f"saved {age} ago · {run.n_files} files · {file_size(run.size)}"
+        return (Content(_reached(newest, run.max_steps)), Content.assemble((held, "$secondary"), damaged))
 
     def _data(self) -> Content:
         label = ("Dataset   ", "$secondary")
@@ -233,7 +228,8 @@ class StartScreen(Screen[None]):
         run = self._read.run
         rows = []
         if self.check_action("resume", ()) and run.newest:
-            rows.append(("[F]ortsetzen", f"resume at step {run.newest.step:,}"))
+            place = f"step {run.newest.step:,}" if run.newest.is_described else run.newest.name
+            rows.append(("[F]ortsetzen", f"resume at {place}"))
         if self._can_train and run.exists:
             rows.append(("[L]öschen", "put this run in its trash and start fresh"))
         if self._can_train and not run.exists:
@@ -245,6 +241,13 @@ class StartScreen(Screen[None]):
             why = "complete; set training.max_steps higher in config.toml"
             choices.append(Content.styled(f"  {'[F]ortsetzen':<16}{why}", "$secondary"))
         return Content("\n").join(choices)
+
+
+def _reached(newest: CheckpointInfo, max_steps: int) -> str:
+    if not newest.is_described:
+        return f"{newest.name} · what it holds is read when it is resumed"
+    best = f"best {percent(newest.best_quality)} at {newest.best_step:,}" if newest.best_step else "not validated yet"
+    return f"step {newest.step:,} of {max_steps or newest.max_steps:,} · epoch {newest.epoch} · {best}"
 
 
 def _choice(name: str, meaning: str, first: bool) -> Content:

@@ -53,3 +53,25 @@ def test_the_new_text_is_flushed_before_it_takes_the_name(tmp_path: Path, monkey
     write_text_atomically(path, "nü")
     assert order == ["fsync", "replace", "fsync"]  # the file, its name, the folder
     assert path.read_text(encoding="utf-8") == "nü" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_describes_the_old_file_is_never_beside_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, description = tmp_path / "file", tmp_path / "description"
+    path.write_text("old")
+    description.write_text("of the old")
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, half_and_fail, description)
+    assert description.read_text() == "of the old"
+
+    def replace_and_die(source: Path, target: Path) -> None:
+        assert not description.exists() and target.read_text() == "old"
+        raise KeyboardInterrupt
+
+    def write_new(temporary: Path) -> None:
+        temporary.write_text("new")
+
+    monkeypatch.setattr(os, "replace", replace_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, write_new, description)

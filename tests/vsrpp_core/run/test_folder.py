@@ -11,7 +11,8 @@ import pytest
 from tests.helpers import make_info
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.run.folder import RunFolder, info_path, read_checkpoint_info, write_checkpoint_info
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import info_path, write_checkpoint_info
 
 HOLD = """
 import sys, time
@@ -84,20 +85,15 @@ def test_a_summary_stands_settings_that_cannot_be_read(folder: RunFolder) -> Non
     assert folder.summary().data_root == ""
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"name": "checkpoint_step_9.pth"}', "\ufffd\x00"])
-def test_a_damaged_description_is_skipped(folder: RunFolder, text: str) -> None:
+def test_a_checkpoint_without_a_description_is_listed_by_its_name(folder: RunFolder) -> None:
     add_checkpoint(folder, 5)
-    add_checkpoint(folder, 9)
-    info_path(folder.checkpoint(9)).write_text(text)
-    assert [info.step for info in folder.checkpoint_infos()] == [5]
-
-
-def test_a_description_with_values_of_another_kind_is_skipped(folder: RunFolder) -> None:
-    add_checkpoint(folder, 5)
-    write_checkpoint_info(folder.path, make_info(9))
-    path = info_path(folder.checkpoint(9))
-    path.write_text(path.read_text().replace('"checkpoint_step_9.pth"', "9"))
-    assert [info.step for info in folder.checkpoint_infos()] == [5]
+    for name in ("checkpoint_step_9.pth", "checkpoint_recovery.pth", "checkpoint_emergency.pth"):
+        (folder.path / name).write_bytes(b"xyz")
+    (folder.path / "checkpoint_mine.pth").write_bytes(b"under a name no checkpoint is saved under")
+    infos = folder.checkpoint_infos()
+    assert [(info.step, info.kind) for info in infos[:2]] == [(9, "manual"), (5, "regular")]
+    assert {(info.step, info.kind) for info in infos[2:]} == {(0, "recovery"), (0, "emergency")}
+    assert [(info.size, info.crc) for info in infos if not info.is_described] == [(3, "unknown")] * 3
 
 
 def test_a_description_without_its_checkpoint_is_skipped(folder: RunFolder) -> None:
@@ -106,10 +102,23 @@ def test_a_description_without_its_checkpoint_is_skipped(folder: RunFolder) -> N
     assert folder.checkpoint_infos() == []
 
 
-def test_a_description_without_quality_comes_back(folder: RunFolder) -> None:
-    write_checkpoint_info(folder.path, make_info(5, quality=float("nan")))
-    info = read_checkpoint_info(info_path(folder.checkpoint(5)))
-    assert info is not None and info.quality != info.quality
+def test_a_best_one_is_no_checkpoint_of_its_own(folder: RunFolder) -> None:
+    add_checkpoint(folder, 5)
+    (folder.path / "checkpoint_best.pth").symlink_to("checkpoint_step_5.pth")
+    (folder.path / "checkpoint_best_old.pth").write_bytes(b"a copy whose description is gone")
+    assert [info.name for info in folder.checkpoint_infos()] == ["checkpoint_step_5.pth"]
+
+
+def test_the_newest_one_is_not_damaged(folder: RunFolder) -> None:
+    for step in (5, 9, 12):
+        add_checkpoint(folder, step)
+    write_checkpoint_info(folder.path, make_info(12, crc="damaged"))
+    folder.checkpoint(9).write_bytes(b"shorter")
+    summary = folder.summary()
+    assert [(info.step, info.crc) for info in summary.checkpoints] == [(12, "damaged"), (9, "damaged"), (5, "unknown")]
+    assert summary.newest == make_info(5) and summary.n_damaged == 2
+    write_checkpoint_info(folder.path, make_info(5, crc="damaged"))
+    assert folder.summary().newest is None and not folder.summary().is_complete
 
 
 def test_the_trash_takes_everything_but_the_settings(folder: RunFolder) -> None:

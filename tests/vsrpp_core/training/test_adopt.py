@@ -8,6 +8,7 @@ import torch
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
 from tests.vsrpp_core.run.test_original import write_original
+from tests.vsrpp_core.run.test_original_settings import write as write_settings
 from vsrpp_core.cli import main
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
@@ -18,12 +19,13 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.training.adopt import adopt
 from vsrpp_core.training.session import open_session
 
+Capture = pytest.CaptureFixture[str]
 SETTINGS = {key: value for key, value in TINY.items() if not key.startswith("model.")}
 
 
 def test_the_run_holds_the_same_network_and_moments_at_the_same_step(tmp_path: Path) -> None:
     model = write_original(tmp_path / "old.pth")
-    saved = adopt(tmp_path / "old.pth", tmp_path / "run")
+    saved = adopt(tmp_path / "old.pth", tmp_path / "run").saved
     assert (saved.step, saved.name, saved.kind) == (25_500, "checkpoint_step_25500.pth", "manual")
     state = checkpoints.load(tmp_path / "run" / saved.name)
     assert all(torch.equal(state["model"][name], weight) for name, weight in model.state_dict().items())
@@ -66,3 +68,85 @@ def test_the_verb_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
     assert "checkpoint_step_25500.pth holds step 25,500; go on with: vsrpp train" in told
+
+
+# the original's settings
+
+
+def test_settings_beside_the_checkpoint_are_taken_over(tmp_path: Path) -> None:
+    write_original(tmp_path / "old.pth")
+    write_settings(tmp_path, N_FEATS=128)
+    made = adopt(tmp_path / "old.pth", tmp_path / "run")
+    config = RunConfig.load(tmp_path / "run" / "config.toml")
+    assert config == made.config
+    assert (config.training.max_steps, config.cadence.best_until, config.data.root) == (60_000, 4_000, "/old/Dataset")
+    assert (config.model.n_feats, config.model.n_blocks) == (8, 4), "the checkpoint decides about the shape"
+    state = checkpoints.load(tmp_path / "run" / made.saved.name)
+    assert state["config"] == config.model_dump()
+    assert any("N_FEATS is 128 but the checkpoint has 8" in note for note in made.notes)
+    assert any("/old/Dataset is not here" in note for note in made.notes)
+
+
+def test_named_settings_come_before_those_beside_and_the_run_s(tmp_path: Path) -> None:
+    write_original(tmp_path / "old.pth")
+    write_settings(tmp_path, MAX_STEPS=70_000)
+    (tmp_path / "other").mkdir()
+    named = write_settings(tmp_path / "other", MAX_STEPS=80_000)
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    RunConfig().with_overrides([("training.max_steps", "90000"), ("training.seed", "5")]).save(folder.config)
+    config = adopt(tmp_path / "old.pth", folder.path, named).config
+    assert (config.training.max_steps, config.training.seed) == (80_000, 5)
+
+
+def test_settings_the_run_has_are_not_overwritten_unasked(tmp_path: Path) -> None:
+    write_original(tmp_path / "old.pth")
+    write_settings(tmp_path)
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    RunConfig().with_overrides([("training.max_steps", "90000")]).save(folder.config)
+    made = adopt(tmp_path / "old.pth", folder.path)
+    assert made.settings is None and RunConfig.load(folder.config).training.max_steps == 90_000
+    assert any("train_config.json is not taken over" in note and "--config" in note for note in made.notes)
+
+
+def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    write_original(tmp_path / "old.pth")
+    data = make_dataset()
+    write_settings(tmp_path, DATASET_ROOT=str(data), MAX_STEPS=25_503, NUM_WORKERS=0, WARMUP_STEPS=4)
+    adopt(tmp_path / "old.pth", tmp_path / "run")
+    session = open_session(tmp_path / "run", None, start="resume", overrides=[("training.precision", "fp32")])
+    *_, last = session.events(CommandQueue())
+    assert isinstance(last, ev.SessionEnded) and (last.reason, last.step) == ("completed", 25_503)
+
+
+@pytest.mark.parametrize(("max_steps", "is_told"), [(25_500, True), (25_000, True), (25_501, False)])
+def test_a_run_with_nothing_left_to_train_is_told(tmp_path: Path, max_steps: int, is_told: bool) -> None:
+    write_original(tmp_path / "old.pth")
+    write_settings(tmp_path, MAX_STEPS=max_steps)
+    notes = adopt(tmp_path / "old.pth", tmp_path / "run").notes
+    assert any("training.max_steps must be raised" in note for note in notes) is is_told
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_settings_that_cannot_be_leave_nothing_behind(tmp_path: Path, named: bool, capsys: Capture) -> None:
+    write_original(tmp_path / "old.pth")
+    (tmp_path / "other").mkdir()
+    path = write_settings(tmp_path / "other" if named else tmp_path, BATCH_SIZE=0)
+    arguments = ["--config", str(path)] if named else []
+    assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run"), *arguments]) == 1
+    told = capsys.readouterr().err
+    assert f"{path}: BATCH_SIZE = 0" in told and told.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_verb_tells_what_became_of_the_settings(tmp_path: Path, capsys: Capture, make_dataset: MakeDataset) -> None:
+    write_original(tmp_path / "old.pth")
+    path = write_settings(tmp_path, DATASET_ROOT=str(make_dataset()), MODEL_CONFIG={"batch_size": 2})
+    assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"settings taken over from {path}:"
+    assert "  training.max_steps = 60000  (MAX_STEPS)" in told
+    assert any("no equivalent here: LR_EXPONENT, " in line for line in told)
+    assert "not taken over, as MODEL_CONFIG says it too: BATCH_SIZE" in told
+    assert told[-1].endswith(f"go on with: vsrpp train {tmp_path / 'run'} --resume"), "the dataset is known and here"

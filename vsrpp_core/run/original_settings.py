@@ -1,0 +1,154 @@
+"""Reading the settings of the original VSR++: its ``train_config.json`` as settings of this program.
+
+Separate from original.py because it needs no torch. What is not taken over is named, never dropped in silence.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.run.config import RunConfig
+
+NAME = "train_config.json"
+
+SETTINGS = {
+    "MODEL_CONFIG.batch_size": "training.batch_size",
+    "MODEL_CONFIG.accumulation_steps": "training.accumulation",
+    "BATCH_SIZE": "training.batch_size",
+    "ACCUMULATION_STEPS": "training.accumulation",
+    "MAX_STEPS": "training.max_steps",
+    "WEIGHT_DECAY": "training.weight_decay",
+    "MAX_LR": "schedule.lr_max",
+    "MIN_LR": "schedule.lr_min",
+    "WARMUP_STEPS": "schedule.warmup_steps",
+    "L1_WEIGHT": "loss.l1",
+    "MS_WEIGHT": "loss.ms",
+    "GRAD_WEIGHT": "loss.grad",
+    "ADAPTIVE_LOSS_WEIGHTS": "loss.adaptive",
+    "GRAD_CLIP": "clipping.initial",
+    "VAL_STEP_EVERY": "cadence.validate_every",
+    "SAVE_STEP_EVERY": "cadence.checkpoint_every",
+    "LOG_TBOARD_EVERY": "cadence.tensorboard_every",
+    "NUM_WORKERS": "data.workers",
+    "DATASET_ROOT": "data.root",
+}
+"""Keys with an equivalent. Of two for one setting the first counts: what auto-tune found is what was trained with."""
+
+WEIGHTS = ("L1_WEIGHT", "MS_WEIGHT", "GRAD_WEIGHT")
+"""Right or wrong only together."""
+
+SHAPE = {
+    "N_FEATS": "n_feats",
+    "N_BLOCKS": "n_blocks",
+    "MODEL_CONFIG.n_feats": "n_feats",
+    "MODEL_CONFIG.n_blocks": "n_blocks",
+}
+"""Keys that state the network's shape, about which the checkpoint itself decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A key of the file and the setting it became, its value as ``RunConfig.with_overrides`` takes it."""
+
+    key: str
+    setting: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalSettings:
+    """``unused`` names the keys without an equivalent here, ``outdone`` those whose setting another key gave."""
+
+    path: Path
+    taken: tuple[Taken, ...]
+    unused: tuple[str, ...]
+    outdone: tuple[str, ...]
+    shape: tuple[tuple[str, int], ...]
+    """Each statement about the network's shape: its key and value."""
+
+    @property
+    def overrides(self) -> list[tuple[str, str]]:
+        return [(taken.setting, taken.value) for taken in self.taken]
+
+    def contradictions(self, n_feats: int, n_blocks: int) -> list[str]:
+        """Where the file states another shape than the checkpoint's, a phrase each."""
+        real = {"n_feats": n_feats, "n_blocks": n_blocks}
+        return [
+            f"{key} is {stated} but the checkpoint has {real[SHAPE[key]]}"
+            for key, stated in self.shape
+            if stated != real[SHAPE[key]]
+        ]
+
+
+def read_original_settings(path: Path) -> OriginalSettings:
+    """Read a ``train_config.json``; one VsrppError names every key whose value cannot be used."""
+    content = _flat(path)
+    entries = list(_entries(content, path.parent))
+    shape = tuple((key, content[key]) for key in SHAPE if key in content)
+    faults = [f"{key} = {json.dumps(value)} is no whole number" for key, value in shape if type(value) is not int]
+    if not isinstance(root := content.get("DATASET_ROOT", ""), str):
+        faults.append(f"DATASET_ROOT = {json.dumps(root)} is no path")
+    faults += _faults(entries, content)
+    if faults:
+        raise VsrppError(f"{path}: {'; '.join(faults)}; mend the file, or name another one with --config")
+    unused = tuple(key for key in content if key not in SETTINGS and key not in SHAPE)
+    first = {entry.setting: entry.key for entry in reversed(entries)}
+    taken = tuple(entry for entry in entries if first[entry.setting] == entry.key)
+    outdone = tuple(entry.key for entry in entries if first[entry.setting] != entry.key)
+    return OriginalSettings(path, taken, unused, outdone, shape)
+
+
+def _flat(path: Path) -> dict[str, Any]:
+    """The file's keys and values, those of MODEL_CONFIG as ``MODEL_CONFIG.name``."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise VsrppError(f"{path} does not exist; name the original's {NAME} with --config") from None
+    except OSError as error:
+        raise VsrppError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+    except (ValueError, RecursionError) as error:
+        raise VsrppError(f"{path} is not valid JSON ({error}); mend that place") from None
+    if not isinstance(content, dict):
+        raise VsrppError(f"{path} is not the original's {NAME} (no object of settings); name another file")
+    model = content.pop("MODEL_CONFIG", None)
+    model = {} if model is None else model
+    if not isinstance(model, dict):
+        raise VsrppError(f"{path}: MODEL_CONFIG is no object of settings; mend the file")
+    return content | {f"MODEL_CONFIG.{name}": value for name, value in model.items()}
+
+
+def _entries(content: dict[str, Any], folder: Path) -> Iterator[Taken]:
+    """Every key with an equivalent, in the order of SETTINGS; a relative dataset is looked for from ``folder``."""
+    for key in (key for key in SETTINGS if key in content):
+        value = content[key]
+        if key == "SAVE_STEP_EVERY":
+            yield from _period(key, value)
+        elif key != "DATASET_ROOT":
+            yield Taken(key, SETTINGS[key], json.dumps(value))
+        elif value and isinstance(value, str):  # empty where none was chosen yet
+            yield Taken(key, SETTINGS[key], str((folder / Path(value).expanduser()).absolute()))
+
+
+def _period(key: str, every: Any) -> Iterator[Taken]:
+    """The checkpoint period with its window for best ones, steps 2,000 to 8,000 of 10,000, in proportion."""
+    yield Taken(key, "cadence.checkpoint_every", json.dumps(every))
+    if type(every) is int and every > 0:
+        yield Taken(key, "cadence.best_from", str(every * 2 // 10))
+        yield Taken(key, "cadence.best_until", str(every * 8 // 10))
+
+
+def _faults(entries: Iterable[Taken], content: dict[str, Any]) -> Iterator[str]:
+    """What the settings' own model has against the values, named by the original's keys."""
+    groups: dict[str, list[Taken]] = {}
+    for entry in entries:
+        groups.setdefault(WEIGHTS[0] if entry.key in WEIGHTS else entry.key, []).append(entry)
+    for group in groups.values():
+        try:
+            RunConfig().with_overrides((entry.setting, entry.value) for entry in group)
+        except UsageError as error:
+            keys = dict.fromkeys(entry.key for entry in group)
+            stated = ", ".join(f"{key} = {json.dumps(content[key])}" for key in keys)
+            yield f"{stated} ({str(error).removeprefix('with these settings: ')})"

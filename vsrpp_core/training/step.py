@@ -117,10 +117,9 @@ def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
         try:
             prediction: Tensor = compiled(frames)
         except TorchDynamoException as error:
-            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise VsrppError(
-                f"the network cannot be compiled here ({reason.strip()}); set training.compile = false"
-            ) from error
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = " ".join(lines[:2]) or type(error).__name__
+            raise VsrppError(f"the network cannot be compiled here ({reason}); set training.compile = false") from error
         return prediction
 
     return call

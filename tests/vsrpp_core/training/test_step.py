@@ -1,5 +1,6 @@
 import copy
 import math
+import shutil
 from typing import Any
 
 import pytest
@@ -7,8 +8,9 @@ import torch
 
 from tests.helpers import TINY
 from vsrpp_core.data.dataset import Batch
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.loss import LossWeights
-from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
 from vsrpp_core.training.step import FIGURES, OptimizerStep
@@ -101,3 +103,32 @@ def test_state_survives() -> None:
     for step in (first, second):
         step.run([batch(2, seed=1)], WEIGHTS, 1.5, RATE)
     assert everything(one, first) == everything(two, second)
+
+
+@pytest.mark.skipif(not shutil.which("c++"), reason="torch.compile needs a C++ compiler")
+def test_compiled_code_takes_the_same_step() -> None:
+    compiled = CONFIG.with_overrides([("training.compile", "true")])
+    (one, plain), (two, _) = make_step(), make_step()
+    fast = OptimizerStep(two, compiled.training, CPU)
+    for seed in range(3):
+        expected = plain.run([batch(2, seed)], WEIGHTS, 1.5, RATE)
+        found = fast.run([batch(2, seed)], WEIGHTS, 1.5, RATE)
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+    for a, b in zip(one.parameters(), two.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0.05 * RATE)
+    with measure_activity(two) as activity:
+        fast.run([batch(2)], WEIGHTS, 1.5, RATE, observed=True)
+    assert all(float(figure) > 0 for figure in activity.forward_trunk), "hooks look into the network itself"
+
+
+def test_what_cannot_be_compiled_is_told_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._dynamo.exc import BackendCompilerFailed
+
+    def refuse(frames: torch.Tensor) -> torch.Tensor:
+        raise BackendCompilerFailed(refuse, RuntimeError("no C++ compiler found"), None)
+
+    monkeypatch.setattr(torch, "compile", lambda network: refuse)
+    compiled = CONFIG.with_overrides([("training.compile", "true")])
+    step = OptimizerStep(make_step()[0], compiled.training, CPU)
+    with pytest.raises(VsrppError, match=r"no C\+\+ compiler found\); set training\.compile = false"):
+        step.run([batch(2)], WEIGHTS, 1.5, RATE)

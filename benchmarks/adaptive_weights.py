@@ -3,8 +3,8 @@
     python benchmarks/adaptive_weights.py DATASET CLIP... [--steps 3000] [--seeds 2] [--keep FOLDER]
 
 Adaptive, the fixed weights they start from, and plain L1 take the same steps from the same seeds. The last line is
-JSON: for each way the gain in PSNR over bicubic, dB, on Y, mean over the clips, for each seed and their mean; and of the
-first adaptive run how weights, sharpness, clip norm and learning rate went.
+JSON: for each way the gain in PSNR over bicubic, dB, on Y, mean over the clips, for each seed and their mean; and of
+the first adaptive run how weights, sharpness, clip norm and learning rate went.
 """
 
 import argparse

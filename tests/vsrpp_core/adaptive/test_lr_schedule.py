@@ -51,6 +51,25 @@ def test_one_lucky_batch_is_no_progress() -> None:
     assert lucky == [1300]
 
 
+def test_a_rollback_slows_down_for_good_and_a_plateau_waits_after_it() -> None:
+    schedule, fresh = make(), make()
+    schedule.slow_down(0.5, step=2000)
+    for step in (2001, 40_000):
+        assert schedule.rate(step) == pytest.approx(0.5 * fresh.rate(step))
+        assert schedule.phase(step) == LRPhase.PLATEAU_REDUCED
+    assert plateau_at(schedule, range(2001, 4000), loss=0.02) == [3300]
+    resumed = make()
+    resumed.load_state_dict(schedule.state_dict())
+    assert resumed.factor == schedule.factor == 0.25
+
+
+def test_the_user_s_factor_multiplies_every_rate() -> None:
+    doubled, plain = make(factor=2.0), make()
+    for step in (1, 500, 1000, 50_500, MAX_STEPS):
+        assert doubled.rate(step) == pytest.approx(2 * plain.rate(step))
+    assert doubled.phase(50_500) == LRPhase.COSINE
+
+
 def test_phases() -> None:
     schedule = make()
     assert [schedule.phase(step) for step in (1, 1000, 1001)] == [LRPhase.WARMUP, LRPhase.WARMUP, LRPhase.COSINE]

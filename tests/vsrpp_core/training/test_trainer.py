@@ -149,6 +149,26 @@ def test_a_full_disk_is_told_and_training_goes_on(
     assert "TrainingLog is given up" in next(e.message for e in events if isinstance(e, ev.WarningRaised))
 
 
+def test_a_disk_that_fills_is_told_once(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"cadence__checkpoint_every": "2", "cadence__best_from": "1", "checkpoints__min_free_gb": "100000"}
+    events = train(tmp_path / "run", make_dataset(), training__max_steps="8", **settings)
+    (warning,) = (event.message for event in events if isinstance(event, ev.WarningRaised))
+    assert "checkpoints.min_free_gb = 100000" in warning and "delete what is not needed" in warning
+    assert len([event for event in events if isinstance(event, ev.CheckpointSaved)]) == 4
+
+
+def test_superseded_best_files_stay_where_that_is_asked_for(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = itertools.count(2000)
+    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    settings = {"cadence__validate_every": "4", "cadence__best_from": "0", "checkpoints__keep_superseded_best": "true"}
+    train(tmp_path / "run", make_dataset(), **settings)
+    assert {info.step for info in RunFolder(tmp_path / "run").checkpoint_infos()} == {4, 8, 12, 16, 20, 24}
+
+
 def test_a_session_on_a_full_disk_ends_in_an_event_and_unlocks_the_run(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

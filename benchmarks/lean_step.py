@@ -3,7 +3,7 @@
     python benchmarks/lean_step.py [--n-feats 32] [--n-blocks 10] [--batch 4] [--crop 48] [--rounds 15]
 
 Forward pass, loss and backward pass of the plain network and of the lean one in its three modes take turns, in the
-precision that training would choose here. Prints one JSON line: medians in seconds, their ratios to the plain one's, and
+precision that training would choose here. Prints one JSON line: medians in seconds, their ratios to the plain one, and
 MiB of feature maps kept for the backward pass, a sample.
 """
 

@@ -198,21 +198,23 @@ def _stop_on_signals(commands: CommandQueue) -> Iterator[None]:
 
 
 def show_config(run: Path) -> int:
-    """Every setting of a run: its value, where that comes from, what it means and may be."""
-    from vsrpp_core.run.config import RunConfig
+    """Every setting of a run: its value, the line of config.toml it comes from, its default, what it means and may be."""
+    from vsrpp_core.run.config import RunConfig, line_of
 
     folder, console = RunFolder(run), Console()
     if not folder.config.is_file():
         console.print(f"{folder.config} does not exist yet; these are the defaults", markup=False, highlight=False)
     config = RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()
+    text = folder.config.read_text(encoding="utf-8") if folder.config.is_file() else ""
     table = Table(box=None, pad_edge=False)
-    for heading in ("setting", "value", "default", "meaning"):
+    for heading in ("setting", "value", "source", "default", "meaning"):
         table.add_column(heading, overflow="fold")
     for setting in config.settings():
+        line = line_of(tuple(setting.key.split(".")), text)
         default = "" if setting.value == setting.default else json.dumps(setting.default)
         meaning = f"{setting.description} ({setting.range})" if setting.range else setting.description
-        style = "bold" if default else ""
-        table.add_row(setting.key, Text(json.dumps(setting.value), style), default, Text(meaning, "dim"))
+        value = Text(json.dumps(setting.value), "bold" if default else "")
+        table.add_row(setting.key, value, f"line {line}" if line else "default", default, Text(meaning, "dim"))
     console.print(table)
     return EXIT_DONE
 

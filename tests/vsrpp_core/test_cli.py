@@ -185,7 +185,9 @@ def test_every_setting_is_listed_with_its_meaning(
     RunConfig().with_overrides([("training.batch_size", "8")]).save(tmp_path / "config.toml")
     assert main(["config", str(tmp_path)]) == 0
     (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("training.batch_size"))
-    assert row.split()[1:3] == ["8", "4"] and "samples in one forward pass (≥ 1, ≤ 256)" in row
+    lines = (tmp_path / "config.toml").read_text().splitlines()
+    place = 1 + next(number for number, line in enumerate(lines) if line.startswith("batch_size"))
+    assert row.split()[1:5] == ["8", "line", str(place), "4"] and "(≥ 1, ≤ 256)" in row
 
 
 # use

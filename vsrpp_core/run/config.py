@@ -101,7 +101,7 @@ class TrainingConfig(_Section):
     """The optimizer's steps."""
 
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of weights, order and augmentation")
-    batch_size: int = Field(4, ge=1, le=256, description="samples in one forward pass")
+    batch_size: int = Field(4, ge=1, le=256, description="samples in one forward pass, of all devices together")
     accumulation: int = Field(1, ge=1, le=256, description="forward passes in one optimizer step")
     max_steps: int = Field(100_000, ge=1, le=100_000_000, description="optimizer steps in all")
     precision: Precision = Field("auto", description="arithmetic of forward and backward pass")
@@ -305,7 +305,7 @@ def _range(field: FieldInfo) -> str:
         return ", ".join(get_args(field.annotation))
     signs = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
     limits = ((signs[type(limit)], getattr(limit, type(limit).__name__.lower())) for limit in field.metadata)
-    return ", ".join(f"{sign} {limit:g}" for sign, limit in limits)
+    return ", ".join(f"{sign} {limit:,}" if isinstance(limit, int) else f"{sign} {limit:g}" for sign, limit in limits)
 
 
 def _assign(values: dict[str, Any], key: str, text: str) -> str:
@@ -349,7 +349,7 @@ def _describe(error: ValidationError, text: str) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
-        line = _line_of(fault["loc"], text)
+        line = line_of(fault["loc"], text)
         place = f"line {line}: " if line else ""
         if fault["type"] == "extra_forbidden":
             faults.append(f"{place}{key} is not a setting{_nearest(key)}")
@@ -359,7 +359,7 @@ def _describe(error: ValidationError, text: str) -> list[str]:
     return faults
 
 
-def _line_of(key: tuple[int | str, ...], text: str) -> int:
+def line_of(key: tuple[int | str, ...], text: str) -> int:
     """Where ``key`` (section, and setting) stands in TOML, from 1; 0 where it is written in some other way."""
     section, names = "", [str(part) for part in key]
     for number, line in enumerate(text.splitlines(), start=1):

@@ -198,7 +198,7 @@ def _stop_on_signals(commands: CommandQueue) -> Iterator[None]:
 
 
 def show_config(run: Path) -> int:
-    """Every setting of a run: its value, the line of config.toml it comes from, its default, what it means and may be."""
+    """Every setting of a run: its value, the line of config.toml it is from, its default, what it means and may be."""
     from vsrpp_core.run.config import RunConfig, line_of
 
     folder, console = RunFolder(run), Console()

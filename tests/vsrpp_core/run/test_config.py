@@ -204,6 +204,6 @@ def test_a_fault_written_inline_is_told_without_a_line(tmp_path: Path) -> None:
 def test_settings_tell_their_value_default_and_range() -> None:
     settings = {s.key: s for s in RunConfig().with_overrides([("data.crop", "48")]).settings()}
     crop = settings["data.crop"]
-    assert (crop.value, crop.default, crop.range) == (48, 0, "≥ 0, ≤ 1024")
+    assert (crop.value, crop.default, crop.range) == (48, 0, "≥ 0, ≤ 1,024")
     assert settings["training.precision"].range == "auto, fp32, tf32, bf16, fp16" and settings["data.root"].range == ""
     assert all(setting.description for setting in settings.values())

@@ -63,8 +63,8 @@ class OptimizerStep:
             with self._ranks.postponed(self._model):
                 sums += self._backward(network, batch, weights)
         sums += self._backward(network, batches[-1], weights)
+        *losses, edges, target_edges = self._ranks.sum(sums)  # first: a rank that has died is noticed before the update
         norm = self._update(clip_norm, learning_rate)
-        *losses, edges, target_edges = self._ranks.sum(sums)
         return torch.stack((*losses, sharpness(edges, target_edges), norm.float()))
 
     def _backward(self, network: Callable[[Tensor], Tensor], batch: Batch, weights: LossWeights) -> Tensor:

@@ -42,6 +42,15 @@ def test_a_resumed_session_forgets_what_it_will_do_again() -> None:
     assert state.current_step == 150 and not state.is_over and len(state.log) >= 3
 
 
+def test_a_rollback_forgets_what_lay_beyond_the_checkpoint_and_tells_why() -> None:
+    state = replay([started(), step(100), validated(100), step(150), step(200), validated(200, ki_psnr=30.0)])
+    back = ev.RolledBack(step=200, to_step=150, checkpoint="checkpoint_recovery.pth", factor=0.5, reason="no gradient")
+    state = reduce(reduce(state, ev.PhaseChanged(phase="rolling back", step=200)), back)
+    assert [x for x, _ in state.loss.points] == [100, 150] and [x for x, _ in state.ki_psnr.points] == [100]
+    assert state.current_step == 150 and state.phase == "rolling back" and state.validation is None
+    assert state.log[-1].tone == "fault" and "back to step 150, learning rate × 0.5" in state.log[-1].text
+
+
 def test_a_session_that_goes_on_knows_the_curves_but_not_the_end_of_the_one_before() -> None:
     state = resumed([started(), step(1), ev.SessionFailed(step=1, error="broken", checkpoint="")])
     assert not state.is_over and state.phase == "idle" and len(state.loss.points) == 1

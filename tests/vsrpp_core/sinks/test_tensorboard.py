@@ -88,9 +88,15 @@ def test_pictures_of_an_aborted_validation_are_forgotten(run: Path) -> None:
     assert picture.height == 6
 
 
-def test_a_resumed_curve_has_one_branch(run: Path) -> None:
-    def points(first: int, last: int) -> list[ev.Event]:
-        return [make_event(ev.StepReported, step=step) for step in range(first, last, 10)]
+def points(first: int, last: int) -> list[ev.Event]:
+    return [make_event(ev.StepReported, step=step) for step in range(first, last, 10)]
 
+
+def test_a_resumed_curve_has_one_branch(run: Path) -> None:
     write(run, points(10, 60))
     assert steps(write(run, points(40, 80), first_step=30), "Loss/L1") == [10, 20, 30, 40, 50, 60, 70]
+
+
+def test_a_rollback_leaves_one_branch_too(tmp_path: Path) -> None:
+    back = ev.RolledBack(step=60, to_step=30, checkpoint="checkpoint_step_30.pth", factor=0.5, reason="")
+    assert steps(write(tmp_path, [*points(10, 61), back, *points(40, 51)]), "Loss/L1") == [10, 20, 30, 40, 50]

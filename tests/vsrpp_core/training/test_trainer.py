@@ -251,6 +251,24 @@ def test_a_recovery_checkpoint_has_a_clock_of_its_own(
     assert "recovery" in kinds and kinds.count("regular") == 12
 
 
+def test_a_quality_that_is_no_number_is_never_the_best_and_the_best_is_remembered(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psnr = {"value": 30.0}
+    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(psnr["value"], 0.5))
+    run, settings = tmp_path / "run", {"cadence__validate_every": "4", "cadence__best_from": "0"}
+    train(run, make_dataset(), at_step(6, cmd.Stop()), **settings)
+    best = []
+    for value in (math.nan, 29.0, 31.0):
+        psnr["value"], queue = value, cmd.CommandQueue()
+        queue.put(cmd.Validate())
+        for event in open_session(run, None, start="resume").events(queue):
+            if isinstance(event, ev.ValidationFinished):
+                best.append((event.is_best, event.best_step))
+                queue.put(cmd.Stop())
+    assert best == [(False, 4), (False, 4), (True, 6)]
+
+
 def test_a_checkpoint_asked_for_stays_one_after_a_resume(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

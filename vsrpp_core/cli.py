@@ -221,15 +221,27 @@ def _settings(options: argparse.Namespace) -> list[tuple[str, str]]:
 
 def _add_tune(verbs: Any) -> None:
     parser = verbs.add_parser("tune", help="find the largest network this device can train")
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run whose config.toml takes the result")
+    parser.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="the run whose config.toml takes the result; not for --list"
+    )
     parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; its patch size is what is measured")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--list", action="store_true", help="only predict what each rung would take; nothing is written")
+    how.add_argument("--choose", type=int, metavar="N", help="take rung N of the list without measuring")
+    _add_settings(parser)
     parser.set_defaults(verb=_tune)
 
 
 def _tune(options: argparse.Namespace) -> int:
-    from vsrpp_core.console import show_tuning
+    from vsrpp_core.tune_console import show_choice, show_ladder, show_tuning
 
-    return show_tuning(options.run, options.data)
+    if options.list:
+        return show_ladder(options.run, options.data, _settings(options))
+    if options.run is None:
+        raise UsageError("name the run whose config.toml takes the result: vsrpp tune RUN --data ROOT")
+    if options.choose is not None:
+        return show_choice(options.run, options.data, options.choose, _settings(options))
+    return show_tuning(options.run, options.data, _settings(options))
 
 
 def _add_config(verbs: Any) -> None:

@@ -219,16 +219,6 @@ def show_config(run: Path) -> int:
     return EXIT_DONE
 
 
-def show_tuning(run: Path, data: Path | None) -> int:
-    """Measure the ladder, show each rung, and write what passes into the run's config.toml."""
-    from vsrpp_core.training.autotune import tune_run
-
-    console = Console()
-    for event in tune_run(run, data):
-        console.print(describe(event), markup=False, highlight=False, soft_wrap=True)
-    return EXIT_DONE
-
-
 # data
 
 

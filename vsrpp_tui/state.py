@@ -170,6 +170,11 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return replace(state, phase="preparing", preparation=event)
         case ev.SessionStarted():
             return _begun(state, event)
+        case ev.ConfigurationPredicted():
+            predicted = ev.PreparationProgressed(
+                time=event.time, task="predicting what this device carries", done=0, total=0
+            )
+            return replace(state, phase="preparing", preparation=predicted)
         case ev.ConfigurationTried():
             measured = ev.PreparationProgressed(
                 time=event.time, task="measuring what this device carries", done=0, total=0
@@ -294,6 +299,8 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
             return "plain", f"{event.key} is {event.new} from step {event.step:,} on, was {event.old}"
         case ev.ConfigurationTried():
             size = f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}"
+            if event.checkpointing != "none":
+                size += f", checkpointing {event.checkpointing}"
             return "good" if event.passed else "plain", f"auto-tune {size}: {event.verdict}"
         case ev.WarningRaised():
             return "warning", event.message

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from tests.conftest import MakeDataset
@@ -13,6 +14,8 @@ from vsrpp_core import __version__
 from vsrpp_core.cli import main
 from vsrpp_core.run.config import RunConfig, setting_names
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
+from vsrpp_core.training.autotune import Measurement
+from vsrpp_core.training.hardware import DeviceDescription, Hardware
 
 VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "import", "demo"]
 
@@ -232,6 +235,73 @@ def test_evaluation_prints_a_table_or_json(
     rows = json.loads(capsys.readouterr().out)
     assert [(row["clip"], row["frames"]) for row in rows] == [("GT", 2), ("GT", 2), ("mean", 4)]
     assert f"{rows[0]['bicubic_y']['psnr']:.3f}" in told and "border 3" in told
+
+
+def test_the_ladder_is_listed_with_what_is_foreseen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["tune", "--list", "--set", "data.crop=48", "--set", "training.precision=fp32"]) == 0
+    told = capsys.readouterr().out
+    assert "no dataset is named, so these are supposed: 5 frames of 48×48" in told and "meant for GPUs" in told
+    rows = [line.split() for line in told.splitlines() if line[:4].strip().isdigit()]
+    assert [(row[1], row[2], row[3]) for row in rows][::7] == [("192", "32", "3×2"), ("64", "20", "4×1")]
+    assert rows[-1][4:7] == ["1.8", "M", "0.18"] and rows[-1][8] == "0.3/0.2/0.1"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rung_is_chosen_by_hand(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    run, data = tmp_path / "run", make_dataset()
+    assert main(["tune", str(run), "--data", str(data), "--choose", "8", "--set", "tune.max_seconds=6"]) == 0
+    told = capsys.readouterr().out
+    assert "warning: a step is predicted to take" in told and "chosen by hand, predicted" in told
+    assert f"wrote {run / 'config.toml'}: 64 feature maps, 20 blocks, batch 4 x 1, checkpointing none" in told
+    config = RunConfig.load(run / "config.toml")
+    assert (config.model.n_feats, config.tune.max_seconds) == (64, 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "phrase"),
+    [
+        (["run", "--choose", "9"], 2, "--choose 9: the ladder has rungs 1 to 8"),
+        (["--data", "x"], 2, "name the run whose config.toml takes the result"),
+        (["run", "--data", "x", "--set", "training.batch_size=8"], 2, "is what auto-tune finds"),
+        (["run"], 1, "run names no dataset yet"),
+        (["--list", "--data", "x"], 1, "x is not a folder"),
+    ],
+)
+def test_wrong_tuning_is_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    phrase: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["tune", *arguments]) == status
+    assert phrase in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_listing_and_choosing_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leaves(["tune", "run", "--list", "--choose", "1"]) == 2
+
+
+def test_a_search_shows_predictions_measurements_and_what_was_written(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = Hardware(torch.device("cpu"), DeviceDescription("a card", 2**33, "cuda"), "fp32", "")
+    monkeypatch.setattr("vsrpp_core.training.tuning.describe_device", lambda: card.description)
+    monkeypatch.setattr("vsrpp_core.training.tuning.choose_hardware", lambda precision: card)
+    monkeypatch.setattr("vsrpp_core.training.autotune.measure_steps", lambda *_: Measurement(1.0, 2**30))
+    assert main(["tune", str(tmp_path / "run"), "--data", str(make_dataset())]) == 0
+    told = capsys.readouterr().out
+    table, tried, wrote = (told.index(part) for part in ("may fit", "auto-tune 1: 192 feature maps", "wrote "))
+    assert table < tried < wrote and "2.00 s per step and 1.0 GB measured on a card (fp32)" in told
 
 
 def test_tuning_writes_the_run_s_settings(

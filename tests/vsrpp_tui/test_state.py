@@ -1,8 +1,10 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.helpers import make_event
 from tests.vsrpp_tui.conftest import started, step, validated
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
@@ -88,6 +90,23 @@ def test_running_mean_and_trend() -> None:
     assert series.smoothed(4)[-1] == (99.0, 1.0)
     assert series.smoothed(4)[50][1] == pytest.approx(1.75)
     assert series.trend() == pytest.approx(-0.5)
+
+
+def test_auto_tune_is_preparation_and_its_measurements_are_logged() -> None:
+    predicted = make_event(ev.ConfigurationPredicted)
+    state = replay([predicted])
+    assert state.phase == "preparing" and state.preparation and "predicting" in state.preparation.task
+    assert not state.log
+    tried = make_event(
+        ev.ConfigurationTried, n_feats=96, n_blocks=24, batch_size=4, accumulation=1, checkpointing="trunk",
+        passed=False, verdict="out of memory",
+    )  # fmt: skip
+    state = replay([predicted, tried, replace(tried, checkpointing="none", passed=True, verdict="passes")])
+    assert state.preparation and "measuring" in state.preparation.task
+    assert [(line.tone, line.text) for line in state.log] == [
+        ("plain", "auto-tune 96 × 24, batch 4 × 1, checkpointing trunk: out of memory"),
+        ("good", "auto-tune 96 × 24, batch 4 × 1: passes"),
+    ]
 
 
 def test_the_log_is_bounded_and_tells_faults() -> None:

@@ -6,6 +6,7 @@ them alone, so a journal of events rebuilds what was seen. Units: seconds, bytes
 steps counted from 1; ``time`` is seconds since the Unix epoch.
 """
 
+import math
 import time as _time
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -222,8 +223,28 @@ class RolledBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationPredicted(Event):
+    """What one rung of the auto-tune ladder will ask of the device, told for all rungs before any is measured."""
+
+    index: int
+    """Counted from 1, the largest configuration first."""
+    n_feats: int
+    n_blocks: int
+    batch_size: int
+    accumulation: int
+    checkpointing: str
+    """The first of none, block and trunk that may fit; ``trunk`` where none may."""
+    parameters: int
+    predicted_seconds: float
+    """Expected for one optimizer step; NaN where the device's speed is not known."""
+    predicted_memory: int
+    """Bytes, with this checkpointing."""
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationTried(Event):
-    """One rung of the auto-tune ladder, measured or ruled out."""
+    """One rung of the auto-tune ladder, measured or ruled out; a rung may be tried with each kind of checkpointing."""
 
     index: int
     n_feats: int
@@ -233,8 +254,13 @@ class ConfigurationTried(Event):
     seconds_per_step: float
     """NaN when not measured."""
     memory_peak: int
+    """Bytes; 0 when not measured."""
     passed: bool
     verdict: str
+    checkpointing: str = "none"
+    predicted_seconds: float = math.nan
+    predicted_memory: int = 0
+    parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +323,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         CheckpointSaved,
         CheckpointFailed,
         RolledBack,
+        ConfigurationPredicted,
         ConfigurationTried,
         CommandAnswered,
         ParameterChanged,

@@ -1,5 +1,7 @@
 """Events in words, one line each, for a log file or a plain terminal. A screen has its own way of showing them."""
 
+import math
+
 from vsrpp_core.messages import events as ev
 
 
@@ -26,11 +28,10 @@ def describe(event: ev.Event) -> str:
                 f"step {event.step:,}: {event.reason}; back to {event.checkpoint} of step {event.to_step:,}, "
                 f"learning rate x {event.factor:g} from here on"
             )
+        case ev.ConfigurationPredicted():
+            return f"auto-tune predicts {_rung(event)}: {_predicted(event)}{event.verdict}"
         case ev.ConfigurationTried():
-            return (
-                f"auto-tune {event.index}: {event.n_feats} feature maps, {event.n_blocks} blocks, "
-                f"batch {event.batch_size} x {event.accumulation}: {event.verdict}"
-            )
+            return f"auto-tune {_rung(event)}: {event.verdict}"
         case ev.CommandAnswered():
             return f"step {event.step:,}: {event.command}: {event.message}"
         case ev.ParameterChanged():
@@ -66,3 +67,16 @@ def _validated(event: ev.ValidationFinished) -> str:
         f"KI {event.ki_psnr:.2f} dB / {event.ki_ssim:.4f} ({gain:+.2f} dB), "
         f"quality {event.ki_quality:.1%}{best}; {samples} in {event.seconds:.1f} s"
     )
+
+
+def _rung(event: ev.ConfigurationPredicted | ev.ConfigurationTried) -> str:
+    checkpointing = "" if event.checkpointing == "none" else f", checkpointing {event.checkpointing}"
+    return (
+        f"{event.index}: {event.n_feats} feature maps, {event.n_blocks} blocks, "
+        f"batch {event.batch_size} x {event.accumulation}{checkpointing}"
+    )
+
+
+def _predicted(event: ev.ConfigurationPredicted) -> str:
+    seconds = "" if math.isnan(event.predicted_seconds) else f"about {event.predicted_seconds:.2f} s a step and "
+    return f"{seconds}{event.predicted_memory / 2**30:.1f} GB, "

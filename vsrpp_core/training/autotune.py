@@ -1,50 +1,46 @@
-"""What can this device carry? A ladder of configurations, largest first, measured by real training steps.
+"""What can this device carry? The ladder's configurations, largest first, predicted and then measured by real steps.
 
-The first that passes three criteria is taken: fast enough, within the memory limit, and an effective batch of at least
-four. The ladder is meant for GPUs; a CPU is offered the small network of presets.py instead of hours of measuring.
+The first that passes is taken: fast enough, within the memory limit, and with the effective batch wanted; the limits
+are settings under ``tune``. What cannot pass by a wide margin is not measured at all.
 """
 
+import gc
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import date
+from typing import Literal
 
 import torch
 
 from vsrpp_core.data.dataset import Batch
-from vsrpp_core.data.stacked import StackGeometry, summarize
+from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.network.loss import LossWeights
-from vsrpp_core.run.config import RunConfig
-from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.network.memory import is_out_of_memory
+from vsrpp_core.run.config import Checkpointing, RunConfig
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.hardware import Hardware, MemoryMeter, choose_hardware, describe_device
-from vsrpp_core.training.presets import MODEL_SIZE, cpu_settings
+from vsrpp_core.training.closest import Miss, advice
+from vsrpp_core.training.hardware import Hardware, MemoryMeter
+from vsrpp_core.training.ladder import GB, Limits, Rung, forecast
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import build_model
 
-LADDER = (
-    (192, 3, 32),
-    (160, 4, 32),
-    (128, 4, 32),
-    (192, 2, 32),
-    (160, 3, 24),
-    (128, 3, 24),
-    (96, 4, 24),
-    (64, 4, 20),
-)
-"""(n_feats, batch, n_blocks), tried in this order."""
-
-MAX_SECONDS = 4.0
-MAX_MEMORY_SHARE = 0.8
-MIN_EFFECTIVE_BATCH = 4
 MEASURED_STEPS = 3
+WARM_UP_FACTOR = 3
+"""The first step prepares kernels and allocator; it counts only when it takes this many times the limit."""
+
+BRAKE_SECONDS = 90.0
+"""A search that has taken this long measures only the last rung any more, so that it ends within about two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Median seconds per micro-batch and peak bytes on the device; ``out_of_memory`` instead where it did not fit."""
+    """Median seconds per micro-batch and peak bytes on the device; ``out_of_memory`` instead where it did not fit.
+
+    Where a step was over the limit, ``seconds`` is that step's: nothing was measured after it.
+    """
 
     seconds: float
     memory_peak: int
@@ -52,40 +48,7 @@ class Measurement:
 
 
 Measure = Callable[[RunConfig, Hardware, StackGeometry], Measurement]
-
-
-def tune_run(run: Path, data: Path | None) -> Iterator[ev.Event]:
-    """Tune for a run's dataset and write the result into its ``config.toml``; one event per rung.
-
-    Of settings that are there already only the size of the network, of the batch and of the crop is replaced. Raises
-    VsrppError when there is no dataset, nothing passes, or the run has a network already.
-    """
-    folder = RunFolder(run)
-    if checkpoints := folder.checkpoint_infos():
-        raise VsrppError(
-            f"{run} holds a network at step {checkpoints[0].step:,}, which cannot change its size; name another run"
-        )
-    configured = folder.config.is_file()
-    config = RunConfig.load(folder.config) if configured else RunConfig()
-    root = data.absolute() if data else Path(config.data.root) if config.data.root else None
-    if root is None:
-        raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
-    summary = summarize(root)
-    if summary.geometry is None:
-        raise VsrppError(summary.problem or f"{root} holds no pairs to measure with")
-    with folder.lock():
-        if describe_device().kind == "cpu":
-            yield ev.WarningRaised(
-                message="the auto-tune ladder is for GPUs; this CPU gets a small network instead (see config.toml)"
-            )
-            settings = cpu_settings(min(summary.geometry.height, summary.geometry.width))
-            tuned = config.with_overrides(s for s in settings if s[0] in MODEL_SIZE or not configured)
-        else:
-            hardware = choose_hardware(config.training.precision)
-            hardware.apply()
-            tuned = (yield from tune(config, hardware, summary.geometry)) or config
-        n_frames = str(summary.geometry.n_frames)
-        tuned.with_overrides((("data.root", str(root)), ("model.n_frames", n_frames))).save(folder.config)
+Fault = Literal["", "time", "memory"]
 
 
 def tune(
@@ -95,79 +58,79 @@ def tune(
     measure: Measure | None = None,
     stop_is_wanted: Callable[[], bool] = lambda: False,
 ) -> Generator[ev.Event, None, RunConfig | None]:
-    """Try the ladder from the top; the generator's return value is the configuration that passed first.
+    """Predict all rungs, then try them from the top; the generator's return value is the configuration that passed.
 
-    ``stop_is_wanted`` is asked before each rung; the value is None where it ended the search. ``measure`` is there to
-    be replaced in tests. Raises VsrppError naming what came closest when nothing passes.
+    ``stop_is_wanted`` is asked before each rung and each measurement; the value is None where it ended the search.
+    ``measure`` is there to be replaced in tests. Raises VsrppError, naming what came closest, when nothing passes.
     """
-    closest = ""
-    for index, (n_feats, batch, n_blocks) in enumerate(LADDER, start=1):
+    measure, limits = measure or measure_steps, Limits.of(config, hardware)
+    rungs = forecast(config, hardware, geometry)
+    for rung in rungs:
+        yield rung.predicted()
+    begun, misses = time.monotonic(), list[Miss]()
+    for rung in rungs:
         if stop_is_wanted():
             return None
-        accumulation = -(-MIN_EFFECTIVE_BATCH // batch)
-        candidate = config.with_overrides(
-            (
-                ("model.n_feats", str(n_feats)),
-                ("model.n_blocks", str(n_blocks)),
-                ("model.n_frames", str(geometry.n_frames)),
-                ("training.batch_size", str(batch)),
-                ("training.accumulation", str(accumulation)),
-            )
-        )
-        result = (measure or measure_steps)(candidate, hardware, geometry)
-        seconds = result.seconds * accumulation
-        passed, verdict = _judge(result, seconds, hardware.description.memory)
-        yield ev.ConfigurationTried(
-            index=index,
-            n_feats=n_feats,
-            n_blocks=n_blocks,
-            batch_size=batch,
-            accumulation=accumulation,
-            seconds_per_step=seconds,
-            memory_peak=result.memory_peak,
-            passed=passed,
-            verdict=verdict,
-        )
-        if passed:
-            return candidate
-        closest = f"{n_feats} feature maps and {n_blocks} blocks: {verdict}"
-    raise VsrppError(
-        f"no configuration fits {hardware.description.name}; the smallest tried was {closest}; "
-        "set model.n_feats, model.n_blocks and data.crop smaller in config.toml"
-    )
+        if not rung.modes:
+            misses.append(_ruled_out(rung, limits))
+            yield _tried(rung, misses[-1].mode, None, f"not measured, {rung.verdict}")
+            continue
+        if rung is not rungs[-1] and time.monotonic() - begun > BRAKE_SECONDS:
+            yield _tried(rung, rung.modes[0], None, f"not measured: auto-tune has taken over {BRAKE_SECONDS:.0f} s")
+            continue
+        for mode in rung.modes:
+            if stop_is_wanted():
+                return None
+            candidate = rung.configure(config, mode, geometry.n_frames)
+            result = measure(candidate, hardware, geometry)
+            fault, verdict = _judge(result, rung.accumulation, limits, config.tune.max_memory)
+            yield _tried(rung, mode, result, verdict, passed=not fault)
+            if not fault:
+                return candidate.with_overrides((("tune.found", _found(rung, result, hardware)),))
+            misses.append(_missed(rung, mode, fault, result, limits, hardware))
+            if fault == "time":
+                break  # checkpointing would only be slower
+    raise VsrppError(advice(misses, config, hardware, geometry))
 
 
 def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> Measurement:
-    """Real training steps on random pictures; given up as soon as one alone is over the time limit."""
+    """Real training steps on random pictures, as training will take them; given up as soon as one is over the limit."""
+    _free(hardware)
+    memory, seconds = MemoryMeter(hardware), None
+    try:
+        seconds = _time_steps(config, hardware, geometry)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    peak = memory.read().peak
+    _free(hardware)  # out here the error is gone, and with it the frames that held the network
+    if seconds is None:
+        return Measurement(float("nan"), peak, out_of_memory=True)
+    return Measurement(seconds, peak)
+
+
+def _time_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> float:
+    limit = config.tune.max_seconds / config.training.accumulation
+    model = build_model(config, hardware)
+    step, average = OptimizerStep(model, config.training, hardware), WeightAverage(model, config.training.ema)
+    batch = _random_batch(config, geometry)
+    seconds: list[float] = []
+    for index in range(1 + MEASURED_STEPS):
+        start = time.perf_counter()
+        step.run([batch], LossWeights(0.6, 0.2, 0.2), clip_norm=1.5, learning_rate=1e-6).cpu()
+        average.update()
+        seconds.append(time.perf_counter() - start)
+        allowed = limit if index else WARM_UP_FACTOR * limit
+        if seconds[-1] > allowed and (index or not config.training.compile):  # compiling takes as long as it takes
+            return seconds[-1]
+    return sorted(seconds[1:])[MEASURED_STEPS // 2]
+
+
+def _free(hardware: Hardware) -> None:
+    """Leave the device as empty as it was: a rung must not fail for what the one before it held."""
+    gc.collect()
     if hardware.device.type == "cuda":
         torch.cuda.empty_cache()
-    memory = MemoryMeter(hardware)
-    seconds: list[float] = []
-    try:
-        model = build_model(config, hardware)
-        step, average = OptimizerStep(model, config.training, hardware), WeightAverage(model, config.training.ema)
-        batch = _random_batch(config, geometry)
-        for _ in range(1 + MEASURED_STEPS):  # the first warms up kernels and allocator
-            start = time.perf_counter()
-            step.run([batch], LossWeights(0.6, 0.2, 0.2), clip_norm=1.5, learning_rate=1e-6).cpu()
-            average.update()
-            seconds.append(time.perf_counter() - start)
-            if len(seconds) > 1 and seconds[-1] > MAX_SECONDS:
-                break
-    except torch.OutOfMemoryError:
-        return Measurement(float("nan"), hardware.description.memory, out_of_memory=True)
-    measured = sorted(seconds[1:])
-    return Measurement(measured[len(measured) // 2], memory.read().peak)
-
-
-def _judge(result: Measurement, seconds: float, memory: int) -> tuple[bool, str]:
-    if result.out_of_memory:
-        return False, "out of memory"
-    if result.memory_peak > MAX_MEMORY_SHARE * memory:
-        return False, f"memory {result.memory_peak / 2**30:.1f} GB is over {MAX_MEMORY_SHARE:.0%} of the card"
-    if seconds > MAX_SECONDS:
-        return False, f"{seconds:.1f} s per step is over {MAX_SECONDS} s"
-    return True, f"passes with {seconds:.2f} s per step and {result.memory_peak / 2**30:.1f} GB"
 
 
 def _random_batch(config: RunConfig, geometry: StackGeometry) -> Batch:
@@ -177,3 +140,66 @@ def _random_batch(config: RunConfig, geometry: StackGeometry) -> Batch:
         torch.randint(256, (size, frames, 3, height, width), dtype=torch.uint8),
         torch.randint(256, (size, 3, 3 * height, 3 * width), dtype=torch.uint8),
     )
+
+
+# verdicts
+
+
+def _judge(result: Measurement, accumulation: int, limits: Limits, share: float) -> tuple[Fault, str]:
+    """Time is judged first: what is too slow will not do with less memory either."""
+    seconds = result.seconds * accumulation
+    if result.out_of_memory:
+        return "memory", "out of memory"
+    if seconds > limits.seconds:
+        return "time", f"{seconds:.2f} s per step is over {limits.seconds:g} s"
+    if result.memory_peak > limits.memory:
+        return "memory", f"memory {result.memory_peak / GB:.1f} GB is over {share:.0%} of the card"
+    return "", f"passes with {seconds:.2f} s per step and {result.memory_peak / GB:.1f} GB"
+
+
+def _found(rung: Rung, result: Measurement, hardware: Hardware) -> str:
+    seconds, gigabytes = result.seconds * rung.accumulation, result.memory_peak / GB
+    device = f"{hardware.description.name} ({hardware.precision})"
+    return f"{seconds:.2f} s per step and {gigabytes:.1f} GB measured on {device}, {date.today().isoformat()}"
+
+
+def _tried(
+    rung: Rung, mode: Checkpointing, result: Measurement | None, verdict: str, passed: bool = False
+) -> ev.ConfigurationTried:
+    prediction = rung.predictions[mode]
+    return ev.ConfigurationTried(
+        index=rung.index,
+        n_feats=rung.n_feats,
+        n_blocks=rung.n_blocks,
+        batch_size=rung.batch_size,
+        accumulation=rung.accumulation,
+        seconds_per_step=result.seconds * rung.accumulation if result else float("nan"),
+        memory_peak=result.memory_peak if result else 0,
+        passed=passed,
+        verdict=verdict,
+        checkpointing=mode,
+        predicted_seconds=prediction.seconds,
+        predicted_memory=prediction.memory,
+        parameters=prediction.parameters,
+    )
+
+
+def _ruled_out(rung: Rung, limits: Limits) -> Miss:
+    """How far a rung that is not measured is from passing: by what is expected of it, not by the floor."""
+    for mode, prediction in rung.predictions.items():
+        if prediction.seconds_floor > limits.seconds:
+            return Miss(rung, mode, "time", prediction.seconds, prediction.seconds / limits.seconds, measured=False)
+    leanest, prediction = list(rung.predictions.items())[-1]
+    return Miss(rung, leanest, "memory", prediction.memory, prediction.memory / limits.memory, measured=False)
+
+
+def _missed(
+    rung: Rung, mode: Checkpointing, fault: Fault, result: Measurement, limits: Limits, hardware: Hardware
+) -> Miss:
+    if fault == "time":
+        seconds = result.seconds * rung.accumulation
+        return Miss(rung, mode, "time", seconds, seconds / limits.seconds, measured=True)
+    needed = result.memory_peak
+    if result.out_of_memory:  # what it would have needed is not known, but it is over the limit and all there was
+        needed = max(rung.predictions[mode].memory, result.memory_peak, hardware.description.memory)
+    return Miss(rung, mode, "memory", needed, needed / limits.memory, measured=not result.out_of_memory)

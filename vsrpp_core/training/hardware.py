@@ -6,6 +6,7 @@ comes with its reason in words.
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import torch
@@ -21,6 +22,14 @@ class DeviceDescription:
     """Bytes; the host's memory for a CPU."""
     kind: str
     """``cuda`` or ``cpu``."""
+    capability: tuple[int, int] = (0, 0)
+    """Compute capability; this and what follows is 0 where it is not known, as on a CPU."""
+    processors: int = 0
+    """Streaming multiprocessors."""
+    clock: float = 0.0
+    """Their highest clock, Hz."""
+    bandwidth: float = 0.0
+    """What the memory's clock and bus width allow, bytes per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +89,23 @@ class MemoryMeter:
 def describe_device() -> DeviceDescription:
     """The device training would use: the first CUDA device, else the CPU."""
     if torch.cuda.is_available():
-        properties = torch.cuda.get_device_properties(0)
-        return DeviceDescription(properties.name, properties.total_memory, "cuda")
+        return _describe_cuda(torch.cuda.get_device_properties(0))
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return DeviceDescription(f"CPU ({cores} cores)", psutil.virtual_memory().total, "cpu")
+
+
+def _describe_cuda(properties: Any) -> DeviceDescription:
+    """Clocks come in kHz, the bus width in bits, and memory moves two words per clock. Older torch tells none of it."""
+    memory_clock, bus_width = getattr(properties, "memory_clock_rate", 0), getattr(properties, "memory_bus_width", 0)
+    return DeviceDescription(
+        properties.name,
+        properties.total_memory,
+        "cuda",
+        capability=(properties.major, properties.minor),
+        processors=properties.multi_processor_count,
+        clock=1e3 * getattr(properties, "clock_rate", 0),
+        bandwidth=2 * 1e3 * memory_clock * bus_width / 8,
+    )
 
 
 def choose_hardware(wanted: Precision) -> Hardware:

@@ -28,6 +28,8 @@ CPU: Overrides = (
     ("model.n_feats", "32"),
     ("model.n_blocks", "10"),
     ("training.batch_size", "8"),
+    ("training.accumulation", "1"),
+    ("training.checkpointing", "none"),
     ("training.max_steps", "20000"),
     ("schedule.lr_max", "4e-4"),
     ("schedule.warmup_steps", "200"),
@@ -38,7 +40,16 @@ CPU: Overrides = (
 CPU_CROP = 48
 
 
-MODEL_SIZE = frozenset({"model.n_feats", "model.n_blocks", "training.batch_size", "data.crop"})
+MODEL_SIZE = frozenset(
+    {
+        "model.n_feats",
+        "model.n_blocks",
+        "training.batch_size",
+        "training.accumulation",
+        "training.checkpointing",
+        "data.crop",
+    }
+)
 """Of a preset what depends on the device, and may be put over somebody's own settings."""
 
 

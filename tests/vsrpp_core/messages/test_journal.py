@@ -56,6 +56,17 @@ def test_a_validation_of_an_older_journal_is_of_one_clip() -> None:
     assert decode(json.dumps(older)) == event
 
 
+def test_an_auto_tune_of_an_older_journal_is_read() -> None:
+    line = (
+        '{"event":"ConfigurationTried","time":1.0,"index":2,"n_feats":160,"n_blocks":32,"batch_size":4,'
+        '"accumulation":1,"seconds_per_step":1.5,"memory_peak":7,"passed":true,"verdict":"passes"}'
+    )
+    tried = decode(line)
+    assert isinstance(tried, ev.ConfigurationTried)
+    assert (tried.checkpointing, tried.predicted_memory, tried.parameters) == ("none", 0, 0)
+    assert math.isnan(tried.predicted_seconds)
+
+
 def test_a_torn_last_line_is_passed_over_and_healed_by_the_next_writer(tmp_path: Path) -> None:
     journal = tmp_path / "events.jsonl"
     first, second, torn = (make_event(ev.WarningRaised, message=text) for text in ("one", "two", "torn"))

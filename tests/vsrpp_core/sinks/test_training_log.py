@@ -47,6 +47,14 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
     ("event", "line"),
     [
         (
+            make_event(
+                ev.ConfigurationPredicted, index=3, n_feats=128, n_blocks=32, batch_size=4, accumulation=1,
+                checkpointing="block", predicted_seconds=4.64, predicted_memory=6 * 2**30, verdict="may fit",
+            ),
+            "auto-tune predicts 3: 128 feature maps, 32 blocks, batch 4 x 1, checkpointing block: "
+            "about 4.64 s a step and 6.0 GB, may fit",
+        ),
+        (
             make_event(ev.CheckpointSaved, step=8000, name="a.pth", kind="best", size=2_500_000, is_best=True),
             "step 8,000: saved a.pth (best, 2.5 MB, the best so far)",
         ),

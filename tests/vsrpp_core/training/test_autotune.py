@@ -1,189 +1,238 @@
-from collections.abc import Generator
-from pathlib import Path
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 import torch
 
-from tests.conftest import MakeDataset
-from tests.helpers import TINY, make_info
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.training import autotune
-from vsrpp_core.training.autotune import LADDER, Measurement, measure_steps, tune, tune_run
+from vsrpp_core.training.autotune import Measurement, tune
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
-from vsrpp_core.training.step import OptimizerStep
+from vsrpp_core.training.ladder import LADDER, MODES
 
 GB = 2**30
-CARD = Hardware(torch.device("cpu"), DeviceDescription("a card", 10 * GB, "cuda"), "fp32", "")
-GEOMETRY = StackGeometry(n_frames=7, height=16, width=16)
-FINE, OUT_OF_MEMORY = Measurement(1.0, 2 * GB), Measurement(float("nan"), 10 * GB, out_of_memory=True)
+PATCHES = StackGeometry(n_frames=5, height=180, width=180)
+SMALL = StackGeometry(n_frames=7, height=16, width=16)
+OUT_OF_MEMORY = Measurement(float("nan"), 10 * GB, out_of_memory=True)
+FINE, SLOW, LARGE = Measurement(1.0, 2 * GB), Measurement(9.0, GB), Measurement(1.0, 9 * GB)
+
+
+def card(memory: float, precision: str = "fp32", **told: Any) -> Hardware:
+    return Hardware(torch.device("cpu"), DeviceDescription("a card", int(memory * GB), "cuda", **told), precision, "")
+
+
+UNKNOWN = card(10)
+"""It tells no speed, and on small patches everything is predicted to fit: all is left to measuring."""
+
+P4 = card(8, capability=(6, 1), processors=20, clock=1.063e9, bandwidth=192e9)
+RTX_3060 = card(12, "bf16", capability=(8, 6), processors=28, clock=1.777e9, bandwidth=360e9)
 
 
 class Results:
     """Stands in for measuring: gives results in their order, the last one for ever."""
 
     def __init__(self, *results: Measurement) -> None:
-        self.results, self.asked = list(results), list[RunConfig]()
+        self.results, self.asked = list(results), list[tuple[int, int, str]]()
 
     def __call__(self, config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> Measurement:
-        self.asked.append(config)
+        self.asked.append((config.model.n_feats, config.training.batch_size, config.training.checkpointing))
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
 
 
-def finish(tuning: Generator[ev.Event, None, RunConfig | None]) -> tuple[list[ev.ConfigurationTried], Any]:
-    tried: list[ev.ConfigurationTried] = []
-    while True:
+class Search:
+    """A search run to its end: its events by kind, and what it found or why it failed."""
+
+    def __init__(
+        self,
+        hardware: Hardware,
+        measure: Callable[..., Measurement],
+        geometry: StackGeometry = SMALL,
+        stop: Callable[[], bool] = lambda: False,
+        **settings: str,
+    ) -> None:
+        wanted = ((key.replace("__", "."), value) for key, value in settings.items())
+        config = RunConfig().with_overrides(wanted)
+        self.predicted, self.tried = list[ev.ConfigurationPredicted](), list[ev.ConfigurationTried]()
+        self.failure = ""
         try:
-            event = next(tuning)
-        except StopIteration as end:
-            return tried, end.value
-        assert isinstance(event, ev.ConfigurationTried)
-        tried.append(event)
+            self.config = self._finish(tune(config, hardware, geometry, measure, stop))
+        except VsrppError as error:
+            self.failure = str(error)
+
+    def _finish(self, tuning: Generator[ev.Event, None, RunConfig | None]) -> Any:
+        while True:
+            try:
+                event = next(tuning)
+            except StopIteration as end:
+                return end.value
+            if isinstance(event, ev.ConfigurationPredicted):
+                assert not self.tried, "everything is predicted before anything is tried"
+                self.predicted.append(event)
+            else:
+                assert isinstance(event, ev.ConfigurationTried)
+                self.tried.append(event)
+
+    @property
+    def attempts(self) -> list[tuple[int, str]]:
+        return [(tried.index, tried.checkpointing) for tried in self.tried]
 
 
-def test_the_ladder_is_tried_from_the_top() -> None:
-    tried: list[ev.Event] = []
-    with pytest.raises(VsrppError):
-        tried.extend(tune(RunConfig(), CARD, GEOMETRY, Results(OUT_OF_MEMORY)))
-    assert [(t.n_feats, t.batch_size, t.n_blocks) for t in tried if isinstance(t, ev.ConfigurationTried)] == [
+# the order
+
+
+def test_the_ladder_is_tried_from_the_top_with_checkpointing_before_a_smaller_network() -> None:
+    measure = Results(OUT_OF_MEMORY)
+    search = Search(UNKNOWN, measure)
+    assert [(p.n_feats, p.batch_size, p.n_blocks) for p in search.predicted] == list(LADDER) == [
         (192, 3, 32), (160, 4, 32), (128, 4, 32), (192, 2, 32), (160, 3, 24), (128, 3, 24), (96, 4, 24), (64, 4, 20),
     ]  # fmt: skip
-    assert [t.index for t in tried if isinstance(t, ev.ConfigurationTried)] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert measure.asked == [(n_feats, batch, mode) for n_feats, batch, _ in LADDER for mode in MODES]
+    assert search.attempts == [(index, mode) for index in range(1, 9) for mode in MODES]
 
 
 def test_the_first_that_passes_is_taken_and_no_more_measured() -> None:
-    measure = Results(OUT_OF_MEMORY, OUT_OF_MEMORY, FINE)
-    tried, config = finish(tune(RunConfig(), CARD, GEOMETRY, measure))
-    assert [t.passed for t in tried] == [False, False, True] and len(measure.asked) == 3
-    assert (config.model.n_feats, config.model.n_blocks, config.model.n_frames) == (128, 32, 7)
-    assert (config.training.batch_size, config.training.accumulation) == (4, 1)
+    measure = Results(SLOW, OUT_OF_MEMORY, LARGE, FINE)
+    search = Search(UNKNOWN, measure)
+    assert search.attempts == [(1, "none"), (2, "none"), (2, "block"), (2, "trunk")]
+    assert [t.passed for t in search.tried] == [False, False, False, True]
+    model, training = search.config.model, search.config.training
+    assert (model.n_feats, model.n_blocks, model.n_frames) == (160, 32, 7)
+    assert (training.batch_size, training.accumulation, training.checkpointing) == (4, 1, "trunk")
+
+
+def test_what_is_too_slow_is_not_tried_with_checkpointing() -> None:
+    both = Measurement(9.0, 9 * GB)
+    assert Search(UNKNOWN, Results(both, FINE)).attempts == [(1, "none"), (2, "none")]
+
+
+def test_a_search_begins_with_the_checkpointing_asked_for() -> None:
+    search = Search(UNKNOWN, Results(OUT_OF_MEMORY, OUT_OF_MEMORY, FINE), training__checkpointing="block")
+    assert search.attempts == [(1, "block"), (1, "trunk"), (2, "block")]
 
 
 @pytest.mark.parametrize(("place", "accumulation"), [(0, 2), (1, 1), (3, 2)], ids=["batch 3", "batch 4", "batch 2"])
 def test_accumulation_makes_the_effective_batch_at_least_four(place: int, accumulation: int) -> None:
-    results = [OUT_OF_MEMORY] * place + [FINE]
-    tried, config = finish(tune(RunConfig(), CARD, GEOMETRY, Results(*results)))
-    assert config.training.accumulation == tried[-1].accumulation == accumulation
-    assert config.training.batch_size * accumulation >= 4
-    assert tried[-1].seconds_per_step == accumulation * FINE.seconds
+    search = Search(UNKNOWN, Results(*[SLOW] * place, FINE))
+    assert search.config.training.accumulation == search.tried[-1].accumulation == accumulation
+    assert search.tried[-1].seconds_per_step == accumulation * FINE.seconds
+
+
+def test_a_larger_effective_batch_is_accumulated_rounded_up() -> None:
+    search = Search(UNKNOWN, Results(Measurement(0.5, GB)), tune__min_effective_batch="10")
+    assert search.config.training.accumulation == 4 and search.tried[-1].seconds_per_step == 2
 
 
 @pytest.mark.parametrize(
-    ("result", "passed", "phrase"),
+    ("result", "settings", "passed", "phrase"),
     [
-        (Measurement(2.0, GB), True, "passes with 4.00 s per step and 1.0 GB"),
-        (Measurement(2.01, GB), False, "4.0 s per step is over"),
-        (Measurement(1.0, 8 * GB), True, "8.0 GB"),
-        (Measurement(1.0, 8 * GB + 1), False, "memory 8.0 GB is over 80% of the card"),
-        (OUT_OF_MEMORY, False, "out of memory"),
+        (Measurement(2.0, GB), {}, True, "passes with 4.00 s per step and 1.0 GB"),
+        (Measurement(2.01, GB), {}, False, "4.02 s per step is over 4 s"),
+        (Measurement(2.01, GB), {"tune__max_seconds": "4.5"}, True, "4.02 s"),
+        (Measurement(1.0, 8 * GB), {}, True, "8.0 GB"),
+        (Measurement(1.0, 8 * GB + 1), {}, False, "memory 8.0 GB is over 80% of the card"),
+        (Measurement(1.0, 8 * GB), {"tune__max_memory": "0.5"}, False, "memory 8.0 GB is over 50% of the card"),
+        (OUT_OF_MEMORY, {}, False, "out of memory"),
     ],
 )
-def test_what_passes(result: Measurement, passed: bool, phrase: str) -> None:
+def test_what_passes(result: Measurement, settings: dict[str, str], passed: bool, phrase: str) -> None:
     """The first rung has a batch of 3, so a step is two measured passes."""
-    first = next(tune(RunConfig(), CARD, GEOMETRY, Results(result)))
-    assert isinstance(first, ev.ConfigurationTried)
+    first = Search(UNKNOWN, Results(result, FINE), **settings).tried[0]
     assert first.passed is passed and phrase in first.verdict
 
 
-def test_when_nothing_passes_the_closest_is_named() -> None:
-    with pytest.raises(VsrppError, match=r"fits a card; .* 64 feature maps and 20 blocks: 9\.0 s per step is over"):
-        finish(tune(RunConfig(), CARD, GEOMETRY, Results(OUT_OF_MEMORY, Measurement(9.0, GB))))
+def test_what_was_found_is_told_in_the_settings() -> None:
+    found = Search(P4, Results(FINE), PATCHES).config.tune.found
+    assert found.startswith("1.00 s per step and 2.0 GB measured on a card (fp32), 20")
 
 
 def test_other_settings_stay() -> None:
-    config = RunConfig().with_overrides([("training.seed", "5"), ("data.root", "/clips")])
-    _, tuned = finish(tune(config, CARD, GEOMETRY, Results(FINE)))
-    assert (tuned.training.seed, tuned.data.root, tuned.schedule) == (5, "/clips", config.schedule)
-
-
-def test_running_out_of_memory_is_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_out(*anything: object, **more: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    config = RunConfig().with_overrides((*TINY.items(), ("model.n_frames", "7")))
-    assert measure_steps(config, CARD, GEOMETRY).seconds > 0
-    monkeypatch.setattr(OptimizerStep, "run", run_out)
-    assert measure_steps(config, CARD, GEOMETRY).out_of_memory
-
-
-def test_a_step_over_the_limit_is_measured_only_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls, run = [], OptimizerStep.run
-
-    def counted(*anything: Any, **more: Any) -> torch.Tensor:
-        calls.append(1)
-        return run(*anything, **more)
-
-    monkeypatch.setattr(OptimizerStep, "run", counted)
-    monkeypatch.setattr(autotune, "MAX_SECONDS", 0.0)
-    measure_steps(RunConfig().with_overrides((*TINY.items(), ("model.n_frames", "7"))), CARD, GEOMETRY)
-    assert len(calls) == 2
-
-
-# a run
-
-
-@pytest.fixture
-def cpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-
-
-def test_a_cpu_gets_a_small_network_and_is_told(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run, data = tmp_path / "run", make_dataset()
-    (warning,) = tune_run(run, data)
-    assert isinstance(warning, ev.WarningRaised) and "for GPUs" in warning.message
-    config = RunConfig.load(run / "config.toml")
-    assert (config.data.root, config.model.n_feats, config.model.n_frames) == (str(data), 32, 5)
-
-
-def test_a_card_gets_what_passed(monkeypatch: pytest.MonkeyPatch, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run, data = tmp_path / "run", make_dataset()
-    monkeypatch.setattr(autotune, "describe_device", lambda: CARD.description)
-    monkeypatch.setattr(autotune, "choose_hardware", lambda precision: CARD)
-    monkeypatch.setattr(autotune, "measure_steps", Results(OUT_OF_MEMORY, FINE))
-    assert len(list(tune_run(run, data))) == 2
-    config = RunConfig.load(run / "config.toml")
-    assert (config.model.n_feats, config.model.n_frames, config.data.root) == (LADDER[1][0], 5, str(data))
-
-
-def test_settings_of_one_s_own_stay_but_for_the_size(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
-    run, data = tmp_path / "run", make_dataset()
-    mine = [
-        ("training.seed", "7"),
-        ("cadence.validate_every", "77"),
-        ("training.max_steps", "123"),
-        ("loss.l1", "0.7"),
-        ("loss.ms", "0.1"),
-    ]
-    run.mkdir()
-    RunConfig().with_overrides(mine).save(run / "config.toml")
-    list(tune_run(run, data))
-    config = RunConfig.load(run / "config.toml")
-    assert (config.training.seed, config.cadence.validate_every, config.training.max_steps) == (7, 77, 123)
-    assert (config.loss.l1, config.model.n_feats) == (0.7, 32)
-
-
-def test_a_run_with_a_network_keeps_its_size(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "run")
-    folder.create()
-    folder.checkpoint(12).write_bytes(b"x")
-    write_checkpoint_info(folder.path, make_info(12))
-    with pytest.raises(VsrppError, match="holds a network at step 12"):
-        list(tune_run(folder.path, make_dataset()))
+    config = Search(UNKNOWN, Results(FINE), training__seed="5", data__root="/clips").config
+    assert (config.training.seed, config.data.root, config.schedule) == (5, "/clips", RunConfig().schedule)
 
 
 def test_a_search_can_be_ended() -> None:
-    asked = iter((False, False, True))
-    tried, config = finish(tune(RunConfig(), CARD, GEOMETRY, Results(OUT_OF_MEMORY), lambda: next(asked)))
-    assert len(tried) == 2 and config is None
+    asked = iter((False, False, False, True))
+    search = Search(UNKNOWN, Results(OUT_OF_MEMORY), stop=lambda: next(asked))
+    assert search.attempts == [(1, "none"), (1, "block")] and search.config is None
 
 
-def test_without_a_dataset_there_is_nothing_to_tune_for(tmp_path: Path) -> None:
-    with pytest.raises(VsrppError, match="--data ROOT"):
-        list(tune_run(tmp_path / "run", None))
-    with pytest.raises(VsrppError, match="is not a folder"):
-        list(tune_run(tmp_path / "run", tmp_path / "nowhere"))
-    assert not (tmp_path / "run").exists()
+def test_a_search_that_takes_long_measures_only_the_last_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000, 40))
+    monkeypatch.setattr(autotune.time, "monotonic", lambda: next(clock))
+    search = Search(UNKNOWN, Results(SLOW, SLOW, FINE))
+    assert [t.index for t in search.tried if t.memory_peak] == [1, 2, 8] and search.config.model.n_feats == 64
+    assert all("taken over 90 s" in t.verdict for t in search.tried[2:-1])
+
+
+# predictions
+
+
+def test_a_p4_measures_only_what_is_not_hopeless() -> None:
+    measure = Results(FINE)
+    search = Search(P4, measure, PATCHES)
+    verdicts = [p.verdict for p in search.predicted]
+    assert verdicts[0] == "hopeless: at least 9.8 s a step" and verdicts[1] == "hopeless: at least 4.6 s a step"
+    assert verdicts[2] == "may fit with checkpointing block"
+    assert search.attempts == [(1, "none"), (2, "none"), (3, "block")] and measure.asked == [(128, 4, "block")]
+    assert search.tried[0].verdict == "not measured, hopeless: at least 9.8 s a step" and not search.tried[0].passed
+    assert search.config.training.checkpointing == "block"
+    one = search.predicted[2]
+    assert (one.parameters, one.checkpointing) == (sum(p.numel() for p in LeanVSR(128, 32).parameters()), "block")
+    assert (search.tried[2].predicted_memory, search.tried[2].parameters) == (one.predicted_memory, one.parameters)
+    assert search.tried[2].predicted_seconds == one.predicted_seconds
+
+
+def test_a_12_gb_card_in_bf16_measures_from_the_top() -> None:
+    search = Search(RTX_3060, Results(SLOW, FINE), PATCHES)
+    assert all(p.verdict == "may fit" for p in search.predicted)
+    assert search.attempts == [(1, "none"), (2, "none")]
+
+
+def test_a_2_gb_card_needs_checkpointing() -> None:
+    measure = Results(Measurement(1.0, GB))
+    search = Search(card(2), measure, PATCHES)
+    assert search.predicted[0].verdict == "hopeless: about 3.9 GB even with checkpointing trunk"
+    assert search.predicted[-1].verdict == "may fit with checkpointing trunk"
+    assert measure.asked == [(64, 4, "trunk")]
+    assert search.config.training.checkpointing == "trunk"
+
+
+def test_nothing_is_measured_where_nothing_can_fit() -> None:
+    measure = Results(FINE)
+    search = Search(card(0.5), measure, PATCHES)
+    assert not measure.asked and all(p.verdict.startswith("hopeless: about") for p in search.predicted)
+    assert "closest came rung 8 (64 feature maps, 20 blocks, batch 4 x 1, checkpointing trunk)" in search.failure
+
+
+# nothing passes
+
+
+def test_when_nothing_passes_the_closest_is_named_with_what_to_set() -> None:
+    nearly = Measurement(5.2, 7 * GB)
+    search = Search(UNKNOWN, Results(SLOW, SLOW, nearly, SLOW), PATCHES)
+    assert search.failure == (
+        "no configuration fits a card; closest came rung 3 (128 feature maps, 32 blocks, batch 4 x 1, checkpointing "
+        "block), which took 5.20 s per step where 4 s are allowed; set tune.max_seconds = 5.5 or data.crop = 152 "
+        "in config.toml or with --set"
+    )
+
+
+def test_memory_that_is_just_missing_is_asked_for() -> None:
+    search = Search(UNKNOWN, Results(Measurement(1.0, int(8.4 * GB))))
+    assert "8.4 GB where 8.0 GB are allowed; set tune.max_memory = 0.89 in config.toml" in search.failure
+
+
+def test_more_memory_than_there_is_is_not_asked_for() -> None:
+    failure = Search(UNKNOWN, Results(OUT_OF_MEMORY), PATCHES).failure
+    assert "tune.max_memory" not in failure and "set data.crop = " in failure
+
+
+def test_what_is_proposed_passes() -> None:
+    """Advice is of use only if the next search finds something."""
+    failure = Search(P4, Results(Measurement(5.2, GB)), PATCHES).failure
+    proposed = failure.partition("tune.max_seconds = ")[2].split()[0]
+    assert Search(P4, Results(Measurement(5.2, GB)), PATCHES, tune__max_seconds=proposed).tried[-1].passed

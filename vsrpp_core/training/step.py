@@ -111,7 +111,7 @@ def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     """``network`` as torch.compile makes it at the first call; what goes wrong then is told as one sentence."""
     from torch._dynamo.exc import TorchDynamoException  # a second to import, and seldom wanted
 
-    compiled = torch.compile(network)
+    compiled = torch.compile(network, dynamic=False)  # two shapes at most: whole batches, and an epoch's last
 
     def call(frames: Tensor) -> Tensor:
         try:

@@ -129,7 +129,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from vsrpp_core.console import follow_session, run_session
-    from vsrpp_core.training.distributed import ranks_of_this_job
+    from vsrpp_core.training.distributed import ToldByFirstError, ranks_of_this_job
     from vsrpp_core.training.session import Start, open_session
 
     start: Start = "resume" if options.resume else "fresh"
@@ -138,10 +138,8 @@ def _train(options: argparse.Namespace) -> int:
         try:
             ranks.from_first(lambda: _refuse_to_overwrite(options))
             session = open_session(options.run, options.data, start=start, overrides=settings, ranks=ranks)
-        except VsrppError:
-            if ranks.is_first:
-                raise
-            return EXIT_FAILED  # the first rank tells why
+        except ToldByFirstError:
+            return EXIT_FAILED
         return run_session(session) if ranks.is_first else follow_session(session, ranks.rank)
 
 

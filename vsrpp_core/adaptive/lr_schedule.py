@@ -24,7 +24,7 @@ class LRSchedule:
     def __init__(self, config: ScheduleConfig, max_steps: int) -> None:
         self._config = config
         self._max_steps = max_steps
-        self._factor = 1.0
+        self._factor = self._slowed = 1.0
         self._smoothed: float | None = None
         self._best = math.inf
         self._without_progress = 0
@@ -37,26 +37,33 @@ class LRSchedule:
     @property
     def factor(self) -> float:
         """What plateaus and rollbacks have multiplied the rate by so far, 0..1."""
-        return self._factor
+        return self._factor * self._slowed
 
     def slow_down(self, factor: float, step: int) -> None:
-        """Multiply the rate by ``factor`` for good, from ``step`` on; a plateau's cut waits its cool-down after it."""
-        self._cut(step, factor)
+        """Multiply every rate by ``factor`` for good, from ``step`` on, in the warm-up and at ``lr_min`` too.
+
+        A plateau's cut waits its cool-down after it.
+        """
+        self._slowed *= factor
+        self._wait(step)
 
     def rate(self, step: int) -> float:
-        """Learning rate of ``step`` (counted from 1); after warm-up never below ``lr_min`` times the user's factor."""
+        """Learning rate of ``step`` (counted from 1).
+
+        After warm-up never below ``lr_min``, times the user's factor and what rollbacks have slowed it down by.
+        """
         config = self._config
         if step <= config.warmup_steps:
-            return config.factor * (config.lr_max * step / config.warmup_steps)
+            return config.factor * self._slowed * (config.lr_max * step / config.warmup_steps)
         span = max(self._max_steps - config.warmup_steps, 1)
         progress = min((step - config.warmup_steps) / span, 1.0)
         cosine = config.lr_min + (config.lr_max - config.lr_min) * 0.5 * (1 + math.cos(math.pi * progress))
-        return config.factor * max(cosine * self._factor, config.lr_min)
+        return config.factor * self._slowed * max(cosine * self._factor, config.lr_min)
 
     def phase(self, step: int) -> LRPhase:
         if step <= self._config.warmup_steps:
             return LRPhase.WARMUP
-        return LRPhase.COSINE if self._factor == 1.0 else LRPhase.PLATEAU_REDUCED
+        return LRPhase.COSINE if self.factor == 1.0 else LRPhase.PLATEAU_REDUCED
 
     def observe(self, step: int, loss: float) -> bool:
         """Take one step's loss in; whether a plateau was found and the factor cut.
@@ -75,17 +82,19 @@ class LRSchedule:
         self._without_progress += 1
         if self._without_progress < self._config.plateau_patience or self._config.plateau_factor == 1.0:
             return False
-        self._cut(step, self._config.plateau_factor)
+        self._factor *= self._config.plateau_factor
+        self._wait(step)
         return True
 
-    def _cut(self, step: int, factor: float) -> None:
-        self._factor *= factor
+    def _wait(self, step: int) -> None:
+        """No further cut until the loss has had time to answer to this one."""
         self._without_progress = 0
         self._may_cut_at = step + self._config.plateau_cooldown
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "factor": self._factor,
+            "slowed": self._slowed,
             "smoothed": self._smoothed,
             "best": self._best,
             "without_progress": self._without_progress,
@@ -94,6 +103,7 @@ class LRSchedule:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._factor = state["factor"]
+        self._slowed = state.get("slowed", 1.0)  # older checkpoints know of no rollbacks
         self._smoothed = state["smoothed"]
         self._best = state["best"]
         self._without_progress = state["without_progress"]

@@ -123,7 +123,7 @@ def windows(truth: Iterable[Frame], n_frames: int) -> Iterator[tuple[NDArray[np.
 
 def _upscale(model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, stack: NDArray[np.uint8]) -> Frame:
     try:
-        return upscaler.upscale(model, stack)
+        picture = upscaler.upscale(model, stack)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -132,6 +132,9 @@ def _upscale(model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, sta
             f"the device has too little free memory for {clip}, LR frames of {width}x{height}, even in tiles; "
             "end what else uses it and try again"
         ) from error
+    if picture is None:
+        raise VsrppError(f"the network's pictures of {clip} are not finite; try --precision fp32 or another checkpoint")
+    return picture
 
 
 def _scores(image: Frame, reference: Frame, border: int) -> tuple[Score, Score]:

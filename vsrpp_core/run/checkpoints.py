@@ -3,7 +3,6 @@
 A checkpoint is a dictionary of plain types and tensors, so it loads with ``weights_only=True`` and no allow-list.
 """
 
-import contextlib
 import math
 import os
 import shutil
@@ -70,6 +69,7 @@ class CheckpointStore:
         draft = describe("", 0)
         path = self.path(draft.kind, draft.step)
         try:
+            self._keep_best_of_another_branch(path, draft.branch)
             write_atomically(path, lambda temporary: _write({"format": FORMAT, **state}, temporary), info_path(path))
             info = replace(describe(path.name, path.stat().st_size), crc="verified")
             write_checkpoint_info(self._folder.path, info)
@@ -83,28 +83,35 @@ class CheckpointStore:
         A best file that neither link names any more is deleted, unless it is also a regular or manual one, or
         ``keep_superseded_best`` is set.
         """
-        previous = self._best_target(BEST_NAME)
         try:
-            if previous and previous != info.name:
-                self._link(BEST_OLD_NAME, previous)
+            self._make_old(info)
             self._link(BEST_NAME, info.name)
             if not self.keep_superseded_best:
                 self._drop_superseded()
         except OSError as error:
             raise CheckpointError(f"{BEST_NAME} could not be renewed: {error}") from error
 
-    def kept_kind(self, step: int) -> CheckpointKind | None:
+    def kept_kind(self, step: int, branch: int = 0) -> CheckpointKind | None:
         """``regular`` or ``manual`` where the file of this step is one that stays, else None."""
         path = self._folder.checkpoint(step)
         info = read_checkpoint_info(info_path(path)) if path.is_file() else None
-        return info.kind if info and info.kind in ("regular", "manual") else None
+        return info.kind if info and info.branch == branch and info.kind in ("regular", "manual") else None
 
-    def readable(self, up_to: int) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Names and contents of checkpoints of steps up to ``up_to``, the newest first; damaged ones are left out."""
+    def readable(self, up_to: int) -> Iterator[tuple[str, dict[str, Any] | VsrppError]]:
+        """Names and contents of checkpoints of steps up to ``up_to``, the newest first; or why one cannot be read.
+
+        Damaged files are marked as such.
+        """
         for info in self._folder.checkpoint_infos():
-            if info.step <= up_to:
-                with contextlib.suppress(VsrppError):
-                    yield info.name, load(self._folder.path / info.name)
+            if info.step > up_to:
+                continue
+            path = self._folder.path / info.name
+            try:
+                yield info.name, load(path)
+            except VsrppError as error:
+                if isinstance(error, DamagedCheckpointError):
+                    mark_damaged(path)
+                yield info.name, error
 
     def load(self, name: str) -> dict[str, Any]:
         """The contents of one checkpoint; VsrppError where it cannot be read."""
@@ -167,7 +174,29 @@ class CheckpointStore:
             size=status.st_size,
             saved_at=known.saved_at if known and same else status.st_mtime,
             crc="verified",
+            branch=progress.get("branch", 0),
         )
+
+    def _make_old(self, info: CheckpointInfo) -> None:
+        """The best so far becomes the one before, unless it is ``info`` itself."""
+        best, old = self._folder.path / BEST_NAME, self._folder.path / BEST_OLD_NAME
+        if best.is_symlink():
+            if (target := str(best.readlink())) != info.name:
+                self._link(BEST_OLD_NAME, target)
+            return
+        copied = read_checkpoint_info(info_path(best)) if best.is_file() else None
+        if copied and (copied.branch, copied.step) != (info.branch, info.step):
+            os.replace(best, old)
+            os.replace(info_path(best), info_path(old))
+
+    def _keep_best_of_another_branch(self, path: Path, branch: int) -> None:
+        """The run has gone back and takes the step of a best one again, perhaps not as well: keep that as a copy."""
+        info = read_checkpoint_info(info_path(path)) if path.is_file() else None
+        if info is None or info.branch == branch:
+            return
+        for link in BEST_NAMES:
+            if (self._folder.path / link).is_symlink() and self._best_target(link) == path.name:
+                self._copy(link, path.name)
 
     def _best_target(self, link: str) -> str:
         path = self._folder.path / link
@@ -184,10 +213,15 @@ class CheckpointStore:
         try:
             temporary.symlink_to(target)
         except OSError:
-            write_atomically(path, lambda copy: _copy(self._folder.path / target, copy), info_path(path))
-            write_atomically(info_path(path), lambda copy: _copy(info_path(self._folder.path / target), copy))
+            self._copy(link, target)
             return
         os.replace(temporary, path)
+        info_path(path).unlink(missing_ok=True)  # of a copy that was here before
+
+    def _copy(self, link: str, target: str) -> None:
+        path = self._folder.path / link
+        write_atomically(path, lambda copy: _copy(self._folder.path / target, copy), info_path(path))
+        write_atomically(info_path(path), lambda copy: _copy(info_path(self._folder.path / target), copy))
 
     def _drop_superseded(self) -> None:
         keep = {self._best_target(BEST_NAME), self._best_target(BEST_OLD_NAME)}

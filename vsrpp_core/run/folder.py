@@ -187,10 +187,11 @@ class RunFolder:
     def checkpoint_infos(self) -> list[CheckpointInfo]:
         """Every checkpoint, the newest step first; at equal steps the latest written first.
 
-        Told from the JSON beside it, or from its name where that is not readable; damaged ones are among them.
+        What was saved before the run went back to an earlier checkpoint is older than all that was saved after. Told
+        from the JSON beside it, or from its name where that is not readable; damaged ones are among them.
         """
         infos = (info_of(path) for path in self.checkpoint_files())
-        return sorted(filter(None, infos), key=lambda info: (info.step, info.saved_at), reverse=True)
+        return sorted(filter(None, infos), key=lambda info: (info.branch, info.step, info.saved_at), reverse=True)
 
     def move_to_trash(self) -> Path | None:
         """Move everything of this run into ``.trash/<time>``; the folder there, or None when there was nothing.

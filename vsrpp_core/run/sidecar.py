@@ -45,6 +45,8 @@ class CheckpointInfo:
     saved_at: float
     """Seconds since the Unix epoch."""
     crc: Crc = "unknown"
+    branch: int = 0
+    """How often the run had gone back to an earlier checkpoint when this one was saved."""
 
     @property
     def is_damaged(self) -> bool:

@@ -32,7 +32,7 @@ WARM_UP_FACTOR = 3
 """The first step prepares kernels and allocator; it counts only when it takes this many times the limit."""
 
 BRAKE_SECONDS = 90.0
-"""A search that has taken this long measures only the last rung any more, so that it ends within about two minutes."""
+"""A search that has taken this long measures only what is expected to pass, so that it ends within two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ def tune(
             misses.append(_ruled_out(rung, limits))
             yield _tried(rung, misses[-1].mode, None, f"not measured, {rung.verdict}")
             continue
-        if rung is not rungs[-1] and time.monotonic() - begun > BRAKE_SECONDS:
-            yield _tried(rung, rung.modes[0], None, f"not measured: auto-tune has taken over {BRAKE_SECONDS:.0f} s")
+        if rung is not rungs[-1] and time.monotonic() - begun > BRAKE_SECONDS and not rung.is_expected_to_pass(limits):
+            verdict = f"not measured: auto-tune has taken over {BRAKE_SECONDS:.0f} s and does not expect it to pass"
+            yield _tried(rung, rung.modes[0], None, verdict)
             continue
         for mode in rung.modes:
             if stop_is_wanted():

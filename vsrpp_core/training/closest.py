@@ -13,6 +13,7 @@ from vsrpp_core.run.config import Checkpointing, RunConfig
 from vsrpp_core.training.hardware import Hardware
 from vsrpp_core.training.ladder import GB, Limits, Rung
 from vsrpp_core.training.predict import Prediction, predict
+from vsrpp_core.training.presets import SMALLEST_CROP
 from vsrpp_core.training.speed import DeviceSpeed
 
 MARGIN = 1.05
@@ -21,7 +22,6 @@ MARGIN = 1.05
 LARGEST_SHARE = 0.95
 """No more of the device's memory is ever proposed: drivers and screens need some."""
 
-SMALLEST_CROP = 24
 _ANY_SPEED = DeviceSpeed(1.0, math.inf, 1.0, "")
 """A crop's operations and memory are compared, not its seconds."""
 

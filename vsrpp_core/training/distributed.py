@@ -17,11 +17,16 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.commands import Command, CommandQueue
 from vsrpp_core.training.inbox import Inbox
 
 T = TypeVar("T")
+
+
+class ToldByFirstError(VsrppError):
+    """What the first rank raised, raised on another one: it has been told already."""
+
 
 PATIENCE = timedelta(days=7)
 """Ranks wait for the first while it validates, saves or is paused; one that has died is noticed at once anyway."""
@@ -47,19 +52,19 @@ class Ranks:
         return box[0]  # type: ignore[return-value]
 
     def from_first(self, work: Callable[[], T]) -> T:
-        """What ``work`` gives on the first rank, which alone does it. Its VsrppError is raised on every rank."""
+        """What ``work`` gives on the first rank, which alone does it. Its VsrppError ends the others too."""
         if self.size == 1:
             return work()
-        result: tuple[T | None, VsrppError | None] = (None, None)
-        if self.is_first:
-            try:
-                result = (work(), None)
-            except VsrppError as error:
-                result = (None, error)
-        value, failure = self.agree(result)
-        if failure is not None:
-            raise failure
-        return value  # type: ignore[return-value]
+        if not self.is_first:
+            value, failure = self.agree((None, ""))
+            if failure:
+                raise ToldByFirstError(failure)
+            return value  # type: ignore[return-value]
+        try:
+            return self.agree((work(), ""))[0]
+        except VsrppError as error:
+            self.agree((None, str(error)))
+            raise
 
     def wait(self) -> None:
         """Until every rank has come here."""
@@ -100,6 +105,12 @@ class SharedInbox(Inbox):
         return self._ranks.agree(super().next(wait) if self._ranks.is_first else None)
 
 
+def another_rank_has_ended(error: BaseException) -> bool:
+    """Whether ``error`` only says that the connection to another rank is gone; that one knows why."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and "onnection" in text
+
+
 @contextmanager
 def ranks_of_this_job() -> Iterator[Ranks]:
     """The ranks that torchrun started, joined until the context ends; alone where it was not torchrun."""
@@ -107,8 +118,13 @@ def ranks_of_this_job() -> Iterator[Ranks]:
     if size == 1:
         yield ALONE
         return
+    if "LOCAL_RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
+        raise UsageError(f"WORLD_SIZE is {size}, but not by torchrun; start with torchrun, or unset WORLD_SIZE")
     if torch.cuda.is_available():
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        local, devices = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local >= devices:
+            raise UsageError(f"there is no GPU for rank {local}; start with --nproc-per-node {devices} at most")
+        torch.cuda.set_device(local)
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield Ranks(dist.get_rank(), size)

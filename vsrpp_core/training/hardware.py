@@ -87,9 +87,9 @@ class MemoryMeter:
 
 
 def describe_device() -> DeviceDescription:
-    """The device training would use: the first CUDA device, else the CPU."""
+    """The device training would use: the CUDA device of this process, by default the first, else the CPU."""
     if torch.cuda.is_available():
-        return _describe_cuda(torch.cuda.get_device_properties(0))
+        return _describe_cuda(torch.cuda.get_device_properties(torch.cuda.current_device()))
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return DeviceDescription(f"CPU ({cores} cores)", psutil.virtual_memory().total, "cpu")
 

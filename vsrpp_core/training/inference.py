@@ -23,12 +23,18 @@ class FrameUpscaler:
         self._size = ""
         self._told = False
 
-    def upscale(self, model: Network, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Frames [T, h, w, 3] to the picture [3h, 3w, 3]; the device's error where no tile fits either."""
+    def upscale(self, model: Network, frames: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """Frames [T, h, w, 3] to the picture [3h, 3w, 3]; the device's error where no tile fits either.
+
+        None where the network's output is not finite: as 8 bits it would be a picture like any other.
+        """
         self._size = f"{frames.shape[2]}x{frames.shape[1]}"
         stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).unsqueeze(0).to(self._hardware.device).float() / 255
         with torch.no_grad(), self._hardware.autocast():
-            picture = to_8bit(self._upscaler(model, stack))
+            output = self._upscaler(model, stack)
+        if not output.isfinite().all():
+            return None
+        picture = to_8bit(output)
         return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy())
 
     def try_whole(self) -> None:

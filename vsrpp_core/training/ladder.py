@@ -67,6 +67,13 @@ class Rung:
         sizes = (self.n_feats, self.batch_size, self.n_blocks)
         return _configure(config, sizes, mode, n_frames)
 
+    def is_expected_to_pass(self, limits: Limits) -> bool:
+        """Whether some mode is within both limits by what is expected, not only by what is possible."""
+        return any(
+            prediction.memory <= limits.memory and not prediction.seconds > limits.seconds
+            for prediction in self.predictions.values()
+        )
+
     def predicted(self, mode: Checkpointing | None = None) -> ev.ConfigurationPredicted:
         """What is foreseen in ``mode``, by default in the first worth measuring, or the leanest where none is."""
         mode = mode or (self.modes[0] if self.modes else list(self.predictions)[-1])

@@ -38,6 +38,8 @@ CPU: Overrides = (
 """A network that two cores carry: the auto-tune ladder is meant for GPUs and starts far above it."""
 
 CPU_CROP = 48
+SMALLEST_CROP = 24
+"""LR pixels; with less a network sees little but borders."""
 
 
 MODEL_SIZE = frozenset(

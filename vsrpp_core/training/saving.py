@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
@@ -72,7 +73,7 @@ class Saving:
         """A step has one file: what is kept for good as a regular or manual one stays so when it is the best too."""
         if self._regular_is_due():
             return "regular"
-        return self._store.kept_kind(self._progress.step) or "best"
+        return self._store.kept_kind(self._progress.step, self._progress.branch) or "best"
 
     # saving
 
@@ -93,7 +94,7 @@ class Saving:
         """Write a checkpoint of this moment. Raises CheckpointError; earlier checkpoints are then intact."""
         start, progress = time.perf_counter(), self._progress
         info = self._store.save(self._state(), lambda name, size: self._describe(kind, name, size))
-        is_best = progress.best_step == info.step and progress.last_quality_step == info.step
+        is_best = progress.is_best
         if is_best and kind in ("best", "regular", "manual"):
             self._store.mark_best(info)
         if kind in ("regular", "manual"):
@@ -103,17 +104,24 @@ class Saving:
             step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
         )
 
-    def last_good(self, up_to: int) -> tuple[str, dict[str, Any]] | None:
-        """Name and contents of the newest checkpoint up to a step whose gradients were finite when it was made."""
-        name = self._ranks.from_first(lambda: self._name_of_last_good(up_to))
-        if not name:
-            return None
-        state = self._store.load(name)
-        self._ranks.wait()  # the first rank may write this file next
-        return name, state
+    def last_good(self, up_to: int) -> tuple[str, dict[str, Any], list[str]]:
+        """The newest checkpoint up to a step whose gradients were finite when it was made: its name and contents.
 
-    def _name_of_last_good(self, up_to: int) -> str:
-        return next((name for name, state in self._store.readable(up_to) if _is_good(state)), "")
+        An empty name where there is none. The third is why others, that would have been newer, could not be read.
+        """
+        name, faults = self._ranks.from_first(lambda: self._name_of_last_good(up_to))
+        state = self._store.load(name) if name else {}
+        self._ranks.wait()  # the first rank may write this file next
+        return name, state, faults
+
+    def _name_of_last_good(self, up_to: int) -> tuple[str, list[str]]:
+        faults = []
+        for name, state in self._store.readable(up_to):
+            if isinstance(state, VsrppError):
+                faults.append(str(state))
+            elif _is_good(state):
+                return name, faults
+        return "", faults
 
     def start_over(self) -> None:
         """The run has gone back: steps that were kept are taken, and kept, again."""
@@ -137,6 +145,7 @@ class Saving:
             best_step=progress.best_step,
             size=size,
             saved_at=time.time(),
+            branch=progress.branch,
         )
 
 

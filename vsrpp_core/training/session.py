@@ -28,7 +28,7 @@ from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training.autotune import tune
-from vsrpp_core.training.distributed import ALONE, Ranks
+from vsrpp_core.training.distributed import ALONE, Ranks, another_rank_has_ended
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.training.presets import default_config, demo_config
 from vsrpp_core.training.shortage import advice
@@ -36,6 +36,9 @@ from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
 
 Start = Literal["fresh", "resume"]
+
+TUNED = ("model.n_feats", "model.n_blocks", "training.batch_size", "training.accumulation")
+"""What auto-tune would choose: who names one of them has chosen."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,7 @@ def open_session(
             if start == "resume" and not folder.path.is_dir():
                 raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
             held.enter_context(folder.lock())
-            plan, read = _settle(folder, data, start, demo, overrides)
-            if plan.tune_first and ranks.size > 1:
-                raise VsrppError(
-                    f"{folder.path} has no settings yet; run `vsrpp tune {folder.path}` on one device first"
-                )
+            plan, read = _settle(folder, data, start, demo, tuple(overrides), ranks.size)
             state.update(read)
             return plan
 
@@ -91,14 +90,19 @@ def open_session(
 
 
 def _settle(
-    folder: RunFolder, data: Path | None, start: Start, demo: bool, overrides: Iterable[tuple[str, str]]
+    folder: RunFolder, data: Path | None, start: Start, demo: bool, overrides: tuple[tuple[str, str], ...], n_ranks: int
 ) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the contents of the checkpoint to go on from. The run is changed last, when nothing can fail."""
     if start == "resume":
         CheckpointStore(folder).describe_missing()
     resumed, state, damaged = _read_newest(folder) if start == "resume" else ("", {}, [])
     root, summary = _settle_data(folder, data, demo)
-    untuned = not (demo or resumed or folder.config.is_file()) and describe_device().kind == "cuda"
+    sized = any(key in TUNED or key in ("model", "training") for key, _ in overrides)
+    untuned = not (demo or resumed or sized or folder.config.is_file()) and describe_device().kind == "cuda"
+    if untuned and n_ranks > 1:
+        raise VsrppError(
+            f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
+        )
     config = _settle_config(folder, root, summary, demo, resumed, state)
     config = config.with_overrides((*overrides, ("data.root", str(root))))
     _check_dataset(root, summary, config)
@@ -183,26 +187,35 @@ class Session:
             raise
         except VsrppError as error:
             told = str(error)
+            self._note_of_rank(told)
         except Exception as error:
-            self._note(traceback.format_exc())
-            told = self._out_of_memory() if is_out_of_memory(error) else ""
-            told = told or f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}"
+            if not another_rank_has_ended(error):
+                self._note(traceback.format_exc())
+            told = self._in_words(error)
         else:
             return
         yield self._failed(told)  # out here the error is gone, and with it the memory that the failed step still held
+
+    def _in_words(self, error: Exception) -> str:
+        if is_out_of_memory(error):
+            return self._out_of_memory()
+        if another_rank_has_ended(error):
+            return f"another rank has ended; what went wrong there is in {self.folder.training_log}"
+        return f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}"
 
     def _out_of_memory(self) -> str:
         training, size = self.config.training, min(self._geometry.height, self._geometry.width)
         return (
             f"{describe_device().name} has no memory left for a step of batch {training.batch_size} x "
             f"{training.accumulation} (training.checkpointing = {training.checkpointing}); "
-            f"{advice(self.config, size, str(self.folder.path))}"
+            f"{advice(self.config, size, str(self.folder.path), self._ranks.size)}"
         )
 
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
         inbox = self._ranks.inbox(commands)
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
+        self._check_ranks(hardware)
         for warning in self._plan.warnings:
             yield ev.WarningRaised(message=warning)
         if self._plan.tune_first:
@@ -228,6 +241,12 @@ class Session:
                     f"{changed}; a new epoch begins"
                 )
             trainer.load_state_dict(self._state)
+            if validator.identity != self._state.get("validation", validator.identity):
+                yield ev.WarningRaised(
+                    message=f"the validation set of {self.config.data.root} is not the one that "
+                    f"{self._plan.resumed_from} was scored on; the best is looked for anew"
+                )
+                trainer.forget_best()
             self._state = {}  # no second copy of the network while it trains
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
@@ -235,6 +254,15 @@ class Session:
             yield event
             if isinstance(event, ev.ParameterChanged):
                 yield from self._keep_settings(trainer.config)
+
+    def _check_ranks(self, hardware: Hardware) -> None:
+        """Gradients of one precision cannot be summed with those of another: fp16 scales its loss."""
+        wanted = self._ranks.agree(hardware.precision)
+        if hardware.precision != wanted:
+            raise VsrppError(
+                f"rank {self._ranks.rank} would train in {hardware.precision} and the first in {wanted}; set "
+                "training.precision to one that both devices have, e.g. fp32"
+            )
 
     def _keep_settings(self, config: RunConfig) -> Iterator[ev.Event]:
         """What was changed while training is in ``config.toml`` too, so that a resume goes by it."""
@@ -305,6 +333,11 @@ class Session:
         except Exception:  # a device that has failed cannot be read either; what went wrong first must still be told
             self._note(traceback.format_exc())
         return ""
+
+    def _note_of_rank(self, text: str) -> None:
+        """Of a rank but the first: nobody keeps its events, and the first sees only that it is gone."""
+        if not self._ranks.is_first:
+            self._note(f"rank {self._ranks.rank}: {text}")
 
     def _note(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a log that takes nothing must not hide what it was to tell

@@ -90,7 +90,12 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Everything a checkpoint holds: the state of each part under its name, and the configuration."""
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        return {**states, "model": self.model.state_dict(), "config": self._config.model_dump()}
+        return {
+            **states,
+            "model": self.model.state_dict(),
+            "config": self._config.model_dump(),
+            "validation": self._validator.identity,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state by the settings of now; those that differ from its own are applied to it."""
@@ -101,6 +106,10 @@ class Trainer:
             part.load_state_dict(state[name])
         self.reconfigure(config)
         self._reported_step = self._progress.step  # by the session that took it
+
+    def forget_best(self) -> None:
+        """Qualities measured so far cannot be compared with those to come."""
+        self._progress.best_quality, self._progress.best_step, self._progress.last_quality_step = 0.0, 0, -1
 
     def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
         """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""
@@ -222,14 +231,22 @@ class Trainer:
             raise self._given_up(f"{reason}, after {rollbacks - 1} rollbacks")
         yield self._phase("rolling back")
         before = progress.rolled_back_to - 1 if progress.rollbacks else failed_at
-        found = self._saving.last_good(before) or self._saving.last_good(failed_at)
-        if found is None:
+        name, state, faults = self._saving.last_good(before)
+        if not name:
+            name, state, faults = self._saving.last_good(failed_at)
+        for fault in faults:
+            yield ev.WarningRaised(message=fault)
+        if not name:
             raise self._given_up(f"{reason}, and no checkpoint to go back to")
-        name, state = found
+        best = progress.best_quality, progress.best_step, progress.best_branch
+        branch, factor = progress.branch + 1, self._schedule.factor
         self.load_state_dict(state)
         self._saving.start_over()
-        self._schedule.slow_down(ROLLBACK_LR_FACTOR ** (rollbacks - progress.rollbacks), progress.step)
-        progress.rollbacks, progress.failed_at, progress.rolled_back_to = rollbacks, failed_at, progress.step
+        slower = ROLLBACK_LR_FACTOR * min(factor, self._schedule.factor)
+        self._schedule.slow_down(slower / self._schedule.factor, progress.step)
+        progress.best_quality, progress.best_step, progress.best_branch = best  # its file is there still
+        progress.branch, progress.rollbacks = branch, rollbacks
+        progress.failed_at, progress.rolled_back_to = failed_at, progress.step
         yield ev.RolledBack(
             step=failed_at, to_step=progress.step, checkpoint=name, factor=self._schedule.factor, reason=reason
         )
@@ -307,10 +324,11 @@ class Trainer:
 
     def _score(self, result: ValidationResult, seconds: float) -> Iterator[ev.Event]:
         progress, quality = self._progress, result.ki.quality
+        before = progress.best_quality, progress.best_step, progress.best_branch
         progress.last_quality, progress.last_quality_step = quality, progress.step
         is_best = self._saving.in_best_window() and quality > progress.best_quality
         if is_best:
-            progress.best_quality, progress.best_step = quality, progress.step
+            progress.best_quality, progress.best_step, progress.best_branch = quality, progress.step, progress.branch
         yield ev.ValidationFinished(
             step=progress.step,
             samples=result.samples,
@@ -327,7 +345,10 @@ class Trainer:
             best_step=progress.best_step,
         )
         if is_best:
-            yield from self.save_and_tell(self._saving.kind_of_best())
+            for event in self.save_and_tell(self._saving.kind_of_best()):
+                if isinstance(event, ev.CheckpointFailed):  # there is no file of it: the next good one is the best
+                    progress.best_quality, progress.best_step, progress.best_branch = before
+                yield event
 
     # checkpoints
 

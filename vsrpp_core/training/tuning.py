@@ -3,6 +3,7 @@
 Separate from autotune.py, which knows neither folders nor datasets and serves a session as well.
 """
 
+import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -94,7 +95,8 @@ def choose_rung(
         if prediction.memory > limits.memory:
             yield ev.WarningRaised(message=f"{gigabytes:.1f} GB are predicted; {limits.memory / GB:.1f} GB are allowed")
         chosen = rung.configure(target.config, rung.mode, target.geometry.n_frames)
-        predicted = f"predicted {seconds:.2f} s per step and {gigabytes:.1f} GB on {_words(hardware)}"
+        step = "" if math.isnan(seconds) else f"{seconds:.2f} s per step and "
+        predicted = f"predicted {step}{gigabytes:.1f} GB on {_words(hardware)}"
         found = f"chosen by hand, {predicted}, {date.today().isoformat()}"
         chosen = chosen.with_overrides((("tune.found", found),))
         target.save(chosen)

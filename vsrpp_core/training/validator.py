@@ -1,5 +1,6 @@
 """Validation over the whole validation set: PSNR, SSIM and quality of LR (bicubic) and KI (the network)."""
 
+import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,16 @@ from torch import Tensor
 
 from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
-from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of
+from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network
 from vsrpp_core.run.files import write_atomically
 from vsrpp_core.training.hardware import Hardware
 from vsrpp_core.training.inference import FrameUpscaler
+
+NO_SCORE = Score(math.nan, math.nan)
+"""Of a picture that is none; it makes the whole validation's score no number, which is never the best."""
 
 COMPARISONS = 4
 """Samples, spread over the set, of which a picture is kept."""
@@ -41,9 +45,15 @@ class Validator:
         self._pairs, self._geometry = pairs, geometry
         self._clips = [clip_of(pair.name) for pair in pairs]
         self._upscaler, self._pictures = FrameUpscaler(hardware), pictures
+        self._identity = fingerprint(pairs)
         self._lr_scores: dict[int, Score] = {}
         count = min(COMPARISONS, len(pairs))
         self._pictured = {round(i * (len(pairs) - 1) / max(count - 1, 1)) for i in range(count)}
+
+    @property
+    def identity(self) -> str:
+        """What tells this validation set from another: scores on two sets cannot be compared."""
+        return self._identity
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -68,11 +78,13 @@ class Validator:
         frames, ground_truth = load_pair(self._pairs[index], self._geometry)
         prediction = self._upscaler.upscale(model, frames)
         yield from self._upscaler.warnings()
+        if prediction is None:
+            yield WarningRaised(message=f"the network's picture of {self._pairs[index].name} is not finite")
         bicubic = upscale3(frames[len(frames) // 2])
-        ki = _score(prediction, ground_truth)
+        ki = NO_SCORE if prediction is None else _score(prediction, ground_truth)
         if index not in self._lr_scores:  # the bicubic picture never changes
             self._lr_scores[index] = _score(bicubic, ground_truth)
-        if index in self._pictured:
+        if index in self._pictured and prediction is not None:
             yield self._write_comparison(step, index, bicubic, prediction, ground_truth, ki)
         return ki
 

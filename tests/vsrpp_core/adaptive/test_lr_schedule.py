@@ -54,9 +54,9 @@ def test_one_lucky_batch_is_no_progress() -> None:
 def test_a_rollback_slows_down_for_good_and_a_plateau_waits_after_it() -> None:
     schedule, fresh = make(), make()
     schedule.slow_down(0.5, step=2000)
-    for step in (2001, 40_000):
-        assert schedule.rate(step) == pytest.approx(0.5 * fresh.rate(step))
-        assert schedule.phase(step) == LRPhase.PLATEAU_REDUCED
+    for step in (1, 500, 2001, 40_000, MAX_STEPS):
+        assert schedule.rate(step) == pytest.approx(0.5 * fresh.rate(step)), "in the warm-up and at lr_min too"
+    assert schedule.phase(2001) == LRPhase.PLATEAU_REDUCED
     assert plateau_at(schedule, range(2001, 4000), loss=0.02) == [3300]
     resumed = make()
     resumed.load_state_dict(schedule.state_dict())

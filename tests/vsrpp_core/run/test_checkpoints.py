@@ -233,6 +233,35 @@ def test_where_links_are_not_allowed_the_best_is_copied(folder: RunFolder, monke
 # descriptions that a killed process left missing or wrong
 
 
+def save_on_branch(folder: RunFolder, step: int, branch: int, kind: CheckpointKind = "regular") -> CheckpointInfo:
+    state = make_state(1000 * branch + step)
+    return CheckpointStore(folder).save(
+        state, lambda name, size: make_info(step, name=name, size=size, kind=kind, branch=branch)
+    )
+
+
+def value(folder: RunFolder, name: str) -> float:
+    return float(checkpoints.load(folder.path / name)["model"]["weight"][0])
+
+
+def test_after_going_back_the_best_s_name_is_written_again_and_the_best_kept(folder: RunFolder) -> None:
+    save_best(folder, 10)
+    save_best(folder, 20)
+    save_on_branch(folder, 20, branch=1)
+    assert (value(folder, "checkpoint_best.pth"), value(folder, "checkpoint_step_20.pth")) == (20, 1020)
+    CheckpointStore(folder).mark_best(save_on_branch(folder, 30, branch=1, kind="best"))
+    assert (value(folder, "checkpoint_best.pth"), value(folder, "checkpoint_best_old.pth")) == (1030, 20)
+    CheckpointStore(folder).mark_best(save_on_branch(folder, 40, branch=1, kind="best"))
+    assert (value(folder, "checkpoint_best.pth"), value(folder, "checkpoint_best_old.pth")) == (1040, 1030)
+    assert not info_path(folder.path / "checkpoint_best_old.pth").exists(), "a link has no description of its own"
+
+
+def test_what_was_saved_before_going_back_is_older(folder: RunFolder) -> None:
+    for step, branch in ((10, 0), (20, 0), (30, 0), (13, 1)):
+        save_on_branch(folder, step, branch)
+    assert [info.step for info in folder.checkpoint_infos()] == [13, 30, 20, 10]
+
+
 class Killed(BaseException):
     """Ends a save where SIGKILL would: nothing of the program handles it."""
 

@@ -98,6 +98,7 @@ def test_a_card_is_described_with_what_it_tells(monkeypatch: pytest.MonkeyPatch)
         clock_rate=1_063_000, memory_clock_rate=3_003_000, memory_bus_width=256,
     )  # fmt: skip
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: told)
     device = describe_device()
     assert (device.capability, device.processors, device.clock) == ((6, 1), 20, 1.063e9)

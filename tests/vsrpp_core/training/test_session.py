@@ -166,7 +166,7 @@ def test_another_dataset_is_noticed_and_named(make_dataset: MakeDataset, tmp_pat
         ("wider", {"n_train": 13, "side": 18}, "LR stacks of 5 frames of 18x18 instead of 5 frames of 16x16"),
     ):
         events = train(run, make_dataset(tmp_path / name, **shape), start="resume", react=stop_at(9))
-        (warning,) = of(events, ev.WarningRaised)
+        warning, *_ = of(events, ev.WarningRaised)  # the wider one's validation set is another too
         assert difference in warning.message and str(tmp_path / name) in warning.message
         assert "checkpoint_recovery.pth" in warning.message and of(events, ev.StepReported)[0].epoch_step == 1
 
@@ -178,6 +178,26 @@ def test_the_same_number_of_other_pairs_is_noticed_too(make_dataset: MakeDataset
         (data / "Patches" / split / "s000.png").rename(data / "Patches" / split / "t000.png")
     (warning,) = of(train(run, data, start="resume"), ev.WarningRaised)
     assert "10 training pairs as before, but other files" in warning.message
+
+
+def test_another_validation_set_begins_the_best_anew(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, react=stop_at(13), cadence__best_from="0")
+    assert of(train(run, data, start="resume", react=stop_at(14)), ev.SessionStarted)[0].best_step == 12
+    for split in ("LR", "GT"):
+        (data / "Val" / split / "s001.png").rename(data / "Val" / split / "t001.png")
+    events = train(run, data, start="resume", react=stop_at(15))
+    assert of(events, ev.SessionStarted)[0].best_step == 0
+    assert "validation set of" in of(events, ev.WarningRaised)[0].message
+
+
+def test_who_names_a_size_is_not_tuned(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = DeviceDescription("a card", 8 * 2**30, "cuda")
+    monkeypatch.setattr(session_module, "describe_device", lambda: card)
+    events = train(tmp_path / "run", make_dataset(), training__max_steps="2")
+    assert of(events, ev.SessionStarted)[0].n_feats == 4 and not of(events, ev.ConfigurationPredicted)
 
 
 def test_settings_edited_between_sessions_are_gone_by(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_after_a_rollback_the_weights_are_those_of_the_checkpoint(
     back, good = (checkpoints.load(run / f"checkpoint_{name}.pth") for name in ("recovery", "step_10"))
     assert back["progress"]["step"] == good["progress"]["step"] == 10 and back["stream"] == good["stream"]
     assert all(torch.equal(back["model"][name], good["model"][name]) for name in good["model"])
-    assert (back["lr_schedule"]["factor"], good["lr_schedule"]["factor"]) == (0.5, 1.0)
+    assert (back["lr_schedule"]["slowed"], good["lr_schedule"]["slowed"]) == (0.5, 1.0)
 
 
 def test_rollbacks_in_a_row_go_further_back_and_end(
@@ -127,6 +127,95 @@ def test_rollbacks_in_a_row_go_further_back_and_end(
     assert isinstance(failed, ev.SessionFailed) and failed.step == 30
     assert "no finite gradient in the last 10 steps, after 2 rollbacks" in failed.error
     assert checkpoints.load(run / failed.checkpoint)["progress"]["rollbacks"] == 0, "a resume has another try"
+
+
+ROLLING = {"training__max_skipped": "10", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+
+
+def test_a_resume_after_a_rollback_goes_on_from_it_though_later_files_are_there(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps 15 to 30 fail, with a checkpoint at 20 on the way: back to 10, stopped at 13."""
+    break_gradients(monkeypatch, first=15, last=30)
+    run, back = tmp_path / "run", []
+
+    def stop_soon_after(event: ev.Event) -> Iterable[cmd.Command]:
+        if isinstance(event, ev.RolledBack):
+            back.append((event.step, event.to_step))
+        return (cmd.Stop(),) if back and isinstance(event, ev.StepReported) and event.step == 13 else ()
+
+    train(run, make_dataset(), stop_soon_after, training__max_steps="60", **ROLLING)
+    assert back == [(30, 10)] and (run / "checkpoint_step_20.pth").exists()
+    queue, started = cmd.CommandQueue(), None
+    for event in open_session(run, None, start="resume").events(queue):
+        if isinstance(event, ev.SessionStarted):
+            started = event
+            queue.put(cmd.Stop())
+    assert started and (started.resumed_from, started.step) == ("checkpoint_recovery.pth", 13)
+    assert checkpoints.load(run / "checkpoint_recovery.pth")["lr_schedule"]["slowed"] == 0.5
+
+
+def test_a_rollback_never_makes_it_faster(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three failures, each after the one before was forgiven: whatever file is gone back to, the rate is halved."""
+    run_step, calls = OptimizerStep.run, itertools.count(1)
+
+    def skip(self: OptimizerStep, *anything: Any, **more: Any) -> torch.Tensor:
+        if (next(calls) - 1) % 30 >= 20:
+            return torch.tensor([0.1] * (len(FIGURES) - 1) + [math.nan])
+        return run_step(self, *anything, **more)
+
+    monkeypatch.setattr(OptimizerStep, "run", skip)
+    events = train(tmp_path / "run", make_dataset(), training__max_steps="75", **ROLLING)
+    assert [factor for _, _, factor in rollbacks(events)] == [0.5, 0.25, 0.125]
+
+
+def test_a_rollback_in_the_warm_up_slows_down_too(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_gradients(monkeypatch, first=21, last=30)
+    events = train(tmp_path / "run", make_dataset(), schedule__warmup_steps="1000", training__max_steps="31", **ROLLING)
+    before, after = (e.learning_rate for e in events if isinstance(e, ev.StepReported) and e.step == 25)
+    assert after == pytest.approx(0.5 * before)
+
+
+def test_the_best_outlives_a_rollback(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Best at 20; from 21 on all fails, and the second rollback goes back to 10."""
+    scores = itertools.count(2000)
+    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    break_gradients(monkeypatch, first=21, last=999)
+    run, settings = tmp_path / "run", {**ROLLING, "training__max_rollbacks": "2", "cadence__validate_every": "10"}
+    settings.update(cadence__best_from="0", cadence__checkpoint_every="20", cadence__best_until="19")
+    events = train(run, make_dataset(), at_step(10, cmd.SaveCheckpoint()), training__max_steps="99", **settings)
+    assert [to_step for _, to_step, _ in rollbacks(events)] == [20, 10]
+    failed = events[-1]
+    assert isinstance(failed, ev.SessionFailed)
+    kept = checkpoints.load(run / failed.checkpoint)["progress"]
+    assert (kept["step"], kept["best_step"], kept["best_branch"], kept["branch"]) == (20, 20, 0, 2)
+    assert checkpoints.load(run / "checkpoint_best.pth")["progress"]["step"] == 20
+
+
+def test_a_best_that_could_not_be_saved_is_not_the_best(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = itertools.count(5000, -1)
+    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    save, calls = torch.save, itertools.count(1)
+
+    def full_at_first(*anything: Any) -> None:
+        if next(calls) == 1:
+            raise OSError(28, "No space left on device")
+        save(*anything)
+
+    monkeypatch.setattr(torch, "save", full_at_first)
+    settings = {"cadence__validate_every": "4", "cadence__best_from": "0"}
+    events = train(tmp_path / "run", make_dataset(), training__max_steps="9", **settings)
+    assert [e.step for e in events if isinstance(e, ev.CheckpointFailed)] == [4]
+    assert [e.step for e in events if isinstance(e, ev.ValidationFinished) and e.is_best] == [4, 8]
+    assert (tmp_path / "run" / "checkpoint_best.pth").readlink() == Path("checkpoint_step_8.pth")
 
 
 def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:

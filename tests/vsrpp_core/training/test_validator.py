@@ -1,6 +1,7 @@
 """What a validation scores, how it averages, and what it holds of memory."""
 
 import itertools
+import math
 import weakref
 from pathlib import Path
 
@@ -167,3 +168,19 @@ def test_a_device_without_any_memory_left_is_told_by_its_own_error(
     validator = make_validator(make_dataset(n_val=1), hardware)
     with pytest.raises(torch.OutOfMemoryError):
         list(validator.run(Limited(network(hardware), limit=0), step=1))
+
+
+class NotANumber(Bilinear):
+    """A network whose arithmetic has overflowed, as fp16's may."""
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return super().forward(frames) * torch.nan
+
+
+def test_a_picture_that_is_not_finite_scores_nothing(make_dataset: MakeDataset, hardware: Hardware) -> None:
+    items = list(make_validator(make_dataset(), hardware).run(NotANumber(), step=1))
+    found = result(items)
+    assert math.isnan(found.ki.psnr) and math.isnan(found.ki.quality) and found.lr.psnr > 10
+    warnings = [item.message for item in items if isinstance(item, ev.WarningRaised)]
+    assert warnings == [f"the network's picture of s00{index}.png is not finite" for index in range(2)]
+    assert not any(isinstance(item, ev.ComparisonWritten) for item in items)

@@ -2,7 +2,10 @@
 
 import importlib.util
 import math
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,7 +19,8 @@ from vsrpp_core.apply.evaluate import Options, evaluate, load_network
 from vsrpp_core.apply.export import TOLERANCE, Exported, build, export
 from vsrpp_core.cli import main
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.exported import read_stored
+from vsrpp_core.network.metrics import to_8bit
+from vsrpp_core.run.exported import read_stored, write_exported
 from vsrpp_core.training.hardware import choose_hardware
 
 Capture = pytest.CaptureFixture[str]
@@ -124,6 +128,29 @@ def test_without_its_packages_the_verb_says_what_to_install(
     told = capsys.readouterr().err
     assert f"needs {missing}; install with: pip install 'vsrpp[onnx]'" in told and told.count("\n") == 1
     assert main(["export", str(checkpoint), str(tmp_path / "n.safetensors")]) == 0
+
+
+# the document
+
+
+def test_the_code_in_the_document_upscales(
+    as_onnx: tuple[Path, Exported], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "using-the-network.md").read_text(encoding="utf-8")
+    by_onnxruntime, by_torch = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    shutil.copy(as_onnx[0], tmp_path / "film.onnx")
+    write_exported(as_onnx[1].network, tmp_path / "film.safetensors")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(by_onnxruntime, names)
+    exec(by_torch, names)
+    video = np.random.default_rng(3).integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
+    for index, window in enumerate(([0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 3])):
+        with torch.inference_mode():
+            frames = torch.from_numpy(video[window]).permute(0, 3, 1, 2)[None].float() / 255
+            picture = to_8bit(names["model"](frames))[0].permute(1, 2, 0).numpy()
+        difference = np.abs(names["upscale"](video, index).astype(int) - picture)
+        assert difference.max() <= 1 and (difference > 0).mean() < 0.01, "rounding to 8 bit may fall either way"
 
 
 # what is refused

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_tune(verbs)
     _add_config(verbs)
     _add_evaluate(verbs)
+    _add_export(verbs)
     _add_import(verbs)
     _add_demo(verbs)
     return parser
@@ -172,8 +173,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _add_import(verbs: Any) -> None:
-    parser = verbs.add_parser("import", help="make a run from a checkpoint of the original VSR++")
-    parser.add_argument("checkpoint", type=Path, metavar="OLD", help="a checkpoint (.pth) of the original")
+    parser = verbs.add_parser("import", help="make a run from a checkpoint of the original VSR++, or an export")
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="OLD",
+        help="a checkpoint (.pth) of the original, or a .safetensors file that vsrpp export wrote",
+    )
     parser.add_argument("run", type=Path, metavar="RUN", help="the run to make")
     parser.add_argument(
         "--config",
@@ -258,11 +264,25 @@ def _config(options: argparse.Namespace) -> int:
 
 
 def _add_evaluate(verbs: Any) -> None:
-    parser = verbs.add_parser("evaluate", help="score a network on ground-truth frames beside bicubic")
+    parser = verbs.add_parser("evaluate", help="score networks on ground-truth frames beside bicubic")
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint (.pth) of a run")
-    parser.add_argument("clips", nargs="+", type=Path, metavar="FRAMES_OR_VIDEO", help="folders of frames, or videos")
+    parser.add_argument(
+        "clips",
+        nargs="+",
+        type=Path,
+        metavar="FRAMES_OR_VIDEO",
+        help="folders of frames, or videos; .pth and .safetensors files named before them are scored side by side",
+    )
     parser.add_argument("--border", type=int, default=0, help="pixels left out at each border (default 0)")
+    parser.add_argument(
+        "--protocol",
+        choices=("BI", "BD"),
+        default="BI",
+        help="how the LR frames are made: bicubic, or Gaussian blur and every third pixel (default BI)",
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the figures there as well (.csv)")
     parser.add_argument(
         "--precision",
         choices=("auto", "fp32", "tf32", "bf16", "fp16"),
@@ -273,9 +293,39 @@ def _add_evaluate(verbs: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    named = [options.checkpoint, *options.clips]
+    count = next((index for index, path in enumerate(named) if index and not _is_network(path)), len(named))
+    if count == len(named):
+        raise UsageError("no clip is named; add a folder of frames or a video after the checkpoints")
+    if options.frames is not None and options.frames < 1:
+        raise UsageError(f"--frames {options.frames} leaves nothing to score; name 1 or more")
+    if options.csv and (options.csv.suffix.lower() != ".csv" or not options.csv.absolute().parent.is_dir()):
+        raise UsageError(f"--csv {options.csv} cannot be; name a .csv file in a folder that exists")
+    from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.console import show_evaluation
 
-    return show_evaluation(options.checkpoint, options.clips, options.border, options.precision, options.json)
+    how = Options(
+        border=options.border, precision=options.precision, protocol=options.protocol, frames=options.frames or 0
+    )
+    return show_evaluation(list(dict.fromkeys(named[:count])), named[count:], how, options.json, options.csv)
+
+
+def _is_network(path: Path) -> bool:
+    return path.suffix.lower() in (".pth", ".safetensors") and not path.is_dir()
+
+
+def _add_export(verbs: Any) -> None:
+    parser = verbs.add_parser("export", help="write a network for other programs, as safetensors or ONNX")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint (.pth) of a run")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write: .safetensors or .onnx")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT where it exists")
+    parser.set_defaults(verb=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from vsrpp_core.console import show_export
+
+    return show_export(options.checkpoint, options.out, options.overwrite)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import argparse
 import json
+import math
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -25,14 +25,15 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
+from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
-    from vsrpp_core.network.metrics import Score
-    from vsrpp_core.run.config import Precision
+    from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.training.session import Session
 
 EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
@@ -270,36 +271,54 @@ def show_check(root: Path) -> int:
 # use
 
 
-def show_evaluation(checkpoint: Path, clips: list[Path], border: int, precision: "Precision", as_json: bool) -> int:
-    """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; or the same figures as one JSON line."""
-    from vsrpp_core.apply.evaluate import ClipScores, evaluate, mean_scores
+def show_evaluation(
+    checkpoints: list[Path], clips: list[Path], options: "Options", as_json: bool, out: Path | None
+) -> int:
+    """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; or the same figures as one JSON line.
 
-    console = Console()
-    rows: list[ClipScores] = []
+    With ``out`` they are written there too, as CSV.
+    """
+    from vsrpp_core.apply.evaluate import ClipScores, compare
+    from vsrpp_core.apply.report import Report
+
+    console, report = Console(), Report(checkpoints, options)
     with _progress(console) as progress:
         line = _ProgressLine(progress, "evaluating")
-        for step in evaluate(checkpoint, clips, border, precision):
+        for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):
-                rows.append(step)
+                report.add(checkpoint, step)
             elif isinstance(step, ev.WarningRaised):
                 Console(stderr=True).print(describe(step), markup=False, highlight=False, soft_wrap=True)
             else:
-                line.show(step.clip, step.done, step.total)
-    if len(rows) > 1:
-        rows.append(mean_scores(rows))
+                line.show(step.clip, step.done, step.total, checkpoint.name if len(checkpoints) > 1 else "")
     if as_json:
-        console.print(json.dumps([asdict(row) for row in rows]), markup=False, highlight=False, soft_wrap=True)
-        return EXIT_DONE
-    table = Table(title=f"{checkpoint.name}: PSNR in dB / SSIM, border {border}")
-    for heading in ("clip", "frames", "", "bicubic", "KI", "gain, dB"):
-        table.add_column(heading, justify="right" if heading in ("frames", "gain, dB") else "left")
-    for row in rows:
-        table.add_row(row.clip, str(row.frames), "Y", *_cells(row.bicubic_y, row.ki_y))
-        table.add_row("", "", "RGB", *_cells(row.bicubic_rgb, row.ki_rgb))
-    console.print(table)
+        console.print(report.json(), markup=False, highlight=False, soft_wrap=True)
+    else:
+        console.print(report.table())
+    if out:
+        _write_report(report.csv(), out)
     return EXIT_DONE
 
 
-def _cells(bicubic: "Score", ki: "Score") -> tuple[str, str, str]:
-    gain = ki.psnr - bicubic.psnr
-    return f"{bicubic.psnr:.3f} / {bicubic.ssim:.4f}", f"{ki.psnr:.3f} / {ki.ssim:.4f}", f"{gain:+.3f}"
+def _write_report(text: str, out: Path) -> None:
+    try:
+        write_text_atomically(out, text)
+    except OSError as error:
+        raise VsrppError(f"{out} could not be written ({error.strerror}); name another place") from None
+
+
+def show_export(checkpoint: Path, out: Path, overwrite: bool) -> int:
+    """Write a network for other programs, and tell what it is and how well it agrees."""
+    from vsrpp_core.apply.export import export
+
+    made = export(checkpoint, out, overwrite)
+    network = made.network
+    weights = "the moving average of the weights" if network.is_average else "the raw weights"
+    lines = [
+        f"wrote {out}, {made.size / 1e6:.1f} MB: {network.n_feats} feature maps, {network.n_blocks} blocks, "
+        f"{network.n_frames} frames, {weights} at step {network.step:,}"
+    ]
+    if not math.isnan(made.difference):
+        lines.append(f"onnxruntime and torch agree: largest difference {made.difference:.1e}")
+    Console().print(*lines, sep="\n", markup=False, highlight=False, soft_wrap=True)
+    return EXIT_DONE

@@ -10,6 +10,7 @@ from PIL import Image
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY, make_info
+from tests.vsrpp_core.run.test_exported import write_checkpoint as write_network
 from vsrpp_core import __version__
 from vsrpp_core.cli import main
 from vsrpp_core.run.config import RunConfig, setting_names
@@ -17,7 +18,7 @@ from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.training.autotune import Measurement
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
 
-VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "import", "demo"]
+VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "export", "import", "demo"]
 
 
 def settings(**changed: str) -> list[str]:
@@ -235,6 +236,62 @@ def test_evaluation_prints_a_table_or_json(
     rows = json.loads(capsys.readouterr().out)
     assert [(row["clip"], row["frames"]) for row in rows] == [("GT", 2), ("GT", 2), ("mean", 4)]
     assert f"{rows[0]['bicubic_y']['psnr']:.3f}" in told and "border 3" in told
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    write_network(tmp_path / "a.pth")
+    return tmp_path / "a.pth"
+
+
+def test_networks_named_before_the_clips_are_scored_side_by_side(
+    network: Path, make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, table = make_dataset() / "Val" / "GT", tmp_path / "scores.csv"
+    assert main(["export", str(network), str(tmp_path / "b.safetensors")]) == 0
+    capsys.readouterr()
+    networks = [str(network), str(tmp_path / "b.safetensors"), str(network)]
+    command = ["evaluate", *networks, str(clip), "--frames", "1", "--protocol", "BD", "--csv", str(table)]
+    assert main([*command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row.pop("checkpoint") for row in rows] == networks[:2], "a network named twice is scored once"
+    assert rows[0] == rows[1] and (rows[0]["frames"], rows[0]["protocol"]) == (1, "BD")
+    lines = table.read_text().splitlines()
+    assert len(lines) == 3 and f"{rows[0]['ki_y']['psnr']:.6f}" in lines[1]
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "protocol BD" in told and "b.safetensors" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "phrase"),
+    [
+        (["b.safetensors", "c.pth"], "no clip is named"),
+        (["clip", "--frames", "0"], "--frames 0 leaves nothing to score"),
+        (["clip", "--csv", "a.pth"], "--csv a.pth cannot be; name a .csv file"),
+        (["clip", "--csv", "nowhere/a.csv"], "--csv nowhere/a.csv cannot be"),
+    ],
+)
+def test_wrong_evaluation_is_told_before_anything_is_scored(
+    network: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    phrase: str,
+) -> None:
+    monkeypatch.chdir(network.parent)
+    assert main(["evaluate", network.name, *arguments]) == 2
+    told = capsys.readouterr().err
+    assert phrase in told and told.count("\n") == 1
+
+
+def test_a_folder_of_frames_may_be_named_like_a_network(
+    network: Path, make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip.pth"
+    (make_dataset() / "Val" / "GT").rename(clip)
+    assert main(["evaluate", str(network), str(clip), "--json"]) == 0
+    assert [row["clip"] for row in json.loads(capsys.readouterr().out)] == ["clip.pth"]
 
 
 def test_the_ladder_is_listed_with_what_is_foreseen(

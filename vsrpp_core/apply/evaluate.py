@@ -1,13 +1,16 @@
 """Score of a network on ground-truth clips beside bicubic, by the field's protocol.
 
-Each ground-truth frame is cropped to a multiple of 3 and downscaled three times (bicubic, antialiased, 8 bit) to make
-the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends) and scored.
+Each ground-truth frame is cropped to a multiple of 3 and downscaled three times (to 8 bit, as the protocol says) to
+make the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends) and
+scored. Bicubic is the same enlargement in both protocols.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsrpp_core.data import video
-from vsrpp_core.data.degrade import downscale3, upscale3
+from vsrpp_core.data.degrade import blur_downscale3, downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
@@ -24,6 +27,7 @@ from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, sco
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import Precision
+from vsrpp_core.run.exported import is_exported, read_exported
 from vsrpp_core.training.hardware import Hardware, choose_hardware
 from vsrpp_core.training.inference import FrameUpscaler
 
@@ -32,6 +36,21 @@ SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
 """Pixels; cropped to a multiple of 3, a shorter side would be shorter than SSIM's window."""
 
 Frame = NDArray[np.uint8]
+_Scores = tuple[Score, Score]
+"""Y and RGB."""
+Protocol = Literal["BI", "BD"]
+SHRINK: dict[Protocol, Callable[[Frame], Frame]] = {"BI": downscale3, "BD": blur_downscale3}
+"""How the LR frames of a protocol are made: bicubic, or blurred and every third pixel taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How clips are scored. ``border`` pixels are left out at each side; of a clip the first ``frames``, 0 for all."""
+
+    border: int = 0
+    precision: Precision = "fp32"
+    protocol: Protocol = "BI"
+    frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +72,31 @@ class EvaluationProgress:
     total: int
 
 
-def evaluate(
-    checkpoint: Path, clips: list[Path], border: int, precision: Precision
-) -> Iterator[EvaluationProgress | WarningRaised | ClipScores]:
+Step = EvaluationProgress | WarningRaised | ClipScores
+
+
+def evaluate(checkpoint: Path, clips: list[Path], options: Options) -> Iterator[Step]:
     """Score ``checkpoint`` on each clip (a folder of frames or a video): progress per frame, then the clip's scores.
 
-    Frames that do not fit into the device's memory are upscaled in tiles, which a warning tells once.
+    An exported network will do as well. Frames that do not fit into the device's memory are upscaled in tiles, which a
+    warning tells once.
     """
-    hardware = choose_hardware(precision)
+    return (step for _, step in compare([checkpoint], clips, options))
+
+
+def compare(checkpoints: list[Path], clips: list[Path], options: Options) -> Iterator[tuple[Path, Step]]:
+    """``evaluate`` of one checkpoint after another; all are opened first, and bicubic is scored once."""
+    hardware = choose_hardware(options.precision)
     hardware.apply()
-    model, upscaler = load_network(checkpoint, hardware), FrameUpscaler(hardware)
-    for clip in clips:
-        yield from _evaluate_clip(model, upscaler, clip, border)
+    models = [load_network(path, hardware) for path in checkpoints]
+    bicubic: dict[int, ClipScores] = {}
+    for path, model in zip(checkpoints, models, strict=True):
+        scorer = _Scorer(model, FrameUpscaler(hardware), options)
+        for index, clip in enumerate(clips):
+            for step in scorer.evaluate(clip, bicubic.get(index)):
+                if isinstance(step, ClipScores):
+                    bicubic[index] = step
+                yield path, step
 
 
 def mean_scores(rows: list[ClipScores]) -> ClipScores:
@@ -78,31 +110,55 @@ def mean_scores(rows: list[ClipScores]) -> ClipScores:
 
 
 def load_network(checkpoint: Path, hardware: Hardware) -> VSRBidirectional3x:
-    """The network of a checkpoint, on the device, ready for inference."""
-    state = checkpoints.load(checkpoint)
-    shape = state["config"]["model"]
+    """The network of a checkpoint or of an exported file, on the device, ready for inference."""
+    shape, weights = _network_of(checkpoint)
     model = VSRBidirectional3x(shape["n_feats"], shape["n_blocks"], shape["n_frames"])
-    model.load_state_dict(checkpoints.network_weights(state))
+    model.load_state_dict(weights)
     return model.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
-def _evaluate_clip(
-    model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, border: int
-) -> Iterator[EvaluationProgress | WarningRaised | ClipScores]:
-    expected, frames = _open_clip(clip)
-    scored: list[tuple[Score, Score, Score, Score]] = []
-    for stack, truth in windows(_ground_truth(clip, frames, border), model.n_frames):
-        ki, bicubic = _upscale(model, upscaler, clip, stack), upscale3(stack[len(stack) // 2])
-        yield from upscaler.warnings()
-        scored.append((*_scores(bicubic, truth, border), *_scores(ki, truth, border)))
-        total = max(expected, len(scored)) if expected else 0
-        yield EvaluationProgress(clip.name, len(scored), total)
-    bicubic_y, bicubic_rgb, ki_y, ki_rgb = map(mean_score, zip(*scored, strict=True))
-    yield ClipScores(clip.name, len(scored), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
+def _network_of(path: Path) -> tuple[dict[str, int], dict[str, Tensor]]:
+    if is_exported(path):
+        network = read_exported(path)
+        return network.shape, network.weights
+    state = checkpoints.load(path)
+    return state["config"]["model"], checkpoints.network_weights(state)
 
 
-def windows(truth: Iterable[Frame], n_frames: int) -> Iterator[tuple[NDArray[np.uint8], Frame]]:
-    """For each ground-truth frame the LR stack [T, h, w, 3] around it, and itself.
+class _Scorer:
+    """One network and how it is scored."""
+
+    def __init__(self, model: VSRBidirectional3x, upscaler: FrameUpscaler, options: Options) -> None:
+        self._model, self._upscaler, self._options = model, upscaler, options
+
+    def evaluate(self, clip: Path, known: ClipScores | None) -> Iterator[Step]:
+        """Progress and the clip's scores; those of bicubic are taken from ``known`` where the clip was scored before.
+
+        Raises VsrppError where the clip cannot be scored.
+        """
+        border, limit = self._options.border, self._options.frames
+        expected, frames = _open_clip(clip, limit)
+        ki_scores, bicubic_scores = list[_Scores](), list[_Scores]()
+        truths = _ground_truth(clip, frames, border)
+        for stack, truth in windows(truths, self._model.n_frames, SHRINK[self._options.protocol]):
+            ki_scores.append(_scores(_upscale(self._model, self._upscaler, clip, stack), truth, border))
+            yield from self._upscaler.warnings()
+            if known is None:
+                bicubic_scores.append(_scores(upscale3(stack[len(stack) // 2]), truth, border))
+            done = len(ki_scores)
+            yield EvaluationProgress(clip.name, done, max(expected, done) if expected else 0)
+        ki_y, ki_rgb = map(mean_score, zip(*ki_scores, strict=True))
+        if known:
+            bicubic_y, bicubic_rgb = known.bicubic_y, known.bicubic_rgb
+        else:
+            bicubic_y, bicubic_rgb = map(mean_score, zip(*bicubic_scores, strict=True))
+        yield ClipScores(clip.name, len(ki_scores), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
+
+
+def windows(
+    truth: Iterable[Frame], n_frames: int, shrink: Callable[[Frame], Frame] = downscale3
+) -> Iterator[tuple[NDArray[np.uint8], Frame]]:
+    """For each ground-truth frame the LR stack [T, h, w, 3] around it, made by ``shrink``, and itself.
 
     The first and last frame stand in for those beyond the ends. No more than a window of frames is held: a minute of
     1080p would take 9 GB.
@@ -110,7 +166,7 @@ def windows(truth: Iterable[Frame], n_frames: int) -> Iterator[tuple[NDArray[np.
     lr: deque[Frame] = deque(maxlen=n_frames)
     waiting: deque[Frame] = deque()
     for frame in truth:
-        small = downscale3(frame)
+        small = shrink(frame)
         lr.extend([small] if lr else [small] * (n_frames // 2 + 1))
         waiting.append(frame)
         if len(lr) == n_frames:
@@ -137,8 +193,7 @@ def _upscale(model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, sta
     return picture
 
 
-def _scores(image: Frame, reference: Frame, border: int) -> tuple[Score, Score]:
-    """Y and RGB."""
+def _scores(image: Frame, reference: Frame, border: int) -> _Scores:
     x, y = _as_batch(image, border), _as_batch(reference, border)
     return score(luma(x), luma(y)), score(x, y)
 
@@ -149,8 +204,13 @@ def _as_batch(image: Frame, border: int) -> Tensor:
     return torch.from_numpy(inner).permute(2, 0, 1).unsqueeze(0)
 
 
-def _open_clip(clip: Path) -> tuple[int, Iterator[Frame]]:
-    """How many frames to expect (0: unknown) and the frames, read one by one."""
+def _open_clip(clip: Path, limit: int) -> tuple[int, Iterator[Frame]]:
+    """How many frames to expect (0: unknown) and the frames, read one by one; no more than ``limit`` unless it is 0."""
+    expected, frames = _whole_clip(clip)
+    return (min(expected, limit), islice(frames, limit)) if limit else (expected, frames)
+
+
+def _whole_clip(clip: Path) -> tuple[int, Iterator[Frame]]:
     if clip.is_dir():
         paths = sorted(path for path in clip.iterdir() if path.suffix.lower() in FRAME_SUFFIXES)
         return len(paths), map(read_image, paths)

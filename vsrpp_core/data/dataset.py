@@ -189,6 +189,8 @@ class TrainingStream:
     def difference(self, state: dict[str, Any]) -> str:
         """How the dataset differs from the one the state was taken with, in words; empty where it is the same."""
         then, now = state, self._identity
+        if not then["samples"]:  # an imported network has seen none of it
+            return ""
         if then["samples"] != now["samples"]:
             return f"{now['samples']:,} training pairs instead of {then['samples']:,}"
         if then.get("geometry", now["geometry"]) != now["geometry"]:

@@ -241,7 +241,8 @@ class Session:
                     f"{changed}; a new epoch begins"
                 )
             trainer.load_state_dict(self._state)
-            if validator.identity != self._state.get("validation", validator.identity):
+            scored_on = self._state.get("validation", validator.identity)
+            if trainer.progress.best_quality and scored_on != validator.identity:
                 yield ev.WarningRaised(
                     message=f"the validation set of {self.config.data.root} is not the one that "
                     f"{self._plan.resumed_from} was scored on; the best is looked for anew"

@@ -13,16 +13,19 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsrpp_core.apply import evaluate as module
 from vsrpp_core.apply.evaluate import (
     ClipScores,
     EvaluationProgress,
+    Options,
+    compare,
     evaluate,
     load_network,
     mean_scores,
     windows,
 )
 from vsrpp_core.data import video
-from vsrpp_core.data.degrade import downscale3, imresize, upscale3
+from vsrpp_core.data.degrade import blur_downscale3, downscale3, imresize, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
@@ -75,7 +78,7 @@ def write_clip(folder: Path, frames: list[Frame]) -> Path:
 
 
 def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[EvaluationProgress | WarningRaised | ClipScores]:
-    return list(evaluate(checkpoint, clips, border, "fp32"))
+    return list(evaluate(checkpoint, clips, Options(border=border)))
 
 
 def expected(upscale: Callable[[Frame], Frame], border: int) -> tuple[Score, Score]:
@@ -132,6 +135,51 @@ def test_a_clip_is_scored_beside_bicubic(checkpoint: Path, clip: Path, border: i
         assert (scores.psnr, scores.ssim) == pytest.approx((wanted.psnr, wanted.ssim), rel=1e-9)
 
 
+def test_the_other_protocol_shrinks_otherwise_and_enlarges_the_same(checkpoint: Path, clip: Path) -> None:
+    row = list(evaluate(checkpoint, [clip], Options(protocol="BD")))[-1]
+    truth = [scene(index) for index in range(FRAMES)]
+    bicubic = plain_scores([upscale3(blur_downscale3(frame)) for frame in truth], truth, border=0)
+    ki = plain_scores([bilinear(blur_downscale3(frame)) for frame in truth], truth, border=0)
+    assert isinstance(row, ClipScores) and (row.bicubic_y, row.bicubic_rgb) == bicubic
+    assert (row.ki_y.psnr, row.ki_rgb.ssim) == pytest.approx((ki[0].psnr, ki[1].ssim), rel=1e-9)
+    assert row.bicubic_y != run(checkpoint, [clip])[-1].bicubic_y  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("limit", "scored"), [(1, 1), (3, 3), (9, FRAMES)])
+def test_the_first_frames_are_scored_as_if_the_clip_ended_there(
+    tmp_path: Path, clip: Path, limit: int, scored: int
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "checkpoint.pth", adds=3.0)
+    *progress, row = evaluate(checkpoint, [clip], Options(frames=limit))
+    assert progress == [EvaluationProgress("clip", done, scored) for done in range(1, scored + 1)]
+    alone = write_clip(tmp_path / "alone", [scene(index) for index in range(scored)])
+    assert row == replace(run(checkpoint, [alone])[-1], clip="clip")  # type: ignore[type-var]
+
+
+def test_several_networks_are_each_scored_as_alone_and_bicubic_once(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = (write_checkpoint(tmp_path / f"{adds}.pth", adds) for adds in (0.0, 3.0))
+    other = write_clip(tmp_path / "other", [scene(3), scene(1)])
+    alone = {path: [row for row in run(path, [clip, other]) if isinstance(row, ClipScores)] for path in (one, two)}
+    enlarged = []
+
+    def enlarge(small: Frame) -> Frame:
+        enlarged.append(small)
+        return upscale3(small)
+
+    monkeypatch.setattr(module, "upscale3", enlarge)
+    steps = list(compare([one, two], [clip, other], Options()))
+    rows = [(path, step) for path, step in steps if isinstance(step, ClipScores)]
+    assert rows == [(path, row) for path in (one, two) for row in alone[path]]
+    assert len(enlarged) == FRAMES + 2, "one picture for each frame, not for each network"
+
+
+def test_all_networks_are_opened_before_anything_is_scored(checkpoint: Path, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(VsrppError, match=r"nowhere\.pth does not exist"):
+        next(compare([checkpoint, tmp_path / "nowhere.pth"], [clip], Options()))
+
+
 def test_a_window_repeats_the_frames_at_the_ends() -> None:
     def places(count: int) -> list[list[int]]:
         frames = [np.full((3, 3, 3), index, dtype=np.uint8) for index in range(count)]
@@ -174,7 +222,7 @@ def test_no_more_than_a_window_of_frames_is_held(
 
     monkeypatch.setattr("vsrpp_core.apply.evaluate.read_image", read_one)
     ahead, held = [], []
-    for step in evaluate(checkpoint, [write_clip(tmp_path / "clip", [scene(0)] * 9)], 0, "fp32"):
+    for step in evaluate(checkpoint, [write_clip(tmp_path / "clip", [scene(0)] * 9)], Options()):
         if isinstance(step, EvaluationProgress):
             ahead.append(len(read) - step.done)
             held.append(sum(frame() is not None for frame in read))

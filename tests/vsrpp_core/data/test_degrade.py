@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import correlate
 
-from vsrpp_core.data.degrade import downscale3, imresize, resize_weights, upscale3
+from vsrpp_core.data.degrade import blur_downscale3, downscale3, imresize, resize_weights, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.network.metrics import luma, psnr, ssim
 
@@ -60,6 +61,32 @@ def test_edges_overshoot_and_are_clipped_not_wrapped() -> None:
     picture[:, 4:] = 255
     row = upscale3(picture)[12, :, 0].astype(int)
     assert row[:6].max() == 0 and row[-6:].min() == 255 and (np.diff(row[9:15]) >= 0).all()
+
+
+# blurred and every third pixel taken
+
+
+def plain_blur_downscale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The whole picture blurred in two dimensions and rounded, then the middle of each 3x3 pixels."""
+    y, x = np.mgrid[-3:4, -3:4]
+    kernel = np.exp(-(x**2 + y**2) / (2 * 1.6**2))
+    planes = [correlate(image[..., c].astype(np.float64), kernel / kernel.sum(), mode="nearest") for c in range(3)]
+    blurred = np.floor(np.stack(planes, axis=-1) + 0.5).astype(np.uint8)
+    return blurred[1::3, 1::3]
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 3), (12, 9), (36, 48)])
+def test_blurring_is_the_plain_one(height: int, width: int) -> None:
+    image = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    small = blur_downscale3(image)
+    assert small.shape == (height // 3, width // 3, 3) and small.dtype == np.uint8
+    assert np.array_equal(small, plain_blur_downscale(image))
+
+
+def test_blurring_keeps_the_picture_where_it_is() -> None:
+    turned = np.random.default_rng(8).integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    assert np.array_equal(blur_downscale3(turned[::-1, ::-1]), blur_downscale3(turned)[::-1, ::-1])
+    assert np.all(blur_downscale3(np.full((9, 9, 3), 200, dtype=np.uint8)) == 200)
 
 
 # against published figures

@@ -7,14 +7,18 @@ import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
+from tests.vsrpp_core.run.test_exported import SHAPE
+from tests.vsrpp_core.run.test_exported import write_checkpoint as write_network
 from tests.vsrpp_core.run.test_original import write_original
 from tests.vsrpp_core.run.test_original_settings import write as write_settings
+from vsrpp_core.apply.export import export
 from vsrpp_core.cli import main
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.exported import read_exported
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.training.adopt import adopt
 from vsrpp_core.training.session import open_session
@@ -68,6 +72,43 @@ def test_the_verb_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
     assert "checkpoint_step_25500.pth holds step 25,500; go on with: vsrpp train" in told
+
+
+# an exported network
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    write_network(tmp_path / "checkpoint.pth")
+    export(tmp_path / "checkpoint.pth", tmp_path / "n.safetensors")
+    return tmp_path / "n.safetensors"
+
+
+def test_a_run_starts_from_an_exported_network_at_its_step(exported: Path, tmp_path: Path, capsys: Capture) -> None:
+    write_settings(tmp_path, MAX_STEPS=70_000)  # the original's, which an export has nothing to do with
+    assert main(["import", str(exported), str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().out
+    assert "holds the moving average of the weights and no optimizer" in told and "the optimizer begins anew" in told
+    assert "checkpoint_step_1234.pth holds step 1,234; go on with" in told and "settings taken over" not in told
+    state = checkpoints.load(tmp_path / "run" / "checkpoint_step_1234.pth")
+    config = RunConfig.load(tmp_path / "run" / "config.toml")
+    assert {name: getattr(config.model, name) for name in SHAPE} == SHAPE and config.training.max_steps == 100_000
+    again = tmp_path / "again.safetensors"
+    export(tmp_path / "run" / "checkpoint_step_1234.pth", again)
+    first, second = read_exported(exported), read_exported(again)
+    assert all(torch.equal(second.weights[name], weight) for name, weight in first.weights.items())
+    assert all(torch.equal(state["model"][name], weight) for name, weight in first.weights.items())
+    assert state["optimizer_step"]["optimizer"]["state"] == {} and state["average"]["updates"] == 0
+
+
+def test_training_goes_on_from_an_exported_network(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    write_network(tmp_path / "checkpoint.pth", n_frames=5)
+    export(tmp_path / "checkpoint.pth", tmp_path / "n.safetensors")
+    adopt(tmp_path / "n.safetensors", tmp_path / "run")
+    settings = {**SETTINGS, "training.max_steps": "1236"}.items()
+    session = open_session(tmp_path / "run", make_dataset(), start="resume", overrides=settings)
+    events = list(session.events(CommandQueue()))
+    assert [event.step for event in events if isinstance(event, ev.StepReported)] == [1235, 1236]
 
 
 # the original's settings

@@ -1,0 +1,104 @@
+"""How scores are told: as a table, as JSON and as CSV."""
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from vsrpp_core.apply.evaluate import ClipScores, Options, mean_scores
+from vsrpp_core.network.metrics import Score
+
+
+class Report:
+    """The scores of one network or several, each on the same clips; with several clips also their mean."""
+
+    def __init__(self, checkpoints: list[Path], options: Options) -> None:
+        self._options = options
+        self._rows: dict[Path, list[ClipScores]] = {path: [] for path in checkpoints}
+
+    def add(self, checkpoint: Path, scores: ClipScores) -> None:
+        self._rows[checkpoint].append(scores)
+
+    def json(self) -> str:
+        """One line: a list of objects, which name their ``checkpoint`` first where there are several."""
+        return json.dumps([record for checkpoint in self._rows for record in self._records(checkpoint)])
+
+    def csv(self) -> str:
+        """A line for each network and clip, every figure in a column; PSNR in dB."""
+        records = [_flat({"checkpoint": str(path), **row}) for path in self._rows for row in self._records(path)]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        return text.getvalue()
+
+    def table(self) -> Table:
+        if len(self._rows) == 1:
+            ((path, _),) = self._rows.items()
+            return self._of_one(path)
+        return self._side_by_side()
+
+    def _of_one(self, checkpoint: Path) -> Table:
+        table = Table(title=f"{checkpoint.name}: {self._caption()}")
+        for heading in ("clip", "frames", "", "bicubic", "KI", "gain, dB"):
+            table.add_column(heading, justify="right" if heading in ("frames", "gain, dB") else "left")
+        for row in self._with_mean(checkpoint):
+            table.add_row(row.clip, str(row.frames), "Y", _cell(row.bicubic_y), *_cells(row.ki_y, row.bicubic_y))
+            table.add_row("", "", "RGB", _cell(row.bicubic_rgb), *_cells(row.ki_rgb, row.bicubic_rgb))
+        return table
+
+    def _side_by_side(self) -> Table:
+        """Of each clip bicubic first, then the networks in the order they were named; the gain is that in Y."""
+        table = Table(title=self._caption(), box=None, pad_edge=False)
+        for heading in ("clip", "frames", "network", "Y", "gain, dB", "RGB"):
+            is_text = heading in ("clip", "network")
+            table.add_column(heading, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
+        names = _names(list(self._rows))
+        for of_clip in zip(*(self._with_mean(path) for path in self._rows), strict=True):
+            first = of_clip[0]
+            bicubic = _cell(first.bicubic_y), "", _cell(first.bicubic_rgb)
+            table.add_row(first.clip, str(first.frames), "bicubic", *bicubic)
+            for name, row in zip(names, of_clip, strict=True):
+                table.add_row("", "", name, *_cells(row.ki_y, row.bicubic_y), _cell(row.ki_rgb))
+        return table
+
+    def _caption(self) -> str:
+        return f"PSNR in dB / SSIM, protocol {self._options.protocol}, border {self._options.border}"
+
+    def _with_mean(self, checkpoint: Path) -> list[ClipScores]:
+        rows = self._rows[checkpoint]
+        return [*rows, mean_scores(rows)] if len(rows) > 1 else rows
+
+    def _records(self, checkpoint: Path) -> list[dict[str, Any]]:
+        named = {"checkpoint": str(checkpoint)} if len(self._rows) > 1 else {}
+        how = {"protocol": self._options.protocol, "border": self._options.border}
+        return [{**named, **asdict(row), **how} for row in self._with_mean(checkpoint)]
+
+
+def _names(checkpoints: list[Path]) -> list[str]:
+    """The files' names where they tell them apart, else the paths: every run has a checkpoint_best.pth."""
+    names = [path.name for path in checkpoints]
+    return names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """``ki_y: {psnr, ssim}`` as ``ki_y_psnr`` and ``ki_y_ssim``, with six decimals."""
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat.update({f"{name}_{part}": f"{figure:.6f}" for part, figure in value.items()})
+        else:
+            flat[name] = value
+    return flat
+
+
+def _cells(ki: Score, bicubic: Score) -> tuple[str, str]:
+    return _cell(ki), f"{ki.psnr - bicubic.psnr:+.3f}"
+
+
+def _cell(score: Score) -> str:
+    return f"{score.psnr:.3f} / {score.ssim:.4f}"

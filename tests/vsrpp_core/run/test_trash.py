@@ -1,6 +1,5 @@
 """The trash of a run: what is moved there whole, and comes back whole or not at all."""
 
-import os
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -41,7 +40,7 @@ def trashed(folder: RunFolder) -> Path:
 def listing(folder: Path) -> dict[str, str | bytes]:
     """Every file and link under ``folder`` with what it holds."""
     paths = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    return {str(p.relative_to(folder)): os.readlink(p) if p.is_symlink() else p.read_bytes() for p in paths}
+    return {str(p.relative_to(folder)): str(p.readlink()) if p.is_symlink() else p.read_bytes() for p in paths}
 
 
 def fail_at(monkeypatch: pytest.MonkeyPatch, fails: Callable[[Path, Path], bool]) -> None:
@@ -126,7 +125,7 @@ def test_the_link_to_the_best_gives_way(folder: RunFolder) -> None:
     place = trashed(folder)
     fill(folder, 5)
     folder.restore_from_trash(place)
-    assert os.readlink(folder.path / "checkpoint_best.pth") == "checkpoint_step_9.pth"
+    assert str((folder.path / "checkpoint_best.pth").readlink()) == "checkpoint_step_9.pth"
     assert [info.step for info in folder.checkpoint_infos()] == [9, 5]
 
 

@@ -120,6 +120,23 @@ async def test_one_click_only_moves_the_cursor_of_the_table(
         assert recording_worker().request.checkpoint == "checkpoint_step_40000.pth"
 
 
+async def test_the_words_below_a_long_table_are_seen(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    run = trained_run(tmp_path / "Learn")
+    for step in range(100, 4000, 100):
+        add(run, step)
+    for size in ((60, 16), *SIZES):
+        app = VsrppApp(Choice(run, make_dataset()))
+        async with app.run_test(size=size) as pilot:
+            await opened(pilot)
+            await pilot.press("f", "end")
+            await pilot.pause()
+            note, body = app.screen.query_one("#table-note", Static), app.screen.query_one("#table-body")
+            assert picked(pilot) == "checkpoint_step_100.pth" and any("▸       100" in line for line in lines(pilot))
+            assert body.region.contains_region(note.region), size
+            assert any("age  state" in line for line in lines(pilot)) and "· unknown" in "".join(lines(pilot))
+            assert note.region.height >= note.get_content_height(app.size, app.size, note.content_size.width)
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_table_is_whole_at_every_size(
     tmp_path: Path, make_dataset: MakeDataset, size: tuple[int, int]

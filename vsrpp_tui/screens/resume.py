@@ -1,6 +1,8 @@
 """The checkpoints that a run can go on from, the newest good one chosen: Enter resumes."""
 
+import math
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from textual.content import Content
@@ -10,7 +12,14 @@ from vsrpp_tui.screens.table import TableScreen
 from vsrpp_tui.widgets.figures import duration, file_size, percent
 from vsrpp_tui.widgets.pick_list import Row
 
-HEADINGS = f"{'step':>9}  {'kind':<9}  {'quality':>7}  {'loss':>7}  {'size':>8}  {'age':>10}   state"
+HEADINGS = ("step", "kind", "quality", "loss", "size", "age", "state")
+WIDTHS = (9, 9, 7, 7, 8, 10, 10)
+LEFT = ("kind", "state")
+"""Columns of words; figures are right-aligned."""
+
+SLIM = ("loss", "size")
+"""Columns that a screen narrower than 80 cells does without."""
+
 LONGEST_AGE = 86_400 * 1000
 """Seconds; what is older was saved by a machine that did not know the time."""
 
@@ -26,14 +35,20 @@ class ResumeScreen(TableScreen[str]):
     """Dismissed with the name of the checkpoint to go on from: empty for the newest one that can be read."""
 
     def __init__(self, run: RunSummary) -> None:
-        super().__init__("go on from a checkpoint", run.path.name, HEADINGS)
+        super().__init__("go on from a checkpoint", run.path.name, "")
         self._run = run
         self._infos = {info.name: info for info in run.checkpoints}
 
     def on_mount(self) -> None:
-        newest = self._run.newest
-        rows = [_row(info, time.time()) for info in self._run.checkpoints]
-        self.fill(rows, newest.name if newest else "")
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        newest, slim = self._run.newest, self.app.size.width < 80
+        self.head(Content("  ").join(_cells(HEADINGS, slim)))
+        self.fill([_row(info, time.time(), slim) for info in self._run.checkpoints], newest.name if newest else "")
 
     def on_row(self, key: str) -> None:
         info = self._infos[key]
@@ -59,15 +74,28 @@ class ResumeScreen(TableScreen[str]):
         return (Content.styled(f"{again}{moved} {why}", "$warning"),)
 
 
-def _row(info: CheckpointInfo, now: float) -> Row:
-    step = f"{info.step:,}" if info.step or info.is_described else "–"
-    loss = f"{info.loss:.5f}" if info.loss == info.loss else "–"
-    age = duration(max(now - info.saved_at, 0)) if now - info.saved_at < LONGEST_AGE else "> 999 d"
-    figures = f"{step:>9}  {info.kind:<9}  {percent(info.quality):>7}  {loss:>7}  {file_size(info.size):>8}  {age:>10}"
+def _row(info: CheckpointInfo, now: float, slim: bool) -> Row:
+    age = now - info.saved_at
     state, style = STATES[info.crc]
-    dim = "$secondary" if info.is_damaged else ""
-    text = Content.assemble((figures, dim), "   ", (state, style))
-    return Row(text, info.name, choosable=not info.is_damaged)
+    figures = (
+        f"{info.step:,}" if info.step or info.is_described else "–",
+        info.kind,
+        percent(info.quality),
+        f"{info.loss:.5f}" if math.isfinite(info.loss) else "–",
+        file_size(info.size),
+        duration(max(age, 0)) if age < LONGEST_AGE else "> 999 d",
+        "",
+    )
+    text = Content("  ").join(_cells(figures, slim)[:-1])
+    dimmed = Content.styled(text.plain, "$secondary") if info.is_damaged else text
+    return Row(Content.assemble(dimmed, "  ", (state, style)), info.name, choosable=not info.is_damaged)
+
+
+def _cells(texts: Sequence[str], slim: bool) -> list[Content]:
+    """The texts of one line in their columns' widths."""
+    columns = zip(HEADINGS, WIDTHS, texts, strict=True)
+    shown = ((name, width, text) for name, width, text in columns if not (slim and name in SLIM))
+    return [Content(f"{text:<{width}}" if name in LEFT else f"{text:>{width}}") for name, width, text in shown]
 
 
 def _description(info: CheckpointInfo) -> str:

@@ -47,7 +47,7 @@ class StartScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f,r", "resume", "Resume", key_display="f"),
         Binding("l,d", "delete", "Delete", key_display="l"),
-        Binding("s", "fresh", "Start", key_display="s"),
+        Binding("s,l,d", "fresh", "Start", key_display="s"),  # l: of a run that holds nothing
         Binding("w", "restore", "Trash", key_display="w"),
         Binding("o", "open", "Open", key_display="o"),
         Binding("t", "demo", "Try the demo", key_display="t"),
@@ -148,6 +148,8 @@ class StartScreen(Screen[None]):
         self._read = message
         self.refresh_bindings()
         self._draw()
+        if self._early == "delete" and not message.run.exists:
+            self._early = "fresh"
         if self._early and self.check_action(self._early, ()):
             self.call_later(self.run_action, self._early)
 
@@ -179,7 +181,7 @@ class StartScreen(Screen[None]):
             case "resume":
                 return self._can_train and run.newest is not None and not run.is_complete
             case "delete":
-                return self._is_free if run.exists else self._can_train
+                return self._is_free and run.exists
             case "fresh":
                 return self._can_train and not run.exists
             case "restore":
@@ -224,9 +226,6 @@ class StartScreen(Screen[None]):
             self._early = "delete"
             return
         run = self._read.run
-        if not run.exists:
-            self.action_fresh()
-            return
         self.app.push_screen(ConfirmDelete(run, tuple(RunFolder(run.path).files())), self._delete)
 
     def _delete(self, sure: bool | None) -> None:
@@ -307,7 +306,7 @@ class StartScreen(Screen[None]):
             yield remark(f"{'[F]ortsetzen':<{NAME_WIDTH}}{why}")
         if self.check_action("fresh", ()):
             yield _choice("fresh", "[S]tart", "train a fresh network")
-        if run.exists and self.check_action("delete", ()):
+        if self.check_action("delete", ()):
             yield _choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
         if self.check_action("restore", ()):
             size = file_size(sum(one.size for one in trashed))

@@ -47,6 +47,10 @@ class TableScreen(Screen[Answer | None]):
         )
         self.query_one("#start-header", Static).update(header)
 
+    def head(self, headings: Content) -> None:
+        """Put other headings over the columns."""
+        self.query_one("#table-headings", Static).update(Content.assemble(NO_SIGN, headings))
+
     def note(self, *lines: Content) -> None:
         """Say something below the table."""
         self.query_one("#table-note", Static).update(Content("\n").join(lines))

@@ -113,6 +113,13 @@ def _add_train(verbs: Any) -> None:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
     start.add_argument("--fresh", action="store_true", help="move what the run holds into its .trash and start anew")
+    parser.add_argument(
+        "--from",
+        default="",
+        metavar="NAME",
+        dest="checkpoint",
+        help="with --resume: go on from this checkpoint of the run; newer ones move into its .trash",
+    )
     _add_settings(parser)
     parser.set_defaults(verb=_train)
 
@@ -135,10 +142,14 @@ def _train(options: argparse.Namespace) -> int:
 
     start: Start = "resume" if options.resume else "fresh"
     settings = _settings(options)
+    if options.checkpoint and not options.resume:
+        raise UsageError("--from names a checkpoint to resume from; add --resume")
     with ranks_of_this_job() as ranks:
         try:
             ranks.from_first(lambda: _refuse_to_overwrite(options))
-            session = open_session(options.run, options.data, start=start, overrides=settings, ranks=ranks)
+            session = open_session(
+                options.run, options.data, start=start, overrides=settings, ranks=ranks, checkpoint=options.checkpoint
+            )
         except ToldByFirstError:
             return EXIT_FAILED
         return run_session(session) if ranks.is_first else follow_session(session, ranks.rank)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -21,6 +21,7 @@ from vsrpp_core import __version__
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import BEST_NAME, RunFolder, demo_run_path
+from vsrpp_tui import recent
 from vsrpp_tui.screens.start import Choice, StartScreen
 from vsrpp_tui.state import RunState, reduce, resumed
 from vsrpp_tui.tensorboard import STARTING_SECONDS, TensorBoard
@@ -131,13 +132,21 @@ class VsrppApp(App[Farewell]):
 
     def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
         choice = self._choice = message.choice
-        request = SessionRequest(choice.run, choice.data, "fresh" if message.fresh else "resume", choice.demo)
+        start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
+        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint)
         self.state = RunState() if message.fresh else resumed(journal.replay(RunFolder(choice.run).journal))
         self.worker = Worker(request)
         self.worker.start()
+        self._remember(choice.run)
         from vsrpp_tui.screens.training import TrainingScreen  # the charts' libraries, once a choice is made
 
         self.switch_screen(TrainingScreen())
+
+    def _remember(self, run: Path) -> None:
+        try:
+            recent.remember(run)
+        except VsrppError as error:
+            self.notify(str(error), severity="warning", markup=False)
 
     def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
         if self.worker:

@@ -28,6 +28,8 @@ class SessionRequest:
     data: Path | None
     start: Literal["fresh", "resume"]
     demo: bool = False
+    checkpoint: str = ""
+    """Name of the one to resume from; empty for the newest that can be read."""
 
 
 class Mailbox:
@@ -119,7 +121,9 @@ class Worker:
             if self._stopping.is_set():
                 yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
                 return
-        session = open_session(request.run, request.data, start=request.start, demo=request.demo)
+        session = open_session(
+            request.run, request.data, start=request.start, demo=request.demo, checkpoint=request.checkpoint
+        )
         yield from session.events(self._commands)
 
 

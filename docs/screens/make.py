@@ -1,4 +1,5 @@
-"""Draw the pictures of the documentation from a run's journal: what the screen showed, shown again.
+"""Draw the pictures of the documentation: what the training screen showed, from a run's journal, and what the start
+screen and those behind it show of that run now.
 
 make screens                     the demo's run, as `make demo` left it
 python docs/screens/make.py RUN  another run
@@ -7,6 +8,7 @@ python docs/screens/make.py RUN  another run
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 from textual.app import App, ComposeResult
 
@@ -14,11 +16,16 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import RunFolder, demo_run_path
 from vsrpp_tui.app import THEME, VsrppApp
+from vsrpp_tui.screens.start import Choice
 from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, replay
 
 HERE = Path(__file__).parent
 SIZES = {"training": (120, 40), "training-80x24": (80, 24), "training-200x60": (200, 60)}
+START_SIZES = {"": (120, 40), "-80x24": (80, 24)}
+BEHIND_START = {"resume": ("f", "down"), "delete": ("l",)}
+"""Keys that lead from the start screen to another one, by the name of its picture."""
+
 SHARE = 0.8
 """How far into the run the picture is taken: a screen in the middle of its work."""
 
@@ -63,9 +70,28 @@ async def draw(state: RunState, name: str, size: tuple[int, int]) -> None:
         for _ in range(2):  # the charts appear with the first, and are drawn in their size with the second
             await pilot.pause(1.2)
             screen.show(state)
-        path = HERE / f"{name}.svg"
-        path.write_text(app.export_screenshot(title="VSR++"), encoding="utf-8")
-        sys.stdout.write(f"{path}\n")
+        write(app, name)
+
+
+async def draw_start(run: RunFolder, ending: str, size: tuple[int, int]) -> None:
+    """The start screen of ``run`` and those behind it, of which nothing is chosen."""
+    app = VsrppApp(Choice(run.path, None, demo=run.path == demo_run_path()))
+    async with app.run_test(size=size) as pilot:
+        while app.loader is None or app.loader.is_alive():  # the run is read, then the device
+            await pilot.pause(0.1)
+        await pilot.pause(1)
+        write(app, f"start{ending}")
+        for name, keys in BEHIND_START.items():
+            await pilot.press(*keys)
+            await pilot.pause()
+            write(app, f"{name}{ending}")
+            await pilot.press("escape")
+
+
+def write(app: App[Any], name: str) -> None:
+    path = HERE / f"{name}.svg"
+    path.write_text(app.export_screenshot(title="VSR++"), encoding="utf-8")
+    sys.stdout.write(f"{path}\n")
 
 
 def main() -> None:
@@ -73,6 +99,8 @@ def main() -> None:
     state = state_within(run)
     for name, size in SIZES.items():
         asyncio.run(draw(state, name, size))
+    for ending, size in START_SIZES.items():
+        asyncio.run(draw_start(run, ending, size))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from tests.conftest import MakeDataset
 from tests.vsrpp_tui.conftest import RecordingWorker, started, step, validated
@@ -20,6 +20,7 @@ from vsrpp_tui.app import Farewell, VsrppApp
 from vsrpp_tui.screens.confirm import ConfirmDelete
 from vsrpp_tui.screens.failed import FailedScreen
 from vsrpp_tui.screens.help import HelpScreen
+from vsrpp_tui.screens.resume import ResumeScreen
 from vsrpp_tui.screens.saving import SavingScreen
 from vsrpp_tui.screens.start import Choice, StartScreen
 from vsrpp_tui.screens.training import TrainingScreen
@@ -47,7 +48,9 @@ async def until(pilot: Pilot[Farewell], condition: Callable[[], bool], seconds: 
 
 
 def shows(pilot: Pilot[Farewell], text: str) -> bool:
-    return any(text in str(widget.render()) for widget in pilot.app.screen.query(Static))
+    screen = pilot.app.screen
+    rows = (str(option.prompt) for options in screen.query(OptionList) for option in options.options)
+    return any(text in told for told in (*(str(widget.render()) for widget in screen.query(Static)), *rows))
 
 
 async def test_a_run_that_was_trained_can_go_on(
@@ -57,7 +60,7 @@ async def test_a_run_that_was_trained_can_go_on(
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, "resume at step 48,000"))
         assert shows(pilot, "best 61.2 % at 46,500") and shows(pilot, "10 training · 2 validation")
-        await pilot.press("f")
+        await pilot.press("f", "enter")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert recording_worker().request.start == "resume"
 
@@ -68,13 +71,15 @@ async def test_a_key_pressed_before_the_run_is_read_is_not_lost(
     app = VsrppApp(Choice(trained_run(tmp_path / "Learn"), make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, ResumeScreen))
+        await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert recording_worker().request.start == "resume"
 
 
-@pytest.mark.parametrize(("answer", "begins"), [("ja", True), ("yes", True), ("nein", False), ("", False)])
+@pytest.mark.parametrize(("answer", "goes"), [("ja", True), ("yes", True), ("nein", False), ("", False)])
 async def test_deleting_wants_a_typed_yes(
-    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, answer: str, begins: bool
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, answer: str, goes: bool
 ) -> None:
     app = VsrppApp(Choice(trained_run(tmp_path / "Learn"), make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -82,11 +87,15 @@ async def test_deleting_wants_a_typed_yes(
         await pilot.press("l")
         await until(pilot, lambda: isinstance(app.screen, ConfirmDelete))
         await pilot.press(*answer, "enter")
-        await until(pilot, lambda: isinstance(app.screen, TrainingScreen if begins else ConfirmDelete))
-        assert not begins or recording_worker().request.start == "fresh"
-        if not begins:
-            await pilot.press("escape")
-            await until(pilot, lambda: isinstance(app.screen, StartScreen))
+        if not goes:
+            await pilot.pause()
+            assert isinstance(app.screen, ConfirmDelete) and RunFolder(tmp_path / "Learn").summary().exists
+            return
+        await until(pilot, lambda: shows(pilot, "[S]tart"))
+        assert shows(pilot, "deleted: all of it is in .trash/") and shows(pilot, "nothing trained yet")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        assert recording_worker().request.start == "fresh"
 
 
 async def test_an_empty_run_starts_by_any_of_its_keys(
@@ -266,7 +275,7 @@ async def test_how_the_session_before_ended_is_not_told_again(
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, "[F]ortsetzen"))
-        await pilot.press("f")
+        await pilot.press("f", "enter")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert "an old failure" in app.state.log[-1].text
         await pilot.press("q")

@@ -3,7 +3,7 @@ import math
 import pytest
 from textual.content import Content
 
-from vsrpp_tui.widgets.figures import bar, decimate, duration, file_size, percent, sparkline, spread
+from vsrpp_tui.widgets.figures import bar, decimate, duration, file_size, percent, shortened, sparkline, spread
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,17 @@ def test_decimating_keeps_the_ends() -> None:
 
 def test_unknown_shares_are_dashes() -> None:
     assert percent(math.nan) == "–" and percent(0.6123) == "61.2 %"
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "shown"),
+    [
+        ("~/runs", 6, "~/runs"),
+        ("/mnt/films/runs/2026", 12, "…/runs/2026"),
+        ("/mnt/a-very-long-name", 10, "…long-name"),
+        ("/mnt/films", 3, ""),
+        ("/mnt/films", -2, ""),
+    ],
+)
+def test_the_end_of_a_path_tells_most(path: str, width: int, shown: str) -> None:
+    assert shortened(path, width) == shown

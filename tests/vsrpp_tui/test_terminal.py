@@ -96,7 +96,7 @@ def test_from_start_to_resume(terminal: Terminal, tmp_path: Path, make_dataset: 
     terminal.run(application(run, data))
     resumed = terminal.until(lambda s: "[F]ortsetzen" in s, "the start screen of a trained run")
     at = int(re.search(r"resume at step ([\d,]+)", resumed)[1].replace(",", ""))  # type: ignore[index]
-    terminal.keys("f")
+    terminal.keys("f", "Enter")
     terminal.until(lambda s: step_on(s) > at, "going on")
     terminal.keys("C-c")
     terminal.until(lambda s: s.rstrip().endswith(PROMPT), "the shell's return after ctrl+c")

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -90,6 +90,37 @@ class CheckpointStore:
                 self._drop_superseded()
         except OSError as error:
             raise CheckpointError(f"{BEST_NAME} could not be renewed: {error}") from error
+
+    def newer_than(self, name: str, step: int, branch: int = 0) -> list[CheckpointInfo]:
+        """What a resume would prefer to the checkpoint ``name``, which is of ``step`` and ``branch``; newest first."""
+        infos = self._folder.checkpoint_infos()
+        saved_at = next((info.saved_at for info in infos if info.name == name), math.inf)
+        return [info for info in infos if (info.branch, info.step, info.saved_at) > (branch, step, saved_at)]
+
+    def put_aside(self, infos: Iterable[CheckpointInfo]) -> Path | None:
+        """Move checkpoints into the trash, with their descriptions and what names them the best; the folder there."""
+        names = {info.name for info in infos}
+        best = {link for link in BEST_NAMES if self._best_target(link) in names}
+        paths = [self._folder.path / name for name in sorted(names | best)]
+        beside = [info_path(path) for path in paths]
+        return self._folder.move_to_trash([path for path in (*paths, *beside) if os.path.lexists(path)])
+
+    def renew_best(self, step: int) -> bool:
+        """Where no checkpoint is named the best any more, name that of ``step``; False where it is not kept."""
+        best, old = (self._folder.path / name for name in BEST_NAMES)
+        wanted = self._folder.checkpoint(step)
+        if best.exists():
+            return True
+        if not wanted.is_file():
+            return False
+        try:
+            self._link(BEST_NAME, wanted.name)
+            if self._best_target(BEST_OLD_NAME) == wanted.name:
+                old.unlink()
+                info_path(old).unlink(missing_ok=True)
+        except OSError as error:
+            raise VsrppError(f"{best} could not be renewed ({error.strerror}); make room") from None
+        return True
 
     def kept_kind(self, step: int, branch: int = 0) -> CheckpointKind | None:
         """``regular`` or ``manual`` where the file of this step is one that stays, else None."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".tmp-"
@@ -48,3 +48,12 @@ def _sync(path: Path) -> None:
 def _sync_folder(path: Path) -> None:
     if os.name == "posix":  # elsewhere folders cannot be opened, and the rename is durable by itself
         _sync(path)
+
+
+def walk(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Every file under ``folder`` with its size in bytes; links are counted as what they are, never followed."""
+    for place, folders, names in os.walk(folder, followlinks=False):
+        links = (name for name in folders if Path(place, name).is_symlink())
+        for name in (*names, *links):
+            path = Path(place, name)
+            yield path, path.lstat().st_size

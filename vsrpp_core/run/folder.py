@@ -5,10 +5,9 @@ about a checkpoint is read from the small JSON file beside it.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
 from vsrpp_core.run.sidecar import (
     BEST_NAME,
     BEST_NAMES,
@@ -29,6 +28,7 @@ from vsrpp_core.run.sidecar import (
     read_checkpoint_info,
     write_checkpoint_info,
 )
+from vsrpp_core.run.trash import TRASH_NAME, Trashed, in_the_way, list_trash, move_all, new_trash_folder
 
 __all__ = [
     "BEST_NAME",
@@ -39,6 +39,7 @@ __all__ = [
     "CheckpointInfo",
     "RunFolder",
     "RunSummary",
+    "Trashed",
     "demo_run_path",
     "info_path",
     "read_checkpoint_info",
@@ -130,7 +131,7 @@ class RunFolder:
 
     @property
     def trash(self) -> Path:
-        return self.path / ".trash"
+        return self.path / TRASH_NAME
 
     def checkpoint(self, step: int) -> Path:
         return self.path / f"checkpoint_step_{step}.pth"
@@ -158,10 +159,7 @@ class RunFolder:
             if entry.is_symlink() or not entry.is_dir():
                 yield entry, entry.lstat().st_size
                 continue
-            for folder, _, names in os.walk(entry, followlinks=False):
-                for name in names:
-                    path = Path(folder, name)
-                    yield path, path.lstat().st_size
+            yield from walk(entry)
 
     def summary(self) -> RunSummary:
         """Quick: file sizes and the JSON beside each checkpoint; no checkpoint is opened."""
@@ -193,18 +191,47 @@ class RunFolder:
         infos = (info_of(path) for path in self.checkpoint_files())
         return sorted(filter(None, infos), key=lambda info: (info.branch, info.step, info.saved_at), reverse=True)
 
-    def move_to_trash(self) -> Path | None:
-        """Move everything of this run into ``.trash/<time>``; the folder there, or None when there was nothing.
+    def move_to_trash(self, entries: Sequence[Path] | None = None) -> Path | None:
+        """Move ``entries``, or everything of this run, into ``.trash/<time>``; the folder there, or None for nothing.
 
-        Entries are renamed, so a symbolic link moves as a link and what it points to stays where it is.
+        Entries are renamed, so a symbolic link moves as a link and what it points to stays where it is. All are moved
+        or, with a VsrppError, none.
         """
-        entries = self.contents()
+        entries = self.contents() if entries is None else entries
         if not entries:
             return None
-        target = self._new_trash_folder()
-        for entry in entries:
-            entry.rename(target / entry.name)
+        target = new_trash_folder(self.trash)
+        try:
+            move_all(entries, target)
+        except VsrppError:
+            _remove_if_empty(target)
+            raise
         return target
+
+    def trashed(self) -> list[Trashed]:
+        """What could be brought back, the latest deletion first."""
+        return list_trash(self.trash)
+
+    def restore_from_trash(self, path: Path) -> int:
+        """Move what lies in ``path``, a folder of the trash, back into the run; the number of entries moved.
+
+        Takes the run's lock. Raises VsrppError, with nothing moved, where the run holds something of the same name. A
+        kill in between overwrites nothing either, and restoring once more brings the rest.
+        """
+        path = path.absolute()
+        if path.parent != self.trash or any(p.is_symlink() for p in (path, self.trash)) or not path.is_dir():
+            raise VsrppError(f"{path} is no folder of {self.trash}; name one of those")
+        with self.lock():
+            entries = sorted(path.iterdir())
+            if held := in_the_way(entries, self.path):
+                more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+                raise VsrppError(
+                    f"{self.path} holds {held[0]}{more} now, which would be overwritten; put that in the trash first"
+                )
+            move_all(entries, self.path)
+            _remove_if_empty(path)
+            _remove_if_empty(self.trash)
+        return len(entries)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -252,15 +279,6 @@ class RunFolder:
         except (OSError, ValueError):
             return 0
 
-    def _new_trash_folder(self) -> Path:
-        name = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-        for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
-            target = self.trash / (name + suffix)
-            if not target.exists():
-                target.mkdir(parents=True)
-                return target
-        raise VsrppError(f"{self.trash} is full of folders named {name}; empty it")
-
     def _settings(self) -> tuple[str, int, str]:
         """Dataset, steps in all, and what is wrong with the file they were to be read from."""
         if self.path.exists() and not self.path.is_dir():
@@ -274,6 +292,11 @@ class RunFolder:
         except VsrppError as error:
             return "", 0, str(error)
         return config.data.root, config.training.max_steps, ""
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something else lies in it, and stays
+        folder.rmdir()
 
 
 def demo_run_path() -> Path:

@@ -29,6 +29,7 @@ from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training.autotune import tune
 from vsrpp_core.training.distributed import ALONE, Ranks, another_rank_has_ended
+from vsrpp_core.training.going_back import put_newer_aside, read_chosen
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.training.presets import default_config, demo_config
 from vsrpp_core.training.shortage import advice
@@ -61,15 +62,17 @@ def open_session(
     demo: bool = False,
     overrides: Iterable[tuple[str, str]] = (),
     ranks: Ranks = ALONE,
+    checkpoint: str = "",
 ) -> "Session":
     """Lock the run and settle how it will be trained; nothing is trained until the events are asked for.
 
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
-    ``resume`` goes on from the newest readable checkpoint. ``data`` defaults to the dataset in ``config.toml``. With
-    ``demo`` the demo dataset is made if need be, and a fresh run takes the demo's settings. ``overrides`` are dotted
-    settings; they are kept in ``config.toml``. Another run without settings of its own is tuned first on a GPU and gets
-    a small network on a CPU. Raises VsrppError, with the run untouched and unlocked. Of several ranks the first does
-    all this and tells the others.
+    ``resume`` goes on from the newest readable checkpoint, or from the one that ``checkpoint`` names; newer ones then
+    move into the trash. ``data`` defaults to the dataset in ``config.toml``. With ``demo`` the demo dataset is made if
+    need be, and a fresh run takes the demo's settings. ``overrides`` are dotted settings; they are kept in
+    ``config.toml``. Another run without settings of its own is tuned first on a GPU and gets a small network on a CPU.
+    Raises VsrppError, with the run untouched and unlocked. Of several ranks the first does all this and tells the
+    others.
     """
     folder = RunFolder(run)
     state: dict[str, Any] = {}
@@ -79,7 +82,7 @@ def open_session(
             if start == "resume" and not folder.path.is_dir():
                 raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
             held.enter_context(folder.lock())
-            plan, read = _settle(folder, data, start, demo, tuple(overrides), ranks.size)
+            plan, read = _settle(folder, data, start, demo, tuple(overrides), checkpoint, ranks.size)
             state.update(read)
             return plan
 
@@ -90,12 +93,18 @@ def open_session(
 
 
 def _settle(
-    folder: RunFolder, data: Path | None, start: Start, demo: bool, overrides: tuple[tuple[str, str], ...], n_ranks: int
+    folder: RunFolder,
+    data: Path | None,
+    start: Start,
+    demo: bool,
+    overrides: tuple[tuple[str, str], ...],
+    checkpoint: str,
+    n_ranks: int,
 ) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the contents of the checkpoint to go on from. The run is changed last, when nothing can fail."""
     if start == "resume":
         CheckpointStore(folder).describe_missing()
-    resumed, state, damaged = _read_newest(folder) if start == "resume" else ("", {}, [])
+    resumed, state, damaged = _read(folder, checkpoint) if start == "resume" else ("", {}, [])
     root, summary = _settle_data(folder, data, demo)
     sized = any(key in TUNED or key in ("model", "training") for key, _ in overrides)
     untuned = not (demo or resumed or sized or folder.config.is_file()) and describe_device().kind == "cuda"
@@ -111,6 +120,8 @@ def _settle(
         _check_goes_on(folder, config, resumed, state)
     trash = None if resumed else folder.move_to_trash()
     moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
+    if checkpoint:
+        moved += put_newer_aside(folder, resumed, state)
     if not untuned:
         config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     return Plan(config, summary, resumed, untuned, (*moved, *damaged)), state
@@ -395,6 +406,11 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
             f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "
             f"set model.n_frames = {geometry.n_frames} for a fresh run or use another dataset"
         )
+
+
+def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:
+    """Name, contents and warnings of the checkpoint asked for, or of the newest that can be read."""
+    return (*read_chosen(folder, checkpoint), []) if checkpoint else _read_newest(folder)
 
 
 def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:

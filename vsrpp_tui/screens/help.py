@@ -10,8 +10,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 KEYS = (
-    ("f  r", "start screen: go on from the newest checkpoint"),
-    ("l  d", "delete the run into its trash and start fresh"),
+    ("f  r", "start screen: the checkpoints; enter goes on from the newest"),
+    ("l  d", "put the run in its trash, once you typed ja or yes"),
+    ("w", "the trash, and the way back from it"),
+    ("o", "open another run; recent ones: ↑ ↓ and enter"),
     ("p", "pause, and go on"),
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),

@@ -1,7 +1,7 @@
-"""The start screen: what the run holds, what it is trained on, and the choice to go on or to start anew."""
+"""The start screen: what the run holds, what it is trained on, what can be done with it, and other runs to open."""
 
-import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
@@ -12,11 +12,15 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer, OptionList, Static
 
-from vsrpp_core.run.folder import CheckpointInfo, RunFolder, RunSummary
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.folder import RunFolder, RunSummary, Trashed, demo_run_path
+from vsrpp_tui import recent
 from vsrpp_tui.screens.confirm import ConfirmDelete
-from vsrpp_tui.widgets.figures import duration, file_size, percent, spread
+from vsrpp_tui.widgets.figures import file_size, spread
+from vsrpp_tui.widgets.pick_list import PickList, Row, remark
+from vsrpp_tui.widgets.run_card import RECENT, dataset_card, demo_card, recent_rows, run_card, unread_card
 
 if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
 AGE_SECONDS = 10.0
 """How often the age of the last checkpoint is told anew."""
+
+NAME_WIDTH = 20
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,9 @@ class StartScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f,r", "resume", "Resume", key_display="f"),
         Binding("l,d", "delete", "Delete", key_display="l"),
-        Binding("s", "fresh", "Start", key_display="s"),
+        Binding("s,l,d", "fresh", "Start", key_display="s"),  # l: of a run that holds nothing
+        Binding("w", "restore", "Trash", key_display="w"),
+        Binding("o", "open", "Open", key_display="o"),
         Binding("t", "demo", "Try the demo", key_display="t"),
         Binding("enter", "default", "Choose", show=False),
         Binding("question_mark", "app.help", "Help", key_display="?"),
@@ -50,38 +58,51 @@ class StartScreen(Screen[None]):
 
     @dataclass
     class Wanted(Message):
-        """The user has chosen; ``fresh`` starts anew, otherwise the newest checkpoint goes on."""
+        """The user has chosen; ``fresh`` starts anew, otherwise ``checkpoint`` goes on: empty for the newest one."""
 
         choice: Choice
         fresh: bool
+        checkpoint: str = ""
 
     @dataclass
     class RunRead(Message):
         run: RunSummary
         dataset: "DatasetSummary | None"
         root: Path | None
+        trashed: tuple[Trashed, ...] = ()
+
+    @dataclass
+    class RecentRead(Message):
+        """Other runs that were opened before, the latest first; ``problem`` is why this one is not kept among them."""
+
+        runs: tuple[RunSummary, ...]
+        problem: str = ""
 
     def __init__(self, choice: Choice, device: str = "") -> None:
         super().__init__()
         self.choice = choice
         self._device = device
         self._read: StartScreen.RunRead | None = None
+        self._recent = StartScreen.RecentRead(())
+        self._notice = ""
+        """What was just done to the run, or why not."""
         self._early = ""
         """The action of a key that was pressed before the run was read."""
+        self._choices = PickList(id="start-choices")
 
     def compose(self) -> ComposeResult:
         yield Static(id="start-header", markup=False)
         with Vertical(id="start-body"):
             yield Static(id="start-run", markup=False)
             yield Static(id="start-data", markup=False)
-            yield Static(id="start-choices", markup=False)
+            yield Static(id="start-notice", markup=False)
+            yield self._choices
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self._draw()
+        self._begin_to_read()
         self.set_interval(AGE_SECONDS, self._draw)
-        Thread(target=self._look, name="look", daemon=True).start()
 
     def on_resize(self) -> None:
         self._draw()
@@ -92,33 +113,67 @@ class StartScreen(Screen[None]):
 
     # reading
 
-    def _look(self) -> None:
+    def show_run(self, choice: Choice) -> None:
+        """Be the start screen of another run."""
+        self.choice, self._notice = choice, ""
+        self._recent = StartScreen.RecentRead(())
+        self._begin_to_read()
+
+    def _begin_to_read(self) -> None:
+        self._read, self._early = None, ""
+        self.refresh_bindings()
+        self._draw()
+        Thread(target=self._look, args=(self.choice,), name="look", daemon=True).start()
+
+    def _look(self, choice: Choice) -> None:
         from vsrpp_core.data.stacked import summarize  # brings numpy and pillow: after the first picture stands
 
-        run = RunFolder(self.choice.run).summary()
-        root = self.choice.data or (Path(run.data_root) if run.data_root else None)
-        dataset = None if self.choice.demo or root is None else summarize(root)
-        self.post_message(self.RunRead(run, dataset, root))
+        folder = RunFolder(choice.run)
+        run = folder.summary()
+        root = choice.data or (Path(run.data_root) if run.data_root else None)
+        dataset = None if choice.demo or root is None else summarize(root)
+        self.post_message(self.RunRead(run, dataset, root, tuple(folder.trashed())))
+        problem = ""
+        if run.exists:
+            try:
+                recent.remember(choice.run)
+            except VsrppError as error:
+                problem = str(error)
+        others = (RunFolder(path).summary() for path in recent.recent_runs() if path != run.path)
+        self.post_message(self.RecentRead(tuple(others), problem))
 
     def on_start_screen_run_read(self, message: RunRead) -> None:
+        if message.run.path != self.choice.run.absolute():  # another one was opened in between
+            return
         self._read = message
         self.refresh_bindings()
         self._draw()
+        if self._early == "delete" and not message.run.exists:
+            self._early = "fresh"
         if self._early and self.check_action(self._early, ()):
             self.call_later(self.run_action, self._early)
+
+    def on_start_screen_recent_read(self, message: RecentRead) -> None:
+        shown = self.choice.run.absolute()
+        self._recent = replace(message, runs=tuple(run for run in message.runs if run.path != shown))
+        self._draw()
 
     # choosing
 
     @property
+    def _is_free(self) -> bool:
+        """Whether the run was read, is in order and in nobody's use."""
+        return self._read is not None and not (self._read.run.locked_by or self._read.run.problem)
+
+    @property
     def _can_train(self) -> bool:
-        read = self._read
-        if read is None or read.run.locked_by or read.run.problem:
+        if self._read is None or not self._is_free:
             return False
-        return self.choice.demo or (read.dataset is not None and not read.dataset.problem)
+        return self.choice.demo or (self._read.dataset is not None and not self._read.dataset.problem)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         run = self._read.run if self._read else None
-        if action not in ("resume", "delete", "fresh", "demo"):
+        if action not in ("resume", "delete", "fresh", "restore", "demo"):
             return True
         if run is None:
             return action in ("resume", "delete")
@@ -126,130 +181,139 @@ class StartScreen(Screen[None]):
             case "resume":
                 return self._can_train and run.newest is not None and not run.is_complete
             case "delete":
-                return self._can_train
+                return self._is_free and run.exists
             case "fresh":
                 return self._can_train and not run.exists
+            case "restore":
+                return self._is_free and bool(self._read and self._read.trashed)
             case _:
                 return not (self.choice.demo or self._can_train or run.locked_by or run.problem)
 
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        key = event.option.id or ""
+        if key.startswith(RECENT):
+            self._open(self._recent.runs[int(key.removeprefix(RECENT))].path)
+        else:
+            self.call_later(self.run_action, key)
+
     def action_default(self) -> None:
+        """Enter while nothing is there to choose from."""
         if self._read is None:
             self._early = "default"
-        elif self.check_action("resume", ()):
-            self.action_resume()
-        elif self.check_action("fresh", ()):
-            self.action_fresh()
+        elif self._choices.chosen:
+            self._choices.action_select()
 
     def action_resume(self) -> None:
         if self._read is None:
             self._early = "resume"
             return
-        self.post_message(self.Wanted(self.choice, fresh=False))
+        from vsrpp_tui.screens.resume import ResumeScreen
+
+        self.app.push_screen(ResumeScreen(self._read.run), self._resume)
+
+    def _resume(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            self.post_message(self.Wanted(self.choice, fresh=False, checkpoint=checkpoint))
 
     def action_fresh(self) -> None:
         self.post_message(self.Wanted(self.choice, fresh=True))
 
     def action_demo(self) -> None:
-        from vsrpp_core.run.folder import demo_run_path
-
-        self.choice = Choice(demo_run_path(), None, demo=True)
-        self._read = None
-        self._draw()
-        Thread(target=self._look, name="look", daemon=True).start()
+        self.show_run(Choice(demo_run_path(), None, demo=True))
 
     def action_delete(self) -> None:
         if self._read is None:
             self._early = "delete"
             return
-        if not self._read.run.exists:
-            self.action_fresh()
-            return
-        self.app.push_screen(ConfirmDelete(self._read.run), self._confirmed)
+        run = self._read.run
+        self.app.push_screen(ConfirmDelete(run, tuple(RunFolder(run.path).files())), self._delete)
 
-    def _confirmed(self, sure: bool | None) -> None:
-        if sure:
-            self.action_fresh()
+    def _delete(self, sure: bool | None) -> None:
+        if not sure:
+            return
+        folder = RunFolder(self.choice.run)
+        try:
+            with folder.lock():
+                place = folder.move_to_trash()
+        except VsrppError as error:
+            self._tell(str(error))
+            return
+        where = place.relative_to(folder.path) if place else folder.trash.name
+        self._tell(f"deleted: all of it is in {where}, and w brings it back")
+
+    def action_restore(self) -> None:
+        from vsrpp_tui.screens.trash import TrashScreen
+
+        if self._read:
+            self.app.push_screen(TrashScreen(RunFolder(self.choice.run), self._read.trashed), self._restored)
+
+    def _restored(self, told: str | None) -> None:
+        if told:
+            self._tell(told)
+
+    def _tell(self, notice: str) -> None:
+        self._notice = notice
+        self._begin_to_read()
+
+    def action_open(self) -> None:
+        from vsrpp_tui.screens.open_run import OpenRun
+
+        self.app.push_screen(OpenRun(self.choice.run), self._open)
+
+    def _open(self, path: Path | None) -> None:
+        """Another run has its own dataset; one that is to be made takes that of the run shown now."""
+        if path is None:
+            return
+        is_new = not RunFolder(path).config.is_file()
+        data = self._read.root if self._read and is_new else None
+        is_demo = path == demo_run_path()
+        self.show_run(Choice(path, None if is_demo else data, is_demo))
 
     # drawing
 
     def _draw(self) -> None:
         if not self.is_mounted:
             return
-        width = max(self.size.width - 4, 20)
         device = Content.styled(self._device or "looking for a GPU …", "$secondary")
         header = spread(Content.styled("VSR++", "bold $primary"), device, max(self.size.width - 2, 20))
+        width = max(self.query_one("#start-body").content_size.width, 20)
+        run = self._read.run if self._read else None
         self.query_one("#start-header", Static).update(header)
-        self.query_one("#start-run", Static).update(self._run(width))
+        self.query_one("#start-run", Static).update(run_card(self.choice.run, run, width))
         self.query_one("#start-data", Static).update(self._data())
-        self.query_one("#start-choices", Static).update(self._choices())
-
-    def _run(self, width: int) -> Content:
-        folder = self.choice.run.absolute()
-        place = str(folder.parent).replace(str(Path.home()), "~", 1)
-        title = spread(Content.styled(folder.name, "bold"), Content.styled(place, "$secondary"), width)
-        return Content("\n").join((title, *(self._run_lines(self._read.run) if self._read else (Content("…"),))))
-
-    def _run_lines(self, run: RunSummary) -> tuple[Content, ...]:
-        if run.problem:
-            return (Content.styled(run.problem, "$warning"),)
-        if run.locked_by:
-            reason = f"being trained by another process (PID {run.locked_by}); end that one, or name another run"
-            return (Content.styled(reason, "$warning"),)
-        damaged = (f" · {run.n_damaged} damaged", "$warning") if run.n_damaged else ""
-        newest = run.newest
-        if newest is None:
-            told = "holds files but no readable checkpoint" if damaged else "holds files but no checkpoint"
-            return (Content.assemble((told if run.exists else "nothing trained yet", "$secondary"), damaged),)
-        age = duration(max(time.time() - newest.saved_at, 0))
-        held = f"saved {age} ago · {run.n_files} files · {file_size(run.size)}"
-        return (Content(_reached(newest, run.max_steps)), Content.assemble((held, "$secondary"), damaged))
+        notice = self.query_one("#start-notice", Static)
+        notice.update(self._notice)
+        notice.display = bool(self._notice)
+        rows = (*self._choice_rows(), *recent_rows(self._recent.runs, self._recent.problem, width - 4))
+        self._choices.show(rows if self._read else (), next((row.key for row in rows if row.choosable), ""))
 
     def _data(self) -> Content:
-        label = ("Dataset   ", "$secondary")
         if self.choice.demo:
-            return Content.assemble(label, "photographs seen by a moving camera, made here")
+            return demo_card()
         if self._read is None:
-            return Content.assemble(label, "…")
-        if self._read.run.problem:
-            return Content("")
-        summary = self._read.dataset
-        if summary is None:
-            return Content.assemble(
-                label, "none named yet\n", (f"{'':10}give one with --data ROOT; vsrpp prepare makes it", "$secondary")
-            )
-        if summary.problem:
-            return Content.assemble(label, (summary.problem, "$warning"))
-        pairs = f"{summary.train:,} training · {summary.val:,} validation · {summary.geometry}"
-        return Content.assemble(label, f"{pairs}\n", (f"{'':10}{self._read.root}", "$secondary"))
+            return unread_card()
+        return Content("") if self._read.run.problem else dataset_card(self._read.dataset, self._read.root)
 
-    def _choices(self) -> Content:
+    def _choice_rows(self) -> Iterator[Row]:
         if self._read is None:
-            return Content("")
-        run = self._read.run
-        rows = []
-        if self.check_action("resume", ()) and run.newest:
-            place = f"step {run.newest.step:,}" if run.newest.is_described else run.newest.name
-            rows.append(("[F]ortsetzen", f"resume at {place}"))
-        if self._can_train and run.exists:
-            rows.append(("[L]öschen", "put this run in its trash and start fresh"))
-        if self._can_train and not run.exists:
-            rows.append(("[S]tart", "train a fresh network"))
-        if self.check_action("demo", ()):
-            rows.append(("[T]ry the demo", "a small network learns from photographs, in minutes"))
-        choices = [_choice(*row, first=index == 0) for index, row in enumerate(rows)]
-        if self._can_train and run.is_complete:  # what cannot be done is dimmed, with its reason
+            return
+        run, newest, trashed = self._read.run, self._read.run.newest, self._read.trashed
+        if self.check_action("resume", ()) and newest:
+            place = f"step {newest.step:,}" if newest.is_described else newest.name
+            yield _choice("resume", "[F]ortsetzen", f"resume at {place}, or at an earlier one")
+        elif self._can_train and run.is_complete:  # what cannot be done is dimmed, with its reason
             why = "complete; set training.max_steps higher in config.toml"
-            choices.append(Content.styled(f"  {'[F]ortsetzen':<16}{why}", "$secondary"))
-        return Content("\n").join(choices)
+            yield remark(f"{'[F]ortsetzen':<{NAME_WIDTH}}{why}")
+        if self.check_action("fresh", ()):
+            yield _choice("fresh", "[S]tart", "train a fresh network")
+        if self.check_action("delete", ()):
+            yield _choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
+        if self.check_action("restore", ()):
+            size = file_size(sum(one.size for one in trashed))
+            yield _choice("restore", "[W]iederherstellen", f"bring back what was deleted: {size} in the trash")
+        if self.check_action("demo", ()):
+            yield _choice("demo", "[T]ry the demo", "a small network learns from photographs, in minutes")
 
 
-def _reached(newest: CheckpointInfo, max_steps: int) -> str:
-    if not newest.is_described:
-        return f"{newest.name} · what it holds is read when it is resumed"
-    best = f"best {percent(newest.best_quality)} at {newest.best_step:,}" if newest.best_step else "not validated yet"
-    return f"step {newest.step:,} of {max_steps or newest.max_steps:,} · epoch {newest.epoch} · {best}"
-
-
-def _choice(name: str, meaning: str, first: bool) -> Content:
-    sign = "▸ " if first else "  "
-    return Content.assemble((sign, "$primary"), (f"{name:<16}", "bold $primary" if first else "bold"), (meaning, ""))
+def _choice(action: str, name: str, meaning: str) -> Row:
+    return Row(Content.assemble((f"{name:<{NAME_WIDTH}}", "bold"), meaning), action)

@@ -72,6 +72,16 @@ def spread(left: Content, right: Content, width: int) -> Content:
     return Content.assemble(left, " " * max(width - left.cell_length - right.cell_length, 1), right)
 
 
+def shortened(path: str, width: int) -> str:
+    """A path in at most ``width`` cells: its end, which tells most; nothing where there is no room for that."""
+    if len(path) <= width:
+        return path
+    end = path[-max(width - 1, 0) :]
+    _, slash, rest = end.partition("/")
+    kept = f"…/{rest}" if slash and rest else f"…{end}"
+    return kept if len(kept) <= width and width > 3 else ""
+
+
 def decimate(points: Sequence[tuple[float, float]], limit: int) -> list[tuple[float, float]]:
     """At most ``limit`` points, evenly taken, the last one always among them: a chart costs by the point."""
     if len(points) <= limit or limit < 2:

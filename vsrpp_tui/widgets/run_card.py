@@ -1,0 +1,109 @@
+"""What a run holds and what it is trained on, in a few lines: for the start screen."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from vsrpp_core.run.folder import CheckpointInfo, RunSummary
+from vsrpp_tui.widgets.figures import duration, file_size, percent, shortened, spread
+from vsrpp_tui.widgets.pick_list import Row, remark
+
+if TYPE_CHECKING:
+    from vsrpp_core.data.stacked import DatasetSummary
+
+LABEL = 10
+"""Width of the words before the dataset's figures."""
+
+LONGEST_NAME = 28
+
+RECENT = "recent "
+"""Before the number of a recent run: the key of its row."""
+
+
+def home_for_short(path: Path) -> str:
+    """A path as people write it."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except ValueError:
+        return str(path)
+
+
+def run_card(path: Path, run: RunSummary | None, width: int) -> Content:
+    """The run's name and place, then what it has reached and holds; ``run`` is None before it was read."""
+    folder = path.absolute()
+    name = Content.styled(folder.name, "bold")
+    place = shortened(home_for_short(folder.parent), width - name.cell_length - 2)
+    title = spread(name, Content.styled(place, "$secondary"), width)
+    return Content("\n").join((title, *(_run_lines(run) if run else (Content("…"),))))
+
+
+def _run_lines(run: RunSummary) -> tuple[Content, ...]:
+    if run.problem:
+        return (Content.styled(run.problem, "$warning"),)
+    if run.locked_by:
+        reason = f"being trained by another process (PID {run.locked_by}); end that one, or name another run"
+        return (Content.styled(reason, "$warning"),)
+    damaged = (f" · {run.n_damaged} damaged", "$warning") if run.n_damaged else ""
+    newest = run.newest
+    if newest is None:
+        told = "holds files but no readable checkpoint" if damaged else "holds files but no checkpoint"
+        return (Content.assemble((told if run.exists else "nothing trained yet", "$secondary"), damaged),)
+    age = duration(max(time.time() - newest.saved_at, 0))
+    held = f"last checkpoint {age} ago · {run.n_files:,} files · {file_size(run.size)}"
+    return (Content(_reached(newest, run.max_steps)), Content.assemble((held, "$secondary"), damaged))
+
+
+def _reached(newest: CheckpointInfo, max_steps: int) -> str:
+    if not newest.is_described:
+        return f"{newest.name} · what it holds is read when it is resumed"
+    best = f"best {percent(newest.best_quality)} at {newest.best_step:,}" if newest.best_step else "not validated yet"
+    return f"step {newest.step:,} of {max_steps or newest.max_steps:,} · epoch {newest.epoch} · {best}"
+
+
+def dataset_card(summary: "DatasetSummary | None", root: Path | None) -> Content:
+    label = (f"{'Dataset':<{LABEL}}", "$secondary")
+    if summary is None:
+        advice = "give one with --data ROOT; vsrpp prepare makes it"
+        return Content.assemble(label, "none named yet\n", (f"{'':{LABEL}}{advice}", "$secondary"))
+    if summary.problem:
+        return Content.assemble(label, (summary.problem, "$warning"))
+    pairs = f"{summary.train:,} training · {summary.val:,} validation · {summary.geometry}"
+    place = home_for_short(root) if root else ""
+    return Content.assemble(label, f"{pairs}\n", (f"{'':{LABEL}}{place}", "$secondary"))
+
+
+def demo_card() -> Content:
+    return Content.assemble((f"{'Dataset':<{LABEL}}", "$secondary"), "photographs seen by a moving camera, made here")
+
+
+def unread_card() -> Content:
+    return Content.assemble((f"{'Dataset':<{LABEL}}", "$secondary"), "…")
+
+
+def recent_rows(runs: Sequence[RunSummary], problem: str, width: int) -> Iterator[Row]:
+    """The recent runs under their heading, each ``width`` cells wide; ``problem`` is why one is not kept among them."""
+    if problem:
+        yield from (remark(), remark(problem))
+    if not runs:
+        return
+    yield from (remark(), remark("Recent runs"))
+    name_width = min(max(len(run.path.name) for run in runs), LONGEST_NAME, width // 3)
+    for index, run in enumerate(runs):
+        yield Row(_recent_line(run, name_width, width), f"{RECENT}{index}")
+
+
+def _recent_line(run: RunSummary, name_width: int, width: int) -> Content:
+    """Name, how far it came, where it lies."""
+    name, newest = Content(run.path.name).truncate(name_width, ellipsis=True), run.newest
+    if newest is None or not newest.is_described:
+        told, state = ("not described" if newest else "nothing trained yet"), ""
+    else:
+        told = f"{newest.step:>9,} of {run.max_steps or newest.max_steps:<9,}"
+        state = "in use" if run.locked_by else "done" if run.is_complete else ""
+    figures = f"{told:<22}  {state:<6}"
+    place = shortened(home_for_short(run.path.parent), width - name_width - 2 - len(figures) - 2)
+    gap = " " * (name_width - name.cell_length + 2)
+    return Content.assemble(name, gap, figures, "  ", (place, "$secondary"))

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from vsrpp_core.apply.evaluate import ClipScores
+from vsrpp_core.apply.evaluate import ClipScores, Options
 from vsrpp_core.console import _stop_on_signals, show_evaluation
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.metrics import Score
@@ -35,11 +36,23 @@ def test_a_warning_of_an_evaluation_leaves_its_json_alone(
 ) -> None:
     one = Score(30.0, 0.5)
 
-    def evaluate(*anything: Any) -> Iterator[WarningRaised | ClipScores]:
-        yield WarningRaised(message="frames are upscaled in tiles")
-        yield ClipScores("walk", 2, one, one, one, one)
+    def compare(networks: list[Path], *anything: Any) -> Iterator[tuple[Path, WarningRaised | ClipScores]]:
+        yield networks[0], WarningRaised(message="frames are upscaled in tiles")
+        yield networks[0], ClipScores("walk", 2, one, one, one, one)
 
-    monkeypatch.setattr("vsrpp_core.apply.evaluate.evaluate", evaluate)
-    assert show_evaluation(Path("a.pth"), [Path("walk")], 0, "fp32", as_json=True) == 0
+    monkeypatch.setattr("vsrpp_core.apply.evaluate.compare", compare)
+    assert show_evaluation([Path("a.pth")], [Path("walk")], Options(), as_json=True, out=None) == 0
     told = capsys.readouterr()
     assert json.loads(told.out)[0]["clip"] == "walk" and told.err == "warning: frames are upscaled in tiles\n"
+
+
+def test_scores_that_cannot_be_kept_are_printed_and_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    one = Score(30.0, 0.5)
+    steps = [(Path("a.pth"), ClipScores("walk", 2, one, one, one, one))]
+    monkeypatch.setattr("vsrpp_core.apply.evaluate.compare", lambda *anything: iter(steps))
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(VsrppError, match=r"a\.csv could not be written"):
+        show_evaluation([Path("a.pth")], [Path("walk")], Options(), as_json=True, out=tmp_path / "a.csv")
+    assert json.loads(capsys.readouterr().out)[0]["clip"] == "walk"

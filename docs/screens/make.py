@@ -40,7 +40,7 @@ class Picture(App[None]):
     def on_mount(self) -> None:
         self.register_theme(THEME)
         self.theme = THEME.name
-        self.push_screen(TrainingScreen())
+        self.push_screen(TrainingScreen(clock=lambda: self.state.step.time if self.state.step else 0.0))
 
 
 def state_within(run: RunFolder) -> RunState:

@@ -31,7 +31,7 @@ class Series:
         """With one report more; a value that is not finite is left out."""
         if not math.isfinite(value):
             return self
-        recent = (*self.recent[1 - SERIES_LIMIT :], (step, value))
+        recent = self.recent[1 - SERIES_LIMIT :] + ((step, value),)  # noqa: RUF005  one copy less, at every report
         pending = (*self.pending, (step, value))
         if len(pending) < self.stride:
             return Series(self.points, self.stride, pending, recent)

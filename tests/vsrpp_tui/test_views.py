@@ -256,3 +256,11 @@ async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phas
     async with showing(state, (120, 40)) as pilot:
         header = on_screen(pilot).splitlines()[0]
         assert words in header and "s/iter" in header and "fp32" in header and "Tesla P4" in header
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 18), (80, 24), (100, 32), (160, 48), (200, 60)])
+async def test_on_the_whole_screen_a_panel_is_as_large_as_all_were(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        await pilot.press("f", "shift+tab")
+        panels, events = pilot.app.screen.query_one("#panels"), pilot.app.screen.query_one("#events")
+        assert events.region == panels.region and "▸ Events" in str(pilot.app.screen.query_one(ViewLine).render())

@@ -159,7 +159,7 @@ class TrainingScreen(Screen[None]):
     def _arrange(self) -> None:
         """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
         for view in VIEWS:
-            self.set_class(view == self._view, f"-view-{view}")
+            self.set_class(view == self._view and self._full is None, f"-view-{view}")
         self.set_class(self._full is not None, "-full")
         for box in self._places:
             box.set_class(box is self._full, "-full")

@@ -223,7 +223,7 @@ def _alike(values: Sequence[float]) -> list[str]:
     """Figures with as many decimals as tell them apart; small ones in powers of ten."""
     if not values:
         return []
-    if max(abs(value) for value in values) < 1e-3:
+    if max(abs(value) for value in values) < 5e-3:
         return [f"{value:.1e}" if value else "0" for value in values]
     gap = min((b - a for a, b in pairwise(values)), default=1.0)
     decimals = max(0, -math.floor(math.log10(gap) + 1e-9))

@@ -53,6 +53,9 @@ THEME = Theme(
     variables={
         "chart-faint": "#3a4756",
         "chart-lr": "#8a93a3",
+        "chart-l1": "#7aa7d6",
+        "chart-ms": "#a593d6",
+        "chart-grad": "#cf93b5",
         "footer-background": "#12151a",
         "footer-key-foreground": "#7aa7d6",
         "footer-description-foreground": "#8a93a3",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
+from vsrpp_tui.series import Curves
 
 Phase = Literal[
     "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
@@ -17,62 +18,13 @@ Phase = Literal[
 ]  # fmt: skip
 Tone = Literal["plain", "good", "warning", "fault"]
 
-SERIES_LIMIT = 512
 LOG_LIMIT = 500
 SMOOTHING = 0.9
 """Share of the old value kept by the smoothed speed at each report."""
 
-TREND_WINDOW = 50
-"""Points of the loss on either side that a trend compares."""
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A curve of bounded length: once full, neighbours are merged and each point stands for twice as many reports."""
-
-    points: tuple[tuple[float, float], ...] = ()
-    """(step, value), oldest first; the mean of ``stride`` reports each."""
-    stride: int = 1
-    pending: tuple[tuple[float, float], ...] = ()
-
-    def add(self, step: float, value: float) -> "Series":
-        """With one report more; a value that is not finite is left out."""
-        if not math.isfinite(value):
-            return self
-        pending = (*self.pending, (step, value))
-        if len(pending) < self.stride:
-            return replace(self, pending=pending)
-        points = (*self.points, _mean_point(pending))
-        if len(points) < SERIES_LIMIT:
-            return replace(self, points=points, pending=())
-        merged = tuple(_mean_point(points[i : i + 2]) for i in range(0, len(points), 2))
-        return Series(merged, 2 * self.stride)
-
-    def up_to(self, step: float) -> "Series":
-        """Without what lies beyond ``step``: a resumed run takes those steps again."""
-        kept = tuple(point for point in self.points if point[0] <= step)
-        return Series(kept, self.stride)
-
-    def smoothed(self, window: int) -> list[tuple[float, float]]:
-        """Running mean over up to ``window`` points, each placed at its last one."""
-        result, total = [], 0.0
-        for index, (step, value) in enumerate(self.points):
-            total += value - (self.points[index - window][1] if index >= window else 0.0)
-            result.append((step, total / min(index + 1, window)))
-        return result
-
-    def trend(self) -> float:
-        """Relative change between the last points and those before them; 0 while there are too few."""
-        values = [value for _, value in self.points[-2 * TREND_WINDOW :]]
-        if len(values) < 2 * TREND_WINDOW:
-            return 0.0
-        before, after = sum(values[:TREND_WINDOW]), sum(values[TREND_WINDOW:])
-        return (after - before) / before if before else 0.0
-
-
-def _mean_point(points: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    steps, values = zip(*points, strict=True)
-    return sum(steps) / len(steps), sum(values) / len(values)
+QUIET_SECONDS = 30.0
+QUIET_STEPS = 10
+"""Training that reports no step for longer than either is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,17 +41,20 @@ class RunState:
     """Everything the screens show of a run."""
 
     phase: Phase = "idle"
+    phase_since: float = 0.0
+    """Seconds since the Unix epoch; 0 before the first change."""
     preparation: ev.PreparationProgressed | None = None
     started: ev.SessionStarted | None = None
     step: ev.StepReported | None = None
     seconds_per_step: float = 0.0
     """Smoothed."""
-    loss: Series = field(default_factory=Series)
-    sharpness: Series = field(default_factory=Series)
+    curves: Curves = field(default_factory=Curves)
+    lr_cut: float = 1.0
+    """What plateaus and rollbacks have multiplied the learning rate by so far."""
     validation_progress: ev.ValidationProgressed | None = None
     validation: ev.ValidationFinished | None = None
-    ki_psnr: Series = field(default_factory=Series)
-    lr_psnr: Series = field(default_factory=Series)
+    pictures: tuple[ev.ComparisonWritten, ...] = ()
+    """Of the last validation, in the order of its samples; while one goes on, the new ones among them."""
     activity: ev.ActivityMeasured | None = None
     checkpoint: ev.CheckpointSaved | None = None
     answered: int = 0
@@ -131,19 +86,42 @@ class RunState:
         return every - self.current_step % every
 
     @property
+    def next_save(self) -> int:
+        """Steps until the next regular checkpoint; 0 before the session has begun."""
+        if not self.started:
+            return 0
+        every = self.started.checkpoint_every
+        return every - self.current_step % every
+
+    @property
     def seconds_left(self) -> float:
         """Until the last step, validations counted in; NaN while the speed is unknown."""
-        if not self.started or not self.seconds_per_step:
-            return math.nan
-        validating = self.validation.seconds / self.started.validate_every if self.validation else 0.0
-        return (self.max_steps - self.current_step) * (self.seconds_per_step + validating)
+        return (self.max_steps - self.current_step) * self._seconds_a_step
 
     @property
     def epoch_seconds_left(self) -> float:
-        """Until the end of the epoch, without validations; NaN while the speed is unknown."""
-        if not self.started or not self.step or not self.seconds_per_step:
+        """Until the end of the epoch, validations counted in; NaN while the speed is unknown."""
+        if not self.started or not self.step:
             return math.nan
-        return (self.started.steps_per_epoch - self.step.epoch_step) * self.seconds_per_step
+        return (self.started.steps_per_epoch - self.step.epoch_step) * self._seconds_a_step
+
+    @property
+    def _seconds_a_step(self) -> float:
+        if not self.started or not self.seconds_per_step:
+            return math.nan
+        validating = self.validation.seconds / self.started.validate_every if self.validation else 0.0
+        return self.seconds_per_step + validating
+
+    def quiet_for(self, now: float) -> float:
+        """Seconds for which training has reported no step, where that is unusually long, else 0.
+
+        ``now`` in seconds since the Unix epoch.
+        """
+        if self.phase != "training":
+            return 0.0
+        heard = max(self.phase_since, self.step.time if self.step else 0.0)
+        quiet = now - heard
+        return quiet if quiet > max(QUIET_SECONDS, QUIET_STEPS * self.seconds_per_step) else 0.0
 
 
 def reduce(state: RunState, event: ev.Event) -> RunState:
@@ -181,11 +159,15 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             )
             return replace(state, phase="preparing", preparation=measured)
         case ev.PhaseChanged():
-            return replace(state, phase=event.phase, validation_progress=None)
+            return replace(state, phase=event.phase, phase_since=event.time, validation_progress=None)
         case ev.StepReported():
             return _stepped(state, event)
+        case ev.LearningRateReduced():
+            return replace(state, lr_cut=event.factor)
         case ev.ActivityMeasured():
             return replace(state, activity=event)
+        case ev.ComparisonWritten():
+            return replace(state, pictures=_with_picture(state.pictures, event))
         case ev.ValidationProgressed():
             return replace(state, validation_progress=event)
         case ev.ValidationFinished():
@@ -212,11 +194,11 @@ def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
     return RunState(
         started=event,
         phase="preparing",
-        loss=kept.loss,
-        sharpness=kept.sharpness,
-        ki_psnr=kept.ki_psnr,
-        lr_psnr=kept.lr_psnr,
+        curves=kept.curves,
+        lr_cut=state.lr_cut if event.step else 1.0,
         validation=kept.validation,
+        pictures=kept.pictures,
+        activity=kept.activity,
         log=state.log,
     )
 
@@ -224,19 +206,27 @@ def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
 def _rolled_back(state: RunState, event: ev.RolledBack) -> RunState:
     """The steps since the checkpoint are forgotten; the figures of the moment stay until the next are told."""
     step = replace(state.step, step=event.to_step) if state.step else None
-    return replace(_up_to(state, event.to_step), step=step)
+    return replace(_up_to(state, event.to_step), step=step, lr_cut=event.factor)
 
 
 def _up_to(state: RunState, step: int) -> RunState:
     """Curves without what lies beyond ``step``: those steps are taken again."""
     return replace(
         state,
-        loss=state.loss.up_to(step),
-        sharpness=state.sharpness.up_to(step),
-        ki_psnr=state.ki_psnr.up_to(step),
-        lr_psnr=state.lr_psnr.up_to(step),
+        curves=state.curves.up_to(step),
         validation=state.validation if state.validation and state.validation.step <= step else None,
+        pictures=tuple(picture for picture in state.pictures if picture.step <= step),
+        activity=state.activity if state.activity and state.activity.step <= step else None,
     )
+
+
+def _with_picture(
+    pictures: tuple[ev.ComparisonWritten, ...], event: ev.ComparisonWritten
+) -> tuple[ev.ComparisonWritten, ...]:
+    """Each validation writes a sample's picture over its last one, so the new one takes its place here too."""
+    if all(picture.path != event.path for picture in pictures):
+        return (*pictures, event)
+    return tuple(event if picture.path == event.path else picture for picture in pictures)
 
 
 def _stepped(state: RunState, event: ev.StepReported) -> RunState:
@@ -245,8 +235,7 @@ def _stepped(state: RunState, event: ev.StepReported) -> RunState:
         state,
         step=event,
         seconds_per_step=SMOOTHING * old + (1 - SMOOTHING) * new if old and new else new or old,
-        loss=state.loss.add(event.step, event.loss_total),
-        sharpness=state.sharpness.add(event.step, event.sharpness),
+        curves=state.curves.with_step(event),
     )
 
 
@@ -255,8 +244,8 @@ def _validated(state: RunState, event: ev.ValidationFinished) -> RunState:
         state,
         validation=event,
         validation_progress=None,
-        ki_psnr=state.ki_psnr.add(event.step, event.ki_psnr),
-        lr_psnr=state.lr_psnr.add(event.step, event.lr_psnr),
+        pictures=tuple(picture for picture in state.pictures if picture.step == event.step),
+        curves=state.curves.with_validation(event),
     )
 
 

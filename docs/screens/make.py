@@ -7,6 +7,7 @@ python docs/screens/make.py RUN  another run
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, replay
 
 HERE = Path(__file__).parent
-SIZES = {"training": (120, 40), "training-80x24": (80, 24), "training-200x60": (200, 60)}
+SIZES = {"": (120, 40), "-80x24": (80, 24), "-200x60": (200, 60)}
+VIEW_NAMES = {"overview": "training", "charts": "charts", "activity": "activity", "pictures": "pictures", "log": "log"}
+TOO_LARGE = {"pictures-200x60"}
+"""Pictures of so many coloured cells that the file would have megabytes."""
+
 START_SIZES = {"": (120, 40), "-80x24": (80, 24)}
 BEHIND_START = {"resume": ("f", "down"), "delete": ("l",)}
 """Keys that lead from the start screen to another one, by the name of its picture."""
-
-SHARE = 0.8
-"""How far into the run the picture is taken: a screen in the middle of its work."""
 
 
 class Picture(App[None]):
@@ -47,26 +49,36 @@ class Picture(App[None]):
     def on_mount(self) -> None:
         self.register_theme(THEME)
         self.theme = THEME.name
-        self.push_screen(TrainingScreen())
+        self.push_screen(TrainingScreen(clock=lambda: self.state.step.time if self.state.step else 0.0))
 
 
 def state_within(run: RunFolder) -> RunState:
-    """The state of the screen at SHARE of the journal's last session, taken when a validation had just been made."""
+    """The last state of the journal's last session before it ended, so that the pictures in the run are those it tells.
+
+    A run that was stopped half-way shows a screen in the middle of its work.
+    """
     events = list(journal.replay(run.journal))
     if not events:
         sys.exit(f"{run.journal} holds nothing; run `make demo` first, or name a run")
     last = max(i for i, event in enumerate(events) if isinstance(event, ev.SessionStarted))
-    steps = [i for i in range(last, len(events)) if isinstance(events[i], ev.StepReported)]
-    return replay(events[: steps[int(SHARE * (len(steps) - 1))] + 1])
+    ends = (i for i in range(last, len(events)) if _is_the_end(events[i]))
+    state = replay(events[: next(ends, len(events))])
+    return replace(state, started=replace(state.started, run=str(run.path))) if state.started else state
 
 
-async def draw(state: RunState, name: str, size: tuple[int, int]) -> None:
+def _is_the_end(event: ev.Event) -> bool:
+    over = isinstance(event, (ev.SessionEnded, ev.SessionFailed))
+    return over or (isinstance(event, ev.PhaseChanged) and event.phase == "stopping")
+
+
+async def draw(state: RunState, view: str, name: str, size: tuple[int, int]) -> None:
     app = Picture(state)
     async with app.run_test(size=size) as pilot:
         screen = app.screen
         assert isinstance(screen, TrainingScreen)
         await pilot.pause()
         screen.show(state)
+        screen.action_view(view)
         for _ in range(2):  # the charts appear with the first, and are drawn in their size with the second
             await pilot.pause(1.2)
             screen.show(state)
@@ -97,8 +109,10 @@ def write(app: App[Any], name: str) -> None:
 def main() -> None:
     run = RunFolder(Path(sys.argv[1]) if len(sys.argv) > 1 else demo_run_path())
     state = state_within(run)
-    for name, size in SIZES.items():
-        asyncio.run(draw(state, name, size))
+    for view, file in VIEW_NAMES.items():
+        for suffix, size in SIZES.items():
+            if (name := file + suffix) not in TOO_LARGE:
+                asyncio.run(draw(state, view, name, size))
     for ending, size in START_SIZES.items():
         asyncio.run(draw_start(run, ending, size))
 

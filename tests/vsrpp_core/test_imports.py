@@ -25,4 +25,4 @@ def test_messages_settings_and_folders_load_neither_torch_nor_a_screen() -> None
 
 def test_the_core_loads_no_screen() -> None:
     loaded = loaded_by(["vsrpp_core.training.session", "vsrpp_core.apply.evaluate", "vsrpp_core.console"])
-    assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_plot", "vsrpp_tui"})
+    assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_image", "vsrpp_tui"})

@@ -91,6 +91,17 @@ def validated(number: int = 100, **changes: Any) -> ev.ValidationFinished:
     return ev.ValidationFinished(**{**VALIDATION, "step": number, **changes})
 
 
+def compared(sample: str = "film_000042_0_0", step: int = 100) -> ev.ComparisonWritten:
+    return ev.ComparisonWritten(
+        step=step, sample=f"{sample}.png", path=f"pictures/{sample}.png", lr_psnr=28.0, ki_psnr=29.0
+    )
+
+
+def activity(blocks: int = 10, step: int = 100) -> ev.ActivityMeasured:
+    trunk = tuple(0.1 + 0.01 * block for block in range(blocks))
+    return ev.ActivityMeasured(step=step, backward_trunk=trunk, forward_trunk=trunk[::-1], fusions=(0.1, 0.2, 0.05))
+
+
 class RecordingWorker:
     """Stands in for the trainer's thread: a test puts events into its mailbox and reads the commands it was sent."""
 

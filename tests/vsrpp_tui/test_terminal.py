@@ -81,7 +81,7 @@ def test_from_start_to_resume(terminal: Terminal, tmp_path: Path, make_dataset: 
     terminal.until(lambda s: step_on(s) > 5, "training")
 
     terminal.keys("p")
-    stood = step_on(terminal.until(lambda s: "● paused" in s, "the pause"))
+    stood = step_on(terminal.until(lambda s: "‖ paused" in s, "the pause"))
     time.sleep(1)
     assert step_on(terminal.screen) - stood <= 1, "steps went on while paused"
     terminal.keys("c")

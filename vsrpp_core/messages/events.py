@@ -64,6 +64,11 @@ class SessionStarted(Event):
     best_quality: float
     """Best validation quality so far, 0..1; 0 when nothing was validated yet."""
     best_step: int
+    lr_max: float = 0.0
+    """The planned learning rate: ``schedule.lr_max``, 0 in journals of versions that did not tell it."""
+    lr_min: float = 0.0
+    warmup_steps: int = 0
+    schedule_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +340,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
 
 
 def with_change(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
-    """The session as if it had started with the changed setting, for whoever counts the steps left."""
+    """The session as if it had started with the changed setting, for whoever counts steps or draws rates."""
     match change.key:
         case "training.max_steps":
             return replace(started, max_steps=int(change.new))
@@ -343,5 +348,13 @@ def with_change(started: SessionStarted, change: ParameterChanged) -> SessionSta
             return replace(started, validate_every=int(change.new))
         case "cadence.checkpoint_every":
             return replace(started, checkpoint_every=int(change.new))
+        case "schedule.lr_max":
+            return replace(started, lr_max=float(change.new))
+        case "schedule.lr_min":
+            return replace(started, lr_min=float(change.new))
+        case "schedule.warmup_steps":
+            return replace(started, warmup_steps=int(change.new))
+        case "schedule.factor":
+            return replace(started, schedule_factor=float(change.new))
         case _:
             return started

@@ -328,6 +328,10 @@ class Session:
             checkpoint_every=config.cadence.checkpoint_every,
             best_quality=progress.best_quality,
             best_step=progress.best_step,
+            lr_max=config.schedule.lr_max,
+            lr_min=config.schedule.lr_min,
+            warmup_steps=config.schedule.warmup_steps,
+            schedule_factor=config.schedule.factor,
         )
 
     def _failed(self, error: str) -> ev.SessionFailed:

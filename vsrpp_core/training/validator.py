@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from vsrpp_core.data.dataset import load_pair
@@ -17,6 +16,7 @@ from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerpri
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network
+from vsrpp_core.run.comparison import side_by_side
 from vsrpp_core.run.files import write_atomically
 from vsrpp_core.training.hardware import Hardware
 from vsrpp_core.training.inference import FrameUpscaler
@@ -109,19 +109,6 @@ class Validator:
             return WarningRaised(message=f"{path} could not be written ({error.strerror}); make room")
         relative = f"{self._pictures.name}/{path.name}"
         return ComparisonWritten(step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr)
-
-
-def side_by_side(pictures: tuple[NDArray[np.uint8], ...], labels: tuple[str, ...]) -> Image.Image:
-    """Pictures [H, W, 3] of one size beside each other, each under its label."""
-    height, width = pictures[0].shape[:2]
-    margin, header = 6, 16
-    sheet = Image.new("RGB", (len(pictures) * (width + margin) - margin, height + header), "black")
-    draw = ImageDraw.Draw(sheet)
-    for place, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        left = place * (width + margin)
-        draw.text((left + 2, 2), label, fill="white")
-        sheet.paste(Image.fromarray(picture), (left, header))
-    return sheet
 
 
 def _score(image: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Score:

@@ -1,25 +1,46 @@
 """The training screen: places the panels, and turns keys into commands."""
 
+import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, Vertical
+from textual.containers import Container
+from textual.events import Click, Resize
 from textual.message import Message
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.state import RunState
-from vsrpp_tui.widgets.charts import LossChart, ValidationChart
+from vsrpp_tui.widgets.activity import ActivityPanel
+from vsrpp_tui.widgets.adaptive import AdaptivePanel, GradientPanel, RatePanel
+from vsrpp_tui.widgets.box import Box
+from vsrpp_tui.widgets.charts import (
+    Chart,
+    GradientChart,
+    Look,
+    LossChart,
+    RateChart,
+    SpeedChart,
+    ValidationChart,
+    WeightsChart,
+)
 from vsrpp_tui.widgets.events import EventsPanel
 from vsrpp_tui.widgets.header import RunHeader, RunProgress
+from vsrpp_tui.widgets.machine import MemoryPanel
 from vsrpp_tui.widgets.panel import Panel
-from vsrpp_tui.widgets.panels import AdaptivePanel, LossPanel, MemoryPanel, ValidationPanel, next_validation
+from vsrpp_tui.widgets.panels import LossPanel, ValidationPanel, countdown
+from vsrpp_tui.widgets.pictures import Pictures
+from vsrpp_tui.widgets.views import VIEWS, ViewLine
 
-VIEWS = ("overview", "charts", "events")
 CHART_SECONDS = 1.0
-"""A chart costs tens of milliseconds; it is redrawn this often at most."""
+"""A chart costs milliseconds each; they are redrawn this often at most."""
+
+DASHBOARD = (160, 48)
+"""Size from which the overview shows every panel at once."""
 
 WORKING = ("training", "paused", "validating", "saving", "rolling back")
 
@@ -30,7 +51,20 @@ class TrainingScreen(Screen[None]):
         Binding("p", "go_on", "Resume"),
         Binding("c", "checkpoint", "Checkpoint"),
         Binding("v", "validate", "Validate"),
-        Binding("s", "next_view", "View"),
+        Binding("s", "next_view(1)", "View"),
+        Binding("S,shift+s", "next_view(-1)", "View before", show=False),
+        Binding("i", "view('pictures')", "Pictures", show=False),
+        Binding("f", "full", "Full screen", show=False),
+        Binding("escape", "back", "Back", show=False),
+        Binding("tab", "next_panel(1)", "Next panel", show=False),
+        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False),
+        Binding("x", "look('next_range')", "Steps shown", show=False),
+        Binding("y", "look('other_axis')", "Log or linear", show=False),
+        Binding("w", "look('next_smoothing')", "Smoothing", show=False),
+        Binding("left", "picture(-1)", "Picture before", show=False),
+        Binding("right", "picture(1)", "Next picture", show=False),
+        Binding("plus,equals_sign", "zoom(1)", "Closer", show=False),
+        Binding("minus", "zoom(-1)", "Further", show=False),
         Binding("question_mark", "app.help", "Help", key_display="?"),
         Binding("q", "app.leave", "Quit"),
         Binding("b", "app.tensorboard", "TensorBoard"),  # last: a slim screen cuts it off
@@ -45,46 +79,42 @@ class TrainingScreen(Screen[None]):
             super().__init__()
             self.command = command
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` tells the seconds since the Unix epoch, for how long nothing was heard of the trainer."""
         super().__init__()
         self.state = RunState()
+        self._clock = clock
         self._drawn: RunState | None = None
-        self._view = 0
+        self._view, self._look = VIEWS[0], Look()
+        self._full: Widget | None = None
+        """The panel that has the whole screen."""
         self._header = RunHeader(id="header")
-        self._validation = ValidationPanel(id="validation-figures")
-        self._panels: tuple[Panel, ...] = (
-            self._header,
-            RunProgress(id="progress"),
-            LossPanel(id="loss-figures"),
-            self._validation,
-            AdaptivePanel(title="Adaptive", id="adaptive", classes="panel"),
-            MemoryPanel(title="Memory and speed", id="memory", classes="panel"),
-        )
-        self._charts = (LossChart(id="loss-chart"), ValidationChart(id="validation-chart"))
+        self._views = ViewLine(id="views")
+        self._pictures = Pictures(id="comparison")
         self._events = EventsPanel(id="events")
+        self._places: tuple[Widget, ...] = (
+            Box("Loss", LossPanel(id="loss-figures"), LossChart(id="loss-chart"), id="loss"),
+            Box("Validation", ValidationPanel(id="validation-figures"), ValidationChart(), id="validation"),
+            Box("Adaptive", AdaptivePanel(id="adaptive-figures"), WeightsChart(), id="adaptive"),
+            Box("Gradient", GradientPanel(), GradientChart(), id="gradient"),
+            Box("Learning rate", RatePanel(), RateChart(), id="rate"),
+            Box("Memory and speed", MemoryPanel(id="memory-figures"), SpeedChart(), id="memory"),
+            Box("Layer activity", ActivityPanel(id="activity-figures"), id="activity"),
+            Box("Pictures", self._pictures, id="pictures"),
+            self._events,
+        )
 
     def compose(self) -> ComposeResult:
-        header, progress, loss, validation, adaptive, memory = self._panels
-        loss_chart, validation_chart = self._charts
-        yield header
-        yield progress
+        yield self._header
+        yield RunProgress(id="progress")
+        yield self._views
         with Container(id="panels"):
-            with Vertical(id="loss", classes="panel") as box:
-                box.border_title = "Loss"
-                yield loss
-                yield loss_chart
-            with Vertical(id="validation", classes="panel") as box:
-                box.border_title = "Validation"
-                yield validation
-                yield validation_chart
-            yield adaptive
-            yield memory
-        yield self._events
+            yield from self._places
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.add_class("-view-overview")
+        self._arrange()
         self.set_interval(CHART_SECONDS, self._draw_charts)
 
     # showing
@@ -97,13 +127,46 @@ class TrainingScreen(Screen[None]):
             self._header.asked = ""
         if moved_on:
             self.refresh_bindings()
-        for panel in self._panels:
+        self._header.now = self._clock()
+        for panel in self.query(Panel):
             panel.show(state)
         self._events.show(state)
-        if isinstance(self._validation.parent, Vertical):
-            self._validation.parent.border_subtitle = next_validation(state)
+        self._pictures.show(state)
+        self._label_borders()
 
-    def on_resize(self) -> None:
+    def _label_borders(self) -> None:
+        """What is to come, and which keys do something here."""
+        look = self._look
+        said = {
+            "loss": look.describe_smoothed(),
+            "validation": countdown(self.state),
+            "adaptive": look.describe_range(),
+            "gradient": look.describe_smoothed(),
+            "rate": look.describe_range(),
+            "pictures": self._pictures.keys,
+        }
+        charts = {box.id for box in self._places if any(chart.display for chart in box.query(Chart))}
+        for box in self._places:
+            if box.id in said:
+                box.border_subtitle = said[box.id] if box.id in charts | {"validation", "pictures"} else ""
+            if box.id == "pictures":
+                box.border_title = self._pictures.title
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width >= DASHBOARD[0] and event.size.height >= DASHBOARD[1], "-dashboard")
+        self._redraw()
+
+    def _arrange(self) -> None:
+        """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
+        for view in VIEWS:
+            self.set_class(view == self._view and self._full is None, f"-view-{view}")
+        self.set_class(self._full is not None, "-full")
+        for box in self._places:
+            box.set_class(box is self._full, "-full")
+        self._views.show(self._view, _name(self._full) if self._full else "")
+        self._redraw()
+
+    def _redraw(self) -> None:
         self._drawn = None
         self.call_after_refresh(self._draw_charts)
 
@@ -111,8 +174,11 @@ class TrainingScreen(Screen[None]):
         if self._drawn is self.state:
             return
         self._drawn = self.state
-        for chart in self._charts:
-            chart.show(self.state)
+        for chart in self.query(Chart):
+            if chart.is_on_screen:
+                chart.show(self.state, self._look)
+        self._pictures.show(self.state)
+        self._label_borders()
 
     # keys
 
@@ -125,6 +191,8 @@ class TrainingScreen(Screen[None]):
                 return phase == "paused"
             case "checkpoint" | "validate":
                 return True if phase in WORKING else None
+            case "picture" | "zoom":  # else the keys are the log's, to scroll it
+                return self._pictures.is_on_screen
             case _:
                 return True
 
@@ -140,14 +208,70 @@ class TrainingScreen(Screen[None]):
     def action_validate(self) -> None:
         self._order(cmd.Validate(), "validating after this step")
 
-    def action_next_view(self) -> None:
-        self.remove_class(f"-view-{VIEWS[self._view]}")
-        self._view = (self._view + 1) % len(VIEWS)
-        self.add_class(f"-view-{VIEWS[self._view]}")
-        self._drawn = None
-        self.call_after_refresh(self._draw_charts)
+    def action_next_view(self, by: int) -> None:
+        self.action_view(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
+
+    def action_view(self, view: str) -> None:
+        self._view, self._full = view, None
+        self._arrange()
+
+    def on_view_line_chosen(self, message: ViewLine.Chosen) -> None:
+        self.action_view(message.view)
+
+    def action_look(self, change: str) -> None:
+        """Another range, axis or smoothing, of all charts."""
+        look: Look = getattr(self._look, change)()
+        self._look = look
+        self._redraw()
+
+    def action_picture(self, by: int) -> None:
+        self._pictures.step(by)
+        self._label_borders()
+
+    def action_zoom(self, by: int) -> None:
+        self._pictures.zoom(by)
+        self._label_borders()
+
+    # one panel on the whole screen
+
+    def action_full(self) -> None:
+        """The panel with the focus, else the one under the mouse, else the first; back again if there is one."""
+        shown = [box for box in self._places if box.display]
+        chosen = [box for box in shown if box.has_focus or box.has_focus_within]
+        hovered = [box for box in shown if box.has_pseudo_class("hover")]
+        self._full = None if self._full else next(iter([*chosen, *hovered, *shown]), None)
+        self._arrange()
+
+    def action_back(self) -> None:
+        """From a whole screen to the view; from there the focus goes."""
+        if self._full is None:
+            self.set_focus(None)
+            return
+        self._full = None
+        self._arrange()
+
+    def action_next_panel(self, by: int) -> None:
+        """To the next panel; on the whole screen also to those that the view does not show."""
+        if self._full is None:
+            self.focus_next() if by > 0 else self.focus_previous()
+            return
+        self._full = self._places[(self._places.index(self._full) + by) % len(self._places)]
+        self.set_focus(self._full)
+        self._arrange()
+
+    def on_click(self, event: Click) -> None:
+        """On a panel's title: the whole screen for it, or back."""
+        for box in self._places:
+            if box.display and box.region.y == event.screen_y and box.region.contains(event.screen_x, event.screen_y):
+                self._full = None if self._full else box
+                self._arrange()
+                return
 
     def _order(self, command: cmd.Command, asked: str) -> None:
         self._header.asked = asked
         self._header.show(self.state)
         self.post_message(self.Ordered(command))
+
+
+def _name(box: Widget) -> str:
+    return str(box.border_title or "").split(" ·")[0]

@@ -1,105 +1,242 @@
-"""The curves: loss on a logarithmic axis, and validation PSNR of KI over LR."""
+"""The curves of the training screen: what each chart shows of RunState, and the widget that draws it."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
-from textual_hires_canvas import HiResMode
-from textual_plot import NumericAxisFormatter, PlotWidget
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.strip import Strip
+from textual.widget import Widget
 
+from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import ScheduleConfig
+from vsrpp_tui.series import Point, Series, smoothed
 from vsrpp_tui.state import RunState
-from vsrpp_tui.widgets.figures import decimate
+from vsrpp_tui.widgets.plot import Curve, Frame, Row, plot
 
-Points = Sequence[tuple[float, float]]
+SMOOTHINGS = (1, 8, 24, 96)
+"""Points of the running mean that may be chosen."""
 
+RANGES = (0, 10_000, 2_000, 500)
+"""Last steps that may be chosen; 0 is all."""
 
-class LogAxis(NumericAxisFormatter):
-    """Ticks at round values for an axis of decimal logarithms."""
+ROOM_FOR_PARTS = 18
+"""Rows from which the loss chart shows the parts beside the total."""
 
-    ROUND = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)
-    MOST = 7
-
-    def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
-        decades = range(math.floor(min_), math.ceil(max_) + 1)
-        ticks = [decade + math.log10(value) for decade in decades for value in self.ROUND]
-        seen = [tick for tick in ticks if min_ <= tick <= max_]
-        return seen[:: -(-len(seen) // self.MOST)] if seen else []
-
-    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
-        return [f"{10**tick:.2g}" for tick in ticks]
+NONE_YET = "no points yet"
+PLAN_POINTS = 240
+SHADE = 0.12
+"""How much of the warning colour a shaded stretch takes on."""
 
 
-class StepAxis(NumericAxisFormatter):
-    """Steps, shortened to thousands where they are large."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the user wants to see all charts."""
 
-    def get_labels_for_ticks(self, ticks: Sequence[float]) -> list[str]:
-        return [_steps(tick) for tick in ticks]
+    logarithmic: bool = True
+    """Of the loss and of the gradient."""
+    smoothing: int = 24
+    last_steps: int = 0
+
+    def describe(self) -> str:
+        """With the keys that change it."""
+        return f"{self.describe_smoothed()} · {self.describe_range()}"
+
+    def describe_smoothed(self) -> str:
+        axis = "log" if self.logarithmic else "linear"
+        mean = f"mean of {self.smoothing}" if self.smoothing > 1 else "not smoothed"
+        return f"y {axis} · w {mean}"
+
+    def describe_range(self) -> str:
+        return f"x last {self.last_steps:,}" if self.last_steps else "x all steps"
+
+    def next_range(self) -> "Look":
+        return replace(self, last_steps=_next(RANGES, self.last_steps))
+
+    def next_smoothing(self) -> "Look":
+        return replace(self, smoothing=_next(SMOOTHINGS, self.smoothing))
+
+    def other_axis(self) -> "Look":
+        return replace(self, logarithmic=not self.logarithmic)
 
 
-def _steps(tick: float) -> str:
-    if tick != round(tick):
-        return ""  # between two steps there is nothing
-    return f"{tick / 1000:g}k" if abs(tick) >= 10_000 else f"{tick:.0f}"
+def _next(choices: tuple[int, ...], now: int) -> int:
+    return choices[(choices.index(now) + 1) % len(choices)]
 
 
-class Chart(PlotWidget):
-    """Curves of RunState; hidden while there is nothing to draw. Arrows and +/- pan and zoom, r resets."""
+class Chart(Widget):
+    """Draws what its subclass makes of RunState. It costs milliseconds: once a second at most."""
+
+    ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.set_x_formatter(StepAxis())
-        self._state = RunState()
-
-    def on_mount(self) -> None:
-        self.margin_top, self.margin_bottom, self.margin_left = 0, 1, 9
+        self._rows: list[Row] = []
+        self._shown: tuple[RunState, Look] = (RunState(), Look())
 
     def on_resize(self) -> None:
-        self.show(self._state)
+        self.show(*self._shown)
 
-    def show(self, state: RunState) -> None:
-        """Draw ``state``, each curve decimated to twice the width: a chart costs by the point."""
-        self._state = state
-        curves = [(points, colour) for points, colour in self.curves(state) if len(points) >= 2]
-        self.set_class(not curves, "-empty")
-        if not (curves and self.display and self.size.width):
-            return
-        self.clear()
-        for points, colour in curves:
-            steps, values = zip(*decimate(points, 2 * self.size.width), strict=True)
-            style = self.app.get_css_variables()[colour]
-            self.plot(steps, values, line_style=style, hires_mode=HiResMode.BRAILLE)
-        self._keep_off_the_frame([point for points, _ in curves for point in points])
+    def show(self, state: RunState, look: Look) -> None:
+        self._shown = state, look
+        width, height = self.size
+        rows = plot(self.curves(state, look), self.frame(state, look), width, height) if width and height else []
+        if rows != self._rows:
+            self._rows = rows
+            self.refresh()
 
-    def curves(self, state: RunState) -> list[tuple[Points, str]]:
-        """Points (step, value), and the theme's name of their colour; later ones lie on top."""
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        """What to draw; later ones lie on top."""
         raise NotImplementedError
 
-    def _keep_off_the_frame(self, points: Points) -> None:
-        """Widen the axis by two unseen points, or a flat curve lies on the frame; limits would undo the user's zoom."""
-        steps, values = zip(*points, strict=True)
-        edge = 0.06 * (max(values) - min(values)) or 0.05
-        self.scatter((min(steps),) * 2, (min(values) - edge, max(values) + edge), marker=" ")
+    def frame(self, state: RunState, look: Look) -> Frame:
+        return Frame()
+
+    def render_line(self, y: int) -> Strip:
+        """The row as it was last drawn; a word where a chart has no points yet."""
+        width, height = self.size
+        styles = _Styles(self)
+        if not self._rows and y == height // 2:
+            return Strip([Segment(NONE_YET.center(width), styles.of("secondary", False))])
+        if y >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        strip = Strip([Segment(run.text, styles.of(run.colour, run.shaded)) for run in self._rows[y]])
+        return strip.adjust_cell_length(width, self.rich_style)
+
+
+class _Styles:
+    """Names of the theme's colours as styles on the widget's background."""
+
+    def __init__(self, widget: Widget) -> None:
+        self._variables = widget.app.theme_variables
+        self._plain = widget.rich_style
+        self._background = widget.background_colors[1]
+
+    def of(self, colour: str, shaded: bool) -> Style:
+        style = self._plain + Style(color=Color.parse(self._variables[colour]).rich_color) if colour else self._plain
+        if not shaded:
+            return style
+        tint = self._background.blend(Color.parse(self._variables["warning"]), SHADE)
+        return style + Style(bgcolor=tint.rich_color)
+
+
+def _shown(series: Series, state: RunState, look: Look) -> tuple[Point, ...]:
+    """The curve within the chosen range."""
+    return series.since(state.current_step - look.last_steps) if look.last_steps else series.points or series.recent
 
 
 class LossChart(Chart):
-    """Every report faint, the running mean over it; logarithmic."""
+    """Every report of the total faint and its running mean over it; where there is room also the means of its parts."""
 
-    SMOOTHED = 24
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        total = _shown(state.curves.loss_total, state, look)
+        mean = Curve(smoothed(total, look.smoothing), "primary", "total")
+        parts = self._parts(state, look) if self.size.height >= ROOM_FOR_PARTS else []
+        return [Curve(total, "chart-faint"), *parts, mean]
 
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.set_y_formatter(LogAxis())
+    def _parts(self, state: RunState, look: Look) -> list[Curve]:
+        curves = state.curves
+        named = (
+            (curves.loss_l1, "chart-l1", "L1"),
+            (curves.loss_ms, "chart-ms", "MS"),
+            (curves.loss_grad, "chart-grad", "Grad"),
+        )
+        return [
+            Curve(smoothed(_shown(series, state, look), look.smoothing), colour, label)
+            for series, colour, label in named
+        ]
 
-    def curves(self, state: RunState) -> list[tuple[Points, str]]:
-        smoothed = state.loss.smoothed(self.SMOOTHED)
-        return [(_logarithmic(state.loss.points), "chart-faint"), (_logarithmic(smoothed), "primary")]
+    def frame(self, state: RunState, look: Look) -> Frame:
+        return Frame(logarithmic=look.logarithmic)
 
 
 class ValidationChart(Chart):
-    """KI in green over LR in grey, dB."""
+    """PSNR of KI over that of LR, dB."""
 
-    def curves(self, state: RunState) -> list[tuple[Points, str]]:
-        return [(state.lr_psnr.points, "chart-lr"), (state.ki_psnr.points, "success")]
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        low, high = (_shown(series, state, look) for series in (state.curves.lr_psnr, state.curves.ki_psnr))
+        return [Curve(low, "chart-lr", "LR", dotted=True), Curve(high, "success", "KI")]
 
 
-def _logarithmic(points: Points) -> list[tuple[float, float]]:
-    return [(step, math.log10(value)) for step, value in points if value > 0]
+class WeightsChart(Chart):
+    """The three loss weights and the sharpness that moves them; stretches of aggressive mode are shaded."""
+
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        curves = state.curves
+        sharpness = smoothed(_shown(curves.sharpness, state, look), look.smoothing)
+        return [
+            Curve(sharpness, "secondary", "sharp", dotted=True),
+            Curve(_shown(curves.weight_ms, state, look), "chart-ms", "MS"),
+            Curve(_shown(curves.weight_grad, state, look), "chart-grad", "Grad"),
+            Curve(_shown(curves.weight_l1, state, look), "chart-l1", "L1"),
+        ]
+
+    def frame(self, state: RunState, look: Look) -> Frame:
+        shaded = stretches(_shown(state.curves.aggressive, state, look))
+        return Frame(low=0.0, high=1.0, shaded=shaded, shade_word="aggressive")
+
+
+def stretches(points: Sequence[Point]) -> tuple[tuple[float, float], ...]:
+    """First and last step of each stretch of points whose value is more than 0."""
+    runs = [list(run) for on, run in groupby(points, key=lambda point: point[1] > 0) if on]
+    return tuple((run[0][0], run[-1][0]) for run in runs)
+
+
+class GradientChart(Chart):
+    """The gradient's norm, and the clip norm above which it is scaled down."""
+
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        norm = _shown(state.curves.gradient_norm, state, look)
+        return [
+            Curve(norm, "chart-faint"),
+            Curve(smoothed(norm, look.smoothing), "primary", "norm"),
+            Curve(_shown(state.curves.clip_norm, state, look), "foreground", "clip", dotted=True),
+        ]
+
+    def frame(self, state: RunState, look: Look) -> Frame:
+        return Frame(logarithmic=look.logarithmic)
+
+
+class RateChart(Chart):
+    """The planned learning rate faint, the part that was gone bright, and a mark where training is."""
+
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        gone = Curve(_shown(state.curves.learning_rate, state, look), "primary")
+        if not state.started or look.last_steps:
+            return [gone]
+        return [Curve(planned_rates(state.started, state.lr_cut), "secondary", dotted=True), gone]
+
+    def frame(self, state: RunState, look: Look) -> Frame:
+        step = state.step
+        return Frame(low=None if look.last_steps else 0.0, mark=(step.step, step.learning_rate) if step else None)
+
+
+def planned_rates(started: ev.SessionStarted, cut: float) -> list[Point]:
+    """The schedule from the first step to the last with what has been cut so far; empty where it was not told."""
+    if not started.lr_max:
+        return []
+    config = ScheduleConfig(
+        lr_max=started.lr_max,
+        lr_min=started.lr_min,
+        warmup_steps=started.warmup_steps,
+        factor=started.schedule_factor,
+    )
+    schedule = LRSchedule(config, started.max_steps)
+    schedule.slow_down(cut, step=0)
+    steps = {1 + round(i * (started.max_steps - 1) / PLAN_POINTS) for i in range(PLAN_POINTS + 1)}
+    corner = {min(max(started.warmup_steps, 1), started.max_steps)}
+    return [(step, schedule.rate(step)) for step in sorted(steps | corner)]
+
+
+class SpeedChart(Chart):
+    """Seconds per optimizer step."""
+
+    def curves(self, state: RunState, look: Look) -> list[Curve]:
+        seconds = _shown(state.curves.seconds_per_step, state, look)
+        return [Curve(seconds, "chart-faint"), Curve(smoothed(seconds, look.smoothing), "primary", "s/iter")]
+
+    def frame(self, state: RunState, look: Look) -> Frame:
+        return Frame(low=0.0)

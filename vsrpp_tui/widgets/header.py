@@ -9,59 +9,78 @@ from vsrpp_tui.state import Phase, RunState
 from vsrpp_tui.widgets.figures import bar, duration, spread
 from vsrpp_tui.widgets.panel import Panel
 
-PHASE_STYLES: dict[Phase, str] = {
-    "training": "$success",
-    "validating": "$accent",
-    "saving": "$accent",
-    "paused": "$warning",
-    "rolling back": "$warning",
-    "stopping": "$warning",
-    "completed": "$success",
-    "failed": "$error",
+PHASE_SIGNS: dict[Phase, tuple[str, str]] = {
+    "training": ("●", "$success"),
+    "validating": ("◆", "$primary"),
+    "saving": ("↓", "$primary"),
+    "paused": ("‖", "$warning"),
+    "rolling back": ("◀", "$warning"),
+    "stopping": ("■", "$warning"),
+    "stopped": ("■", "$secondary"),
+    "completed": ("✓", "$success"),
+    "failed": ("✗", "$error"),
 }
+FIGURES, LEAST_NAME = 24, 8
+"""Cells kept for what is beside name and phase, and for the name."""
+
+TWO_BARS = 100
+"""Cells from which run and epoch have a bar each."""
 
 
 class RunHeader(Panel):
-    """Name, phase, step and epoch; at the right speed, precision and device."""
+    """Name and phase, in a sign and in words; at the right speed, precision and, where it fits, the device."""
 
     asked = ""
     """What was asked of the trainer and not answered yet."""
+    now = 0.0
+    """Seconds since the Unix epoch, as told by whoever shows a state."""
 
     def picture(self, state: RunState, width: int) -> Content:
-        style = PHASE_STYLES.get(state.phase, "$secondary")
         name = Path(state.started.run).name if state.started else ""
-        phase = Content.assemble(("● ", style), (state.phase, f"bold {style}"))
-        if self.asked and not state.is_over:
-            phase = Content.assemble(phase, (f" · {self.asked}", "$warning"))
+        phase = self._phase(state)
+        room = max(width - phase.cell_length - FIGURES, LEAST_NAME)  # the phase is never cut for a long name
+        name = Content(name).truncate(room, ellipsis=True).plain
         left = Content.assemble(("VSR++ ", "bold $primary"), (f" {name} ", "bold"), "  ", phase)
-        return spread(left, self._right(state, width), width)
+        return spread(left, _constants(state, width - left.cell_length - 3), width)
 
-    def _right(self, state: RunState, width: int) -> Content:
-        started, step = state.started, state.step
-        if not started:
-            return Content("")
-        parts = [f"{state.seconds_per_step:.2f} s/step"] if step else []
-        parts.append(started.precision)
-        if width >= 100:
-            parts.append(started.device)
-        return Content.assemble(("   ".join(parts), "$secondary"))
+    def _phase(self, state: RunState) -> Content:
+        sign, style = PHASE_SIGNS.get(state.phase, ("○", "$secondary"))
+        words: str = state.phase
+        if state.phase == "validating" and state.validation_progress:
+            words += f" {state.validation_progress.done}/{state.validation_progress.total}"
+        phase = Content.assemble((f"{sign} ", style), (words, f"bold {style}"))
+        if self.asked and not state.is_over:
+            return Content.assemble(phase, (f" · {self.asked}", "$warning"))
+        if quiet := state.quiet_for(self.now):
+            return Content.assemble(phase, (f" · no step for {duration(quiet)}", "$warning"))
+        return phase
+
+
+def _constants(state: RunState, room: int) -> Content:
+    """From what matters most: what does not fit is left out."""
+    started = state.started
+    if not started:
+        return Content("")
+    parts = [f"{state.seconds_per_step:.2f} s/iter"] if state.step else []
+    parts += [started.precision, started.device]
+    while len(parts) > 1 and len("   ".join(parts)) > room:
+        parts.pop()
+    return Content.styled("   ".join(parts), "$secondary")
 
 
 class RunProgress(Panel):
-    """Bars for the whole run and, where there is room, the epoch; while preparing or validating, for that."""
+    """Bars for the whole run and the epoch; in a narrow place for the run alone, and while validating for that."""
 
     def picture(self, state: RunState, width: int) -> Content:
         if not state.started:
             return self._preparing(state, width)
-        if state.validation_progress and state.phase == "validating":
-            progress = state.validation_progress
-            return _bar(
-                "validating", progress.done / max(progress.total, 1), f"{progress.done} of {progress.total}", width
-            )
-        if width < 100:
-            return self._total(state, width)
+        validating = state.validation_progress and state.phase == "validating"
+        if width < TWO_BARS:
+            return self._validating(state, width) if validating else self._total(state, width)
         half = (width - 4) // 2
-        return Content.assemble(self._total(state, half), "    ", self._epoch(state, width - 4 - half))
+        right = width - 4 - half
+        beside = self._validating(state, right) if validating else self._epoch(state, right)
+        return Content.assemble(self._total(state, half), "    ", beside)
 
     def _preparing(self, state: RunState, width: int) -> Content:
         preparation = state.preparation
@@ -72,6 +91,14 @@ class RunProgress(Panel):
         return _bar(
             preparation.task, preparation.done / preparation.total, f"{preparation.done} of {preparation.total}", width
         )
+
+    def _validating(self, state: RunState, width: int) -> Content:
+        progress = state.validation_progress
+        if not progress:
+            return Content("")
+        total = str(progress.total)
+        figures = f"{progress.done:>{len(total)}} of {total}"
+        return _bar("validating", progress.done / max(progress.total, 1), figures, width)
 
     def _total(self, state: RunState, width: int) -> Content:
         share = state.current_step / max(state.max_steps, 1)

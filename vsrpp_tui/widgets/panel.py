@@ -32,6 +32,8 @@ class Panel(Static):
     def _draw(self) -> None:
         if not self.is_attached:  # shown before its screen stands, or while that is taken down
             return
+        if not self.content_size.width:  # in no view so far
+            return
         picture = self.picture(self._state, self.content_size.width)
         if picture != self._shown:
             self._shown = picture

@@ -1,0 +1,266 @@
+"""The training screen's views and panels through Textual's pilot, at the sizes terminals have."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.vsrpp_tui.conftest import activity, compared, started, step, validated
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.comparison import side_by_side
+from vsrpp_tui.app import THEME, VsrppApp
+from vsrpp_tui.screens.training import TrainingScreen
+from vsrpp_tui.state import RunState, reduce, replay
+from vsrpp_tui.widgets.charts import Chart
+from vsrpp_tui.widgets.views import VIEWS, ViewLine
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+NOW = 5_000.0
+
+
+class Alone(App[None]):
+    """The training screen, its stylesheet and nothing else."""
+
+    CSS_PATH = VsrppApp.CSS_PATH
+    HORIZONTAL_BREAKPOINTS = VsrppApp.HORIZONTAL_BREAKPOINTS
+    VERTICAL_BREAKPOINTS = VsrppApp.VERTICAL_BREAKPOINTS
+
+    def _get_default_css_path(self) -> str:
+        return ""
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.push_screen(TrainingScreen(clock=lambda: NOW))
+
+
+Alone.CSS_PATH = Path(__file__).parents[2] / "vsrpp_tui" / "app.tcss"
+
+
+def learned(run: Path) -> RunState:
+    """A run with steps, a validation, its pictures (on disk) and layer activity."""
+    (run / "pictures").mkdir(parents=True)
+    for value, name in enumerate(("film_a", "film_b")):
+        pictures = tuple(np.full((60, 60, 3), 40 * (value + part), np.uint8) for part in range(3))
+        side_by_side(pictures, ("LR", "KI", "GT")).save(run / "pictures" / f"{name}.png")
+    steps = [step(n, time=NOW - 1, epoch_step=n % 40, loss_total=0.03 / n**0.2) for n in range(1, 161)]
+    told = [compared("film_a"), compared("film_b"), validated(100, clips=2), activity()]
+    training = ev.PhaseChanged(phase="training", step=160, time=NOW - 1)
+    return replay([started(run=str(run), lr_max=1e-4, warmup_steps=50), *steps, *told, training])
+
+
+@asynccontextmanager
+async def showing(state: RunState, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
+    async with Alone().run_test(size=size) as pilot:
+        await pilot.pause()
+        training(pilot).show(state)
+        await pilot.pause()
+        yield pilot
+
+
+def training(pilot: Pilot[None]) -> TrainingScreen:
+    assert isinstance(pilot.app.screen, TrainingScreen)
+    return pilot.app.screen
+
+
+def on_screen(pilot: Pilot[None]) -> str:
+    """All characters that stand on the screen."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def shown(pilot: Pilot[None]) -> list[str]:
+    return [str(box.id) for box in pilot.app.screen.query(".panel, #events") if box.is_on_screen]
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(on_screen(pilot))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_views_go_round_both_ways_and_each_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        seen = []
+        for view in VIEWS:
+            assert f"▸ {view}" in str(pilot.app.screen.query_one(ViewLine).render())
+            boxes = [box for box in pilot.app.screen.query(".panel, #events") if box.is_on_screen]
+            assert boxes and all(pilot.app.screen.region.contains_region(box.region) for box in boxes)
+            assert sum(box.region.area for box in boxes) == boxes[0].parent.region.area, "no gap and no overlap"
+            seen.append(shown(pilot))
+            await pilot.press("s")
+        assert seen[2:] == [["activity"], ["pictures"], ["events"]]
+        assert shown(pilot) == seen[0]
+        await pilot.press("S")
+        assert shown(pilot) == ["events"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_charts_are_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        await pilot.press("s")
+        await pilot.pause()
+        words = on_screen(pilot)
+        assert all(word in words for word in ("total", "sharp", "Grad", "y log", "x all steps"))
+        assert any("\u2800" < sign < "\u2900" for sign in words)
+
+
+async def test_the_dashboard_shows_all_at_once(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (200, 60)) as pilot:
+        assert len(shown(pilot)) == 8
+        await until(pilot, lambda: "▀▀▀" in on_screen(pilot))
+        words = on_screen(pilot)
+        assert "film_a.png" in words and "backward trunk" in words and "8 pairs of 2 clips" in words
+
+
+async def test_keys_change_all_charts(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s", "y", "w", "x")
+        await pilot.pause()
+        words = on_screen(pilot)
+        assert "y linear" in words and "w mean of 96" in words and "x last 10,000" in words
+
+
+async def test_the_last_steps_are_shown_closely(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    for number in range(161, 1201):
+        state = reduce(state, step(number))
+    async with showing(state, (120, 40)) as pilot:
+        await pilot.press("s", "x", "x", "x")
+        await until(pilot, lambda: "x last 500" in on_screen(pilot))
+        axis = str(pilot.app.screen.query_one("#loss-chart", Chart)._rows[-1][0].text).split()
+        assert int(axis[0]) == 700 and int(axis[-1]) == 1200
+
+
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+async def test_each_panel_can_have_the_whole_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        overview = shown(pilot)
+        await pilot.press("tab", "f")
+        assert shown(pilot) == ["loss"]
+        titles = []
+        for _ in range(9):
+            assert len(shown(pilot)) == 1
+            titles.append(shown(pilot)[0])
+            await pilot.press("tab")
+        assert len(set(titles)) == 9, "those that the view does not show are reached as well"
+        await pilot.press("shift+tab")
+        assert shown(pilot) == ["events"]
+        await pilot.press("escape")
+        assert shown(pilot) == overview
+
+
+async def test_a_click_on_a_title_gives_it_the_screen_and_takes_it_back(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.click("#adaptive", offset=(5, 2))
+        assert "charts" in on_screen(pilot) and len(shown(pilot)) == 5
+        await pilot.click("#adaptive", offset=(5, 0))
+        assert shown(pilot) == ["adaptive"]
+        await pilot.click("#adaptive", offset=(5, 0))
+        assert len(shown(pilot)) == 5
+
+
+async def test_a_click_on_a_view_chooses_it(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (80, 24)) as pilot:
+        await pilot.click("#views", offset=(33, 0))
+        assert shown(pilot) == ["activity"]
+
+
+async def test_pictures_are_stepped_through(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "film_a.png   step 100 · whole" in on_screen(pilot))
+        words = on_screen(pilot)
+        assert all(word in words for word in ("LR 28.00 dB", "KI 29.00 dB", "GT", "Pictures · 1 of 2", "▀▀▀"))
+        await pilot.press("right", "plus")
+        await until(pilot, lambda: "film_b.png   step 100 · detail 2×" in on_screen(pilot))
+        await pilot.press("right", "minus")
+        await until(pilot, lambda: "film_a.png" in on_screen(pilot) and "whole" in on_screen(pilot))
+
+
+async def test_a_new_validation_replaces_the_picture_on_the_screen(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    async with showing(state, (80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "step 100 · whole" in on_screen(pilot))
+        training(pilot).show(reduce(state, compared("film_a", step=200)))
+        await until(pilot, lambda: "step 200 · whole" in on_screen(pilot))
+
+
+async def test_a_missing_picture_is_told_in_its_panel(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    (tmp_path / "pictures" / "film_a.png").unlink()
+    async with showing(state, (120, 40)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "not there any more" in " ".join(on_screen(pilot).split()))
+        await pilot.press("right")
+        await until(pilot, lambda: "film_b.png" in on_screen(pilot))
+
+
+async def test_before_the_first_figures_every_view_says_what_is_missing(tmp_path: Path) -> None:
+    async with showing(replay([started(run=str(tmp_path))]), (120, 40)) as pilot:
+        said = []
+        for _ in VIEWS:
+            await pilot.pause()
+            said.append(on_screen(pilot))
+            await pilot.press("s")
+        assert "waiting for the first step" in said[0] and "first validation in 100 steps" in said[0]
+        assert "no points yet" in said[1] and "not yet" in said[2] and "no pictures yet" in said[3]
+
+
+@pytest.mark.parametrize("view", range(len(VIEWS)))
+async def test_resizing_down_to_nothing_and_back_is_survived(tmp_path: Path, view: int) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press(*["s"] * view)
+        for size in ((20, 5), (200, 60), (1, 1), (60, 16), (80, 24), (59, 15), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            training(pilot).show(reduce(training(pilot).state, step(161, time=NOW)))
+            small = size[0] < 60 or size[1] < 16
+            assert pilot.app.screen.query_one("#too-small", Static).display == small
+        assert f"▸ {VIEWS[view]}" in on_screen(pilot)
+
+
+async def test_a_silence_is_told_calmly(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    quiet = ev.PhaseChanged(phase="training", step=160, time=NOW - 135)
+    state = reduce(reduce(state, step(160, time=NOW - 140)), quiet)
+    async with showing(state, (80, 24)) as pilot:
+        assert "● training · no step for 2 m 15" in on_screen(pilot)
+        training(pilot).show(reduce(state, step(161, time=NOW)))
+        await pilot.pause()
+        assert "no step for" not in on_screen(pilot)
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        ("paused", "‖ paused"),
+        ("saving", "↓ saving"),
+        ("rolling back", "◀ rolling back"),
+        ("validating", "◆ validating 3/8"),
+    ],
+)
+async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phase: ev.RunPhase, words: str) -> None:
+    state = reduce(learned(tmp_path), ev.PhaseChanged(phase=phase, step=160))
+    if phase == "validating":
+        state = reduce(state, ev.ValidationProgressed(step=160, done=3, total=8))
+    async with showing(state, (120, 40)) as pilot:
+        header = on_screen(pilot).splitlines()[0]
+        assert words in header and "s/iter" in header and "fp32" in header and "Tesla P4" in header
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 18), (80, 24), (100, 32), (160, 48), (200, 60)])
+async def test_on_the_whole_screen_a_panel_is_as_large_as_all_were(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        await pilot.press("f", "shift+tab")
+        panels, events = pilot.app.screen.query_one("#panels"), pilot.app.screen.query_one("#events")
+        assert events.region == panels.region and "▸ Events" in str(pilot.app.screen.query_one(ViewLine).render())

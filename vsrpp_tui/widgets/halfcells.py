@@ -1,0 +1,45 @@
+"""Pictures as half cells, by textual-image, kept from asking the terminal anything.
+
+On import that library asks the terminal, by escape sequences, what pictures it can show, and later for the size of its
+cells; it reads the answers from standard input. Textual reads there already: keys would be lost, and answers be taken
+for keys. Half cells need neither answer, every terminal has them, and tmux passes them on. The library is loaded, and
+makes its first picture, while it believes that there is no terminal.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from PIL import Image
+from rich.console import Console, RenderableType
+
+
+@cache
+def _library() -> Any:
+    with _no_terminal():
+        from textual_image.renderable import HalfcellImage
+
+        console = Console(file=io.StringIO(), width=1, height=1)
+        console.print(HalfcellImage(Image.new("RGB", (1, 2)), width=1, height=1))  # it remembers the size of a cell
+    return HalfcellImage
+
+
+@contextmanager
+def _no_terminal() -> Iterator[None]:
+    """``sys.__stdout__`` is what the library looks at; nothing else runs on this thread meanwhile."""
+    original = sys.__stdout__
+    sys.__stdout__ = io.StringIO()  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        sys.__stdout__ = original  # type: ignore[misc]
+
+
+def half_cells(picture: Image.Image) -> RenderableType:
+    """``picture`` with one pixel a half cell: as many cells wide as pixels, half as many high. To be called on the
+    screen's own thread."""
+    image: RenderableType = _library()(picture, width=picture.width, height=-(-picture.height // 2))
+    return image

@@ -19,7 +19,7 @@ PROMISED = """
     Gradients/TotalNorm
     Activity/Backward_Trunk_Avg Activity/Forward_Trunk_Avg
     LR_Schedule/Phase
-    Events/Checkpoints
+    Events/Checkpoints Events/Marks
 """
 
 
@@ -56,6 +56,7 @@ def test_the_tags_are_exactly_the_promised_ones(run: Path) -> None:
     written = write(run, [*events, *shown])
     assert sorted(written.Tags()["scalars"]) == sorted(PROMISED.split())
     assert written.Tags()["images"] == ["Validation/Comparison"]
+    assert written.Tags()["tensors"] == ["Events/Marks/text_summary"]
 
 
 def test_figures_are_written_under_their_own_names(run: Path) -> None:
@@ -100,3 +101,10 @@ def test_a_resumed_curve_has_one_branch(run: Path) -> None:
 def test_a_rollback_leaves_one_branch_too(tmp_path: Path) -> None:
     back = ev.RolledBack(step=60, to_step=30, checkpoint="checkpoint_step_30.pth", factor=0.5, reason="")
     assert steps(write(tmp_path, [*points(10, 61), back, *points(40, 51)]), "Loss/L1") == [10, 20, 30, 40, 50]
+
+
+def test_a_mark_stands_at_its_step_with_its_text(run: Path) -> None:
+    written = write(run, [ev.MarkPlaced(step=40, text="brighter footage from here")])
+    assert steps(written, "Events/Marks") == [40]
+    (note,) = written.Tensors("Events/Marks/text_summary")
+    assert note.step == 40 and note.tensor_proto.string_val[0].decode() == "brighter footage from here"

@@ -1,4 +1,6 @@
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,6 +39,14 @@ def steps(written: EventAccumulator, tag: str) -> list[int]:
 
 def value(written: EventAccumulator, tag: str) -> float:
     return float(written.Scalars(tag)[-1].value)
+
+
+@pytest.fixture(autouse=True)
+def _every_file_a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads files by name; those of one second it would number, and 10 comes before 9."""
+    seconds = itertools.count(1_700_000_000)
+    clock = SimpleNamespace(time=lambda: next(seconds))
+    monkeypatch.setattr("tensorboard.summary.writer.event_file_writer.time", clock)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from textual.app import App, ComposeResult
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import RunFolder, demo_run_path
-from vsrpp_tui.app import THEME, VsrppApp
+from vsrpp_tui.app import VsrppApp
 from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, replay
+from vsrpp_tui.themes import THEME
 
 HERE = Path(__file__).parent
 SIZES = {"training": (120, 40), "training-80x24": (80, 24), "training-200x60": (200, 60)}

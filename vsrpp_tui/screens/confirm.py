@@ -17,7 +17,7 @@ YES = ("ja", "yes")
 class ConfirmDelete(ModalScreen[bool]):
     """Dismissed with True once ``ja`` or ``yes`` was typed: one slip of a finger must not cost a week."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(False)", "Back", id="cancel")]
 
     def __init__(self, run: RunSummary) -> None:
         super().__init__()

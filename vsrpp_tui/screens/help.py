@@ -39,7 +39,9 @@ WORDS = (
 
 
 class HelpScreen(ModalScreen[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss(None)", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "dismiss(None)", "Close", id="close_help")
+    ]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog wide") as dialog:

@@ -7,12 +7,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.state import RunState
 from vsrpp_tui.widgets.charts import LossChart, ValidationChart
 from vsrpp_tui.widgets.events import EventsPanel
+from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.header import RunHeader, RunProgress
 from vsrpp_tui.widgets.panel import Panel
 from vsrpp_tui.widgets.panels import AdaptivePanel, LossPanel, MemoryPanel, ValidationPanel, next_validation
@@ -26,14 +27,18 @@ WORKING = ("training", "paused", "validating", "saving", "rolling back")
 
 class TrainingScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause"),
-        Binding("p", "go_on", "Resume"),
-        Binding("c", "checkpoint", "Checkpoint"),
-        Binding("v", "validate", "Validate"),
-        Binding("s", "next_view", "View"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.leave", "Quit"),
-        Binding("b", "app.tensorboard", "TensorBoard"),  # last: a slim screen cuts it off
+        Binding("p", "pause", "Pause", id="pause", tooltip="stand still between two steps"),
+        Binding("p", "go_on", "Resume", id="pause", tooltip="go on with training"),
+        Binding("c", "checkpoint", "Checkpoint", id="checkpoint", tooltip="save a checkpoint now; it is kept"),
+        Binding("v", "validate", "Validate", id="validate", tooltip="validate now, also while paused"),
+        Binding("enter", "app.settings", "Settings", id="settings", key_display="⏎", tooltip="change live settings"),
+        Binding("s", "next_view", "View", id="view", tooltip="overview, charts, events"),
+        Binding("l", "app.log", "Log", id="log", tooltip="all events, to search and to filter"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="all keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="save, then quit"),
+        Binding("m", "app.mark", "Mark", id="mark", tooltip="a note for the log and TensorBoard"),
+        Binding("b", "app.tensorboard", "TensorBoard", id="tensorboard", tooltip="in a browser on this machine"),
+        Binding("x", "app.keep_screen", "Screenshot", id="screenshot", tooltip="save a picture of the screen"),
     ]
 
     AUTO_FOCUS = ""
@@ -81,11 +86,12 @@ class TrainingScreen(Screen[None]):
             yield memory
         yield self._events
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.add_class("-view-overview")
         self.set_interval(CHART_SECONDS, self._draw_charts)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.on_resize())
 
     # showing
 

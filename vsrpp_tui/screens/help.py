@@ -15,9 +15,15 @@ KEYS = (
     ("p", "pause, and go on"),
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),
+    ("enter", "settings that may change while training"),
+    ("m", "a note at this moment, also in TensorBoard"),
     ("s", "next view: overview, charts, events"),
+    ("l", "all events: / searches, f filters, end follows"),
+    ("x", "a picture of the screen, into the run's folder"),
+    ("ctrl+p", "every action by its name, and the themes"),
     ("b", "TensorBoard beside it, on this machine only"),
     ("q", "save and quit, as ctrl+c does"),
+    ("replay", "p or space pauses, ← → 1 %, home, end, + - speed"),
     ("tab", "to a chart: arrows move it, + and - zoom, r resets"),
 )
 WORDS = (

@@ -16,7 +16,6 @@ from vsrpp_tui.replay import Position
 from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.widgets.figures import bar, duration
 
-
 REFUSED = ("pause", "checkpoint", "validate", "settings", "mark")
 
 

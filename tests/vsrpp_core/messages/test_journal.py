@@ -105,7 +105,7 @@ def test_how_far_a_validation_was_is_not_kept(tmp_path: Path) -> None:
 
 
 class Growing:
-    """Stands in for the time that passes: each look at the journal's end does the next thing to it; after the last, no."""
+    """Stands in for the time that passes: each look at the journal's end does the next change."""
 
     def __init__(self, *changes: Callable[[], object]) -> None:
         self._changes = list(changes)

@@ -203,7 +203,8 @@ class VsrppApp(DeskApp[Farewell]):
         """From a failed session to the start screen."""
         self.worker, self.state = None, RunState()
         self.tensorboard.stop()
-        self.pop_screen()
+        while len(self.screen_stack) > 2:  # the log, say, was open when it failed
+            self.pop_screen()
         self.switch_screen(StartScreen(self._choice, self._device))
 
     def action_tensorboard(self) -> None:

@@ -77,7 +77,7 @@ class DeskApp(App[T]):
             case _:
                 return super().check_action(action, parameters)
 
-    async def action_settings(self) -> None:
+    def action_settings(self) -> None:
         from vsrpp_tui.screens.settings import SettingsScreen
 
         try:

@@ -51,7 +51,7 @@ class Actions(Provider):
             help = active.tooltip or active.binding.description
             told = help if active.enabled else f"{NOT_NOW}{help}"
             run = partial(self.app.run_action, active.binding.action, active.node)
-            yield Entry(active.binding.description, "  ".join(keys[action]), told, run)
+            yield Entry(active.binding.description, "  ".join(dict.fromkeys(keys[action])), told, run)
 
 
 NOT_NOW = "not now: "

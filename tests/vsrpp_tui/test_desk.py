@@ -15,7 +15,9 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app import Farewell
 from vsrpp_tui.preferences import preferences_path, read_preferences
 from vsrpp_tui.screens.failed import FailedScreen
+from vsrpp_tui.screens.log import LogScreen
 from vsrpp_tui.screens.mark import MarkScreen
+from vsrpp_tui.screens.start import StartScreen
 from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.widgets.footer import KeyFooter
 
@@ -150,3 +152,16 @@ async def test_a_failure_says_what_happened_what_is_kept_and_what_to_do(
         text = " ".join(" ".join(str(static.render()) for static in app.screen.query("Static")).split())  # type: ignore[attr-defined]
         assert failure.error in text and kept in text and advice in text
         assert app.screen.region.contains_region(app.screen.query_one(".dialog").region)
+
+
+async def test_back_at_the_start_nothing_of_the_failed_session_is_left_open(tmp_path: Path) -> None:
+    app = OpenedApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("l")
+        await until(pilot, lambda: isinstance(app.screen, LogScreen))
+        app.recording.say(ev.SessionFailed(step=100, error="broken", checkpoint=""))
+        app.recording.is_alive = False
+        await until(pilot, lambda: isinstance(app.screen, FailedScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, StartScreen))
+        assert not any(isinstance(screen, (TrainingScreen, LogScreen)) for screen in app.screen_stack)

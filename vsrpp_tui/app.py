@@ -12,16 +12,18 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.theme import Theme
+from textual.screen import Screen
 
 from vsrpp_core import __version__
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import journal
+from vsrpp_core.messages.commands import Command
 from vsrpp_core.run.folder import BEST_NAME, RunFolder, demo_run_path
 from vsrpp_tui import recent
+from vsrpp_tui.desk import DeskApp
+from vsrpp_tui.preferences import Preferences, preferences_path, read_preferences
 from vsrpp_tui.screens.start import Choice, StartScreen
 from vsrpp_tui.state import RunState, reduce, resumed
 from vsrpp_tui.tensorboard import STARTING_SECONDS, TensorBoard
@@ -37,34 +39,6 @@ PUMP_SECONDS = 0.25
 
 DEFAULT_RUN = "Learn"
 
-THEME = Theme(
-    name="vsrpp",
-    primary="#7aa7d6",
-    secondary="#8a93a3",
-    accent="#79b8c2",
-    success="#8fc48a",
-    warning="#dcb067",
-    error="#e07a76",
-    background="#12151a",
-    surface="#171b21",
-    panel="#20262e",
-    foreground="#d6dbe3",
-    dark=True,
-    variables={
-        "chart-faint": "#3a4756",
-        "chart-lr": "#8a93a3",
-        "chart-l1": "#7aa7d6",
-        "chart-ms": "#a593d6",
-        "chart-grad": "#cf93b5",
-        "footer-background": "#12151a",
-        "footer-key-foreground": "#7aa7d6",
-        "footer-description-foreground": "#8a93a3",
-        "border": "#39424e",
-        "border-blurred": "#2b323c",
-    },
-)
-"""One meaning a colour: KI and success green, LR grey, ground truth cyan, warnings amber, faults red."""
-
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
@@ -74,26 +48,23 @@ class Farewell:
     message: str = ""
 
 
-class VsrppApp(App[Farewell]):
+class VsrppApp(DeskApp[Farewell]):
     """Shows the start screen, then a session; ends only when the session has saved."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")  # also for a subclass elsewhere
     TITLE = "VSR++"
-    ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-slim"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-squat"), (20, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True, id="leave"),
     ]
 
     @dataclass
     class DeviceFound(Message):
         text: str
 
-    def __init__(self, choice: Choice) -> None:
-        super().__init__(driver_class=LastingDriver)
-        self.register_theme(THEME)  # before the stylesheet is read, or it would be read twice
-        self.theme = THEME.name
+    def __init__(self, choice: Choice, preferences: Preferences | None = None) -> None:
+        super().__init__(preferences or Preferences(), driver_class=LastingDriver)
         self._choice = choice
         self._device = ""
         self.state = RunState()
@@ -103,8 +74,15 @@ class VsrppApp(App[Farewell]):
         self._leaving = False
         self.loader: Thread | None = None
 
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self._choice.run)
+
+    def first_screen(self) -> Screen[None]:
+        return StartScreen(self._choice, self._device)
+
     def on_mount(self) -> None:
-        self.push_screen(StartScreen(self._choice, self._device))
+        self.push_screen(self.first_screen())
         self.set_interval(PUMP_SECONDS, self.pump)
         self._handle_signals()
 
@@ -152,8 +130,11 @@ class VsrppApp(App[Farewell]):
             self.notify(str(error), severity="warning", markup=False)
 
     def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def send(self, command: Command) -> None:
         if self.worker:
-            self.worker.send(message.command)
+            self.worker.send(command)
 
     def pump(self) -> None:
         """Take what the worker has said and show it."""
@@ -163,12 +144,16 @@ class VsrppApp(App[Farewell]):
         alive = worker.is_alive  # asked first: what a thread that has ended said is all in the mailbox
         for event in worker.mailbox.take():
             self.state = reduce(self.state, event)
+        self.show_state()
+        if not alive:
+            self._session_is_over()
+
+    def show_state(self) -> None:
+        """Show the state on every screen that shows any of it."""
         for screen in self.screen_stack:
             if (show := getattr(screen, "show", None)) and screen.is_mounted:
                 show(self.state)
         self._tell_tensorboard()
-        if not alive:
-            self._session_is_over()
 
     def _session_is_over(self) -> None:
         """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""
@@ -227,7 +212,8 @@ class VsrppApp(App[Farewell]):
         """From a failed session to the start screen."""
         self.worker, self.state = None, RunState()
         self.tensorboard.stop()
-        self.pop_screen()
+        while len(self.screen_stack) > 2:  # the log, say, was open when it failed
+            self.pop_screen()
         self.switch_screen(StartScreen(self._choice, self._device))
 
     def action_tensorboard(self) -> None:
@@ -264,16 +250,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
-    choice = (
-        Choice(demo_run_path(), None, demo=True)
-        if options.demo
-        else Choice(options.run.absolute(), _absolute(options.data))
-    )
     try:
-        return _run(VsrppApp(choice))
+        return _run(_application(options))
     except VsrppError as error:
         print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_FAILED
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+
+
+def _application(options: argparse.Namespace) -> VsrppApp:
+    """What the command line asks for. Raises UsageError, also for a fault in the user's tui.toml."""
+    preferences = read_preferences(preferences_path())
+    if options.replay or options.attach:
+        from vsrpp_tui.watching import AttachedApp, ReplayApp
+
+        return ReplayApp(options.replay, preferences) if options.replay else AttachedApp(options.attach, preferences)
+    if options.demo:
+        return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
+    return VsrppApp(Choice(options.run.absolute(), _absolute(options.data)), preferences)
 
 
 def _run(app: VsrppApp) -> int:
@@ -312,6 +305,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
     )
     parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
+    watched = parser.add_mutually_exclusive_group()
+    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
+    watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
     parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
     return parser
 

@@ -19,6 +19,7 @@ Phase = Literal[
 Tone = Literal["plain", "good", "warning", "fault"]
 
 LOG_LIMIT = 500
+ANSWER_LIMIT = 64
 SMOOTHING = 0.9
 """Share of the old value kept by the smoothed speed at each report."""
 
@@ -34,6 +35,8 @@ class LogLine:
     time: float
     tone: Tone
     text: str
+    event: str = ""
+    """Name of the event that it tells of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,10 @@ class RunState:
     checkpoint: ev.CheckpointSaved | None = None
     answered: int = 0
     """Commands that the session has answered."""
+    answers: tuple[ev.CommandAnswered, ...] = ()
+    """The last of these answers, no more than ANSWER_LIMIT."""
+    changed: tuple[tuple[str, str], ...] = ()
+    """Settings that were changed during the session and their values now, as in config.toml."""
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None
     log: tuple[LogLine, ...] = ()
@@ -177,9 +184,10 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
         case ev.RolledBack():
             return _rolled_back(state, event)
         case ev.CommandAnswered():
-            return replace(state, answered=state.answered + 1)
-        case ev.ParameterChanged() if state.started:
-            return replace(state, started=ev.with_change(state.started, event))
+            answers = (*state.answers, event)[-ANSWER_LIMIT:]
+            return replace(state, answered=state.answered + 1, answers=answers)
+        case ev.ParameterChanged():
+            return _set(state, event)
         case ev.SessionEnded():
             return replace(state, phase=event.reason, ended=event)
         case ev.SessionFailed():
@@ -239,6 +247,12 @@ def _stepped(state: RunState, event: ev.StepReported) -> RunState:
     )
 
 
+def _set(state: RunState, event: ev.ParameterChanged) -> RunState:
+    changed = {**dict(state.changed), event.key: event.new}
+    started = ev.with_change(state.started, event) if state.started else None
+    return replace(state, started=started, changed=tuple(changed.items()))
+
+
 def _validated(state: RunState, event: ev.ValidationFinished) -> RunState:
     return replace(
         state,
@@ -253,11 +267,14 @@ def _validated(state: RunState, event: ev.ValidationFinished) -> RunState:
 
 
 def _logged(state: RunState, event: ev.Event) -> RunState:
+    line = log_line(event)
+    return replace(state, log=(*state.log, line)[-LOG_LIMIT:]) if line else state
+
+
+def log_line(event: ev.Event) -> LogLine | None:
+    """The line that tells of an event, or None for one that the other panels show."""
     said = _say(event)
-    if said is None:
-        return state
-    tone, text = said
-    return replace(state, log=(*state.log, LogLine(event.time, tone, text))[-LOG_LIMIT:])
+    return LogLine(event.time, *said, type(event).__name__) if said else None
 
 
 def _say(event: ev.Event) -> tuple[Tone, str] | None:
@@ -286,6 +303,8 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
             return "plain", f"{event.message} at step {event.step:,}"
         case ev.ParameterChanged():
             return "plain", f"{event.key} is {event.new} from step {event.step:,} on, was {event.old}"
+        case ev.MarkPlaced():
+            return "plain", f"mark at step {event.step:,}: {event.text}"
         case ev.ConfigurationTried():
             size = f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}"
             if event.checkpointing != "none":

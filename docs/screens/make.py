@@ -16,10 +16,12 @@ from textual.app import App, ComposeResult
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import RunFolder, demo_run_path
-from vsrpp_tui.app import THEME, VsrppApp
+from vsrpp_tui.app import VsrppApp
 from vsrpp_tui.screens.start import Choice
 from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, replay
+from vsrpp_tui.themes import THEME
+from vsrpp_tui.watching import ReplayApp
 
 HERE = Path(__file__).parent
 SIZES = {"": (120, 40), "-80x24": (80, 24), "-200x60": (200, 60)}
@@ -106,6 +108,58 @@ def write(app: App[Any], name: str) -> None:
     sys.stdout.write(f"{path}\n")
 
 
+# screens opened by a key: settings, log, palette, replay
+
+REPLAY_LEFT = 20
+"""Per cent of the run before its end at which the replay is drawn."""
+
+KEYS = {
+    "settings": ("enter", "end", "0", "tab", "tab", "tab", "end", "0"),
+    "events": ("l",),
+    "palette": ("ctrl+p",),
+}
+
+
+class Desk(VsrppApp):
+    """The application at a session's training screen, without the session."""
+
+    def __init__(self, run: RunFolder, state: RunState) -> None:
+        super().__init__(Choice(run.path, None))
+        self.state = state
+
+    def first_screen(self) -> TrainingScreen:
+        return TrainingScreen()
+
+    def pump(self) -> None:
+        self.show_state()
+
+
+async def draw_opened(run: RunFolder, state: RunState, name: str, size: tuple[int, int]) -> None:
+    """The screen that keys open, over the training screen."""
+    app = Desk(run, state)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause(2.5)
+        await pilot.press(*KEYS[name])
+        await pilot.pause(1.0)
+        write(app, name)
+
+
+async def draw_replay(run: RunFolder, size: tuple[int, int]) -> None:
+    app = ReplayApp(run.journal)
+    async with app.run_test(size=size) as pilot:
+        while app.player is None:
+            await pilot.pause(0.1)
+        await pilot.press("p", "end", *["left"] * REPLAY_LEFT)
+        await pilot.pause(2.5)
+        write(app, "replay")
+
+
+def draw_desk(run: RunFolder, state: RunState) -> None:
+    for name in KEYS:
+        asyncio.run(draw_opened(run, state, name, (100, 32)))
+    asyncio.run(draw_replay(run, (100, 32)))
+
+
 def main() -> None:
     run = RunFolder(Path(sys.argv[1]) if len(sys.argv) > 1 else demo_run_path())
     state = state_within(run)
@@ -115,6 +169,7 @@ def main() -> None:
                 asyncio.run(draw(state, view, name, size))
     for ending, size in START_SIZES.items():
         asyncio.run(draw_start(run, ending, size))
+    draw_desk(run, state)
 
 
 if __name__ == "__main__":

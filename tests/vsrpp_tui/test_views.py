@@ -123,10 +123,10 @@ async def test_the_dashboard_shows_all_at_once(tmp_path: Path) -> None:
 
 async def test_keys_change_all_charts(tmp_path: Path) -> None:
     async with showing(learned(tmp_path), (120, 40)) as pilot:
-        await pilot.press("s", "y", "w", "x")
+        await pilot.press("s", "y", "w", "r")
         await pilot.pause()
         words = on_screen(pilot)
-        assert "y linear" in words and "w mean of 96" in words and "x last 10,000" in words
+        assert "y linear" in words and "w mean of 96" in words and "r last 10,000" in words
 
 
 async def test_the_last_steps_are_shown_closely(tmp_path: Path) -> None:
@@ -134,8 +134,8 @@ async def test_the_last_steps_are_shown_closely(tmp_path: Path) -> None:
     for number in range(161, 1201):
         state = reduce(state, step(number))
     async with showing(state, (120, 40)) as pilot:
-        await pilot.press("s", "x", "x", "x")
-        await until(pilot, lambda: "x last 500" in on_screen(pilot))
+        await pilot.press("s", "r", "r", "r")
+        await until(pilot, lambda: "r last 500" in on_screen(pilot))
         axis = str(pilot.app.screen.query_one("#loss-chart", Chart)._rows[-1][0].text).split()
         assert int(axis[0]) == 700 and int(axis[-1]) == 1200
 

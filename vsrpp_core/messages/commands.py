@@ -45,5 +45,12 @@ class SetParameter:
     value: str
 
 
-Command = Pause | Resume | SaveCheckpoint | Validate | Stop | SetParameter
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Put a short note into the journal, the log and TensorBoard at the step reached."""
+
+    text: str
+
+
+Command = Pause | Resume | SaveCheckpoint | Validate | Stop | SetParameter | Mark
 CommandQueue = SimpleQueue[Command]

@@ -13,7 +13,7 @@ from typing import Literal
 
 RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
-CommandName = Literal["Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter"]
+CommandName = Literal["Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +289,14 @@ class ParameterChanged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkPlaced(Event):
+    """A note of the user's, to find a moment again; one line of text."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WarningRaised(Event):
     message: str
 
@@ -332,6 +340,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         ConfigurationTried,
         CommandAnswered,
         ParameterChanged,
+        MarkPlaced,
         WarningRaised,
         SessionEnded,
         SessionFailed,

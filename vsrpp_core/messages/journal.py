@@ -6,11 +6,12 @@ and is passed over; an event name this version does not know is passed over too.
 """
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported, ValidationProgressed
 
@@ -50,6 +51,40 @@ def replay(path: Path) -> Iterator[Event]:
             event = decode(line)
             if event is not None:
                 yield event
+
+
+def follow(path: Path, wait: Callable[[], bool]) -> Iterator[Event]:
+    """All events of a journal that another process may be writing, and those still to come.
+
+    ``wait`` is called where there is nothing more to read; it takes its time and says whether to go on. A line counts
+    once it is complete. A journal that appears later, is emptied, or is replaced by another is read from its start.
+    """
+    while True:
+        if path.exists():
+            yield from _follow_file(path, wait)
+        if not wait():
+            return
+
+
+def _follow_file(path: Path, wait: Callable[[], bool]) -> Iterator[Event]:
+    """The events of the file that now has this name, until another has it or ``wait`` says no."""
+    with path.open("rb") as file:
+        rest = b""
+        while True:
+            rest += file.read()
+            *lines, rest = rest.split(b"\n")
+            yield from filter(None, (decode(line.decode("utf-8", errors="replace")) for line in lines))
+            if not _is_still(path, file) or not wait():
+                return
+
+
+def _is_still(path: Path, file: BinaryIO) -> bool:
+    """Whether ``file`` is what has the name ``path``, and no shorter than what was read of it."""
+    try:
+        named = path.stat()
+    except FileNotFoundError:
+        return False
+    return named.st_ino == os.fstat(file.fileno()).st_ino and named.st_size >= file.tell()
 
 
 class JournalWriter:

@@ -52,6 +52,12 @@ def is_live(key: str) -> bool:
     return any(fnmatchcase(key, pattern) for pattern in LIVE)
 
 
+def is_bound(section: str) -> bool:
+    """Whether a rule binds settings of the section to each other, so that several are to be changed together."""
+    model = RunConfig.model_fields[section].annotation
+    return bool(isinstance(model, type) and model.__pydantic_decorators__.model_validators)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting as a list or a form shows it. ``range`` is in words, empty where any value will do."""

@@ -130,6 +130,11 @@ class RunFolder:
         return self.path / "pictures"
 
     @property
+    def screenshots(self) -> Path:
+        """Pictures of the screen that the user took: theirs, so deleting the run leaves them."""
+        return self.path / "screenshots"
+
+    @property
     def trash(self) -> Path:
         return self.path / TRASH_NAME
 

@@ -36,6 +36,8 @@ def describe(event: ev.Event) -> str:
             return f"step {event.step:,}: {event.command}: {event.message}"
         case ev.ParameterChanged():
             return f"step {event.step:,}: {event.key} is {event.new} from here on, was {event.old}"
+        case ev.MarkPlaced():
+            return f"step {event.step:,}: mark: {event.text}"
         case ev.WarningRaised():
             return f"warning: {event.message}"
         case ev.SessionEnded():

@@ -32,6 +32,9 @@ class TensorBoardSink:
                 self._comparisons.clear()
             case ev.CheckpointSaved():
                 self._scalars(event.step, {"Events/Checkpoints": 1.0})
+            case ev.MarkPlaced():
+                self._scalars(event.step, {"Events/Marks": 1.0})
+                self._writer.add_text("Events/Marks", event.text, event.step)
             case ev.ComparisonWritten():
                 self._comparisons.append(_read_rgb(self._run / event.path))
             case ev.RolledBack():

@@ -66,6 +66,8 @@ class Steering:
                     yield from self._answered("Validate", self._trainer.validate())
                 case cmd.SetParameter():
                     yield from self._set(command)
+                case cmd.Mark():
+                    yield from self._mark(command)
             phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
 
@@ -94,6 +96,12 @@ class Steering:
             for old, new in changes:
                 yield ev.ParameterChanged(step=step, key=new.key, old=as_text(old.value), new=as_text(new.value))
             yield self._answer("SetParameter", True, "done")
+
+    def _mark(self, command: cmd.Mark) -> Iterator[ev.Event]:
+        text = " ".join(command.text.split())
+        if text:
+            yield ev.MarkPlaced(step=self._trainer.progress.step, text=text)
+        yield self._answer("Mark", bool(text), "done" if text else "a mark needs a text")
 
     def _answered(self, name: ev.CommandName, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
         """Do the work, then answer with how it went."""

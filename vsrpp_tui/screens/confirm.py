@@ -21,7 +21,7 @@ class ConfirmDelete(ModalScreen[bool]):
     """Dismissed with True once ``ja`` or ``yes`` was typed: one slip of a finger must not cost a week."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(False)", "Back"),
+        Binding("escape", "dismiss(False)", "Back", id="cancel"),
         Binding("up", "scroll_files('up')", show=False),
         Binding("down", "scroll_files('down')", show=False),
         Binding("pageup", "scroll_files('page_up')", show=False),

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -14,8 +14,8 @@ from vsrpp_core.messages import events as ev
 
 class FailedScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.to_start", "Back to the start"),
-        Binding("q", "app.leave", "Quit"),
+        Binding("escape", "app.to_start", "Back to the start", id="to_start", tooltip="from there it can go on"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="back to the shell"),
     ]
 
     def __init__(self, failure: ev.SessionFailed) -> None:
@@ -24,12 +24,36 @@ class FailedScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         failure = self._failure
-        kept = (
-            f"{failure.checkpoint} holds step {failure.step:,}"
-            if failure.checkpoint
-            else "earlier checkpoints are intact"
-        )
-        with Vertical(classes="dialog fault") as dialog:
-            dialog.border_title = "Training stopped with an error"
-            yield Static(Content.assemble((failure.error, "$foreground"), "\n\n", (kept, "$secondary")), markup=False)
+        with VerticalScroll(classes="dialog wide fault") as dialog:
+            dialog.border_title = "✗ Training stopped with an error"
+            parts = (
+                _part("What happened", failure.error),
+                _part("What is kept", _kept(failure)),
+                _part("What to do", _advice(failure)),
+            )
+            yield Static(Content("\n\n").join(parts), markup=False)
             yield Static("esc  back to the start     q  quit", classes="hint", markup=False)
+
+
+def _part(heading: str, text: str) -> Content:
+    return Content.assemble((heading, "bold $secondary"), f"\n{text}")
+
+
+def _kept(failure: ev.SessionFailed) -> str:
+    if failure.checkpoint:
+        return f"{failure.checkpoint} holds step {failure.step:,}; earlier checkpoints are as they were."
+    if failure.step:
+        return (
+            f"Step {failure.step:,} could not be saved. Earlier checkpoints are as they were; "
+            "the start screen names the newest."
+        )
+    return "Nothing was trained in this session; whatever the run held before is as it was."
+
+
+def _advice(failure: ev.SessionFailed) -> str:
+    if failure.checkpoint or failure.step:
+        return (
+            "Mend what is named above, go back to the start with esc, and resume with f. "
+            "The traceback, if there was one, is in training.log in the run's folder."
+        )
+    return "Mend what is named above, then go back to the start with esc and try again."

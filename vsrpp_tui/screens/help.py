@@ -17,13 +17,19 @@ KEYS = (
     ("p", "pause, and go on"),
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),
+    ("enter", "settings that may change while training"),
     ("s", "next view: overview, charts, activity, pictures, log; S goes back"),
     ("f", "the panel with the focus on the whole screen; esc back"),
     ("tab", "next panel; a click on a title does what f does"),
-    ("x y w", "charts: last steps or all, log or linear, smoothing"),
+    ("r y w", "charts: last steps or all, log or linear, smoothing"),
     ("i", "pictures: ← → another sample, + and - a detail of it"),
+    ("l", "all events: / searches, f filters, end follows"),
+    ("m", "a note at this moment, also in TensorBoard"),
+    ("x", "a picture of the screen, into the run's folder"),
+    ("ctrl+p", "every action by its name, and the themes"),
     ("b", "TensorBoard beside it, on this machine only"),
     ("q", "save and quit, as ctrl+c does"),
+    ("replay", "p or space pauses, ← → 1 %, home, end, + - speed"),
 )
 WORDS = (
     ("LR", "the bicubic 3× picture, had without a network"),
@@ -47,7 +53,9 @@ WORDS = (
 
 
 class HelpScreen(ModalScreen[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q", "dismiss(None)", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "dismiss(None)", "Close", id="close_help")
+    ]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog wide") as dialog:

@@ -45,15 +45,15 @@ class StartScreen(Screen[None]):
     """Reads the run and its dataset in the background; a key works as soon as what it needs is known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f,r", "resume", "Resume", key_display="f"),
-        Binding("l,d", "delete", "Delete", key_display="l"),
-        Binding("s,l,d", "fresh", "Start", key_display="s"),  # l: of a run that holds nothing
-        Binding("w", "restore", "Trash", key_display="w"),
-        Binding("o", "open", "Open", key_display="o"),
-        Binding("t", "demo", "Try the demo", key_display="t"),
-        Binding("enter", "default", "Choose", show=False),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.leave", "Quit"),
+        Binding("f,r", "resume", "Resume", key_display="f", id="resume"),
+        Binding("l,d", "delete", "Delete", key_display="l", id="delete"),
+        Binding("s,l,d", "fresh", "Start", key_display="s", id="start"),  # l: of a run that holds nothing
+        Binding("w", "restore", "Trash", key_display="w", id="trash"),
+        Binding("o", "open", "Open", key_display="o", id="open"),
+        Binding("t", "demo", "Try the demo", key_display="t", id="demo"),
+        Binding("enter", "default", "Choose", show=False, id="choose"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
+        Binding("q", "app.leave", "Quit", id="quit"),
     ]
 
     @dataclass

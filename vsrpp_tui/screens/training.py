@@ -11,7 +11,7 @@ from textual.events import Click, Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.state import RunState
@@ -29,6 +29,7 @@ from vsrpp_tui.widgets.charts import (
     WeightsChart,
 )
 from vsrpp_tui.widgets.events import EventsPanel
+from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.header import RunHeader, RunProgress
 from vsrpp_tui.widgets.machine import MemoryPanel
 from vsrpp_tui.widgets.panel import Panel
@@ -47,27 +48,31 @@ WORKING = ("training", "paused", "validating", "saving", "rolling back")
 
 class TrainingScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "pause", "Pause"),
-        Binding("p", "go_on", "Resume"),
-        Binding("c", "checkpoint", "Checkpoint"),
-        Binding("v", "validate", "Validate"),
-        Binding("s", "next_view(1)", "View"),
-        Binding("S,shift+s", "next_view(-1)", "View before", show=False),
-        Binding("i", "view('pictures')", "Pictures", show=False),
-        Binding("f", "full", "Full screen", show=False),
-        Binding("escape", "back", "Back", show=False),
-        Binding("tab", "next_panel(1)", "Next panel", show=False),
-        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False),
-        Binding("x", "look('next_range')", "Steps shown", show=False),
-        Binding("y", "look('other_axis')", "Log or linear", show=False),
-        Binding("w", "look('next_smoothing')", "Smoothing", show=False),
-        Binding("left", "picture(-1)", "Picture before", show=False),
-        Binding("right", "picture(1)", "Next picture", show=False),
-        Binding("plus,equals_sign", "zoom(1)", "Closer", show=False),
-        Binding("minus", "zoom(-1)", "Further", show=False),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.leave", "Quit"),
-        Binding("b", "app.tensorboard", "TensorBoard"),  # last: a slim screen cuts it off
+        Binding("p", "pause", "Pause", id="pause", tooltip="stand still between two steps"),
+        Binding("p", "go_on", "Resume", id="pause", tooltip="go on with training"),
+        Binding("c", "checkpoint", "Checkpoint", id="checkpoint", tooltip="save a checkpoint now; it is kept"),
+        Binding("v", "validate", "Validate", id="validate", tooltip="validate now, also while paused"),
+        Binding("enter", "app.settings", "Settings", id="settings", key_display="⏎", tooltip="change live settings"),
+        Binding("s", "next_view(1)", "View", id="view", tooltip="overview, charts, activity, pictures, log"),
+        Binding("S,shift+s", "next_view(-1)", "View before", show=False, id="view-before"),
+        Binding("i", "view('pictures')", "Pictures", show=False, id="pictures", tooltip="LR, KI and GT side by side"),
+        Binding("l", "app.log", "Log", id="log", tooltip="all events, to search and to filter"),
+        Binding("f", "full", "Full screen", show=False, id="full", tooltip="the panel with the focus"),
+        Binding("escape", "back", "Back", show=False, id="back"),
+        Binding("tab", "next_panel(1)", "Next panel", show=False, id="next-panel"),
+        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False, id="panel-before"),
+        Binding("r", "look('next_range')", "Steps shown", show=False, id="range", tooltip="charts: last steps or all"),
+        Binding("y", "look('other_axis')", "Log or linear", show=False, id="axis", tooltip="charts: the loss's axis"),
+        Binding("w", "look('next_smoothing')", "Smoothing", show=False, id="smoothing", tooltip="charts: how much"),
+        Binding("left", "picture(-1)", "Picture before", show=False, id="picture-before"),
+        Binding("right", "picture(1)", "Next picture", show=False, id="next-picture"),
+        Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer"),
+        Binding("minus", "zoom(-1)", "Further", show=False, id="further"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="all keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="save, then quit"),
+        Binding("m", "app.mark", "Mark", id="mark", tooltip="a note for the log and TensorBoard"),
+        Binding("b", "app.tensorboard", "TensorBoard", id="tensorboard", tooltip="in a browser on this machine"),
+        Binding("x", "app.keep_screen", "Screenshot", id="screenshot", tooltip="save a picture of the screen"),
     ]
 
     AUTO_FOCUS = ""
@@ -111,11 +116,12 @@ class TrainingScreen(Screen[None]):
         with Container(id="panels"):
             yield from self._places
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._arrange()
         self.set_interval(CHART_SECONDS, self._draw_charts)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
     # showing
 

@@ -51,7 +51,7 @@ class Look:
         return f"y {axis} · w {mean}"
 
     def describe_range(self) -> str:
-        return f"x last {self.last_steps:,}" if self.last_steps else "x all steps"
+        return f"r last {self.last_steps:,}" if self.last_steps else "r all steps"
 
     def next_range(self) -> "Look":
         return replace(self, last_steps=_next(RANGES, self.last_steps))

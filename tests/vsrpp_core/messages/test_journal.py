@@ -1,12 +1,13 @@
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import make_event
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.journal import JournalWriter, decode, encode, replay
+from vsrpp_core.messages.journal import JournalWriter, decode, encode, follow, replay
 
 
 @pytest.mark.parametrize("kind", ev.EVENT_TYPES.values(), ids=ev.EVENT_TYPES)
@@ -112,3 +113,47 @@ def test_how_far_a_validation_was_is_not_kept(tmp_path: Path) -> None:
         for event in (make_event(ev.ValidationProgressed), kept):
             writer.handle(event)
     assert list(replay(journal)) == [kept]
+
+
+class Growing:
+    """Stands in for the time that passes: each look at the journal's end does the next change."""
+
+    def __init__(self, *changes: Callable[[], object]) -> None:
+        self._changes = list(changes)
+
+    def __call__(self) -> bool:
+        if not self._changes:
+            return False
+        self._changes.pop(0)()
+        return True
+
+
+def test_a_growing_journal_is_followed_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    events = [make_event(ev.WarningRaised, message=text) for text in ("one", "two ü", "three")]
+    first, second, third = (encode(event).encode() + b"\n" for event in events)
+    cut = second.index("ü".encode()) + 1  # in the middle of a letter
+
+    def append(data: bytes) -> Callable[[], object]:
+        def write() -> None:
+            with path.open("ab") as file:
+                file.write(data)
+
+        return write
+
+    grows = Growing(append(first + second[:cut]), lambda: None, append(second[cut:]), append(b"no event\n" + third))
+    assert list(follow(path, grows)) == events
+
+
+def test_a_journal_that_is_replaced_or_emptied_is_read_from_its_start(tmp_path: Path) -> None:
+    path, trash = tmp_path / "events.jsonl", tmp_path / "trash.jsonl"
+    events = [make_event(ev.WarningRaised, message=text) for text in ("a long first one", "fresh", "x")]
+    first, second, third = (encode(event) + "\n" for event in events)
+    path.write_text(first, encoding="utf-8")
+    grows = Growing(
+        lambda: path.rename(trash),
+        lambda: path.write_text(second, encoding="utf-8"),
+        lambda: path.write_text(third, encoding="utf-8"),  # shorter, under the same inode
+        lambda: None,
+    )
+    assert list(follow(path, grows)) == events

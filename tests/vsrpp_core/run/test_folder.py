@@ -215,3 +215,12 @@ def test_broken_settings_are_told_and_nothing_made_up(folder: RunFolder) -> None
 def test_a_file_in_the_place_of_a_run_is_told(tmp_path: Path) -> None:
     (tmp_path / "film.mp4").write_text("")
     assert "is a file; name a folder" in RunFolder(tmp_path / "film.mp4").summary().problem
+
+
+def test_pictures_of_the_screen_are_the_users_and_stay(folder: RunFolder) -> None:
+    folder.screenshots.mkdir()
+    (folder.screenshots / "2025-03-14_14-02-11.svg").write_text("<svg/>")
+    add_checkpoint(folder, 5)
+    assert folder.summary().n_files == 2
+    folder.move_to_trash()
+    assert (folder.screenshots / "2025-03-14_14-02-11.svg").exists() and not folder.checkpoint(5).exists()

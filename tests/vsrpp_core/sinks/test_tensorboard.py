@@ -1,4 +1,6 @@
+import itertools
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ PROMISED = """
     Gradients/TotalNorm
     Activity/Backward_Trunk_Avg Activity/Forward_Trunk_Avg
     LR_Schedule/Phase
-    Events/Checkpoints
+    Events/Checkpoints Events/Marks
 """
 
 
@@ -39,6 +41,14 @@ def value(written: EventAccumulator, tag: str) -> float:
     return float(written.Scalars(tag)[-1].value)
 
 
+@pytest.fixture(autouse=True)
+def _every_file_a_second_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorBoard reads files by name; those of one second it would number, and 10 comes before 9."""
+    seconds = itertools.count(1_700_000_000)
+    clock = SimpleNamespace(time=lambda: next(seconds))
+    monkeypatch.setattr("tensorboard.summary.writer.event_file_writer.time", clock)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     (tmp_path / "pictures").mkdir()
@@ -56,6 +66,7 @@ def test_the_tags_are_exactly_the_promised_ones(run: Path) -> None:
     written = write(run, [*events, *shown])
     assert sorted(written.Tags()["scalars"]) == sorted(PROMISED.split())
     assert written.Tags()["images"] == ["Validation/Comparison"]
+    assert written.Tags()["tensors"] == ["Events/Marks/text_summary"]
 
 
 def test_figures_are_written_under_their_own_names(run: Path) -> None:
@@ -100,3 +111,10 @@ def test_a_resumed_curve_has_one_branch(run: Path) -> None:
 def test_a_rollback_leaves_one_branch_too(tmp_path: Path) -> None:
     back = ev.RolledBack(step=60, to_step=30, checkpoint="checkpoint_step_30.pth", factor=0.5, reason="")
     assert steps(write(tmp_path, [*points(10, 61), back, *points(40, 51)]), "Loss/L1") == [10, 20, 30, 40, 50]
+
+
+def test_a_mark_stands_at_its_step_with_its_text(run: Path) -> None:
+    written = write(run, [ev.MarkPlaced(step=40, text="brighter footage from here")])
+    assert steps(written, "Events/Marks") == [40]
+    (note,) = written.Tensors("Events/Marks/text_summary")
+    assert note.step == 40 and note.tensor_proto.string_val[0].decode() == "brighter footage from here"

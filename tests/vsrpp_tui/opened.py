@@ -1,0 +1,33 @@
+"""The application as it is once a session runs, without the way through the start screen."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.screen import Screen
+
+from tests.vsrpp_tui.conftest import RecordingWorker, started, step
+from vsrpp_core.messages import events as ev
+from vsrpp_tui.app import VsrppApp
+from vsrpp_tui.preferences import Preferences
+from vsrpp_tui.screens.start import Choice
+from vsrpp_tui.screens.training import TrainingScreen
+from vsrpp_tui.state import RunState, replay
+from vsrpp_tui.worker import SessionRequest
+
+TRAINING = (started(), step(100), ev.PhaseChanged(phase="training", step=100))
+
+
+class OpenedApp(VsrppApp):
+    """Its worker only records; ``events`` are what the session has said so far."""
+
+    def __init__(
+        self, run: Path, events: Iterable[ev.Event] = TRAINING, preferences: Preferences | None = None
+    ) -> None:
+        super().__init__(Choice(run, None), preferences)
+        self.state: RunState = replay(events)
+        self.recording = RecordingWorker(SessionRequest(run, None, "resume"))
+        self.recording.start()
+        self.worker = self.recording  # type: ignore[assignment]
+
+    def first_screen(self) -> Screen[None]:
+        return TrainingScreen()

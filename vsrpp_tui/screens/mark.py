@@ -1,0 +1,36 @@
+"""A short note for the journal and the TensorBoard timeline."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+LONGEST = 200
+"""Letters: a note is one line in a log and on a timeline."""
+
+
+class MarkScreen(ModalScreen[str]):
+    """Dismissed with the note, empty where none is wanted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="cancel")]
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self._step = step
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as dialog:
+            dialog.border_title = "Mark this moment"
+            yield Static(
+                f"A note at step {self._step:,}, for the events, training.log and TensorBoard (Events/Marks).",
+                markup=False,
+            )
+            yield Input(placeholder="what is to be remembered", max_length=LONGEST, id="note")
+            yield Static("enter  place it     esc  back, nothing is kept", classes="hint", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.value.strip():
+            self.dismiss(event.value.strip())

@@ -1,0 +1,94 @@
+"""The colours. One meaning a colour in every theme: KI and success, LR, ground truth, warnings, faults."""
+
+from textual.theme import Theme
+
+THEME = Theme(
+    name="vsrpp",
+    primary="#7aa7d6",
+    secondary="#8a93a3",
+    accent="#79b8c2",
+    success="#8fc48a",
+    warning="#dcb067",
+    error="#e07a76",
+    background="#12151a",
+    surface="#171b21",
+    panel="#20262e",
+    foreground="#d6dbe3",
+    dark=True,
+    variables={
+        "chart-faint": "#3a4756",
+        "chart-lr": "#8a93a3",
+        "chart-l1": "#7aa7d6",
+        "chart-ms": "#a593d6",
+        "chart-grad": "#cf93b5",
+        "footer-background": "#12151a",
+        "footer-key-foreground": "#7aa7d6",
+        "footer-description-foreground": "#8a93a3",
+        "border": "#39424e",
+        "border-blurred": "#2b323c",
+    },
+)
+"""KI and success green, LR grey, ground truth cyan, warnings amber, faults red."""
+
+LIGHT = Theme(
+    name="vsrpp-light",
+    primary="#22609f",
+    secondary="#586373",
+    accent="#0b6f7d",
+    success="#2a6f2d",
+    warning="#8a5600",
+    error="#a8231c",
+    background="#f7f8fa",
+    surface="#ffffff",
+    panel="#e8ecf1",
+    foreground="#1d242d",
+    dark=False,
+    variables={
+        "chart-faint": "#b4c1d1",
+        "chart-lr": "#586373",
+        "chart-l1": "#22609f",
+        "chart-ms": "#6a4fb0",
+        "chart-grad": "#9c3f74",
+        "footer-background": "#f7f8fa",
+        "footer-key-foreground": "#22609f",
+        "footer-description-foreground": "#586373",
+        "border": "#a9b3c0",
+        "border-blurred": "#cdd4dd",
+    },
+)
+"""The same meanings on white."""
+
+CONTRAST = Theme(
+    name="vsrpp-contrast",
+    primary="#8cc2ff",
+    secondary="#c3c9d2",
+    accent="#ffffff",
+    success="#4fa8ff",
+    warning="#ffb84d",
+    error="#ff7f11",
+    background="#000000",
+    surface="#0b0d10",
+    panel="#1a1f26",
+    foreground="#ffffff",
+    dark=True,
+    variables={
+        "chart-faint": "#56616e",
+        "chart-lr": "#c3c9d2",
+        "chart-l1": "#8cc2ff",
+        "chart-ms": "#ffffff",
+        "chart-grad": "#ffb84d",
+        "footer-background": "#000000",
+        "footer-key-foreground": "#ffb84d",
+        "footer-description-foreground": "#e4e8ee",
+        "border": "#8a939f",
+        "border-blurred": "#6b747f",
+    },
+)
+"""Blue and orange on black, told apart by every kind of colour vision; warnings and faults also by their signs."""
+
+THEMES = {theme.name: theme for theme in (THEME, LIGHT, CONTRAST)}
+TITLES = {
+    THEME.name: "dark",
+    LIGHT.name: "light",
+    CONTRAST.name: "high contrast, blue and orange",
+}

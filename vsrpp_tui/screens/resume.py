@@ -70,7 +70,7 @@ class ResumeScreen(TableScreen[str]):
         one = count == 1
         moved = "The newer checkpoint goes" if one else f"The {count} newer checkpoints go"
         it = "it" if one else "them"
-        why = f"into the trash first (w brings {it} back), or the next resume would prefer {it}."
+        why = f"into the trash first (w shows {it} there), or the next resume would prefer {it}."
         return (Content.styled(f"{again}{moved} {why}", "$warning"),)
 
 

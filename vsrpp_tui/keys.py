@@ -14,7 +14,9 @@ SCREENS: dict[str, dict[str, str]] = {
     "start": {
         "resume": "f,r",
         "delete": "l,d",
-        "start": "s",
+        "start": "s,l,d",
+        "trash": "w",
+        "open": "o",
         "demo": "t",
         "choose": "enter",
         "help": "question_mark",
@@ -32,6 +34,19 @@ SCREENS: dict[str, dict[str, str]] = {
         "mark": "m",
         "tensorboard": "b",
         "screenshot": "x",
+        "view_before": "S,shift+s",
+        "pictures": "i",
+        "full": "f",
+        "leave_full": "escape",
+        "next_panel": "tab",
+        "panel_before": "shift+tab",
+        "range": "r",
+        "axis": "y",
+        "smoothing": "w",
+        "picture_before": "left",
+        "next_picture": "right",
+        "closer": "plus,equals_sign",
+        "further": "minus",
     },
     "watching": {
         "checkpoint": "c",
@@ -44,6 +59,19 @@ SCREENS: dict[str, dict[str, str]] = {
         "mark": "m",
         "tensorboard": "b",
         "screenshot": "x",
+        "view_before": "S,shift+s",
+        "pictures": "i",
+        "full": "f",
+        "leave_full": "escape",
+        "next_panel": "tab",
+        "panel_before": "shift+tab",
+        "range": "r",
+        "axis": "y",
+        "smoothing": "w",
+        "picture_before": "left",
+        "next_picture": "right",
+        "closer": "plus,equals_sign",
+        "further": "minus",
         "pause": "p",
     },
     "replay": {
@@ -57,6 +85,19 @@ SCREENS: dict[str, dict[str, str]] = {
         "mark": "m",
         "tensorboard": "b",
         "screenshot": "x",
+        "view_before": "S,shift+s",
+        "pictures": "i",
+        "full": "f",
+        "leave_full": "escape",
+        "next_panel": "tab",
+        "panel_before": "shift+tab",
+        "range": "r",
+        "axis": "y",
+        "smoothing": "w",
+        "picture_before": "left",
+        "next_picture": "right",
+        "closer": "plus,equals_sign",
+        "further": "minus",
         "pause": "p,space",
         "back": "left",
         "forward": "right",
@@ -81,6 +122,14 @@ SCREENS: dict[str, dict[str, str]] = {
     "failed": {"to_start": "escape", "quit": "q"},
     "help screen": {"close_help": "escape,question_mark,q"},
     "dialog": {"cancel": "escape"},
+    "table": {"cancel": "escape", "help": "question_mark", "quit": "q"},
+    "deletion": {
+        "cancel": "escape",
+        "list_up": "up",
+        "list_down": "down",
+        "list_page_up": "pageup",
+        "list_page_down": "pagedown",
+    },
 }
 """Action and its keys, as Textual names them, for each screen."""
 
@@ -122,6 +171,6 @@ def clashes(keymap: dict[str, str]) -> Iterator[tuple[str, str, str]]:
         known = {**EVERYWHERE, **screen}
         for action in sorted(known, key=lambda action: action in keymap):  # those given another key come last
             for key in normal(keymap.get(action, known[action])):
-                if key in taken:
+                if key in taken and {action, taken[key]} & keymap.keys():  # others share a key and take turns
                     yield action, taken[key], key
                 taken[key] = action

@@ -22,10 +22,10 @@ class ConfirmDelete(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(False)", "Back", id="cancel"),
-        Binding("up", "scroll_files('up')", show=False),
-        Binding("down", "scroll_files('down')", show=False),
-        Binding("pageup", "scroll_files('page_up')", show=False),
-        Binding("pagedown", "scroll_files('page_down')", show=False),
+        Binding("up", "scroll_files('up')", show=False, id="list_up"),
+        Binding("down", "scroll_files('down')", show=False, id="list_down"),
+        Binding("pageup", "scroll_files('page_up')", show=False, id="list_page_up"),
+        Binding("pagedown", "scroll_files('page_down')", show=False, id="list_page_down"),
     ]
 
     def __init__(self, run: RunSummary, files: Sequence[tuple[Path, int]]) -> None:

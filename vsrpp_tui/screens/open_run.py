@@ -17,7 +17,7 @@ HINT = "enter opens it     esc  back"
 class OpenRun(ModalScreen[Path]):
     """Dismissed with the folder, or with None. One that does not exist yet is asked for twice: it may be a slip."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="cancel")]
 
     def __init__(self, beside: Path) -> None:
         """``beside``: the run shown now; most others lie in the same folder."""

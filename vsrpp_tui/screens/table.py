@@ -19,9 +19,9 @@ class TableScreen(Screen[Answer | None]):
     """Dismissed with None by Escape; what choosing a row does is the subclass's to say."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Back"),
-        Binding("question_mark", "app.help", "Help", key_display="?"),
-        Binding("q", "app.leave", "Quit"),
+        Binding("escape", "dismiss(None)", "Back", id="cancel"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
+        Binding("q", "app.leave", "Quit", id="quit"),
     ]
 
     def __init__(self, title: str, subject: str, headings: str) -> None:

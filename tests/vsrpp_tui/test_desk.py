@@ -31,6 +31,11 @@ def offered(pilot: Pilot[Farewell]) -> list[str]:
     return [str(option.prompt) for option in options]
 
 
+def footer_ends(pilot: Pilot[Farewell]) -> list[int]:
+    """The right edge of each key shown."""
+    return [key.region.right for key in pilot.app.screen.query_one(KeyFooter).children]
+
+
 async def test_a_mark_asks_for_its_text_and_is_sent(tmp_path: Path) -> None:
     app = OpenedApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -126,12 +131,10 @@ async def test_a_theme_chosen_in_the_palette_is_worn_and_remembered(tmp_path: Pa
 async def test_no_key_of_the_footer_is_cut(tmp_path: Path, size: tuple[int, int]) -> None:
     app = OpenedApp(tmp_path)
     async with app.run_test(size=size) as pilot:
-        await pilot.pause(0.2)
-        keys = list(app.screen.query_one(KeyFooter).children)
-        assert len(keys) >= 5 and all(key.region.right <= size[0] and key.region.width for key in keys)
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and len(footer_ends(pilot)) >= 5)
+        assert all(0 < end <= size[0] for end in footer_ends(pilot))
         await pilot.resize_terminal(60, 20)
-        await pilot.pause(0.2)
-        assert all(key.region.right <= 60 for key in app.screen.query_one(KeyFooter).children)
+        await until(pilot, lambda: len(footer_ends(pilot)) >= 5 and all(0 < end <= 60 for end in footer_ends(pilot)))
 
 
 @pytest.mark.parametrize(

@@ -132,8 +132,8 @@ async def test_without_colours_meaning_stays(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("NO_COLOR", "1")
     app = OpenedApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.3)
-        assert app.no_color and "● " in app.export_screenshot().replace("&#160;", " ")
+        await until(pilot, lambda: "● " in app.export_screenshot().replace("&#160;", " "))
+        assert app.no_color
         colours = {
             segment.style.color.triplet
             for row in app.screen._compositor.render_strips()

@@ -13,9 +13,10 @@ from textual.widgets import Static
 from tests.vsrpp_tui.conftest import activity, compared, started, step, validated
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.comparison import side_by_side
-from vsrpp_tui.app import THEME, VsrppApp
+from vsrpp_tui.app import VsrppApp
 from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, reduce, replay
+from vsrpp_tui.themes import THEME
 from vsrpp_tui.widgets.charts import Chart
 from vsrpp_tui.widgets.views import VIEWS, ViewLine
 

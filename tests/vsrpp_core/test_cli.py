@@ -17,7 +17,7 @@ from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.training.autotune import Measurement
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
 
-VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "import", "demo"]
+VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "upscale", "import", "demo"]
 
 
 def settings(**changed: str) -> list[str]:

@@ -89,7 +89,7 @@ def probe(path: Path) -> VideoInfo:
         stored = np.empty((first.height, first.width, 0), np.uint8)
         height, width = turned(stored, display_matrix(first), path).shape[:2]
         sideways = (width, height) != (first.width, first.height)
-        fps, duration = float(stream.average_rate or 0), _declared_seconds(container, stream)
+        fps, duration = float(stream.average_rate or 0), declared_seconds(container, stream)
         aspect = float(stream.sample_aspect_ratio or 1)
     return VideoInfo(
         width=width,
@@ -210,7 +210,7 @@ def _refuse_early_end(
     container: InputContainer, stream: VideoStream, first: VideoFrame, last: VideoFrame, path: Path
 ) -> None:
     """A file cut between two packets decodes without a murmur; only its duration tells."""
-    declared = _declared_seconds(container, stream)
+    declared = declared_seconds(container, stream)
     if not declared or first.pts is None or last.pts is None or last.time_base is None or not stream.average_rate:
         return
     begin = first.pts if stream.start_time is None else min(first.pts, stream.start_time)  # decoding may begin later
@@ -219,7 +219,7 @@ def _refuse_early_end(
         raise BrokenVideoError(f"{path} ends after {seconds:.1f} of {declared:.1f} seconds; get an undamaged copy")
 
 
-def _declared_seconds(container: InputContainer, stream: VideoStream) -> float:
+def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
     """Duration of the stream by its container, 0 where nothing is said of the stream itself."""
     if stream.duration is not None and stream.time_base is not None:
         seconds = float(stream.duration * stream.time_base)
@@ -277,9 +277,14 @@ def turned(picture: NDArray[P], matrix: bytes, path: Path) -> NDArray[P]:
 
 def display_matrix(frame: VideoFrame) -> bytes:
     """Nine native 32-bit integers, or nothing where the frame is shown as it is stored."""
-    side_data: Any = frame.side_data  # a mapping by Type; the stub declares only one of its keys
+    return side_data(frame, Type.DISPLAYMATRIX)
+
+
+def side_data(frame: VideoFrame, kind: Type) -> bytes:
+    """What libav attached to a frame, in its structure; nothing where there is none."""
+    attached: Any = frame.side_data  # a mapping by Type; the stub declares only one of its keys
     try:
-        return bytes(side_data[Type.DISPLAYMATRIX])
+        return bytes(attached[kind])
     except KeyError:
         return b""
 

@@ -22,7 +22,7 @@ from av.stream import Disposition, Stream
 
 from vsrpp_core.apply.encoding import Encoding
 from vsrpp_core.apply.segments import WorkFolder
-from vsrpp_core.apply.source import Film, VideoFilm
+from vsrpp_core.apply.source import Film, VideoFilm, exact
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError
 
@@ -192,8 +192,8 @@ def _bounds(film: Film) -> tuple[Fraction, Any]:
     """The span in seconds of the source's own clock; the end may be infinite."""
     if not isinstance(film, VideoFilm):
         return Fraction(0), math.inf
-    begin = film.origin + Fraction(film.span.start)
-    return begin, math.inf if film.span.length is None else begin + Fraction(film.span.length)
+    begin = film.origin + exact(film.span.start)
+    return begin, math.inf if film.span.length is None else begin + exact(film.span.length)
 
 
 # packets

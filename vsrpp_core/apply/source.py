@@ -44,6 +44,11 @@ class Span:
     length: float | None = None
 
 
+def exact(seconds: float) -> Fraction:
+    """What was meant by a decimal number: 0.2 is 1/5, not the nearest binary fraction."""
+    return Fraction(seconds).limit_denominator(1_000_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """RGB [h, w, 3] as stored, uint8, or uint16 where the source has more bits; times in units of the time base.
@@ -156,10 +161,10 @@ class VideoFilm:
     def _wanted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int]]:
         """The span's frames with their times from its start, which increase, whatever the file says."""
         unit = self.facts.time_base
-        begin = round((self.origin + Fraction(self.span.start)) / unit)
-        end = None if self.span.length is None else begin + Fraction(self.span.length) / unit
+        begin = round((self.origin + exact(self.span.start)) / unit)
+        end = None if self.span.length is None else begin + exact(self.span.length) / unit
         if self.span.start > LEAD_IN:
-            container.seek(begin - round(Fraction(LEAD_IN) / unit), stream=stream)
+            container.seek(begin - round(LEAD_IN / float(unit)), stream=stream)
         step = max(1, round(1 / (self.facts.rate * unit)))
         last: int | None = None
         for frame in self._tolerated(self._decoded(container, stream)):

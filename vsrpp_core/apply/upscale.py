@@ -20,7 +20,7 @@ from vsrpp_core.apply.encoding import Encoding, Wanted, choose_encoding
 from vsrpp_core.apply.evaluate import load_network
 from vsrpp_core.apply.inference import PictureUpscaler
 from vsrpp_core.apply.segments import Segment, SegmentWriter, WorkFolder, put_in_place
-from vsrpp_core.apply.source import Film, ImageFilm, Picture, Pixels, Span, VideoFilm
+from vsrpp_core.apply.source import Film, ImageFilm, Picture, Pixels, Span, VideoFilm, exact
 from vsrpp_core.apply.targets import Job
 from vsrpp_core.apply.windows import lead, windows
 from vsrpp_core.data.sources import DEFAULT_FPS
@@ -218,7 +218,6 @@ class _Task:
             "precision": self.network.hardware.precision,
             "start or length": [self.options.span.start, self.options.span.length],
             "segment length": self.options.segment_seconds,
-            "treatment of damage": self.options.force,
             **self.encoding.fingerprint(),
         }
 
@@ -242,7 +241,7 @@ class _Sink:
     """Where upscaled pictures go: into segments of a length in seconds, ``count`` so far; ``done`` pictures in all."""
 
     def __init__(self, encoding: Encoding, work: WorkFolder, seconds: float) -> None:
-        self._encoding, self._work, self._seconds = encoding, work, Fraction(seconds)
+        self._encoding, self._work, self._seconds = encoding, work, exact(seconds)
         self._writer: SegmentWriter | None = None
         self._begin = 0
         self.count = self.done = 0

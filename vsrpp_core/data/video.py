@@ -259,7 +259,7 @@ def to_rgb(
     return picture
 
 
-def turned(picture: NDArray[P], matrix: bytes, path: Path) -> NDArray[P]:
+def turned(picture: NDArray[P], matrix: bytes, path: Path | str = "the video") -> NDArray[P]:
     """A picture as its display matrix shows it: quarter turns and mirrorings; no bytes are no matrix.
 
     The matrix [[a, b, u], [c, d, v], [x, y, w]] takes a pixel (p, q), rightwards and downwards, to

@@ -38,10 +38,10 @@ SPEED_SECONDS = 60.0
 def show_upscaling(options: argparse.Namespace) -> int:
     os.environ.setdefault("SVT_LOG", "1")  # errors only; it would write onto the screen
     from vsrpp_core.apply.targets import plan
-    from vsrpp_core.apply.upscale import UpscaleFailed, upscale
+    from vsrpp_core.apply.upscale import UpscaleFailed, UpscaleFinished, upscale
 
     planned = plan(options.sources, options.out, options.png, options.overwrite)
-    settings, stop, failed = _settings(options), _Stop(), 0
+    settings, stop, ended, failed = _settings(options), _Stop(), 0, 0
     console = Console()
     with _progress(console) as progress, stop.on_signals():
         view = _View(console, progress)
@@ -51,9 +51,10 @@ def show_upscaling(options: argparse.Namespace) -> int:
             for event in events:
                 view.show(event)
                 failed += isinstance(event, UpscaleFailed)
+                ended += isinstance(event, UpscaleFailed | UpscaleFinished)
                 if stop.asked:
                     break
-    if stop.asked:
+    if stop.asked and ended < len(planned.jobs):
         view.say(f"stopped; what is finished stays. Go on with: {_same_command()}")
         return EXIT_INTERRUPTED
     return EXIT_FAILED if failed else EXIT_DONE

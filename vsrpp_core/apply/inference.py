@@ -65,7 +65,8 @@ class PictureUpscaler:
     def _stack(self, window: Sequence[Picture], white: int) -> Tensor:
         """[1, T, 3, h, w], 1.0 for white."""
         frames = np.stack([picture.rgb for picture in window])
-        stack = torch.from_numpy(frames).to(self._hardware.device)
+        known = frames if white == 255 else frames.astype(np.int32)  # devices know few operations on 16 bits
+        stack = torch.from_numpy(known).to(self._hardware.device)
         return stack.permute(0, 3, 1, 2).unsqueeze(0).float() / white
 
     def _first_tile(self, height: int, width: int) -> int:
@@ -91,5 +92,6 @@ def bytes_per_pixel(model: VSRBidirectional3x) -> int:
 def _levels(picture: Tensor, white: int, highest: int) -> Pixels:
     """Rounded to whole levels."""
     levels = (picture[0].float() * white).round_().clamp_(0, highest).permute(1, 2, 0)
-    kind = torch.uint8 if highest == 255 else torch.uint16
-    return np.asarray(levels.to(torch.int32).to(kind).cpu().numpy())
+    if highest == 255:
+        return np.asarray(levels.to(torch.uint8).cpu().numpy())
+    return np.asarray(levels.to(torch.int32).cpu().numpy().astype(np.uint16))

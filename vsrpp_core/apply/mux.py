@@ -121,6 +121,8 @@ def _opened_source(film: Film) -> Any:
 def _add_streams(container: OutputContainer, film: Film, encoding: Encoding, source: InputContainer | None) -> Copying:
     """The pictures' stream first, then a copy of each other track."""
     pictures = encoding.add_to(container)
+    if encoding.codec == "libx265" and container.format.name in ("mp4", "mov"):
+        pictures.codec_context.codec_tag = "hvc1"  # libav's own choice, hev1, is not played on Apple's devices
     if matrix := _enlarged(film.facts.matrix):
         pictures.set_display_matrix(matrix)
     copying = Copying([], [])

@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+import psutil
 import pytest
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,7 @@ from tests.vsrpp_core.apply.conftest import (
     write_film,
 )
 from vsrpp_core.apply.encoding import Wanted
+from vsrpp_core.apply.inference import bytes_per_pixel
 from vsrpp_core.apply.source import Span
 from vsrpp_core.apply.targets import plan
 from vsrpp_core.apply.upscale import (
@@ -42,6 +44,7 @@ from vsrpp_core.cli import main
 from vsrpp_core.data import video
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.model import VSRBidirectional3x
 
 UNEVEN = [0, 40, 60, 120, 140, 200, 280, 300, 340, 400, 420, 440, 500]
 LOSSLESS = Wanted("ffv1", pixels="yuv444p")
@@ -469,6 +472,45 @@ def test_tiles_make_the_same_picture(tmp_path: Path, network: Path) -> None:
         np.abs(a.astype(int) - b).max() <= 1
         for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True)
     )
+
+
+def test_a_cpu_takes_tiles_before_its_memory_is_full(
+    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 96, 96)))
+    exact = Wanted("ffv1", pixels="bgr0")
+    assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", wanted=exact))
+    free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(VSRBidirectional3x(4, 2, 5)))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    events = run(network, source, tmp_path / "tiles.mkv", wanted=exact)
+    assert "no memory for whole frames; they are upscaled in tiles of at most 46x46" in warned(events)
+    for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True):
+        assert np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_a_picture_that_fits_nowhere_is_told(tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, frames: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("vsrpp_core.network.model.VSRBidirectional3x.forward", full)
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
+    with pytest.raises(VsrppError, match="too little free memory for frames of 32x24, even in tiles"):
+        run(network, source, tmp_path / "out.mkv")
+
+
+def test_h265_in_mp4_is_named_for_all_players(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 7)))
+    run(bilinear, source, tmp_path / "out.mp4", wanted=Wanted("libx265"))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+    assert seconds(tmp_path / "out.mp4") == seconds(source)
+
+
+@pytest.mark.parametrize("codec", ["libsvtav1", "ffv1"])
+def test_other_codecs(tmp_path: Path, bilinear: Path, codec: Any) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13, 48, 48), UNEVEN))
+    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted(codec))
+    assert seconds(tmp_path / "out.mkv") == seconds(source)
 
 
 def test_progress_counts_up_to_the_end(tmp_path: Path, bilinear: Path) -> None:

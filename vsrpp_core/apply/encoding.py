@@ -30,6 +30,7 @@ CODECS: tuple[CodecName, ...] = ("libx264", "libx265", "libsvtav1", "ffv1")
 DEFAULT_CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20}
 """Finer than the encoders' own: what the network added should survive."""
 
+HIGHEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63}
 DEFAULT_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
 X264_SAME_EVERY_TIME = {"mbtree": "0"}
 """With macroblock trees and B-frames x264 (core 165) made up to 31 different films in 60 encodings of the same small
@@ -201,6 +202,11 @@ def _pixel_format(codec: CodecName, facts: Facts) -> tuple[str, list[str]]:
             "which some players do not decode in hardware"
         )
         chroma = "444"
+    elif source.is_rgb:
+        notes.append(
+            "RGB has all its chroma, so it is stored as 4:4:4, which some players do not decode in hardware; "
+            "--pixels yuv420p halves it"
+        )
     bits = 8 if facts.bits <= 8 else 10 if facts.bits <= 10 else 12
     suffix = {8: "", 10: "10le", 12: "12le"}
     candidates = [f"yuv{c}p{suffix[b]}" for b in (bits, 10, 8) if b <= bits for c in (chroma, "444", "420")]
@@ -231,7 +237,10 @@ def _refuse_pixels(codec: CodecName, pixels: str, width: int, height: int) -> No
 def _options(codec: CodecName, wanted: Wanted, facts: Facts) -> dict[str, str]:
     options: dict[str, str] = {}
     if codec in DEFAULT_CRF:
-        options["crf"] = f"{DEFAULT_CRF[codec] if wanted.crf is None else wanted.crf:g}"
+        crf = DEFAULT_CRF[codec] if wanted.crf is None else wanted.crf
+        if not 0 <= crf <= HIGHEST_CRF[codec]:
+            raise UsageError(f"--crf {crf:g} is not between 0 and {HIGHEST_CRF[codec]}, the range of {codec}")
+        options["crf"] = f"{crf:g}"
         options["preset"] = wanted.preset or DEFAULT_PRESET[codec]
     elif wanted.crf is not None or wanted.preset:
         raise UsageError(f"{codec} is lossless and takes neither --crf nor --preset")

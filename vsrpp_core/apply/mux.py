@@ -33,6 +33,7 @@ OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "e
 OF_THE_STREAM = frozenset({"encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "vendor_id"})
 """Metadata (in small letters, without a language) that describe the source's own bytes."""
 
+COVERS = {"png": (".png", "image/png"), "mjpeg": (".jpg", "image/jpeg")}
 INTERLEAVED = 10
 """Seconds that a file may hold one track's packets before another's of the same time."""
 
@@ -151,7 +152,13 @@ def _add_copy(container: OutputContainer, stream: Stream, copying: Copying) -> N
     if stream.type == "video" and not stream.disposition & Disposition.attached_pic:
         copying.left_out.append(f"track {stream.index} is a second video, and only the first is upscaled")
         return
+    is_matroska = container.format.name == "matroska"
+    if stream.type == "video" and is_matroska and stream.codec_context.name in COVERS:
+        container.add_attachment(*_cover(stream))
+        return
     try:
+        if stream.type == "attachment" and not is_matroska:
+            raise ValueError("only Matroska has attachments")
         copy = container.add_stream_from_template(stream, opaque=True)
     except (FFmpegError, ValueError):
         name = stream.codec_context.name if stream.codec_context else stream.name
@@ -162,6 +169,14 @@ def _add_copy(container: OutputContainer, stream: Stream, copying: Copying) -> N
     copy.metadata.update(_of_content(stream.metadata, OF_THE_STREAM))
     copy.disposition = stream.disposition
     copying.streams.append((stream, copy))
+
+
+def _cover(stream: Stream) -> tuple[str, str, bytes]:
+    """Name, type and bytes of a picture that is a track elsewhere and an attachment in Matroska."""
+    suffix, kind = COVERS[stream.codec_context.name]
+    with av.open(stream.container.name, metadata_errors="ignore") as again:
+        packet = next(packet for packet in again.demux(again.streams[stream.index]) if packet.size)
+    return stream.metadata.get("filename", f"cover{suffix}"), kind, bytes(packet)
 
 
 def _of_content(metadata: dict[str, str], without: frozenset[str]) -> dict[str, str]:

@@ -66,6 +66,9 @@ class WorkFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """A folder without a finished segment is of no use to a later run."""
+        if self.path.is_dir() and not self._description(0).is_file():
+            self.remove()
         self._lock.release()
 
     def begin(self, job: dict[str, Any], fresh: bool) -> Iterator[Segment]:

@@ -72,6 +72,8 @@ class Film:
     tags: dict[str, int] = field(default_factory=dict)
     """``colorspace``, ``color_range``, ``color_primaries``, ``color_trc``."""
     aspect: Fraction | None = None
+    attachments: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """Name, type and content."""
 
 
 def write_film(path: Path, film: Film) -> Path:
@@ -91,6 +93,8 @@ def write_film(path: Path, film: Film) -> Path:
         words: Any = container.add_mux_stream("subrip", time_base=MILLISECOND) if film.subtitles else None
         if film.chapters:
             container.set_chapters([_chapter(1, 0, 200), _chapter(2, 200, 600)])
+        for attachment in film.attachments:
+            container.add_attachment(*attachment)
         container.metadata.update(film.metadata)
         for picture, pts in zip(film.pictures, times, strict=True):
             container.mux(stream.encode(_frame(picture, pts, film)))

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 import torch.nn.functional as F
+from av.stream import Disposition
 from PIL import Image
 
 from tests.vsrpp_core.apply.conftest import (
@@ -100,6 +101,24 @@ def test_a_track_that_does_not_fit_is_refused_before_any_work(tmp_path: Path, bi
     assert not (tmp_path / "out.mp4").exists()
     assert "track 1 (subtitle" in warned(run(bilinear, source, tmp_path / "out.mp4", drop_tracks=True))
     assert len(tracks(tmp_path / "out.mp4")) == 1
+
+
+def test_fonts_and_a_cover_are_carried_over(tmp_path: Path, bilinear: Path) -> None:
+    write_png(tmp_path / "cover.png", shot(5, 1)[0])
+    files = [("font.ttf", "application/x-truetype-font", b"a font" * 9)]
+    files += [("cover.png", "image/png", (tmp_path / "cover.png").read_bytes())]
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13), attachments=files))
+    run(bilinear, source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        _, font, cover = container.streams
+        assert (font.name, font.mimetype, font.data) == files[0]  # type: ignore[attr-defined]
+        assert cover.metadata["filename"] == "cover.png" and cover.disposition == Disposition.attached_pic
+        assert [bytes(packet) for packet in container.demux(cover) if packet.size] == [files[1][2]]
+    with pytest.raises(UsageError, match=r"track 1 \(attachment, font\.ttf\) does not fit into a mp4 file"):
+        run(bilinear, source, tmp_path / "out.mp4")
+    run(bilinear, source, tmp_path / "out.mp4", drop_tracks=True)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [int(s.disposition & Disposition.attached_pic) > 0 for s in container.streams] == [False, True]
 
 
 @pytest.mark.parametrize("degrees", [90, 180])
@@ -360,6 +379,11 @@ def test_settings_the_encoder_refuses_are_told_before_any_work(tmp_path: Path, b
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
     with pytest.raises(UsageError, match=r"libx264 with .*warp.* is refused"):
         run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", preset="warp"))
+    with pytest.raises(UsageError, match="--crf 52 is not between 0 and 51"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", crf=52))
+    with pytest.raises(UsageError, match="ffv1 is lossless and takes neither --crf"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("ffv1", crf=5))
+    assert not list(tmp_path.glob(".out*"))
     with pytest.raises(UsageError, match="libx264 has no pixel format gbrp16le; it has yuv420p,"):
         run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", pixels="gbrp16le"))
 
@@ -414,7 +438,7 @@ def test_images_become_a_video_and_a_turned_video_upright_images(tmp_path: Path,
     folder.mkdir()
     for number, picture in enumerate(shot(1, 6)):
         Image.fromarray(picture).save(folder / f"{number}.bmp")
-    run(bilinear, folder, tmp_path / "out.mkv", rate=Fraction(10))
+    assert "stored as 4:4:4" in warned(run(bilinear, folder, tmp_path / "out.mkv", rate=Fraction(10)))
     assert seconds(tmp_path / "out.mkv") == pytest.approx([0.1 * n for n in range(6)])
     source = write_film(tmp_path / "film.mp4", Film(shot(1, 2), rotation=90, options={"crf": "1"}))
     run(bilinear, source, tmp_path / "pictures", png=True)

@@ -228,11 +228,12 @@ def _copied(
     if from_middle:
         source.seek(int(begin * av.time_base))
     for packet in source.demux([stream for stream, _ in copying.streams]):
-        pts = packet.dts if packet.pts is None else packet.pts
-        if pts is None:  # the mark of a stream's end
-            continue
-        seconds = pts * packet.time_base
         cover = bool(packet.stream.disposition & Disposition.attached_pic)
+        pts = packet.dts if packet.pts is None else packet.pts
+        if pts is None and not (cover and packet.size):  # the mark of a stream's end
+            continue
+        pts = pts or 0
+        seconds = pts * packet.time_base
         if seconds > end + INTERLEAVED:
             return
         if cover or (seconds < end and not (from_middle and seconds < begin)):

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(verbs)
     _add_evaluate(verbs)
     _add_export(verbs)
+    _add_upscale(verbs)
     _add_import(verbs)
     _add_demo(verbs)
     return parser
@@ -294,13 +295,17 @@ def _add_evaluate(verbs: Any) -> None:
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the figures there as well (.csv)")
+    _add_precision(parser, "fp32")
+    parser.set_defaults(verb=_evaluate)
+
+
+def _add_precision(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--precision",
         choices=("auto", "fp32", "tf32", "bf16", "fp16"),
-        default="fp32",
-        help="arithmetic of the network (default fp32)",
+        default=default,
+        help=f"arithmetic of the network (default {default})",
     )
-    parser.set_defaults(verb=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -337,6 +342,43 @@ def _export(options: argparse.Namespace) -> int:
     from vsrpp_core.console import show_export
 
     return show_export(options.checkpoint, options.out, options.overwrite)
+
+
+def _add_upscale(verbs: Any) -> None:
+    parser = verbs.add_parser("upscale", help="upscale videos or folders of images 3x")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint (.pth) of a run")
+    parser.add_argument("sources", nargs="+", type=Path, metavar="IN", help="videos, folders of images, or of videos")
+    parser.add_argument("out", type=Path, metavar="OUT", help="a video file (.mkv, .mp4, .mov) or a folder")
+    parser.add_argument("--preview", metavar="TIME", help="only so much of each, e.g. 5s or 1:30")
+    parser.add_argument("--start", metavar="TIME", help="begin there, e.g. 90s or 1:02:30")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT when the new one is complete")
+    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with an interrupted job")
+    parser.add_argument("--force", action="store_true", help="take interlaced and damaged videos as they are")
+    parser.add_argument("--drop-tracks", action="store_true", help="leave out tracks that OUT's format cannot hold")
+    parser.add_argument("--png", action="store_true", help="make a folder of PNG images of a video")
+    parser.add_argument("--fps", metavar="RATE", help="of a folder of images that becomes a video (default 25)")
+    parser.add_argument(
+        "--codec",
+        choices=("libx264", "libx265", "libsvtav1", "ffv1"),
+        help="default libx264; libx265 for more than 8 bits or 4096 pixels",
+    )
+    parser.add_argument(
+        "--crf", type=float, help="quality, less is better (default 16 libx264, 18 libx265, 20 libsvtav1)"
+    )
+    parser.add_argument("--preset", help="effort of the encoder (default medium; 6 for libsvtav1)")
+    parser.add_argument("--pixels", metavar="FORMAT", help="pixel format, e.g. yuv420p10le (default: as the source)")
+    parser.add_argument("--tile", type=int, default=0, help="largest LR tile, pixels (default 0: by the memory)")
+    parser.add_argument(
+        "--segment", metavar="TIME", default="10s", help="length of what an interruption costs at most (default 10s)"
+    )
+    _add_precision(parser, "auto")
+    parser.set_defaults(verb=_upscale)
+
+
+def _upscale(options: argparse.Namespace) -> int:
+    from vsrpp_core.upscale_console import show_upscaling
+
+    return show_upscaling(options)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,16 @@ histograms more than 0.10 apart. The cuts had a difference of 23 or more (median
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Frame = NDArray[np.uint8]
 Thumbnail = NDArray[np.float32]
+T = TypeVar("T")
 
 LOOK = 3
 """Changes looked at on each side of the one in question: a frame is given this many frames late."""
@@ -55,9 +57,8 @@ BINS = 32
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A frame with its thumbnail, and how much it changed since the frame before (0 for the first)."""
+    """A frame's thumbnail, and how much it changed since the frame before (0 for the first)."""
 
-    frame: Frame
     thumbnail: Thumbnail
     difference: float
     histogram_distance: float
@@ -66,19 +67,28 @@ class _Seen:
 def scenes(frames: Iterable[Frame]) -> Iterator[tuple[int, Frame]]:
     """Every frame in order with the number of its scene, from 0; frames are uint8 [H, W, 3], all of one size.
 
-    Frames are held back until what follows is known: at most 2 × ``LOOK`` + 1 frames are kept.
+    Frames are held back until what follows is known: ``LOOK`` + 1 of them are kept.
     """
+    return scenes_of(frames, lambda frame: frame)
+
+
+def scenes_of(items: Iterable[T], picture: Callable[[T], Frame]) -> Iterator[tuple[int, T]]:
+    """``scenes`` of things that have a picture."""
     past: deque[_Seen] = deque(maxlen=LOOK)
     ahead: deque[_Seen] = deque()
+    held: deque[T] = deque()  # the items that belong to ``ahead``
     scene = 0
-    for frame in frames:
-        ahead.append(_see(frame, ahead[-1] if ahead else past[-1] if past else None))
+    for item in items:
+        ahead.append(_see(picture(item), ahead[-1] if ahead else past[-1] if past else None))
+        held.append(item)
         if len(ahead) > LOOK:
             scene += _is_cut(past, ahead)
-            yield scene, _step(past, ahead)
+            past.append(ahead.popleft())
+            yield scene, held.popleft()
     while ahead:
         scene += _is_cut(past, ahead)
-        yield scene, _step(past, ahead)
+        past.append(ahead.popleft())
+        yield scene, held.popleft()
 
 
 def is_repeat(a: NDArray[np.uint8], b: NDArray[np.uint8], tolerance: float) -> bool:
@@ -109,13 +119,8 @@ def thumbnail(frame: Frame) -> Thumbnail:
 def _see(frame: Frame, before: _Seen | None) -> _Seen:
     small = thumbnail(frame)
     if before is None:
-        return _Seen(frame, small, 0.0, 0.0)
-    return _Seen(frame, small, _difference(before.thumbnail, small), _histogram_distance(before.thumbnail, small))
-
-
-def _step(past: deque[_Seen], ahead: deque[_Seen]) -> Frame:
-    past.append(ahead.popleft())
-    return past[-1].frame
+        return _Seen(small, 0.0, 0.0)
+    return _Seen(small, _difference(before.thumbnail, small), _histogram_distance(before.thumbnail, small))
 
 
 def _is_cut(past: deque[_Seen], ahead: deque[_Seen]) -> bool:

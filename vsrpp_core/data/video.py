@@ -5,11 +5,11 @@ matrices) ends here: the rest of the program sees arrays, and errors that a pers
 """
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import numpy as np
@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from vsrpp_core.errors import VsrppError
 
 Frame = NDArray[np.uint8]
+P = TypeVar("P", bound=np.generic)
 
 HDR_TRANSFERS = {ColorTrc.SMPTE2084.value: "PQ", ColorTrc.ARIB_STD_B67.value: "HLG"}
-UNSPECIFIED_COLORSPACE = 2
-"""AVCOL_SPC_UNSPECIFIED, of which PyAV has no name."""
+UNSPECIFIED_COLORSPACE, BT709, BT601 = 2, 1, 6
+"""Matrices by their numbers in H.273, as frames carry them; PyAV's own names are libswscale's numbers."""
 
 SWSCALE_FLAGS = 0x4 | 0x2000 | 0x4000 | 0x40000 | 0x80000
 """SWS_BICUBIC, FULL_CHR_H_INT, FULL_CHR_H_INP, ACCURATE_RND and BITEXACT of libswscale's header.
@@ -81,13 +82,14 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Describe a video from its headers and its first frame; VsrppError where ``frames`` would refuse it."""
-    with _opened(path) as (container, stream):
-        first = next(_decoded(container, stream, path), None)
+    with opened(path) as (container, stream):
+        first = next(decoded(container, stream, path), None)
         if first is None:
             raise VsrppError(f"{path} holds no frame that can be decoded; leave it out or export it again")
-        height, width = _turned(np.empty((first.height, first.width, 0), np.uint8), first, path).shape[:2]
-        turned = (width, height) != (first.width, first.height)
-        fps, duration = float(stream.average_rate or 0), _declared_seconds(container, stream)
+        stored = np.empty((first.height, first.width, 0), np.uint8)
+        height, width = turned(stored, display_matrix(first), path).shape[:2]
+        sideways = (width, height) != (first.width, first.height)
+        fps, duration = float(stream.average_rate or 0), declared_seconds(container, stream)
         aspect = float(stream.sample_aspect_ratio or 1)
     return VideoInfo(
         width=width,
@@ -95,7 +97,7 @@ def probe(path: Path) -> VideoInfo:
         frames=stream.frames or round(duration * fps),
         fps=fps,
         duration=duration,
-        pixel_aspect=1 / aspect if turned else aspect,
+        pixel_aspect=1 / aspect if sideways else aspect,
     )
 
 
@@ -111,13 +113,14 @@ def frames(path: Path) -> Generator[Frame, None, None]:
     the generator is.
     """
     converter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
-    with _opened(path) as (container, stream):
-        for frame in _decoded(container, stream, path):
-            yield np.ascontiguousarray(_turned(_to_rgb(frame, converter, path), frame, path))
+    with opened(path) as (container, stream):
+        for frame in decoded(container, stream, path):
+            yield np.ascontiguousarray(turned(to_rgb(frame, converter, path), display_matrix(frame), path))
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """A video's container and its first stream of moving pictures; VsrppError where there is none."""
     if path.is_dir():
         raise VsrppError(f"{path} is a folder, not a video; name a file")
     av.logging.set_level(None)  # libav would write its own words onto a screen that belongs to the caller
@@ -138,14 +141,41 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield container, stream
 
 
-def _decoded(container: InputContainer, stream: VideoStream, path: Path) -> Iterator[VideoFrame]:
-    """Frames as decoded, each fit to be used; BrokenVideoError where good ones end before the video does."""
+def refuse_interlaced(frame: VideoFrame, path: Path) -> None:
+    if frame.interlaced_frame:
+        raise VsrppError(
+            f"{path} is interlaced; deinterlace it first, e.g. `ffmpeg -i IN -vf bwdif=mode=send_frame -crf 12 OUT`"
+        )
+
+
+def hdr_curve(stream: VideoStream) -> str:
+    """``PQ`` or ``HLG`` for HDR, else empty."""
+    return HDR_TRANSFERS.get(stream.codec_context.color_trc, "")
+
+
+def refuse_unfit_for_training(frame: VideoFrame, stream: VideoStream, path: Path) -> None:
+    """VsrppError for a frame that is interlaced or HDR."""
+    refuse_interlaced(frame, path)
+    if curve := hdr_curve(stream):
+        raise VsrppError(
+            f"{path} is HDR ({curve}); tone-map it first, e.g. `ffmpeg -i IN -vf zscale=t=linear:npl=100,"
+            "format=gbrpf32le,zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p -crf 12 OUT`"
+        )
+
+
+def decoded(
+    container: InputContainer,
+    stream: VideoStream,
+    path: Path,
+    refuse: Callable[[VideoFrame, VideoStream, Path], None] = refuse_unfit_for_training,
+) -> Iterator[VideoFrame]:
+    """Frames as decoded, each looked at by ``refuse``; BrokenVideoError where good ones end before the video does."""
     held: deque[VideoFrame] = deque()
     first: VideoFrame | None = None
     count = 0
     try:
         for frame in _intact(container, stream):
-            _refuse_unusable(frame, stream, path)
+            refuse(frame, stream, path)
             first = first or frame
             if (frame.width, frame.height) != (first.width, first.height):
                 raise BrokenVideoError(f"{path} changes its size after frame {count}; cut it there into two files")
@@ -176,32 +206,20 @@ def _intact(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             yield frame
 
 
-def _refuse_unusable(frame: VideoFrame, stream: VideoStream, path: Path) -> None:
-    if frame.interlaced_frame:
-        raise VsrppError(
-            f"{path} is interlaced; deinterlace it first, e.g. `ffmpeg -i IN -vf bwdif=mode=send_frame -crf 12 OUT`"
-        )
-    curve = HDR_TRANSFERS.get(stream.codec_context.color_trc)
-    if curve:
-        raise VsrppError(
-            f"{path} is HDR ({curve}); tone-map it first, e.g. `ffmpeg -i IN -vf zscale=t=linear:npl=100,"
-            "format=gbrpf32le,zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p -crf 12 OUT`"
-        )
-
-
 def _refuse_early_end(
     container: InputContainer, stream: VideoStream, first: VideoFrame, last: VideoFrame, path: Path
 ) -> None:
     """A file cut between two packets decodes without a murmur; only its duration tells."""
-    declared = _declared_seconds(container, stream)
+    declared = declared_seconds(container, stream)
     if not declared or first.pts is None or last.pts is None or last.time_base is None or not stream.average_rate:
         return
-    seconds = float((last.pts - first.pts) * last.time_base + 1 / stream.average_rate)
+    begin = first.pts if stream.start_time is None else min(first.pts, stream.start_time)  # decoding may begin later
+    seconds = float((last.pts - begin) * last.time_base + 1 / stream.average_rate)
     if seconds < (1 - MISSING_SHARE) * declared:
         raise BrokenVideoError(f"{path} ends after {seconds:.1f} of {declared:.1f} seconds; get an undamaged copy")
 
 
-def _declared_seconds(container: InputContainer, stream: VideoStream) -> float:
+def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
     """Duration of the stream by its container, 0 where nothing is said of the stream itself."""
     if stream.duration is not None and stream.time_base is not None:
         seconds = float(stream.duration * stream.time_base)
@@ -219,30 +237,37 @@ def _matroska_seconds(text: str) -> float:
     return 3600 * hours + 60 * minutes + seconds
 
 
-def _to_rgb(frame: VideoFrame, converter: VideoReformatter, path: Path) -> Frame:
-    matrix = None  # the frame's own
-    if frame.colorspace == UNSPECIFIED_COLORSPACE:
-        high = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
-        matrix = Colorspace.ITU709 if high else Colorspace.ITU601
+def matrix_of(frame: VideoFrame) -> int:
+    """The YCbCr matrix a frame is read with, by its number in H.273: its own, or where it names none by its size."""
+    if frame.colorspace != UNSPECIFIED_COLORSPACE:
+        return frame.colorspace
+    high = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
+    return BT709 if high else BT601
+
+
+def to_rgb(
+    frame: VideoFrame, converter: VideoReformatter, path: Path, pixels: str = RGB_FORMAT
+) -> NDArray[np.uint8 | np.uint16]:
+    """RGB [H, W, 3] as stored, in the planar format ``pixels``; VsrppError where the colours cannot be converted."""
+    guessed = {BT709: Colorspace.ITU709, BT601: Colorspace.ITU601}
+    matrix = guessed[matrix_of(frame)] if frame.colorspace == UNSPECIFIED_COLORSPACE else None  # None: the frame's own
     try:
-        rgb = converter.reformat(
-            frame, format=RGB_FORMAT, src_colorspace=matrix, interpolation=SWSCALE_FLAGS, threads=1
-        )
+        rgb = converter.reformat(frame, format=pixels, src_colorspace=matrix, interpolation=SWSCALE_FLAGS, threads=1)
     except (FFmpegError, ValueError) as error:
         raise VsrppError(f"{path} has colours that cannot be converted ({_reason(error)}); re-encode it") from None
-    return np.asarray(rgb.to_ndarray(), np.uint8)
+    picture: NDArray[np.uint8 | np.uint16] = rgb.to_ndarray()  # type: ignore[assignment]
+    return picture
 
 
-def _turned(picture: Frame, frame: VideoFrame, path: Path) -> Frame:
-    """Apply the frame's display matrix: quarter turns and mirrorings.
+def turned(picture: NDArray[P], matrix: bytes, path: Path | str = "the video") -> NDArray[P]:
+    """A picture as its display matrix shows it: quarter turns and mirrorings; no bytes are no matrix.
 
     The matrix [[a, b, u], [c, d, v], [x, y, w]] takes a pixel (p, q), rightwards and downwards, to
     (a p + c q + x, b p + d q + y) (libavutil/display.h); the shift only brings the result back into view.
     """
-    data = _display_matrix(frame)
-    if not data:
+    if not matrix:
         return picture
-    a, b, _, c, d = (int(value) for value in np.frombuffer(data, "=i4")[:5])
+    a, b, _, c, d = (int(value) for value in np.frombuffer(matrix, "=i4")[:5])
     if (abs(a), abs(b), abs(c), abs(d)) == (ONE, 0, 0, ONE):
         return picture[:: d // ONE, :: a // ONE]
     if (abs(a), abs(b), abs(c), abs(d)) == (0, ONE, ONE, 0):
@@ -250,10 +275,16 @@ def _turned(picture: Frame, frame: VideoFrame, path: Path) -> Frame:
     raise VsrppError(f"{path} is shown turned by less than a quarter turn; re-encode it upright")
 
 
-def _display_matrix(frame: VideoFrame) -> bytes:
-    side_data: Any = frame.side_data  # a mapping by Type; the stub declares only one of its keys
+def display_matrix(frame: VideoFrame) -> bytes:
+    """Nine native 32-bit integers, or nothing where the frame is shown as it is stored."""
+    return side_data(frame, Type.DISPLAYMATRIX)
+
+
+def side_data(frame: VideoFrame, kind: Type) -> bytes:
+    """What libav attached to a frame, in its structure; nothing where there is none."""
+    attached: Any = frame.side_data  # a mapping by Type; the stub declares only one of its keys
     try:
-        return bytes(side_data[Type.DISPLAYMATRIX])
+        return bytes(attached[kind])
     except KeyError:
         return b""
 

@@ -37,14 +37,14 @@ def ycbcr(colorspace: int, color_range: int, width: int = 64, height: int = 48) 
 @pytest.mark.parametrize("colorspace", MATRICES)
 def test_colours_follow_matrix_and_range(colorspace: int, full: bool) -> None:
     frame = ycbcr(colorspace, 2 if full else 1)
-    picture = video._to_rgb(frame, VideoReformatter(), Path("film"))
+    picture = video.to_rgb(frame, VideoReformatter(), Path("film"))
     wanted = rgb_of(100, 90, 170, MATRICES[colorspace], full)
     assert np.abs(picture - np.array(wanted)).max() <= 1
 
 
 @pytest.mark.parametrize(("width", "height", "matrix"), [(720, 576, 5), (1280, 544, 1), (720, 720, 1)])
 def test_unnamed_matrix_is_guessed_by_size(width: int, height: int, matrix: int) -> None:
-    picture = video._to_rgb(ycbcr(2, 1, width, height), VideoReformatter(), Path("film"))
+    picture = video.to_rgb(ycbcr(2, 1, width, height), VideoReformatter(), Path("film"))
     assert np.abs(picture[0, 0] - np.array(rgb_of(100, 90, 170, MATRICES[matrix], False))).max() <= 1
 
 
@@ -55,7 +55,7 @@ def test_chroma_is_interpolated() -> None:
         padded = np.zeros((plane.height, plane.line_size), np.uint8)
         padded[:, : plane.width] = values
         plane.update(padded.tobytes())
-    blue = video._to_rgb(frame, VideoReformatter(), Path("film"))[24, 20:50, 2].astype(int)
+    blue = video.to_rgb(frame, VideoReformatter(), Path("film"))[24, 20:50, 2].astype(int)
     assert np.diff(blue).min() > 0
 
 

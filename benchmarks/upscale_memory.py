@@ -1,0 +1,59 @@
+"""Peak memory of upscaling a short film and one ten times as long, each in a process of its own: one JSON line."""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+LENGTHS = (100, 1000)
+HEIGHT, WIDTH = 72, 96
+
+
+def write(folder: Path, frames: int) -> tuple[Path, Path]:
+    """A network that costs next to nothing, and a film."""
+    import av
+    import numpy as np
+    import torch
+
+    from vsrpp_core.network.model import VSRBidirectional3x
+
+    shape = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    model = VSRBidirectional3x(**shape)
+    average = {"updates": 0, "weights": {}}
+    checkpoint, film = folder / "network.pth", folder / f"{frames}.mkv"
+    torch.save({"format": 2, "config": {"model": shape}, "model": model.state_dict(), "average": average}, checkpoint)
+    wall = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH + frames, 3), dtype=np.uint8)
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(25), options={"preset": "ultrafast"})
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        for place in range(frames):
+            picture = np.ascontiguousarray(wall[:, place : place + WIDTH])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return checkpoint, film
+
+
+def upscale(checkpoint: str, film: str) -> None:
+    """Print this process's peak of resident memory, MB."""
+    from vsrpp_core.cli import main
+
+    assert main(["upscale", checkpoint, film, f"{film}.out.mkv", "--precision", "fp32", "--preset", "ultrafast"]) == 0
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def main() -> None:
+    peaks = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for frames in LENGTHS:
+            paths = write(Path(folder), frames)
+            command = [sys.executable, __file__, *map(str, paths)]
+            said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            peaks[frames] = round(float(said.splitlines()[-1]), 1)
+    print(json.dumps({"benchmark": "upscale_memory", "frame": f"{WIDTH}x{HEIGHT}", "peak_rss_mb": peaks}))
+
+
+if __name__ == "__main__":
+    upscale(*sys.argv[1:]) if len(sys.argv) > 1 else main()

@@ -1,0 +1,219 @@
+"""The work folder of an upscaling job: finished segments, from which a killed job goes on.
+
+A segment is a run of encoded pictures that needs no other. Its packets lie one after the other in one file; the JSON
+beside it is written when that file is complete and says how to cut it, so that times and bytes are kept exactly, which
+no container format does for all time bases. See docs/formats.md.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from av.packet import Packet
+from filelock import FileLock, Timeout
+
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
+
+FORMAT = 1
+JOB_NAME, LOCK_NAME = "job.json", ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """``first`` is the number of its first picture. ``packets`` are (bytes, pts, duration, is keyframe), as encoded."""
+
+    index: int
+    first: int
+    frames: int
+    crc: int
+    packets: list[tuple[int, int, int, bool]]
+
+    @property
+    def size(self) -> int:
+        return sum(size for size, *_ in self.packets)
+
+    @property
+    def delay(self) -> int:
+        """How many pictures a decoder must hold back to show them in order."""
+        rank = {pts: place for place, pts in enumerate(sorted(pts for _, pts, *_ in self.packets))}
+        return max(place - rank[pts] for place, (_, pts, *_) in enumerate(self.packets))
+
+
+class WorkFolder:
+    """Hidden, beside what it becomes. Entered while a process works on it; a second one is refused."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.path = out.with_name(f".{out.name}.vsrpp")
+        self._lock = FileLock(self.path / LOCK_NAME)
+
+    def __enter__(self) -> "WorkFolder":
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise VsrppError(f"{self.out} is being made by another process; wait for it or end it") from None
+        except OSError as error:
+            raise VsrppError(f"{self.path} cannot be written ({error.strerror}); name another place") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A folder without a finished segment is of no use to a later run."""
+        if self.path.is_dir() and not self._description(0).is_file():
+            self.remove()
+        self._lock.release()
+
+    def begin(self, job: dict[str, Any], fresh: bool) -> Iterator[Segment]:
+        """The finished segments of the same job, in order and whole; what follows the first damaged one is removed.
+
+        UsageError where the folder holds another job's, unless ``fresh`` removes them.
+        """
+        wanted = json.loads(json.dumps({"format": FORMAT, **job}))
+        if fresh:
+            self._clear(0)
+        elif different := self._differences(wanted):
+            raise UsageError(
+                f"{self.path} holds part of this video made with another {', '.join(different)}; "
+                "use the same again to go on, or --fresh to begin anew"
+            )
+        write_text_atomically(self.path / JOB_NAME, json.dumps(wanted, indent=1) + "\n")
+        return self._finished()
+
+    def writer(self, index: int, first: int) -> "SegmentWriter":
+        return SegmentWriter(self._data(index), index, first)
+
+    def packets(self, segment: Segment, time_base: Fraction) -> Iterator["Packet[Any]"]:
+        with self._data(segment.index).open("rb") as file:
+            for size, pts, duration, key in segment.packets:
+                packet: Packet[Any] = Packet(file.read(size))
+                packet.pts, packet.duration, packet.time_base, packet.is_keyframe = pts, duration, time_base, key
+                yield packet
+
+    def remove(self) -> None:
+        """All of it; what it was for is done."""
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _differences(self, wanted: dict[str, Any]) -> list[str]:
+        """What of the job was another one for the segments found, in words."""
+        path = self.path / JOB_NAME
+        if not path.is_file() or not self._description(0).is_file():
+            return []
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            return ["description"]
+        return [key for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
+
+    def _finished(self) -> Iterator[Segment]:
+        """Lazily, so that as many hours as a film has need no more memory; removes the rest at its end."""
+        index = first = 0
+        while (segment := self._read(index)) and segment.first == first:
+            yield segment
+            index, first = index + 1, first + segment.frames
+        self._clear(index)
+
+    def read(self, count: int) -> Iterator[Segment]:
+        """The first ``count`` segments, which are finished."""
+        for index in range(count):
+            segment = self._parse(index)
+            assert segment is not None
+            yield segment
+
+    def _read(self, index: int) -> Segment | None:
+        """A segment whose bytes are those that were written."""
+        segment = self._parse(index)
+        try:
+            with self._data(index).open("rb") as file:
+                return segment if segment and _crc(file) == segment.crc else None
+        except OSError:
+            return None
+
+    def _parse(self, index: int) -> Segment | None:
+        try:
+            values = json.loads(self._description(index).read_text(encoding="utf-8"))
+            values["packets"] = [tuple(packet) for packet in values["packets"]]
+            return Segment(**values)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def _clear(self, begin: int) -> None:
+        """Remove segments from number ``begin`` on, descriptions first, and whatever is not finished."""
+        for path in sorted(self.path.glob("segment_*"), key=lambda p: p.suffix != ".json"):
+            if path.name >= self._data(begin).stem:
+                path.unlink()
+        for path in self.path.glob(f"{TEMPORARY_PREFIX}*"):
+            path.unlink()
+        for path in self.path.glob("joined*"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _data(self, index: int) -> Path:
+        return self.path / f"segment_{index:06d}.packets"
+
+    def _description(self, index: int) -> Path:
+        return self._data(index).with_suffix(".json")
+
+
+class SegmentWriter:
+    """One segment as it grows; it does not count before ``finish``."""
+
+    def __init__(self, path: Path, index: int, first: int) -> None:
+        self._path, self._index, self._first = path, index, first
+        self._part = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")
+        self._file = self._part.open("wb")
+        self._packets: list[tuple[int, int, int, bool]] = []
+        self._crc = 0
+
+    def add(self, packets: Iterable["Packet[Any]"]) -> None:
+        for packet in packets:
+            data = bytes(packet)
+            self._crc = zlib.crc32(data, self._crc)
+            self._file.write(data)
+            self._packets.append((len(data), packet.pts or 0, packet.duration or 0, packet.is_keyframe))
+
+    def finish(self) -> Segment:
+        """Durable when it returns."""
+        self._file.close()
+        segment = Segment(self._index, self._first, len(self._packets), self._crc, self._packets)
+        write_atomically(self._path, lambda temporary: os.replace(self._part, temporary))
+        write_text_atomically(self._path.with_suffix(".json"), json.dumps(asdict(segment)) + "\n")
+        return segment
+
+    def discard(self) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+def put_in_place(made: Path, out: Path) -> None:
+    """Give a finished file or folder its final name, durably; an empty folder there gives way."""
+    if made.is_dir():
+        for file in made.iterdir():
+            _sync(file)
+        with contextlib.suppress(FileNotFoundError):
+            out.rmdir()
+        os.replace(made, out)
+    else:
+        write_atomically(out, lambda temporary: os.replace(made, temporary))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _crc(file: BinaryIO) -> int:
+    crc = 0
+    while chunk := file.read(1 << 20):
+        crc = zlib.crc32(chunk, crc)
+    return crc

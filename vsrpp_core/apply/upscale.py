@@ -1,0 +1,273 @@
+"""Upscaling videos and folders of images: windows, network, segments, file.
+
+A job is a function of its source, its checkpoint and its options, and its state lies on the disk: ended anywhere, by
+whatever, it goes on from its last finished segment and makes the same pictures.
+"""
+
+import hashlib
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from av.error import FFmpegError
+
+from vsrpp_core.apply import mux
+from vsrpp_core.apply.encoding import Encoding, Wanted, choose_encoding
+from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.apply.inference import PictureUpscaler
+from vsrpp_core.apply.segments import Segment, SegmentWriter, WorkFolder, put_in_place
+from vsrpp_core.apply.source import Film, ImageFilm, Picture, Pixels, Span, VideoFilm, exact
+from vsrpp_core.apply.targets import Job
+from vsrpp_core.apply.windows import lead, windows
+from vsrpp_core.data.sources import DEFAULT_FPS
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.run.config import Precision
+from vsrpp_core.training.hardware import Hardware, choose_hardware
+
+SEGMENT_SECONDS = 10.0
+"""Of a film in a segment: what a kill costs at most. The encoder sets a keyframe about as often anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    wanted: Wanted = field(default_factory=Wanted)
+    precision: Precision = "auto"
+    span: Span = field(default_factory=Span)
+    rate: Fraction | None = None
+    """Pictures per second of a folder of images."""
+    tile: int = 0
+    segment_seconds: float = SEGMENT_SECONDS
+    overwrite: bool = False
+    fresh: bool = False
+    """Do not go on with what an earlier run left."""
+    force: bool = False
+    """Take interlaced and damaged videos."""
+    drop_tracks: bool = False
+    """Leave out tracks that the result cannot hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleStarted:
+    name: str
+    out: Path
+    size: str
+    codec: str
+    pixels: str
+    device: str
+    precision: str
+    resumed_from: int
+    """Pictures that were already done."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleProgress:
+    """``stage`` is ``reading`` (up to where an earlier run came), ``upscaling`` or ``joining``; ``total`` may be 0."""
+
+    name: str
+    stage: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleFinished:
+    name: str
+    out: Path
+    frames: int
+    resumed_from: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleFailed:
+    """One of several; the others are done all the same."""
+
+    name: str
+    error: str
+
+
+UpscaleEvent = UpscaleStarted | UpscaleProgress | UpscaleFinished | UpscaleFailed | WarningRaised
+
+
+def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
+    """Do the jobs in turn. Closing the iterator stops after the picture at hand; finished segments stay.
+
+    VsrppError where a single job fails; of several the others are done, and each failure is told.
+    """
+    hardware = choose_hardware(options.precision)
+    hardware.apply()
+    model = load_network(checkpoint, hardware)
+    network = _Network(model, model.n_frames, hardware, options.tile, _digest(checkpoint))
+    for job in jobs:
+        try:
+            yield from _run(job, network, options)
+        except VsrppError as error:
+            if len(jobs) == 1:
+                raise
+            yield UpscaleFailed(job.source.name, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    model: VSRBidirectional3x
+    n_frames: int
+    hardware: Hardware
+    tile: int
+    digest: str
+
+    def upscaler(self) -> PictureUpscaler:
+        return PictureUpscaler(self.model, self.hardware, self.tile)
+
+
+def _digest(checkpoint: Path) -> str:
+    with checkpoint.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _run(job: Job, network: _Network, options: Options) -> Iterator[UpscaleEvent]:
+    job.refuse_overwriting(options.overwrite)
+    film = _open_film(job, options)
+    encoding, notes = choose_encoding(film.facts, Wanted("png") if job.is_pictures else options.wanted)
+    try:
+        with WorkFolder(job.out) as work:
+            if not job.is_pictures:
+                notes += mux.check(film, encoding, work, job.out.suffix, options.drop_tracks)
+            yield from _told(notes)
+            yield from _Task(job, film, encoding, work, network, options).run()
+    except (FFmpegError, OSError) as error:
+        reason = error.strerror or error
+        raise VsrppError(
+            f"{job.out} cannot be written ({reason}); make room and give the same command again"
+        ) from error
+
+
+def _open_film(job: Job, options: Options) -> Film:
+    if job.source.is_dir():
+        return ImageFilm(job.source, options.rate or Fraction(DEFAULT_FPS), options.span)
+    if options.rate:
+        raise UsageError(f"--fps is for folders of images; {job.source} keeps its own times")
+    return VideoFilm(job.source, options.span, options.force)
+
+
+def _told(notes: Iterable[str]) -> Iterator[WarningRaised]:
+    for note in notes:
+        yield WarningRaised(message=note)
+
+
+@dataclass
+class _Task:
+    """One job at work."""
+
+    job: Job
+    film: Film
+    encoding: Encoding
+    work: WorkFolder
+    network: _Network
+    options: Options
+
+    def run(self) -> Iterator[UpscaleEvent]:
+        started = time.monotonic()
+        sink = _Sink(self.encoding, self.work, self.options.segment_seconds)
+        sink.go_on_after(self.work.begin(self._description(), self.options.fresh))
+        resumed_from = sink.done
+        yield self._started(resumed_from)
+        try:
+            yield from self._upscale(sink)
+        finally:
+            sink.discard()
+        yield from self._join(sink)
+        self.work.remove()
+        seconds = time.monotonic() - started
+        yield UpscaleFinished(self.job.source.name, self.job.out, sink.done, resumed_from, seconds)
+
+    def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
+        """All pictures that are not done yet."""
+        upscaler, n_frames = self.network.upscaler(), self.network.n_frames
+        begin = max(0, sink.done - lead(n_frames))
+        if sink.done:
+            yield self._progress("reading", sink.done, sink.done)
+        with closing(self.film.pictures(begin)) as pictures:
+            for window in windows(pictures, n_frames, skip=sink.done - begin):
+                sink.add(upscaler(window), window[n_frames // 2])
+                yield from upscaler.warnings()
+                yield from self._notes()
+                yield self._progress("upscaling", sink.done, self.film.facts.frames)
+        sink.end_segment()
+        yield from self._notes()
+        if not sink.done:
+            raise VsrppError(f"{self.film.facts.path} has no pictures in that part; choose another --start")
+
+    def _join(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
+        made = self.work.path / f"joined{self.job.out.suffix}"
+        write = mux.unpack if self.job.is_pictures else mux.join
+        for written in write(self.film, self.encoding, self.work, sink.count, made):
+            yield self._progress("joining", written, sink.done)
+        put_in_place(made, self.job.out)
+
+    def _description(self) -> dict[str, Any]:
+        """What decides the segments, under the words in which a difference is told."""
+        return {
+            "source": self.film.identity(),
+            "checkpoint": self.network.digest,
+            "precision": self.network.hardware.precision,
+            "start or length": [self.options.span.start, self.options.span.length],
+            "segment length": self.options.segment_seconds,
+            **self.encoding.fingerprint(),
+        }
+
+    def _started(self, done: int) -> UpscaleStarted:
+        encoding, hardware = self.encoding, self.network.hardware
+        size = f"{self.film.facts.size} to {encoding.width}x{encoding.height}"
+        device, precision = hardware.description.name, hardware.precision
+        name = self.job.source.name
+        return UpscaleStarted(name, self.job.out, size, encoding.codec, encoding.pixels, device, precision, done)
+
+    def _notes(self) -> Iterator[WarningRaised]:
+        """What was noted since the last time."""
+        notes, self.film.notes[:] = list(self.film.notes), []
+        return _told(notes)
+
+    def _progress(self, stage: str, done: int, total: int) -> UpscaleProgress:
+        return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0)
+
+
+class _Sink:
+    """Where upscaled pictures go: into segments of a length in seconds, ``count`` so far; ``done`` pictures in all."""
+
+    def __init__(self, encoding: Encoding, work: WorkFolder, seconds: float) -> None:
+        self._encoding, self._work, self._seconds = encoding, work, exact(seconds)
+        self._writer: SegmentWriter | None = None
+        self._begin = 0
+        self.count = self.done = 0
+
+    def go_on_after(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            self.count, self.done = self.count + 1, segment.first + segment.frames
+
+    def add(self, rgb: Pixels, picture: Picture) -> None:
+        if self._writer is None or (picture.pts - self._begin) * self._encoding.time_base >= self._seconds:
+            self.end_segment()
+            self._writer, self._encoder = self._work.writer(self.count, self.done), self._encoding.encoder()
+            self._begin = picture.pts
+        self._writer.add(self._encoder.encode(rgb, picture))
+        self.done += 1
+
+    def end_segment(self) -> None:
+        if self._writer is not None:
+            self._writer.add(self._encoder.finish())
+            segment = self._writer.finish()
+            assert segment.first + segment.frames == self.done, "the encoder gave another number of pictures"
+            self._writer = None
+            self.count += 1
+
+    def discard(self) -> None:
+        """Forget the segment at hand."""
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None

@@ -1,0 +1,223 @@
+"""What ``vsrpp upscale`` shows: how far it is, how fast, how long it will take, and how to go on after an end.
+
+Separate from console.py because the options of a job that lasts days are many.
+"""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from vsrpp_core.errors import UsageError
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.sinks.describe import describe
+
+if TYPE_CHECKING:
+    from vsrpp_core.apply.upscale import Options, UpscaleEvent, UpscaleProgress
+
+EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
+PLAIN_SECONDS = 10.0
+"""Without a terminal a line of progress is printed this often."""
+
+SPEED_SECONDS = 60.0
+"""The speed shown is the mean over so long: a scene of a film is not faster than another."""
+
+
+def show_upscaling(options: argparse.Namespace) -> int:
+    os.environ.setdefault("SVT_LOG", "1")  # errors only; it would write onto the screen
+    from vsrpp_core.apply.targets import plan
+    from vsrpp_core.apply.upscale import UpscaleFailed, UpscaleFinished, upscale
+
+    planned = plan(options.sources, options.out, options.png, options.overwrite)
+    settings, stop, ended, failed = _settings(options), _Stop(), 0, 0
+    console = Console()
+    with _progress(console) as progress, stop.on_signals():
+        view = _View(console, progress)
+        for out in planned.skipped:
+            view.say(f"{out} is there already, so it is left as it is; --overwrite makes it again")
+        with closing(upscale(options.checkpoint, planned.jobs, settings)) as events:
+            for event in events:
+                view.show(event)
+                failed += isinstance(event, UpscaleFailed)
+                ended += isinstance(event, UpscaleFailed | UpscaleFinished)
+                if stop.asked:
+                    break
+    if stop.asked and ended < len(planned.jobs):
+        view.say(f"stopped; what is finished stays. Go on with: {_same_command()}")
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if failed else EXIT_DONE
+
+
+def _settings(options: argparse.Namespace) -> "Options":
+    from vsrpp_core.apply.encoding import Wanted
+    from vsrpp_core.apply.source import Span
+    from vsrpp_core.apply.upscale import Options
+
+    length = None if options.preview is None else _seconds("--preview", options.preview)
+    start = 0.0 if options.start is None else _seconds("--start", options.start)
+    segment = _seconds("--segment", options.segment)
+    if length == 0 or segment == 0:
+        raise UsageError(f"{'--segment' if segment == 0 else '--preview'} is 0; give it a length, e.g. 5s")
+    if options.tile < 0:
+        raise UsageError(f"--tile {options.tile} is less than nothing; give a number of pixels, or 0")
+    return Options(
+        Wanted(options.codec, options.crf, options.preset, options.pixels),
+        options.precision,
+        Span(start, length),
+        _rate(options.fps),
+        options.tile,
+        segment,
+        overwrite=options.overwrite,
+        fresh=options.fresh,
+        force=options.force,
+        drop_tracks=options.drop_tracks,
+    )
+
+
+def _seconds(option: str, text: str) -> float:
+    """``5``, ``5s``, ``1:30`` and ``1:02:03.5``."""
+    try:
+        parts = [float(part) for part in text.removesuffix("s").split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e9 for part in parts):
+        raise UsageError(f"{option} {text} is no time; write it like 5s, 1:30 or 1:02:30")
+    return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
+
+
+def _rate(text: str | None) -> Fraction | None:
+    try:
+        rate = None if text is None else Fraction(text).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"--fps {text} is no number; write it like 25 or 24000/1001") from None
+    if rate is not None and not 0 < rate <= 1000:
+        raise UsageError(f"--fps {text} is not between 0 and 1000; choose the rate of the images")
+    return rate
+
+
+def _same_command() -> str:
+    """--overwrite and --fresh were for the beginning: the job itself need not begin again."""
+    return shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
+
+
+class _Stop:
+    """Asked for by the first Ctrl-C, SIGTERM or SIGHUP, and obeyed after the picture at hand; a second Ctrl-C gives up
+    at once, which costs no more: what counts is on the disk."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        previous = {name: signal.signal(getattr(signal, name), self._ask) for name in names}
+        try:
+            yield
+        finally:
+            for name, handler in previous.items():
+                signal.signal(getattr(signal, name), handler)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=console,
+        refresh_per_second=4,
+        disable=not console.is_terminal,
+    )
+
+
+class _View:
+    """Prints events as lines and keeps the progress line."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console, self._progress = console, progress
+        self._stage: tuple[str, str] | None = None
+        self._task: TaskID | None = None
+        self._speed = Speed()
+        self._printed_at = time.monotonic()
+
+    def say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, event: "UpscaleEvent") -> None:
+        from vsrpp_core.apply import upscale as up
+
+        match event:
+            case up.UpscaleStarted():
+                self.say(
+                    f"{event.name}: {event.size}, {event.codec} {event.pixels}, on {event.device} in {event.precision}"
+                    + (f"; goes on after {event.resumed_from:,} frames" if event.resumed_from else "")
+                )
+            case up.UpscaleProgress():
+                self._advance(event)
+            case up.UpscaleFinished():
+                frames = event.frames - event.resumed_from
+                rate = f", {frames / event.seconds:.2f} fps" if frames and event.seconds else ""
+                self.say(f"{event.out}: {event.frames:,} frames in {clock(event.seconds)}{rate}")
+            case up.UpscaleFailed():
+                line = f"vsrpp: {event.name} is left out: {event.error}"
+                Console(stderr=True).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+            case WarningRaised():
+                self.say(describe(event))
+
+    def _advance(self, event: "UpscaleProgress") -> None:
+        if self._stage != (event.name, event.stage):
+            self._stage, self._speed = (event.name, event.stage), Speed()
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(f"{event.name}: {event.stage}", total=None, figures="")
+        now = time.monotonic()
+        self._speed.note(now, event.done)
+        figures = "" if event.stage == "reading" else self._speed.figures(event.total)
+        assert self._task is not None
+        self._progress.update(self._task, completed=event.done, total=event.total or None, figures=figures)
+        if not self._console.is_terminal and now - self._printed_at >= PLAIN_SECONDS:
+            self._printed_at = now
+            of = f" of {event.total:,}" if event.total else ""
+            self.say(f"{event.name}: {event.stage}, frame {event.done:,}{of}  {figures}".rstrip())
+
+
+class Speed:
+    """Frames per second over the last minute, and what that means for the rest."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def note(self, now: float, done: int) -> None:
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= SPEED_SECONDS:
+            self._seen.popleft()
+
+    def figures(self, total: int) -> str:
+        (begin, first), (end, last) = self._seen[0], self._seen[-1]
+        if end <= begin or last <= first:
+            return ""
+        rate = (last - first) / (end - begin)
+        return f"{rate:.2f} fps" + (f", {clock((total - last) / rate)} left" if total else "")
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

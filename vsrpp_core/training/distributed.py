@@ -128,6 +128,5 @@ def ranks_of_this_job() -> Iterator[Ranks]:
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield Ranks(dist.get_rank(), size)
-        dist.barrier()  # the first keeps the store that the others still use on their way out
     finally:
         dist.destroy_process_group()

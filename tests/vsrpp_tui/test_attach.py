@@ -33,7 +33,7 @@ async def test_a_growing_journal_is_followed(tmp_path: Path, size: tuple[int, in
     app = AttachedApp(tmp_path)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.state.current_step == 399 and "no process trains it now" in bar(pilot))
-        assert len(app.state.loss.points) == 399  # none is left out, as unseen reports of a session are
+        assert len(app.state.curves.loss_total.points) == 399  # none is left out, as unseen reports of a session are
         assert "ATTACHED" in bar(pilot) and len(bar(pilot)) <= size[0]
         write(tmp_path, validated(400), step(400), ev.PhaseChanged(phase="training", step=400))
         await until(pilot, lambda: app.state.validation is not None and app.state.phase == "training")

@@ -39,7 +39,7 @@ def test_the_keys_of_the_charts_go_round() -> None:
     for _ in SMOOTHINGS:
         look = look.next_smoothing()
     assert look == Look() == look.other_axis().other_axis()
-    assert look.next_range().describe_range() == "x last 10,000"
+    assert look.next_range().describe_range() == "r last 10,000"
     assert look.other_axis().describe_smoothed() == "y linear · w mean of 24"
 
 

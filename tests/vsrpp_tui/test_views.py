@@ -110,7 +110,7 @@ async def test_charts_are_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
         await pilot.press("s")
         await pilot.pause()
         words = on_screen(pilot)
-        assert all(word in words for word in ("total", "sharp", "Grad", "y log", "x all steps"))
+        assert all(word in words for word in ("total", "sharp", "Grad", "y log", "r all steps"))
         assert any("\u2800" < sign < "\u2900" for sign in words)
 
 

@@ -33,8 +33,10 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports
 
+# The application's tests drive real terminals and want a process of their own, without the threads of those before.
 tests: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore tests/vsrpp_tui
+	$(BIN)/pytest tests/vsrpp_tui
 
 # benchmarks/adaptive_weights.py wants a dataset and clips, and an hour.
 bench: $(STAMP)

@@ -5,10 +5,10 @@ are settings under ``tune``. What cannot pass by a wide margin is not measured a
 """
 
 import gc
-import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import date
+from time import monotonic, perf_counter
 from typing import Literal
 
 import torch
@@ -67,7 +67,7 @@ def tune(
     rungs = forecast(config, hardware, geometry)
     for rung in rungs:
         yield rung.predicted()
-    begun, misses = time.monotonic(), list[Miss]()
+    begun, misses = monotonic(), list[Miss]()
     for rung in rungs:
         if stop_is_wanted():
             return None
@@ -75,7 +75,7 @@ def tune(
             misses.append(_ruled_out(rung, limits))
             yield _tried(rung, misses[-1].mode, None, f"not measured, {rung.verdict}")
             continue
-        if rung is not rungs[-1] and time.monotonic() - begun > BRAKE_SECONDS and not rung.is_expected_to_pass(limits):
+        if rung is not rungs[-1] and monotonic() - begun > BRAKE_SECONDS and not rung.is_expected_to_pass(limits):
             verdict = f"not measured: auto-tune has taken over {BRAKE_SECONDS:.0f} s and does not expect it to pass"
             yield _tried(rung, rung.modes[0], None, verdict)
             continue
@@ -117,10 +117,10 @@ def _time_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) 
     batch = _random_batch(config, geometry)
     seconds: list[float] = []
     for index in range(1 + MEASURED_STEPS):
-        start = time.perf_counter()
+        start = perf_counter()
         step.run([batch], LossWeights(0.6, 0.2, 0.2), clip_norm=1.5, learning_rate=1e-6).cpu()
         average.update()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(perf_counter() - start)
         allowed = limit if index else WARM_UP_FACTOR * limit
         if seconds[-1] > allowed and (index or not config.training.compile):  # compiling takes as long as it takes
             return seconds[-1]

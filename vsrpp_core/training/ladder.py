@@ -68,9 +68,10 @@ class Rung:
         return _configure(config, sizes, mode, n_frames)
 
     def is_expected_to_pass(self, limits: Limits) -> bool:
-        """Whether some mode is within both limits by what is expected, not only by what is possible."""
+        """Whether some mode is within both limits by what is expected, not only by what is possible; not where the time
+        cannot be told."""
         return any(
-            prediction.memory <= limits.memory and not prediction.seconds > limits.seconds
+            prediction.memory <= limits.memory and prediction.seconds <= limits.seconds
             for prediction in self.predictions.values()
         )
 

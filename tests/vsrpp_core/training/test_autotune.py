@@ -162,7 +162,7 @@ def test_a_search_can_be_ended() -> None:
 
 def test_a_search_that_takes_long_measures_only_the_last_rung(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 40))
-    monkeypatch.setattr(autotune.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(autotune, "monotonic", lambda: next(clock))
     search = Search(UNKNOWN, Results(SLOW, SLOW, FINE))
     assert [t.index for t in search.tried if t.memory_peak] == [1, 2, 8] and search.config.model.n_feats == 64
     assert all("taken over 90 s" in t.verdict for t in search.tried[2:-1])

@@ -59,7 +59,7 @@ def counted_steps(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> list[int]
 
     monkeypatch.setattr(OptimizerStep, "run", counted)
     if seconds:
-        monkeypatch.setattr(autotune.time, "perf_counter", lambda: clock[0])
+        monkeypatch.setattr(autotune, "perf_counter", lambda: clock[0])
     return calls
 
 

@@ -15,11 +15,10 @@ from rich.console import Console
 
 from vsrpp_core import __version__
 from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
     from vsrpp_core.run.original_settings import OriginalSettings
-
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

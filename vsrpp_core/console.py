@@ -4,28 +4,22 @@ import argparse
 import json
 import math
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
     Progress,
-    SpinnerColumn,
     TaskID,
-    TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 from rich.text import Text
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, PLAIN_SECONDS, on_signals, progress_line
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.run.files import write_text_atomically
@@ -35,24 +29,6 @@ from vsrpp_core.sinks.describe import describe
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.training.session import Session
-
-EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
-PLAIN_SECONDS = 10.0
-"""Without a terminal a line of progress is printed this often."""
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}", markup=False),
-        console=console,
-        refresh_per_second=4,
-        disable=not console.is_terminal,
-    )
 
 
 class _ProgressLine:
@@ -83,7 +59,7 @@ def run_session(session: "Session") -> int:
     console, commands, outcome = _Console(), CommandQueue(), _Outcome()
     with _stop_on_signals(commands), closing(session.events(commands)) as events:
         try:
-            with _progress(console) as progress:
+            with progress_line(console, TimeRemainingColumn()) as progress:
                 view = _TrainingView(console, progress)
                 for event in events:
                     outcome.note(event)
@@ -177,25 +153,9 @@ class _TrainingView:
             self._console.print(f"step {event.step:,} of {self._max_steps:,}  {figures}", highlight=False)
 
 
-@contextmanager
-def _stop_on_signals(commands: CommandQueue) -> Iterator[None]:
-    """The first signal asks the session to stop after its step; a second Ctrl-C gives up at once."""
-    asked = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked = True
-        commands.put(Stop())
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    previous = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in previous.items():
-            signal.signal(getattr(signal, name), handler)
+def _stop_on_signals(commands: CommandQueue) -> AbstractContextManager[None]:
+    """The first signal asks the session to stop after its step."""
+    return on_signals(lambda: commands.put(Stop()))
 
 
 def show_config(run: Path) -> int:
@@ -238,7 +198,7 @@ def show_preparation(options: argparse.Namespace) -> int:
     }
     settings = PrepareSettings(**{key: value for key, value in wanted.items() if value is not None})
     console = Console()
-    with _progress(console) as progress:
+    with progress_line(console, TimeRemainingColumn()) as progress:
         line = _ProgressLine(progress, "preparing")
         for step in prepare(options.videos, options.out, settings):
             if isinstance(step, PrepareReport):
@@ -255,7 +215,7 @@ def show_check(root: Path) -> int:
 
     console = Console()
     status = EXIT_FAILED
-    with _progress(console) as progress:
+    with progress_line(console, TimeRemainingColumn()) as progress:
         line = _ProgressLine(progress, "checking")
         for step in check(root):
             if isinstance(step, CheckReport):
@@ -282,7 +242,7 @@ def show_evaluation(
     from vsrpp_core.apply.report import Report
 
     console, report = Console(), Report(checkpoints, options)
-    with _progress(console) as progress:
+    with progress_line(console, TimeRemainingColumn()) as progress:
         line = _ProgressLine(progress, "evaluating")
         for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):

@@ -6,30 +6,25 @@ Separate from console.py because the options of a job that lasts days are many.
 import argparse
 import os
 import shlex
-import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from types import FrameType
+from threading import Event
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import Progress, TaskID
 
 from vsrpp_core.errors import UsageError
+from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, PLAIN_SECONDS, on_signals, progress_line
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.upscale import Options, UpscaleEvent, UpscaleProgress
-
-EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED = 0, 1, 130
-PLAIN_SECONDS = 10.0
-"""Without a terminal a line of progress is printed this often."""
 
 SPEED_SECONDS = 60.0
 """The speed shown is the mean over so long: a scene of a film is not faster than another."""
@@ -41,9 +36,10 @@ def show_upscaling(options: argparse.Namespace) -> int:
     from vsrpp_core.apply.upscale import UpscaleFailed, UpscaleFinished, upscale
 
     planned = plan(options.sources, options.out, options.png, options.overwrite)
-    settings, stop, ended, failed = _settings(options), _Stop(), 0, 0
+    settings, stopping, ended, failed = _settings(options), Event(), 0, 0
     console = Console()
-    with _progress(console) as progress, stop.on_signals():
+    # after a signal the picture at hand is finished; a second Ctrl-C costs no more, for what counts is on the disk
+    with progress_line(console) as progress, on_signals(stopping.set):
         view = _View(console, progress)
         for out in planned.skipped:
             view.say(f"{out} is there already, so it is left as it is; --overwrite makes it again")
@@ -52,9 +48,9 @@ def show_upscaling(options: argparse.Namespace) -> int:
                 view.show(event)
                 failed += isinstance(event, UpscaleFailed)
                 ended += isinstance(event, UpscaleFailed | UpscaleFinished)
-                if stop.asked:
+                if stopping.is_set():
                     break
-    if stop.asked and ended < len(planned.jobs):
+    if stopping.is_set() and ended < len(planned.jobs):
         view.say(f"stopped; what is finished stays. Go on with: {_same_command()}")
         return EXIT_INTERRUPTED
     return EXIT_FAILED if failed else EXIT_DONE
@@ -110,42 +106,6 @@ def _rate(text: str | None) -> Fraction | None:
 def _same_command() -> str:
     """--overwrite and --fresh were for the beginning: the job itself need not begin again."""
     return shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
-
-
-class _Stop:
-    """Asked for by the first Ctrl-C, SIGTERM or SIGHUP, and obeyed after the picture at hand; a second Ctrl-C gives up
-    at once, which costs no more: what counts is on the disk."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        previous = {name: signal.signal(getattr(signal, name), self._ask) for name in names}
-        try:
-            yield
-        finally:
-            for name, handler in previous.items():
-                signal.signal(getattr(signal, name), handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}", markup=False),
-        console=console,
-        refresh_per_second=4,
-        disable=not console.is_terminal,
-    )
 
 
 class _View:

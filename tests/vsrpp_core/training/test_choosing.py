@@ -24,7 +24,7 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.training import autotune, ladder
+from vsrpp_core.training import autotune, choosing, ladder
 from vsrpp_core.training.choosing import tune_and_choose
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
 from vsrpp_core.training.inbox import Inbox
@@ -59,11 +59,12 @@ class Steered:
         hardware: Hardware = UNKNOWN,
         geometry: StackGeometry = SMALL,
         attended: bool = True,
-        pace: float = 0.0,
+        pace: float = 7.0,
         small: Iterable[tuple[str, str]] = (),
         **settings: str,
     ) -> None:
         monkeypatch.setattr(autotune, "measure_steps", measure)
+        monkeypatch.setattr(choosing, "LOOK_SECONDS", 0.001)
         config = RunConfig().with_overrides((key.replace("__", "."), value) for key, value in settings.items())
         queue = cmd.CommandQueue()
         search = tune_and_choose(
@@ -169,13 +170,6 @@ def test_a_choice_while_it_measures_ends_the_search(monkeypatch: pytest.MonkeyPa
     assert steered.measured == [(1, "none"), (2, "none")] and steered.config.model.n_feats == 64
 
 
-def test_another_rung_is_measured_and_not_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    react = once(ev.ConfigurationTried, cmd.MeasureRung(3), index=1)
-    steered = Steered(monkeypatch, Results(SLOW), react, attended=True, pace=30.0, tune__max_seconds="20")
-    assert steered.measured == [(1, "none")]  # with 18 s it passes at once
-    assert Steered(monkeypatch, Results(SLOW, SLOW, SLOW, FINE), react).answers  # nothing left to send: waits no more
-
-
 def test_what_the_user_had_measured_is_known_when_the_search_comes_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = once(ev.ConfigurationTried, cmd.MeasureRung(3), index=1)
     take = once(ev.ChoiceOffered, cmd.ChooseRung(3))
@@ -227,8 +221,8 @@ def test_sizes_one_thinks_of_are_predicted(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_cannot_be_is_refused_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, command: cmd.Command, phrase: str
 ) -> None:
-    steered = Steered(monkeypatch, Results(FINE), once(ev.ChoiceOffered, command), pace=9.0)
-    (answer,) = steered.of(ev.CommandAnswered)
+    steered = Steered(monkeypatch, Results(FINE), once(ev.ChoiceOffered, command, cmd.ChooseRung(1)))
+    answer, _ = steered.of(ev.CommandAnswered)
     assert not answer.accepted and phrase in answer.message and steered.config is not None
 
 
@@ -297,9 +291,9 @@ def test_a_cpu_may_take_or_measure_a_rung(monkeypatch: pytest.MonkeyPatch, cpu_s
 
 
 def test_a_cpu_is_not_asked_for_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch, cpu_speed: None) -> None:
-    react = once(ev.ChoiceOffered, cmd.MeasureRung(8))
+    react = once(ev.ChoiceOffered, cmd.MeasureRung(8), cmd.ChooseRung(9))
     steered = on_cpu(monkeypatch, react, tune__max_memory="0.01")
-    (answer,) = steered.of(ev.CommandAnswered)
+    answer, _ = steered.of(ev.CommandAnswered)
     assert not answer.accepted and "GB are needed, and 0.1 GB are allowed" in answer.message
 
 

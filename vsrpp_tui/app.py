@@ -174,17 +174,17 @@ class VsrppApp(DeskApp[Farewell]):
         is_open = self.state.tuning is not None and self.state.tuning.is_open
         shown = next((screen for screen in self.screen_stack if screen.id == SEARCH), None)
         if is_open and shown is None:
-            self.push_screen(self.search_screen())
+            screen = self.search_screen()
+            screen.id = SEARCH
+            self.push_screen(screen)
         while not is_open and shown in self.screen_stack:
             self.pop_screen()
 
-    def search_screen(self) -> Screen[None]:
-        """What shows the search for a network; its id is SEARCH."""
+    def search_screen(self) -> "TuneScreen":
+        """What shows the search for a network."""
         from vsrpp_tui.screens.tune import TuneScreen
 
-        screen = TuneScreen()
-        screen.id = SEARCH
-        return screen
+        return TuneScreen()
 
     def _session_is_over(self) -> None:
         """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""

@@ -37,6 +37,26 @@ _TRAINING = {
     "further": "minus",
 }
 
+_SEARCH = {
+    "take": "enter",
+    "measure": "m",
+    "by_hand": "escape",
+    "help": "question_mark",
+    "quit": "q",
+    "log": "l",
+    "screenshot": "x",
+}
+
+_REPLAY = {
+    "pause": "p,space",
+    "back": "left",
+    "forward": "right",
+    "first": "home",
+    "last": "end",
+    "faster": "plus",
+    "slower": "minus",
+}
+
 SCREENS: dict[str, dict[str, str]] = {
     "start": {
         "resume": "f,r",
@@ -54,23 +74,10 @@ SCREENS: dict[str, dict[str, str]] = {
     "watching": _TRAINING,
     "replay": {
         **_TRAINING,
-        "pause": "p,space",
-        "back": "left",
-        "forward": "right",
-        "first": "home",
-        "last": "end",
-        "faster": "plus",
-        "slower": "minus",
+        **_REPLAY,
     },
-    "tune screen": {
-        "take": "enter",
-        "measure": "m",
-        "by_hand": "escape",
-        "help": "question_mark",
-        "quit": "q",
-        "log": "l",
-        "screenshot": "x",
-    },
+    "tune screen": _SEARCH,
+    "replayed search": {**_SEARCH, **_REPLAY},
     "by hand": {"cancel": "escape"},
     "settings": {
         "apply": "ctrl+s",

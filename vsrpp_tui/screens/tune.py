@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.events import Resize
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
@@ -21,6 +22,9 @@ from vsrpp_tui.widgets.figures import gigabytes, spread
 from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.pick_list import NO_SIGN
 from vsrpp_tui.widgets.rungs import RungList, details, headings, rows
+
+AIRY_FROM = 38
+"""Lines of the screen from which rows stand apart and the words are explained."""
 
 DEVICE_FROM = 110
 """Cells of the screen from which its first line names the device."""
@@ -63,6 +67,7 @@ class TuneScreen(Screen[None]):
             yield Static(id="tune-headings", markup=False)
             yield self._table
             yield Static(id="tune-details", markup=False)
+            yield Static(WORDS, id="tune-words", markup=False)
         yield Static(id="tune-status", markup=False)
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
         yield KeyFooter()
@@ -70,7 +75,8 @@ class TuneScreen(Screen[None]):
     def on_mount(self) -> None:
         self._table.focus()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.height >= AIRY_FROM, "-airy")
         self._draw()
 
     @property
@@ -97,7 +103,7 @@ class TuneScreen(Screen[None]):
         width = max(self._table.size.width - len(NO_SIGN), 40)
         self._tell("tune-header", self._limits())
         self._tell("tune-headings", Content.assemble(NO_SIGN, headings(width)))
-        self._table.show(rows(self._tuning, width))
+        self._table.show(rows(self._tuning, width, self.has_class("-airy")))
         self._follow()
         self._draw_details()
         self._tell("tune-status", self._status())
@@ -105,7 +111,9 @@ class TuneScreen(Screen[None]):
     def _follow(self) -> None:
         """Until the user moves, the cursor is at what is offered, or measured."""
         tuning = self._tuning
-        index = tuning.offer.index if tuning.offer else tuning.measuring.index if tuning.measuring else 0
+        index = tuning.measuring.index if tuning.measuring else 0
+        if tuning.offer:
+            index = tuning.offer.index or len(tuning.rungs)
         if not self._moved and index and tuning.rung(index):
             self._table.highlighted = self._table.get_option_index(str(index))
 
@@ -145,7 +153,8 @@ class TuneScreen(Screen[None]):
         if offer is None:
             return Content.styled("predicting what this device carries …", "$secondary")
         if not offer.index:
-            return Content.assemble(("✗ ", "$error"), (offer.advice, "$warning"))
+            ways = "↑↓ and ⏎ take a row all the same, esc sets other sizes"
+            return Content.assemble(("✗ ", "$error"), (f"{offer.advice}\n", "$warning"), ways)
         what = f"row {offer.index}" + ("" if self._offers_what_passed(offer) else ", the small network for CPUs,")
         if left:
             return Content.styled(f"takes {what} in {left:.0f} s · ⏎ takes it now · ↑↓ stops the clock", "$success")
@@ -204,6 +213,17 @@ class TuneScreen(Screen[None]):
 
 
 HOLDING = "stopping the clock"
+
+WORDS = Content("\n").join(
+    Content.assemble((f"{word:<15}", "$secondary"), (meaning, "$secondary"))
+    for word, meaning in (
+        ("predicted", "counted from the network and what the device can do; it rules out, it never decides"),
+        ("measured", "real training steps, one optimizer step with all its passes; the limit is marked │"),
+        ("checkpointing", "activations computed again instead of kept: less memory, slower steps, the same network"),
+        ("batch", "samples in a pass × passes in a step = effective batch"),
+    )
+)
+"""What the columns mean, where there is room for it."""
 
 
 def _limits(started: ev.TuningStarted) -> str:

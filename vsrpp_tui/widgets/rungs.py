@@ -64,10 +64,10 @@ def headings(width: int) -> Content:
     return Content("").join(_cell(column, Content(column.name)) for column in columns(width))
 
 
-def rows(tuning: Tuning, width: int) -> list[Row]:
-    """One for each rung."""
-    shown = columns(width)
-    return [Row(_row(rung, tuning, shown), str(rung.index)) for rung in tuning.rungs]
+def rows(tuning: Tuning, width: int, airy: bool = False) -> list[Row]:
+    """One for each rung; ``airy``: with an empty line after it."""
+    shown, end = columns(width), "\n" if airy else ""
+    return [Row(Content.assemble(_row(rung, tuning, shown), end), str(rung.index)) for rung in tuning.rungs]
 
 
 def _row(rung: RungState, tuning: Tuning, shown: Sequence[Column]) -> Content:
@@ -167,7 +167,7 @@ def verdict(rung: RungState, tuning: Tuning, room: int = 0) -> tuple[str, str]:
             return "taken", "$success"
         return _foreseen(predicted, tuning, room), "$secondary"
     words, style = _judged(tried)
-    return (f"{words} · {tried.verdict}" if room >= LONG_VERDICT and not tried.passed else words), style
+    return (f"{words[0] if tried.memory_peak else '–'} {tried.verdict}" if room >= LONG_VERDICT else words), style
 
 
 def _foreseen(predicted: ev.ConfigurationPredicted, tuning: Tuning, room: int) -> str:
@@ -215,7 +215,7 @@ def details(rung: RungState, tuning: Tuning, width: int) -> Content:
 
 def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
     measured = math.isfinite(rung.seconds)
-    seconds = rung.seconds if measured else rung.predicted.predicted_seconds
+    seconds = rung.seconds if measured else (rung.telling or rung.predicted).predicted_seconds
     share = LIMIT_AT * seconds / started.max_seconds if math.isfinite(seconds) else 0.0
     figures = f"{seconds_text(seconds)} of {started.max_seconds:g} s"
     return _gauge("time", share, LIMIT_AT, figures, measured, width)
@@ -223,7 +223,7 @@ def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content
 
 def _memory_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
     measured = bool(rung.memory)
-    memory = rung.memory or rung.predicted.predicted_memory
+    memory = rung.memory or (rung.telling or rung.predicted).predicted_memory
     figures = f"{gigabytes(memory)} of {gigabytes(round(started.max_memory * started.device_memory))} GB"
     return _gauge("memory", memory / max(started.device_memory, 1), started.max_memory, figures, measured, width)
 

@@ -22,7 +22,7 @@ from vsrpp_core.training.predict import predict
 BRAKE_SECONDS = 90.0
 """A search that has taken this long measures only what is expected to pass, so that it ends within two minutes."""
 
-LONGEST_STEP = 60.0
+LONGEST_STEP = 20.0
 """Seconds: nobody can stop a step in its middle, so one that is expected to take longer is not measured."""
 
 

@@ -69,7 +69,7 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
                 yield Static("checkpointing", classes="by-hand-name", markup=False)
                 with RadioSet(id="kinds", compact=True):
                     for kind in KINDS:
-                        yield RadioButton(kind, value=kind == self._kind)
+                        yield RadioButton(_label(kind, self._kind), value=kind == self._kind)
             yield Static(id="by-hand-foreseen", markup=False)
             with Horizontal(id="by-hand-end"):
                 yield Static("⏎ train it · tab next · esc back", id="by-hand-keys", markup=False)
@@ -95,6 +95,8 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
     def on_radio_set_changed(self, event: RadioSet.Changed) -> None:
         if self._kind != KINDS[event.index]:
             self._kind = KINDS[event.index]
+            for kind, button in zip(KINDS, self.query(RadioButton), strict=True):
+                button.label = _label(kind, self._kind)
             self._changed()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -161,3 +163,8 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
             over = f"{started.min_effective_batch} samples a step are wanted"
         verdict = (f"! {over}", "$warning") if over else ("✓ within the limits", "$success")
         return Content.assemble(figures, "\n", verdict)
+
+
+def _label(kind: str, chosen: str) -> str:
+    """The one that is chosen has a sign too: the button shows it by its colour alone."""
+    return f"{kind} {'✓' if kind == chosen else ' '}"

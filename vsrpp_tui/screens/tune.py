@@ -155,11 +155,10 @@ class TuneScreen(Screen[None]):
         if not offer.index:
             ways = "↑↓ and ⏎ take a row all the same, esc sets other sizes"
             return Content.assemble(("✗ ", "$error"), (f"{offer.advice}\n", "$warning"), ways)
-        what = f"row {offer.index}" + ("" if self._offers_what_passed(offer) else ", the small network for CPUs,")
         if left:
-            return Content.styled(f"takes {what} in {left:.0f} s · ⏎ takes it now · ↑↓ stops the clock", "$success")
-        told = f"{what} passes" if self._offers_what_passed(offer) else f"{what} is proposed"
-        return Content.assemble((told, "$success"), " · ⏎ takes the row at ▸")
+            return Content.styled(f"takes row {offer.index} in {left:.0f} s · ⏎ now · ↑↓ stops the clock", "$success")
+        told = "passes" if self._offers_what_passed(offer) else "is proposed for CPUs"
+        return Content.assemble((f"row {offer.index} {told}", "$success"), " · ⏎ takes the row at ▸")
 
     def _offers_what_passed(self, offer: ev.ChoiceOffered) -> bool:
         rung = self._tuning.rung(offer.index)

@@ -173,7 +173,7 @@ def verdict(rung: RungState, tuning: Tuning, room: int = 0) -> tuple[str, str]:
 def _foreseen(predicted: ev.ConfigurationPredicted, tuning: Tuning, room: int) -> str:
     if not predicted.verdict.startswith("may fit"):
         return predicted.verdict
-    if tuning.offer or tuning.is_over:
+    if any(rung.passed for rung in tuning.rungs):
         return "not needed"
     return predicted.verdict if room >= LONG_VERDICT else "may fit"
 

@@ -56,27 +56,31 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
         }
         self._kind = row.checkpointing if row else KINDS[0]
         self._timer: Timer | None = None
+        self._inputs = {name: _field(name, text) for name, text in self._texts.items()}
+        self._told = {name: Static(classes="by-hand-told", markup=False) for name in self._texts}
+        self._below = Static(id="by-hand-foreseen", markup=False)
+        self._button = Button("Train it", id="by-hand-take", compact=True)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="by-hand") as dialog:
             dialog.border_title = "Set by hand"
-            for name, text in self._texts.items():
+            for name, field in self._inputs.items():
                 with Horizontal(classes="by-hand-row"):
                     yield Static(LABELS[name][0], classes="by-hand-name", markup=False)
-                    yield Input(text, id=name, compact=True, select_on_focus=False)
-                    yield Static(id=f"{name}-told", classes="by-hand-told", markup=False)
+                    yield field
+                    yield self._told[name]
             with Horizontal(classes="by-hand-row"):
                 yield Static("checkpointing", classes="by-hand-name", markup=False)
                 with RadioSet(id="kinds", compact=True):
                     for kind in KINDS:
                         yield RadioButton(_label(kind, self._kind), value=kind == self._kind)
-            yield Static(id="by-hand-foreseen", markup=False)
+            yield self._below
             with Horizontal(id="by-hand-end"):
                 yield Static("⏎ train it · tab next · esc back", id="by-hand-keys", markup=False)
-                yield Button("Train it", id="by-hand-take", compact=True)
+                yield self._button
 
     def on_mount(self) -> None:
-        self.query_one("#n_feats", Input).focus()
+        self._inputs["n_feats"].focus()
         self._changed()
 
     def show(self, state: RunState) -> None:
@@ -137,9 +141,9 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
             told = Content.styled(self._about(name, faults), "$secondary")
             if fault := faults.get(name):
                 told = Content.styled(f"✗ {fault}", "$error")
-            self.query_one(f"#{name}-told", Static).update(told)
-        self.query_one("#by-hand-foreseen", Static).update(self._prediction(bool(faults)))
-        self.query_one("#by-hand-take", Button).disabled = bool(faults)
+            self._told[name].update(told)
+        self._below.update(self._prediction(bool(faults)))
+        self._button.disabled = bool(faults)
 
     def _about(self, name: str, faults: dict[str, str]) -> str:
         if name == "accumulation" and not faults.keys() & {"batch_size", "accumulation"}:
@@ -168,3 +172,7 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
 def _label(kind: str, chosen: str) -> str:
     """The one that is chosen has a sign too: the button shows it by its colour alone."""
     return f"{kind} {'✓' if kind == chosen else ' '}"
+
+
+def _field(name: str, text: str) -> Input:
+    return Input(text, id=name, compact=True, select_on_focus=False)

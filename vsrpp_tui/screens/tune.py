@@ -59,16 +59,17 @@ class TuneScreen(Screen[None]):
         """Whether the user has chosen a row; until then the cursor follows the search."""
         self._asked, self._refused = "", ""
         self._told: dict[str, Content] = {}
+        self._parts = {name: Static(id=f"tune-{name}", markup=False) for name in PARTS}
         self._table = RungList(id="tune-rows")
 
     def compose(self) -> ComposeResult:
-        yield Static(id="tune-header", markup=False)
+        yield self._parts["header"]
         with Vertical(id="tune-body"):
-            yield Static(id="tune-headings", markup=False)
+            yield self._parts["headings"]
             yield self._table
-            yield Static(id="tune-details", markup=False)
+            yield self._parts["details"]
             yield Static(WORDS, id="tune-words", markup=False)
-        yield Static(id="tune-status", markup=False)
+        yield self._parts["status"]
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
         yield KeyFooter()
 
@@ -101,12 +102,12 @@ class TuneScreen(Screen[None]):
         if not self.is_mounted or not self.size.width:
             return
         width = max(self._table.size.width - len(NO_SIGN), 40)
-        self._tell("tune-header", self._limits())
-        self._tell("tune-headings", Content.assemble(NO_SIGN, headings(width)))
+        self._tell("header", self._limits())
+        self._tell("headings", Content.assemble(NO_SIGN, headings(width)))
         self._table.show(rows(self._tuning, width, self.has_class("-airy")))
         self._follow()
         self._draw_details()
-        self._tell("tune-status", self._status())
+        self._tell("status", self._status())
 
     def _follow(self) -> None:
         """Until the user moves, the cursor is at what is offered, or measured."""
@@ -119,13 +120,13 @@ class TuneScreen(Screen[None]):
 
     def _draw_details(self) -> None:
         row = self._row
-        width = self.query_one("#tune-details").content_size.width
-        self._tell("tune-details", details(row, self._tuning, width) if row and width else Content(""))
+        width = self._parts["details"].content_size.width
+        self._tell("details", details(row, self._tuning, width) if row and width else Content(""))
 
-    def _tell(self, id: str, told: Content) -> None:
-        if self._told.get(id) != told:
-            self._told[id] = told
-            self.query_one(f"#{id}", Static).update(told)
+    def _tell(self, part: str, told: Content) -> None:
+        if self._told.get(part) != told:
+            self._told[part] = told
+            self._parts[part].update(told)
 
     def _limits(self) -> Content:
         left, started = Content.assemble(("VSR++", "bold $primary"), "  Auto-tune"), self._tuning.started
@@ -212,6 +213,7 @@ class TuneScreen(Screen[None]):
 
 
 HOLDING = "stopping the clock"
+PARTS = ("header", "headings", "details", "status")
 
 WORDS = Content("\n").join(
     Content.assemble((f"{word:<15}", "$secondary"), (meaning, "$secondary"))

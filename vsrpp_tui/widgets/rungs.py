@@ -20,8 +20,11 @@ GB = 2**30
 LIMIT_AT = 0.8
 """Where on a bar of seconds the limit stands: what is over it has some room to be shown."""
 
-WIDE, SLIM = 92, 72
+WIDE, SLIM = 97, 75
 """Cells of a row from which parameters and checkpointing have columns, and below which the bar has none."""
+
+VERDICT = 17
+"""Cells that no verdict in short needs more of."""
 
 BAR, FIGURE = 40, 9
 """Most cells of the memory's column, and those of its figure."""
@@ -40,7 +43,7 @@ def columns(width: int) -> tuple[Column, ...]:
     """The columns of a row of ``width`` cells, and their widths; the verdict's takes what is left."""
     if width < SLIM:
         head = [Column("#", 1), Column("feats", 6), Column("blocks", 7), Column("batch", 7)]
-        tail = [Column("predicted", 10), Column("measured", 9)]
+        tail = [Column("pred.", 8), Column("measured", 9)]
         return _filled((*head, *tail), width)
     if width < WIDE:
         head = [Column("#", 1), Column("feats", 6), Column("blocks", 7), Column("batch", 8)]
@@ -51,13 +54,13 @@ def columns(width: int) -> tuple[Column, ...]:
     if width < WIDE + 15:
         tail[0] = Column("checkp.", 9)
     used = sum(column.width for column in (*head, *tail))
-    memory = min(max(width - used - 17, 9), BAR)
+    memory = min(max(width - used - VERDICT, 9), BAR)
     return _filled((*head, *tail, Column("memory", memory, left=True)), width)
 
 
 def _filled(fixed: Sequence[Column], width: int) -> tuple[Column, ...]:
     used = sum(column.width for column in fixed)
-    return (*fixed, Column("verdict", max(width - used, 12), left=True))
+    return (*fixed, Column("verdict", max(width - used, VERDICT), left=True))
 
 
 def headings(width: int) -> Content:
@@ -99,7 +102,7 @@ def _text(column: Column, rung: RungState, tuning: Tuning) -> Content:
             return Content.styled(f"{p.parameters / 1e6:.1f} M", dim)
         case "checkpointing" | "checkp.":
             return Content.styled(_kind(rung.checkpointing), dim)
-        case "predicted":
+        case "predicted" | "pred.":
             return Content.styled(_predicted(rung, column.width), "$secondary")
         case "measured":
             return _measured(rung, tuning)

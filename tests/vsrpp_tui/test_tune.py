@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, RadioSet, Static
+from textual.widgets import Input, RadioButton, Static
 
 from tests.conftest import MakeDataset
 from tests.vsrpp_tui.opened import OpenedApp
@@ -189,8 +189,7 @@ async def test_sizes_are_checked_while_typed_predicted_and_taken(tmp_path: Path)
         )
         app.recording.say(told)
         await until(pilot, lambda: shows(pilot, "predicted 4.40 s/iter") and shows(pilot, "! slower than the limit"))
-        app.screen.query_one(RadioSet).focus()
-        await pilot.press("left", "enter")
+        await pilot.click(RadioButton)  # the first: none
         await until(pilot, lambda: shows(pilot, "predicting …"))
         app.screen.query_one("#accumulation", Input).focus()
         await pilot.press("enter")

@@ -135,9 +135,7 @@ class TuneScreen(Screen[None]):
             return left
         if self.size.width >= DEVICE_FROM:
             place = f"{started.n_frames} × {started.lr_width}×{started.lr_height}"
-            left = Content.assemble(
-                left, (f"  what can {started.device} carry?  {started.precision} · {place}", "$secondary")
-            )
+            left = Content.assemble(left, (f"  {started.device} · {started.precision} · {place}", "$secondary"))
         return spread(left, Content.styled(_limits(started), "$secondary"), width)
 
     def _status(self) -> Content:

@@ -31,13 +31,18 @@ from vsrpp_tui.terminal import LastingDriver, log_path, screen_to_itself
 from vsrpp_tui.worker import SessionRequest, Worker, device_line
 
 if TYPE_CHECKING:
+    from vsrpp_tui.screens.by_hand import ByHandScreen
     from vsrpp_tui.screens.training import TrainingScreen
+    from vsrpp_tui.screens.tune import TuneScreen
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 PUMP_SECONDS = 0.25
 """How often the screen looks for events: fast enough for the eye, calm enough for a slow connection."""
 
 DEFAULT_RUN = "Learn"
+
+SEARCH = "search"
+"""Id of the screen of auto-tune."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class VsrppApp(DeskApp[Farewell]):
     def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
         choice = self._choice = message.choice
         start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
-        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint)
+        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune)
         self.state = RunState() if message.fresh else resumed(journal.replay(RunFolder(choice.run).journal))
         self.worker = Worker(request)
         self.worker.start()
@@ -130,6 +135,12 @@ class VsrppApp(DeskApp[Farewell]):
             self.notify(str(error), severity="warning", markup=False)
 
     def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def on_tune_screen_ordered(self, message: "TuneScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def on_by_hand_screen_asked(self, message: "ByHandScreen.Asked") -> None:
         self.send(message.command)
 
     def send(self, command: Command) -> None:
@@ -150,10 +161,30 @@ class VsrppApp(DeskApp[Farewell]):
 
     def show_state(self) -> None:
         """Show the state on every screen that shows any of it."""
+        self._follow_search()
         for screen in self.screen_stack:
             if (show := getattr(screen, "show", None)) and screen.is_mounted:
                 show(self.state)
         self._tell_tensorboard()
+
+    def _follow_search(self) -> None:
+        """While a network is looked for, its screen lies over the training screen, and goes with whatever is on it."""
+        if self._leaving or len(self.screen_stack) < 2:
+            return
+        is_open = self.state.tuning is not None and self.state.tuning.is_open
+        shown = next((screen for screen in self.screen_stack if screen.id == SEARCH), None)
+        if is_open and shown is None:
+            screen = self.search_screen()
+            screen.id = SEARCH
+            self.push_screen(screen)
+        while not is_open and shown in self.screen_stack:
+            self.pop_screen()
+
+    def search_screen(self) -> "TuneScreen":
+        """What shows the search for a network."""
+        from vsrpp_tui.screens.tune import TuneScreen
+
+        return TuneScreen()
 
     def _session_is_over(self) -> None:
         """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""

@@ -37,11 +37,32 @@ _TRAINING = {
     "further": "minus",
 }
 
+_SEARCH = {
+    "take": "enter",
+    "measure": "m",
+    "by_hand": "escape",
+    "help": "question_mark",
+    "quit": "q",
+    "log": "l",
+    "screenshot": "x",
+}
+
+_REPLAY = {
+    "pause": "p,space",
+    "back": "left",
+    "forward": "right",
+    "first": "home",
+    "last": "end",
+    "faster": "plus",
+    "slower": "minus",
+}
+
 SCREENS: dict[str, dict[str, str]] = {
     "start": {
         "resume": "f,r",
         "delete": "l,d",
         "start": "s,l,d",
+        "tune": "a",
         "trash": "w",
         "open": "o",
         "demo": "t",
@@ -53,14 +74,11 @@ SCREENS: dict[str, dict[str, str]] = {
     "watching": _TRAINING,
     "replay": {
         **_TRAINING,
-        "pause": "p,space",
-        "back": "left",
-        "forward": "right",
-        "first": "home",
-        "last": "end",
-        "faster": "plus",
-        "slower": "minus",
+        **_REPLAY,
     },
+    "tune screen": _SEARCH,
+    "replayed search": {**_SEARCH, **_REPLAY},
+    "by hand": {"cancel": "escape"},
     "settings": {
         "apply": "ctrl+s",
         "discard": "escape",

@@ -30,6 +30,8 @@ class SessionRequest:
     demo: bool = False
     checkpoint: str = ""
     """Name of the one to resume from; empty for the newest that can be read."""
+    tune: bool = False
+    """Look for a network first, whatever settings and device the run has."""
 
 
 class Mailbox:
@@ -122,7 +124,13 @@ class Worker:
                 yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
                 return
         session = open_session(
-            request.run, request.data, start=request.start, demo=request.demo, checkpoint=request.checkpoint
+            request.run,
+            request.data,
+            start=request.start,
+            demo=request.demo,
+            checkpoint=request.checkpoint,
+            tune=request.tune,
+            attended=True,
         )
         yield from session.events(self._commands)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
+from tune import draw_search  # the file beside this one
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
@@ -170,6 +171,7 @@ def main() -> None:
     for ending, size in START_SIZES.items():
         asyncio.run(draw_start(run, ending, size))
     draw_desk(run, state)
+    draw_search()
 
 
 if __name__ == "__main__":

@@ -223,6 +223,9 @@ class TuneConfig(_Section):
     max_seconds: float = Field(4.0, gt=0, le=3_600, description="longest optimizer step, seconds")
     max_memory: float = Field(0.8, gt=0, le=1, description="largest share of the device's memory")
     min_effective_batch: int = Field(4, ge=1, le=4_096, description="smallest batch_size x accumulation")
+    offer_seconds: float = Field(
+        60.0, ge=0, le=86_400, description="time to choose another on the screen before what passed is taken, seconds"
+    )
     found: str = Field("", description="what was measured, where and when; written by auto-tune")
 
 

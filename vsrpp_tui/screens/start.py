@@ -48,6 +48,7 @@ class StartScreen(Screen[None]):
         Binding("f,r", "resume", "Resume", key_display="f", id="resume"),
         Binding("l,d", "delete", "Delete", key_display="l", id="delete"),
         Binding("s,l,d", "fresh", "Start", key_display="s", id="start"),  # l: of a run that holds nothing
+        Binding("a", "tune", "Auto-tune", key_display="a", id="tune"),
         Binding("w", "restore", "Trash", key_display="w", id="trash"),
         Binding("o", "open", "Open", key_display="o", id="open"),
         Binding("t", "demo", "Try the demo", key_display="t", id="demo"),
@@ -63,6 +64,8 @@ class StartScreen(Screen[None]):
         choice: Choice
         fresh: bool
         checkpoint: str = ""
+        tune: bool = False
+        """Choose the network first, by what this machine carries."""
 
     @dataclass
     class RunRead(Message):
@@ -173,7 +176,7 @@ class StartScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         run = self._read.run if self._read else None
-        if action not in ("resume", "delete", "fresh", "restore", "demo"):
+        if action not in ("resume", "delete", "fresh", "tune", "restore", "demo"):
             return True
         if run is None:
             return action in ("resume", "delete")
@@ -184,6 +187,8 @@ class StartScreen(Screen[None]):
                 return self._is_free and run.exists
             case "fresh":
                 return self._can_train and not run.exists
+            case "tune":
+                return self._can_train and not run.exists and not self.choice.demo
             case "restore":
                 return self._is_free and bool(self._read and self._read.trashed)
             case _:
@@ -217,6 +222,9 @@ class StartScreen(Screen[None]):
 
     def action_fresh(self) -> None:
         self.post_message(self.Wanted(self.choice, fresh=True))
+
+    def action_tune(self) -> None:
+        self.post_message(self.Wanted(self.choice, fresh=True, tune=True))
 
     def action_demo(self) -> None:
         self.show_run(Choice(demo_run_path(), None, demo=True))
@@ -306,6 +314,8 @@ class StartScreen(Screen[None]):
             yield remark(f"{'[F]ortsetzen':<{NAME_WIDTH}}{why}")
         if self.check_action("fresh", ()):
             yield _choice("fresh", "[S]tart", "train a fresh network")
+        if self.check_action("tune", ()):
+            yield _choice("tune", "[A]uto-tune", "see what this machine carries, and choose the network")
         if self.check_action("delete", ()):
             yield _choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
         if self.check_action("restore", ()):

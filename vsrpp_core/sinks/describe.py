@@ -41,7 +41,8 @@ def describe(event: ev.Event) -> str:
         case ev.WarningRaised():
             return f"warning: {event.message}"
         case ev.SessionEnded():
-            return f"{event.reason} at step {event.step:,}; {event.checkpoint} holds it"
+            saved = f"; {event.checkpoint} holds it" if event.checkpoint else ""
+            return f"{event.reason} at step {event.step:,}{saved}"
         case ev.SessionFailed():
             saved = f"; {event.checkpoint} holds the run" if event.checkpoint else ""
             return f"failed at step {event.step:,}: {event.error}{saved}"

@@ -140,8 +140,8 @@ class DiskCache:
     def read(self, index: int) -> Pair:
         """A pair, as views of the file that cannot be written to.
 
-        Its CRC is checked at the first reading in each process, which takes a twentieth of the time that decoding
-        would. DamagedPairError where it differs, VsrppError where the file is gone or another one.
+        Its CRC is checked at the first reading in each process: of a pair of 1.4 MB in 0.2 ms, where decoding takes 18
+        (``benchmarks/cache.py``). DamagedPairError where it differs, VsrppError where the file is gone or another one.
         """
         data, sums = self._map()
         whole = data[index]

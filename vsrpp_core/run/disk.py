@@ -52,4 +52,6 @@ class DiskWatch:
 
 
 def size_in_words(n_bytes: float) -> str:
-    return f"{n_bytes / GB:.1f} GB" if n_bytes >= GB else f"{n_bytes / 2**20:.0f} MB"
+    if n_bytes >= GB:
+        return f"{n_bytes / GB:.1f} GB"
+    return f"{n_bytes / 2**20:.0f} MB" if n_bytes >= 2**20 else f"{n_bytes / 2**10:.0f} kB"

@@ -297,7 +297,7 @@ def test_too_little_room_is_told_before_anything_is_written(
     root = make_dataset()
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(cache_making.shutil, "disk_usage", lambda path: usage(1000))
-    with pytest.raises(VsrppError, match=r"would take .* but its disk has 0 MB left; make room"):
+    with pytest.raises(VsrppError, match=r"would take .* but its disk has 1 kB left; make room"):
         made(root)
     assert files_in(root) == set()
 

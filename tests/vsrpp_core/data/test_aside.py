@@ -192,7 +192,7 @@ def test_the_cache_from_the_command_line(make_dataset: MakeDataset, capsys: pyte
     root = make_dataset()
     assert main(["cache", str(root)]) == 0
     told = capsys.readouterr().out
-    assert "10 pairs, 108 kB" in told and "--set data.cache=disk" in told
+    assert "10 pairs, 109 kB" in told and "--set data.cache=disk" in told
     assert main(["cache", str(root)]) == 0 and "is there already" in capsys.readouterr().out
     with Image.open(root / "Patches/LR/s000.png") as image:
         stack = np.array(image)[::-1]

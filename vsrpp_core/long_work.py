@@ -57,7 +57,7 @@ class StageLine:
         if not self._console.is_terminal and now - self._printed >= PLAIN_SECONDS:
             self._printed = now
             line = f"{stage}: {done:,} of {total:,}{self._left(now, total)}" if total else stage
-            self._console.print(line, figures, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(f"{line}  {figures}".rstrip(), markup=False, highlight=False, soft_wrap=True)
 
     def end(self) -> None:
         """Take the line away: other work has one of its own."""

@@ -50,10 +50,22 @@ FILMS: dict[str, tuple[tuple[str, ...], Film]] = {
     "turned_90": ((".mp4", ".mov", ".mkv"), Film(PLAIN, rotation=90)),
     "turned_180": ((".mp4", ".mkv"), Film(PLAIN, rotation=180)),
     "turned_270": ((".mov", ".mkv"), Film(PLAIN, rotation=-90)),
-    "ten_bits": ((".mkv", ".mp4"), Film(_deep(12), pixels="yuv420p10le", codec="libx265", options={"crf": "8", "x265-params": "log-level=none"}, tags=DEEP_TAGS)),
+    "ten_bits": (
+        (".mkv", ".mp4"),
+        Film(
+            _deep(12),
+            pixels="yuv420p10le",
+            codec="libx265",
+            options={"crf": "8", "x265-params": "log-level=none"},
+            tags=DEEP_TAGS,
+        ),
+    ),
     "ten_bits_422": ((".mkv",), Film(_deep(12), pixels="yuv422p10le", tags=TAGS)),
     "full_range": ((".mp4", ".mkv"), Film(PLAIN, tags={**TAGS, "color_range": 2})),
-    "standard_colours": ((".mp4", ".mkv"), Film(PLAIN, tags={"colorspace": 6, "color_range": 1, "color_primaries": 6, "color_trc": 6})),
+    "standard_colours": (
+        (".mp4", ".mkv"),
+        Film(PLAIN, tags={"colorspace": 6, "color_range": 1, "color_primaries": 6, "color_trc": 6}),
+    ),
     "no_sound": ((".mp4", ".mkv"), Film(PLAIN)),
     "two_sounds": ((".mp4", ".mkv"), Film(PLAIN, audio=("deu", "eng"))),
     "odd_size": ((".mkv", ".mp4"), Film(shot(1, 12, 45, 51), pixels="yuv444p", audio=("eng",))),
@@ -62,13 +74,21 @@ FILMS: dict[str, tuple[tuple[str, ...], Film]] = {
     "two_frames": ((".mkv", ".mp4"), Film(PLAIN[:2])),
     "three_frames": ((".mkv", ".mp4"), Film(PLAIN[:3], audio=("eng",))),
     "four_frames": ((".mkv", ".mp4"), Film(PLAIN[:4])),
-    "words_and_chapters": ((".mkv",), Film(shot(1, 20, SIDE, SIDE), audio=("eng",), subtitles=True, chapters=True, metadata={"title": "Ein Film – ü"})),
-    "chapters": ((".mp4", ".mov"), Film(shot(1, 20, SIDE, SIDE), audio=("eng",), chapters=True, metadata={"title": "A film"})),
+    "words_and_chapters": (
+        (".mkv",),
+        Film(
+            shot(1, 20, SIDE, SIDE), audio=("eng",), subtitles=True, chapters=True, metadata={"title": "Ein Film – ü"}
+        ),
+    ),
+    "chapters": (
+        (".mp4", ".mov"),
+        Film(shot(1, 20, SIDE, SIDE), audio=("eng",), chapters=True, metadata={"title": "A film"}),
+    ),
     "cut": ((".mkv", ".mp4"), Film(shot(1, 9, SIDE, SIDE) + shot(2, 8, SIDE, SIDE), audio=("eng",))),
     "ffv1": ((".mkv",), Film(PLAIN, UNEVEN, codec="ffv1", options={})),
     "mpeg4": ((".mkv", ".mp4"), Film(PLAIN, codec="mpeg4", options={"b": "2M"})),
-}  # fmt: skip
-"""Suffixes of source and result, and the film."""
+}
+"""Suffixes of source and result, and the film; the first is also made into the others."""
 
 Reader = Callable[[Path], Facts]
 
@@ -81,7 +101,7 @@ def upscaled(checkpoint: Path, source: Path, out: Path, segment_seconds: float =
     """Differences between a film and what becomes of it, each with the reader that saw it."""
     *_, finished = run(checkpoint, source, out, segment_seconds=segment_seconds)
     assert isinstance(finished, UpscaleFinished)
-    told = [f"{len(list(out.parent.glob('.*.vsrpp')))} work folders are left"] if _left(out) else []
+    told = ["a work folder is left"] if any(out.parent.glob(".*.vsrpp")) else []
     for name, read in readers().items():
         told += [f"{name}: {difference}" for difference in differences(read(source), read(out))]
     return told
@@ -94,10 +114,6 @@ def _tried(checkpoint: Path, source: Path, out: Path, segment_seconds: float = 0
         return [f"refused: {error}"]
 
 
-def _left(out: Path) -> bool:
-    return any(out.parent.glob(".*.vsrpp"))
-
-
 def main(clips: list[Path]) -> None:
     found: dict[str, list[str]] = {}
     seconds: dict[str, float] = {}
@@ -107,7 +123,7 @@ def main(clips: list[Path]) -> None:
         for name, (suffixes, film) in FILMS.items():
             for suffix in suffixes:
                 source = write_film(folder / f"{name}{suffix}", film)
-                for target in suffixes:
+                for target in suffixes if suffix == suffixes[0] else (suffix,):
                     out = folder / f"{name}{suffix.replace('.', '_')}.out{target}"
                     found[f"{name}{suffix} to {target}"] = _tried(checkpoint, source, out)
         for clip in clips:
@@ -115,11 +131,8 @@ def main(clips: list[Path]) -> None:
             found[clip.name] = _tried(checkpoint, clip, folder / f"{clip.stem}.out{clip.suffix}", segment_seconds=2)
             seconds[clip.name] = round(time.monotonic() - begun, 1)
     wrong = {name: told for name, told in found.items() if told}
-    print(
-        json.dumps(
-            {"faults": "films", "films": len(found), "readers": list(readers()), "wrong": wrong, "seconds": seconds}
-        )
-    )
+    result = {"faults": "films", "films": len(found), "readers": list(readers()), "wrong": wrong, "seconds": seconds}
+    sys.stdout.write(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

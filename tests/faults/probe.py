@@ -18,6 +18,10 @@ from vsrpp_core.data import video
 TOLERANCE = 0.0015
 """Seconds: Matroska keeps times in milliseconds."""
 
+PRIMING = 0.05
+"""Seconds: sound may begin before 0 in an MP4, for the decoder to get going. Matroska holds no times before 0, so there
+all tracks together begin so much later, which nobody sees or hears."""
+
 DURATION_TOLERANCE = 0.05
 """Seconds: a container's duration is that of its longest track, told in its own way."""
 
@@ -155,11 +159,11 @@ def differences(source: Facts, result: Facts) -> list[str]:
 
     A colour that the source does not tell may be told in the result: a player guesses it by the size, which changed.
     """
-    told = []
+    told, shift = [], _shift(source, result)
     if result.size != (3 * source.size[0], 3 * source.size[1]):
         told.append(f"size {source.size} became {result.size}")
     if len(source.times) == len(result.times):
-        worst = max((abs(a - b) for a, b in zip(source.times, result.times, strict=True)), default=0.0)
+        worst = max((abs(a + shift - b) for a, b in zip(source.times, result.times, strict=True)), default=0.0)
         told += [f"a picture is shown {1000 * worst:.1f} ms off"] if worst > TOLERANCE else []
     if abs(source.duration - result.duration) > DURATION_TOLERANCE:
         told.append(f"duration {source.duration:.3f} became {result.duration:.3f}")
@@ -169,22 +173,32 @@ def differences(source: Facts, result: Facts) -> list[str]:
     plain = ("frames", "rotation", "bits", "aspect", "title")
     one, two = asdict(source), asdict(result)
     told += [f"{name} {one[name]} became {two[name]}" for name in plain if one[name] != two[name]]
-    told += _track_differences(source.tracks, result.tracks)
-    if [c[2] for c in source.chapters] != [c[2] for c in result.chapters] or any(
-        abs(x - y) > TOLERANCE
-        for a, b in zip(source.chapters, result.chapters, strict=False)
-        for x, y in zip(a[:2], b[:2], strict=True)
-    ):
+    told += _track_differences(source.tracks, result.tracks, shift)
+    if not _same_chapters(source, result):
         told.append(f"chapters {source.chapters} became {result.chapters}")
     return told
 
 
-def _track_differences(source: tuple[Track, ...], result: tuple[Track, ...]) -> list[str]:
+def _same_chapters(source: Facts, result: Facts) -> bool:
+    ends = zip(source.chapters, result.chapters, strict=False)
+    return [c[2] for c in source.chapters] == [c[2] for c in result.chapters] and all(
+        abs(a[0] - b[0]) <= TOLERANCE and abs(a[1] - b[1]) <= TOLERANCE for a, b in ends
+    )
+
+
+def _shift(source: Facts, result: Facts) -> float:
+    """What all times in the result may be later, see ``PRIMING``."""
+    earliest = min((track.first for track in source.tracks), default=0.0)
+    shift = result.times[0] - source.times[0]
+    return shift if earliest < 0 and abs(shift + earliest) < TOLERANCE and shift < PRIMING else 0.0
+
+
+def _track_differences(source: tuple[Track, ...], result: tuple[Track, ...], shift: float) -> list[str]:
     if len(source) != len(result):
         return [f"{len(source)} other tracks became {len(result)}"]
     told = []
     for a, b in zip(source, result, strict=True):
         same = (a.kind, a.codec, a.language, a.packets, a.digest) == (b.kind, b.codec, b.language, b.packets, b.digest)
-        if not same or abs(a.first - b.first) > TOLERANCE or abs(a.last - b.last) > TOLERANCE:
+        if not same or abs(a.first + shift - b.first) > TOLERANCE or abs(a.last + shift - b.last) > TOLERANCE:
             told.append(f"track {a} became {b}")
     return told

@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_prepare(verbs)
     _add_check(verbs)
+    _add_cache(verbs)
     _add_train(verbs)
     _add_tune(verbs)
     _add_config(verbs)
@@ -94,13 +95,33 @@ def _prepare(options: argparse.Namespace) -> int:
 def _add_check(verbs: Any) -> None:
     parser = verbs.add_parser("check", help="read every pair of a dataset and list all that is wrong")
     parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument("--fix", action="store_true", help="move bad pairs into ROOT/.aside; nothing is deleted")
+    parser.add_argument("--dry-run", action="store_true", help="with --fix: only say what would be moved")
+    parser.add_argument(
+        "--remarks-too", action="store_true", help="with --fix: also move pairs that can be used but are unusual"
+    )
     parser.set_defaults(verb=_check)
 
 
 def _check(options: argparse.Namespace) -> int:
-    from vsrpp_core.console import show_check
+    from vsrpp_core.data_console import show_check
 
-    return show_check(options.root)
+    if (options.dry_run or options.remarks_too) and not options.fix:
+        raise UsageError(f"{'--dry-run' if options.dry_run else '--remarks-too'} says how to fix; add --fix")
+    return show_check(options.root, options.fix, options.remarks_too, options.dry_run)
+
+
+def _add_cache(verbs: Any) -> None:
+    parser = verbs.add_parser("cache", help="decode a dataset's training pairs into one file, for faster training")
+    parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument("--remove", action="store_true", help="delete that file")
+    parser.set_defaults(verb=_cache)
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from vsrpp_core.data_console import show_cache
+
+    return show_cache(options.root, options.remove)
 
 
 # training

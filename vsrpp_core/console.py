@@ -19,7 +19,15 @@ from rich.table import Table
 from rich.text import Text
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, PLAIN_SECONDS, on_signals, progress_line
+from vsrpp_core.long_work import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    PLAIN_SECONDS,
+    StageLine,
+    on_signals,
+    progress_line,
+)
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.run.files import write_text_atomically
@@ -121,6 +129,7 @@ class _TrainingView:
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console, self._progress = console, progress
+        self._preparing: StageLine | None = None
         self._task: TaskID | None = None
         self._max_steps = 0
         self._printed_at = 0.0
@@ -130,7 +139,12 @@ class _TrainingView:
         if line:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         match event:
+            case ev.PreparationProgressed():
+                self._preparing = self._preparing or StageLine(self._console, self._progress, event.task)
+                self._preparing.show(event.task, event.done, event.total)
             case ev.SessionStarted():
+                if self._preparing:
+                    self._preparing.end()
                 self._max_steps = event.max_steps
                 self._task = self._progress.add_task(
                     "training", total=event.max_steps, completed=event.step, figures=""
@@ -209,25 +223,6 @@ def show_preparation(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def show_check(root: Path) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as above
-    from vsrpp_core.data.check import CheckReport, check
-
-    console = Console()
-    status = EXIT_FAILED
-    with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "checking")
-        for step in check(root):
-            if isinstance(step, CheckReport):
-                for problem in step.problems:
-                    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
-                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
-                status = EXIT_FAILED if step.problems else EXIT_DONE
-            else:
-                line.show("checking", step.done, step.total)
-    return status
-
-
 # use
 
 
@@ -243,7 +238,7 @@ def show_evaluation(
 
     console, report = Console(), Report(checkpoints, options)
     with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "evaluating")
+        line = StageLine(console, progress, "evaluating")
         for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):
                 report.add(checkpoint, step)

@@ -214,6 +214,8 @@ def _refuse_early_end(
     if not declared or first.pts is None or last.pts is None or last.time_base is None or not stream.average_rate:
         return
     begin = first.pts if stream.start_time is None else min(first.pts, stream.start_time)  # decoding may begin later
+    if stream.duration is None:  # Matroska's tag: of libav the time of the end, of others the length
+        begin = min(begin, 0)
     seconds = float((last.pts - begin) * last.time_base + 1 / stream.average_rate)
     if seconds < (1 - MISSING_SHARE) * declared:
         raise BrokenVideoError(f"{path} ends after {seconds:.1f} of {declared:.1f} seconds; get an undamaged copy")

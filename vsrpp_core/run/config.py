@@ -25,6 +25,7 @@ from vsrpp_core.run.files import write_text_atomically
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Checkpointing = Literal["none", "block", "trunk"]
+CacheKind = Literal["none", "memory", "disk"]
 
 
 LIVE = (
@@ -98,8 +99,11 @@ class DataConfig(_Section):
     )
     augment: bool = Field(True, description="random flips, transposes and time reversal")
     workers: int = Field(0, ge=0, le=64, description="processes that read images; 0 reads in the trainer's own")
+    cache: CacheKind = Field(
+        "memory", description="decoded images: none are kept, some in memory, or all in one file on the disk"
+    )
     cache_gb: float = Field(
-        2.0, ge=0, le=1024, description="memory for decoded images in each process that reads, GB; 0 reads anew"
+        2.0, ge=0, le=1024, description="cache = memory: room for them in each process that reads, GB; 0 reads anew"
     )
 
 

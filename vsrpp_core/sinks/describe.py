@@ -51,8 +51,8 @@ def describe(event: ev.Event) -> str:
         case ev.WarningRaised():
             return f"warning: {event.message}"
         case ev.SessionEnded():
-            kept = f"; {event.checkpoint} holds it" if event.checkpoint else ""
-            return f"{event.reason} at step {event.step:,}{kept}"
+            saved = f"; {event.checkpoint} holds it" if event.checkpoint else ""
+            return f"{event.reason} at step {event.step:,}{saved}"
         case ev.SessionFailed():
             saved = f"; {event.checkpoint} holds the run" if event.checkpoint else ""
             return f"failed at step {event.step:,}: {event.error}{saved}"

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from vsrpp_core import __version__
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, summarize
+from vsrpp_core.data.disk_cache import DiskCache
+from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, summarize
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
@@ -27,6 +28,7 @@ from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
+from vsrpp_core.training.caching import shared_cache
 from vsrpp_core.training.choosing import tune_and_choose
 from vsrpp_core.training.distributed import ALONE, Ranks, another_rank_has_ended
 from vsrpp_core.training.going_back import put_newer_aside, read_chosen
@@ -266,11 +268,17 @@ class Session:
                 return
             self.config = tuned
             self.config.save(self.folder.config)
-        stream = self._make_stream()
+        root = Path(self.config.data.root)
+        pairs, cache = DatasetFolder(root).pairs("train"), None
+        if self.config.data.cache == "disk":
+            cache = yield from shared_cache(root, pairs, self._geometry, self._ranks, inbox.stop_is_wanted)
+            if cache is None:
+                step = self._state["progress"]["step"] if self._state else 0
+                yield ev.SessionEnded(reason="stopped", step=step, checkpoint=self._plan.resumed_from)
+                return
+        stream = self._make_stream(pairs, cache)
         self._held.callback(stream.close)
-        validator = Validator(
-            DatasetFolder(Path(self.config.data.root)).pairs("val"), self._geometry, hardware, self.folder.pictures
-        )
+        validator = Validator(DatasetFolder(root).pairs("val"), self._geometry, hardware, self.folder.pictures)
         store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()
@@ -315,10 +323,10 @@ class Session:
         except VsrppError as error:
             yield ev.WarningRaised(message=str(error))
 
-    def _make_stream(self) -> TrainingStream:
+    def _make_stream(self, pairs: list[PairPaths], cache: DiskCache | None) -> TrainingStream:
         data, training = self.config.data, self.config.training
-        pairs = DatasetFolder(Path(data.root)).pairs("train")
-        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, int(data.cache_gb * 2**30))
+        kept = int(data.cache_gb * 2**30) if data.cache == "memory" else 0
+        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, kept, cache)
         return TrainingStream(
             dataset,
             training.seed,

@@ -45,5 +45,8 @@ def _fault(key: str, text: str) -> str:
         RunConfig().with_overrides([(key, str(int(text)))])
     except UsageError as error:
         message = str(error).removeprefix("with these settings: ")
-        return plain(message.removeprefix(f"{key}: ").removeprefix(f"{key.partition('.')[0]}: "))
+        section, _, name = key.partition(".")
+        for said in (f"{key}: ", f"{section}: ", f"{name} "):
+            message = message.removeprefix(said)
+        return plain(message.partition(" (")[0])  # the reason in brackets has no room beside a field
     return ""

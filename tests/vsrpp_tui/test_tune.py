@@ -67,7 +67,7 @@ async def test_the_search_is_whole_at_every_size(tmp_path: Path, size: tuple[int
     app = OpenedApp(tmp_path, fresh(events))
     async with app.run_test(size=size) as pilot:
         screen = await opened(pilot)
-        await pilot.pause()
+        await until(pilot, lambda: shows(pilot, "feature maps"))
         text = lines(pilot)
         assert "Auto-tune" in text[0] and " s/iter · 80 % of 8.0 GB · batch ≥ 4" in text[0]
         firsts = [line.lstrip(" ▸")[:1] for line in text]
@@ -97,6 +97,14 @@ async def test_it_folds_and_comes_back(tmp_path: Path, size: tuple[int, int]) ->
         await pilot.resize_terminal(80, 24)
         await pilot.pause()
         assert any("✓ passes" in line for line in lines(pilot))
+
+
+async def test_the_row_at_the_cursor_is_seen_where_there_is_little_room(tmp_path: Path) -> None:
+    app = OpenedApp(tmp_path, fresh(NONE))
+    async with app.run_test(size=(60, 16)) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: any(line.startswith(" ▸ 8 ") for line in lines(pilot)))
+        assert any("config.toml" in line for line in lines(pilot)), "the advice is whole too"
 
 
 async def test_enter_takes_what_is_offered(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_what_is_typed_is_checked_by_the_settings_own_rules() -> None:
     texts = {"n_feats": "3", "n_blocks": "7", "batch_size": "x", "accumulation": ""}
     assert by_hand.faults(texts) == {
         "n_feats": "must be at least 4",
-        "n_blocks": "n_blocks must be even (half of the blocks go to each trunk)",
+        "n_blocks": "must be even",
         "batch_size": "must be a whole number",
         "accumulation": "must be a whole number",
     }

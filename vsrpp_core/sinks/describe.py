@@ -34,6 +34,8 @@ def describe(event: ev.Event) -> str:
                 f"{event.max_memory:.0%} of {event.device_memory / 2**30:.1f} GB, "
                 f"effective batch {event.min_effective_batch} at least"
             )
+        case ev.ConfigurationPredicted(index=0) | ev.CommandAnswered(command="PredictByHand", accepted=True):
+            return ""  # asked for at every key that is typed
         case ev.ConfigurationPredicted():
             return f"auto-tune predicts {_rung(event)}: {_predicted(event)}{event.verdict}"
         case ev.ConfigurationTried():

@@ -25,9 +25,9 @@ ASK_SECONDS = 0.3
 KINDS = ("none", "block", "trunk")
 LABELS = {
     "n_feats": ("feature maps", "4 to 512"),
-    "n_blocks": ("blocks", "even, half of them in each trunk"),
-    "batch_size": ("batch", "samples in one forward pass"),
-    "accumulation": ("accumulation", "forward passes in one step"),
+    "n_blocks": ("blocks", "an even number"),
+    "batch_size": ("batch", "samples in a pass"),
+    "accumulation": ("accumulation", "passes in a step"),
 }
 
 

@@ -78,7 +78,7 @@ class TuneScreen(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.height >= AIRY_FROM, "-airy")
-        self._draw()
+        self.call_after_refresh(self._draw)  # once the parts have their sizes
 
     @property
     def _tuning(self) -> Tuning:
@@ -152,8 +152,8 @@ class TuneScreen(Screen[None]):
         if offer is None:
             return Content.styled("predicting what this device carries …", "$secondary")
         if not offer.index:
-            ways = "↑↓ and ⏎ take a row all the same, esc sets other sizes"
-            return Content.assemble(("✗ ", "$error"), (f"{offer.advice}\n", "$warning"), ways)
+            ways = "" if self.has_class("-squat") else "\n↑↓ and ⏎ take a row all the same, esc sets other sizes"
+            return Content.assemble(("✗ ", "$error"), (offer.advice, "$warning"), ways)
         if left:
             return Content.styled(f"takes row {offer.index} in {left:.0f} s · ⏎ now · ↑↓ stops the clock", "$success")
         told = "passes" if self._offers_what_passed(offer) else "is proposed for CPUs"

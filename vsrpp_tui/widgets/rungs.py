@@ -252,6 +252,10 @@ class RungList(PickList):
         """Enter is the screen's: it may have another key."""
         return False if action == "select" else super().check_action(action, parameters)
 
+    def on_resize(self) -> None:
+        """With less room the row at the cursor is still the one to be seen."""
+        self.call_after_refresh(self.scroll_to_highlight)
+
     def action_cursor_up(self) -> None:
         self.post_message(self.Moved())
         super().action_cursor_up()

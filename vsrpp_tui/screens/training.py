@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -35,6 +36,7 @@ from vsrpp_tui.widgets.machine import MemoryPanel
 from vsrpp_tui.widgets.panel import Panel
 from vsrpp_tui.widgets.panels import LossPanel, ValidationPanel, countdown
 from vsrpp_tui.widgets.pictures import Pictures
+from vsrpp_tui.widgets.plot import Plot, Window, panned, zoomed
 from vsrpp_tui.widgets.views import VIEWS, ViewLine
 
 CHART_SECONDS = 1.0
@@ -64,6 +66,11 @@ class TrainingScreen(Screen[None]):
         Binding("r", "look('next_range')", "Steps shown", show=False, id="range", tooltip="charts: last steps or all"),
         Binding("y", "look('other_axis')", "Log or linear", show=False, id="axis", tooltip="charts: the loss's axis"),
         Binding("w", "look('next_smoothing')", "Smoothing", show=False, id="smoothing", tooltip="charts: how much"),
+        Binding("z", "closer(0.5)", "Closer look", show=False, id="zoom_in", tooltip="charts: half as many steps"),
+        Binding("Z,shift+z", "closer(2)", "Wider look", show=False, id="zoom_out", tooltip="charts: twice as many"),
+        Binding("comma", "pan(-0.5)", "Earlier steps", show=False, id="earlier", tooltip="charts: half a width back"),
+        Binding("full_stop", "pan(0.5)", "Later steps", show=False, id="later", tooltip="charts: half a width on"),
+        Binding("0", "whole", "All steps", show=False, id="whole", tooltip="charts: out of the closer look"),
         Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before"),
         Binding("right", "picture(1)", "Next picture", show=False, id="next_picture"),
         Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer"),
@@ -180,11 +187,15 @@ class TrainingScreen(Screen[None]):
         if self._drawn is self.state:
             return
         self._drawn = self.state
-        for chart in self.query(Chart):
-            if chart.is_on_screen:
-                chart.show(self.state, self._look)
+        for chart in self._charts():
+            chart.call_later(chart.show, self.state, self._look)  # each by itself: a key need wait for one only
         self._pictures.show(self.state)
         self._label_borders()
+
+    def _charts(self) -> list[Chart]:
+        """Those in sight; the one of the panel with the focus first."""
+        charts = [chart for chart in self.query(Chart) if chart.is_on_screen]
+        return sorted(charts, key=lambda chart: not (chart.parent and chart.parent.has_focus))
 
     # keys
 
@@ -228,6 +239,31 @@ class TrainingScreen(Screen[None]):
         """Another range, axis or smoothing, of all charts."""
         look: Look = getattr(self._look, change)()
         self._look = look
+        self._redraw()
+
+    def action_closer(self, factor: float) -> None:
+        """Fewer or more steps, in all charts."""
+        self._move_window(lambda window, extent: zoomed(window, factor, extent))
+
+    def action_pan(self, share: float) -> None:
+        """Earlier or later steps, in all charts."""
+        self._move_window(lambda window, extent: panned(window, share, extent))
+
+    def action_whole(self) -> None:
+        for chart in self.query(Chart):
+            chart.fit()
+        self._look = replace(self._look, window=None, last_steps=0)
+        self._redraw()
+
+    def _move_window(self, move: Callable[[Window, Window], Window | None]) -> None:
+        chart = next((chart for chart in self._charts() if chart.extent), None)
+        if chart and chart.extent and chart.window:
+            self._look = replace(self._look, window=move(chart.window, chart.extent), last_steps=0)
+            self._redraw()
+
+    def on_plot_moved(self, message: Plot.Moved) -> None:
+        """All charts show the steps that the mouse chose on one; the others follow in their turn."""
+        self._look = replace(self._look, window=message.window, last_steps=0)
         self._redraw()
 
     def action_picture(self, by: int) -> None:

@@ -71,7 +71,7 @@ async def test_a_curve_on_the_floor_is_drawn() -> None:
 async def test_two_curves_in_one_cell_are_both_drawn() -> None:
     low, high = (Curve([(0.0, value), (9.0, value)], "primary") for value in (0.0, 1.0))
     drawn = await text([low, high, Curve([(0.0, 2.0), (9.0, 2.0)], "success")], Frame(low=0.0, high=11.0), 30, 4)
-    assert set(drawn[2][LEFT:]) == {"\u28e4"}, "two dots above another, a third above them in no cell of its own"
+    assert set(drawn[2][LEFT:]) == {"\u28f6"}, "three dots above one another"
 
 
 async def test_each_curve_has_its_word_at_its_end_and_none_hides_another() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from textual.app import App
-from textual.events import MouseScrollDown, MouseScrollUp
+from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Static
@@ -173,7 +173,7 @@ async def test_the_wheel_looks_closer_and_a_drag_moves(tmp_path: Path) -> None:
         width = loss.window[1] - loss.window[0]
         before = loss.window
         await pilot.mouse_down(plane, offset=(20, 3))
-        await pilot.hover(plane, offset=(25, 3))
+        plane.post_message(MouseMove(plane, 25, 3, 5, 0, 1, False, False, False))
         await pilot.mouse_up(plane, offset=(25, 3))
         await until(pilot, lambda: loss.window != before and gradient.window == loss.window)
         assert loss.window[0] < before[0] and loss.window[1] - loss.window[0] == pytest.approx(width)

@@ -22,6 +22,8 @@ KEYS = (
     ("f", "the panel with the focus on the whole screen; esc back"),
     ("tab", "next panel; a click on a title does what f does"),
     ("r y w", "charts: last steps or all, log or linear, smoothing"),
+    ("z Z , . 0", "charts: closer, wider, earlier, later, all steps"),
+    ("wheel, drag", "the same; a double click shows all steps again"),
     ("i", "pictures: ← → another sample, + and - a detail of it"),
     ("l", "all events: / searches, f filters, end follows"),
     ("m", "a note at this moment, also in TensorBoard"),

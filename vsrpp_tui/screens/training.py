@@ -194,8 +194,8 @@ class TrainingScreen(Screen[None]):
 
     def _charts(self) -> list[Chart]:
         """Those in sight; the one of the panel with the focus first."""
-        charts = [chart for chart in self.query(Chart) if chart.is_on_screen]
-        return sorted(charts, key=lambda chart: not (chart.parent and chart.parent.has_focus))
+        boxes = sorted(self._places, key=lambda box: not box.has_focus)
+        return [chart for box in boxes for chart in box.query(Chart) if chart.is_on_screen]
 
     # keys
 

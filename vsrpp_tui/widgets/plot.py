@@ -44,6 +44,9 @@ DOTTED = 1.5
 SHADE = 0.12
 """How much of the warning colour a shaded stretch takes on."""
 
+EMPTY = "\u00a0"
+"""A space to the eye; the library drops the styles of a row in which there are only spaces."""
+
 NONE_YET = "no points yet"
 
 Window = tuple[float, float]
@@ -261,7 +264,7 @@ class Plot(PlotWidget, can_focus=False):
             for column in columns:
                 for row in range(height):
                     sign, style = plane.get_pixel(column, row)
-                    plane.set_pixel(column, row, sign, f"{style} on {tint}")
+                    plane.set_pixel(column, row, EMPTY if sign == " " else sign, f"{style} on {tint}")
             for column, is_free in zip(columns, free, strict=True):
                 if is_free:
                     plane.set_pixel(column, 0, "▔", f"{warning} on {tint}")
@@ -310,12 +313,15 @@ class Plot(PlotWidget, can_focus=False):
     def on_plot_widget_scale_changed(self, message: PlotWidget.ScaleChanged) -> None:
         """Which steps are shown is the screen's to decide; y moves where the mouse is on its axis."""
         message.stop()
-        if self.extent is None:
-            return
-        if (message.x_min, message.x_max) == (self._user_x_min, self._user_x_max):
+        before = self._user_x_min, self._user_x_max
+        if (message.x_min, message.x_max) == before:
             self._own_y = message.y_min, message.y_max
-        else:
-            self.post_message(self.Moved(self, within((message.x_min, message.x_max), self.extent)))
+            return
+        window = within((message.x_min, message.x_max), self.extent) if self.extent else None
+        if window in (None, before):  # nothing closer, or nothing beyond: back to what was shown
+            self.set_xlimits(*before)
+            self.set_ylimits(self._user_y_min, self._user_y_max)
+        self.post_message(self.Moved(self, window))
 
     def on_click(self, event: Click) -> None:
         if event.chain == 2:

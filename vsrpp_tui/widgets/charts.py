@@ -112,7 +112,7 @@ class LossChart(Chart):
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
         total = _shown(state.curves.loss_total, state, look)
-        mean = Curve(smoothed(total, look.smoothing), "primary", "total")
+        mean = Curve(smoothed(total, look.smoothing), "foreground", "total")
         parts = self._parts(state, look) if self.size.height >= ROOM_FOR_PARTS else []
         return [Curve(total, "chart-faint"), *parts, mean]
 

@@ -32,6 +32,7 @@ from vsrpp_tui.widgets.charts import (
 from vsrpp_tui.widgets.events import EventsPanel
 from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.header import RunHeader, RunProgress
+from vsrpp_tui.widgets.hint import pointed
 from vsrpp_tui.widgets.machine import MemoryPanel
 from vsrpp_tui.widgets.panel import Panel
 from vsrpp_tui.widgets.panels import LossPanel, ValidationPanel, countdown
@@ -46,6 +47,19 @@ DASHBOARD = (160, 48)
 """Size from which the overview shows every panel at once."""
 
 WORKING = ("training", "paused", "validating", "saving", "rolling back")
+
+
+POINTED = {
+    "y": "look('other_axis')",
+    "w": "look('next_smoothing')",
+    "r": "look('next_range')",
+    "0": "whole",
+    "←": "picture(-1)",
+    "→": "picture(1)",
+    "+": "zoom(1)",
+    "−": "zoom(-1)",
+}
+"""Keys named in the panels' lower borders, for the mouse."""
 
 
 class TrainingScreen(Screen[None]):
@@ -301,13 +315,21 @@ class TrainingScreen(Screen[None]):
         self.set_focus(self._full)
         self._arrange()
 
-    def on_click(self, event: Click) -> None:
-        """On a panel's title: the whole screen for it, or back."""
+    async def on_click(self, event: Click) -> None:
+        """On a panel's title: the whole screen for it, or back. On a key in its lower border: what the key does."""
+        at = event.screen_offset
         for box in self._places:
-            if box.display and box.region.y == event.screen_y and box.region.contains(event.screen_x, event.screen_y):
+            if not box.display or not box.region.contains_point(at):
+                continue
+            if at.y == box.region.y:
                 self._full = None if self._full else box
                 self._arrange()
-                return
+            elif at.y == box.region.bottom - 1:
+                words = str(box.border_subtitle or "")
+                key = pointed(words, at.x - (box.region.right - 3 - len(words)))
+                if key in POINTED:
+                    await self.run_action(POINTED[key])
+            return
 
     def _order(self, command: cmd.Command, asked: str) -> None:
         self._header.asked = asked

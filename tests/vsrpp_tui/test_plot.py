@@ -8,7 +8,8 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from vsrpp_tui.themes import THEME
-from vsrpp_tui.widgets.plot import LEAST_STEPS, LEFT, NONE_YET, Curve, Frame, Plot, Window, panned, within, zoomed
+from vsrpp_tui.widgets.plot import LEFT, NONE_YET, Curve, Frame, Plot
+from vsrpp_tui.widgets.window import LEAST_STEPS, Window, panned, within, zoomed
 
 RISING = Curve([(float(i), float(i)) for i in range(100)], "primary", "up")
 FLAT = Curve([(0.0, 50.0), (99.0, 50.0)], "success", "flat")

@@ -20,6 +20,7 @@ from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, reduce, replay
 from vsrpp_tui.themes import THEME
 from vsrpp_tui.widgets.charts import Chart
+from vsrpp_tui.widgets.plot import Plot
 from vsrpp_tui.widgets.views import VIEWS, ViewLine
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -198,6 +199,29 @@ async def test_the_wheel_on_the_figures_of_y_stretches_that_axis_alone(tmp_path:
         assert chart._y_max - chart._y_min < high, "a new report changes nothing of that"
         await pilot.press("0")
         await until(pilot, lambda: chart._y_max - chart._y_min == pytest.approx(high))
+
+
+async def test_a_chart_is_drawn_only_in_sight_and_only_when_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    draw = Plot.draw
+    monkeypatch.setattr(Plot, "draw", lambda plot, *what: (drawn.append(type(plot).__name__), draw(plot, *what)))
+    state = learned(tmp_path)
+    async with showing(state, (120, 40)) as pilot:
+        await until(pilot, lambda: "LossChart" in drawn)
+        assert set(drawn) == {"LossChart", "ValidationChart"}, "others are in no view so far"
+        await pilot.pause(0.2)
+        drawn.clear()
+        training(pilot)._drawn = None
+        training(pilot)._draw_charts()
+        await pilot.pause(0.2)
+        assert drawn == [], "nothing has changed"
+        training(pilot).show(reduce(state, step(161, time=NOW)))
+        training(pilot)._draw_charts()
+        await until(pilot, lambda: bool(drawn))
+        await pilot.pause(0.2)
+        assert drawn == ["LossChart"], "the validation is as it was"
 
 
 async def wheel(pilot: Pilot[None], widget: Widget, up: bool) -> None:

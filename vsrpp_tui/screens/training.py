@@ -37,8 +37,9 @@ from vsrpp_tui.widgets.machine import MemoryPanel
 from vsrpp_tui.widgets.panel import Panel
 from vsrpp_tui.widgets.panels import LossPanel, ValidationPanel, countdown
 from vsrpp_tui.widgets.pictures import Pictures
-from vsrpp_tui.widgets.plot import Plot, Window, panned, zoomed
+from vsrpp_tui.widgets.plot import Plot
 from vsrpp_tui.widgets.views import VIEWS, ViewLine
+from vsrpp_tui.widgets.window import Window, panned, zoomed
 
 CHART_SECONDS = 1.0
 """A chart costs milliseconds each; they are redrawn this often at most."""

@@ -9,7 +9,8 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import ScheduleConfig
 from vsrpp_tui.series import Point, Series, smoothed
 from vsrpp_tui.state import RunState
-from vsrpp_tui.widgets.plot import Curve, Frame, Plot, Window
+from vsrpp_tui.widgets.plot import Curve, Frame, Plot
+from vsrpp_tui.widgets.window import Window
 
 SMOOTHINGS = (1, 8, 24, 96)
 """Points of the running mean that may be chosen."""

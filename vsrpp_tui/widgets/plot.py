@@ -26,18 +26,13 @@ from textual_plot.plot_widget import Legend
 from vsrpp_tui.series import Point
 from vsrpp_tui.widgets.axes import LinearFigures, LogarithmicFigures, steps_axis
 from vsrpp_tui.widgets.figures import decimate
-
-BLANK = 0x2800
-DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""The bit of each dot of a braille cell, by row and column."""
+from vsrpp_tui.widgets.plane import Plane
+from vsrpp_tui.widgets.window import Window, within
 
 LEFT = 8
 """Cells of the y axis and its labels."""
 
 LEAST_COLUMNS, LEAST_ROWS = 4, 2
-LEAST_STEPS = 20.0
-"""The closest look."""
-
 DOTTED = 1.5
 """Columns from dot to dot of a dotted curve."""
 
@@ -48,9 +43,6 @@ EMPTY = "\u00a0"
 """A space to the eye; the library drops the styles of a row in which there are only spaces."""
 
 NONE_YET = "no points yet"
-
-Window = tuple[float, float]
-"""First and last step shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,35 +68,6 @@ class Frame:
     shade_word: str = ""
     mark: Point | None = None
     """Where training is now."""
-
-
-class Plane(Canvas):
-    """A canvas of braille dots. Dots of two curves in one cell are joined; it has the colour of the one drawn last."""
-
-    ALLOW_SELECT = False
-
-    def set_hires_pixels(
-        self, coordinates: Iterable[tuple[Any, Any]], hires_mode: HiResMode | None = None, style: str = "white"
-    ) -> None:
-        """As the library's for braille, which is slower and in a shared cell forgets the other curve."""
-        width, height = self.size
-        cells: dict[tuple[int, int], int] = {}
-        for x, y in coordinates:
-            if 0 <= x < width and 0 <= y < height:
-                column, row = int(2 * x), int(4 * y)
-                cell = column // 2, row // 4
-                cells[cell] = cells.get(cell, 0) | DOTS[row % 4][column % 2]
-        for (column, row), bits in cells.items():
-            there = max(ord(self.get_pixel(column, row)[0]) - BLANK, 0)
-            self.set_pixel(column, row, chr(BLANK + (bits | there)), style)
-
-    def draw_rectangle_box(self, x0: int, y0: int, x1: int, y1: int, thickness: int = 1, style: str = "white") -> None:
-        """None: the axis stands in the margin, and of a small plot each row counts."""
-
-    def put(self, column: int, row: int, text: str, style: str) -> None:
-        """Characters in one style, without markup; what lies outside is left out."""
-        for place, sign in enumerate(text, column):
-            self.set_pixel(place, row, sign, style)
 
 
 class Plot(PlotWidget, can_focus=False):
@@ -331,30 +294,6 @@ class Plot(PlotWidget, can_focus=False):
     def fit(self) -> None:
         """Let y fit the curves again."""
         self._own_y = None
-
-
-def zoomed(window: Window, factor: float, extent: Window) -> Window | None:
-    """``window`` made ``factor`` times as wide: around its middle, but with its end where it was at the curves' end."""
-    low, high = window
-    width = factor * (high - low)
-    middle = (low + high) / 2
-    return within((high - width, high) if high >= extent[1] else (middle - width / 2, middle + width / 2), extent)
-
-
-def panned(window: Window, share: float, extent: Window) -> Window | None:
-    """``window`` moved by a share of its width."""
-    by = share * (window[1] - window[0])
-    return within((window[0] + by, window[1] + by), extent)
-
-
-def within(window: Window, extent: Window) -> Window | None:
-    """``window``, moved into ``extent`` and not narrower than LEAST_STEPS; None where it holds all of that."""
-    (low, high), (first, last) = window, extent
-    width = max(high - low, LEAST_STEPS)
-    if width >= last - first:
-        return None
-    low = min(max((low + high - width) / 2, first), last - width)
-    return low, low + width
 
 
 def _drawable(curve: Curve, logarithmic: bool) -> Curve:

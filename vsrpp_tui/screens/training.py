@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -142,7 +143,7 @@ class TrainingScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._arrange()
-        self.set_interval(CHART_SECONDS, self._draw_charts)
+        self.set_interval(CHART_SECONDS, partial(self._draw_charts, CHART_SECONDS / len(self._places)))
         self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
     # showing
@@ -198,14 +199,22 @@ class TrainingScreen(Screen[None]):
         self._drawn = None
         self.call_after_refresh(self._draw_charts)
 
-    def _draw_charts(self) -> None:
+    def _draw_charts(self, apart: float = 0.0) -> None:
+        """Each is a turn of its own, ``apart`` seconds after the one before, so that a key waits for one at most."""
         if self._drawn is self.state:
             return
         self._drawn = self.state
-        for chart in self._charts():
-            chart.call_later(chart.show, self.state, self._look)  # each by itself: a key need wait for one only
+        for place, chart in enumerate(self._charts()):
+            if apart and place:
+                chart.set_timer(place * apart, partial(self._draw, chart))
+            else:
+                chart.call_later(self._draw, chart)
         self._pictures.show(self.state)
         self._label_borders()
+
+    def _draw(self, chart: Chart) -> None:
+        if chart.is_on_screen:
+            chart.show(self.state, self._look)
 
     def _charts(self) -> list[Chart]:
         """Those in sight; the one of the panel with the focus first."""

@@ -282,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     try:
-        return _run(_application(options))
+        return _run(_application(options), options.go_on)
     except VsrppError as error:
         print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
@@ -300,23 +300,37 @@ def _application(options: argparse.Namespace) -> VsrppApp:
     return VsrppApp(Choice(options.run.absolute(), _absolute(options.data)), preferences)
 
 
-def _run(app: VsrppApp) -> int:
+def _run(app: VsrppApp, go_on: bool = False) -> int:
+    """``go_on``: with the training, where the screen breaks."""
     farewell: Farewell | None = None
+    broke = False
     with screen_to_itself():
         multiprocessing.resource_tracker.ensure_running()  # a running screen's descriptors must not reach it
         try:
             farewell = app.run()
+            broke = farewell is None  # Textual has told the exception to the log
         finally:  # whatever happened to the screen, the run is saved
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
-            if app.worker:
+            if app.worker and not (broke and go_on):
                 app.worker.finish()
             app.tensorboard.stop()
-    farewell = farewell or Farewell(EXIT_FAILED, f"vsrpp-tui: the screen ended unexpectedly; see {log_path()}")
+    if farewell is None:
+        farewell = _broken(app, app.worker)
     if farewell.message:
         print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
     if app.loader and app.loader.is_alive():
         os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
     return farewell.status
+
+
+def _broken(app: VsrppApp, worker: Worker | None) -> Farewell:
+    """What is told where the screen broke; only after the session's end."""
+    from vsrpp_tui.broken import heard, last_words, train_on
+
+    if worker and worker.is_alive:
+        app.state = train_on(worker, app.state)
+        return app._farewell()
+    return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -336,6 +350,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
     )
     parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
+    parser.add_argument(
+        "--go-on", action="store_true", help="train on where the screen breaks, until Ctrl-C; else it saves and ends"
+    )
     watched = parser.add_mutually_exclusive_group()
     watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
     watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")

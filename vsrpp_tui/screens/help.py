@@ -24,6 +24,9 @@ KEYS = (
     ("f", "the panel with the focus on the whole screen; esc back"),
     ("tab", "next panel; a click on a title does what f does"),
     ("r y w", "charts: last steps or all, log or linear, smoothing"),
+    ("z Z , . 0", "charts: closer, wider, earlier, later, all steps"),
+    ("wheel, drag", "the same; a double click shows all steps again"),
+    ("a click", "on keys and their words presses them; on VSR++: every action"),
     ("i", "pictures: ← → another sample, + and - a detail of it"),
     ("l", "all events: / searches, f filters, end follows"),
     ("m", "a note at this moment, also in TensorBoard"),
@@ -63,10 +66,13 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = "Keys and words"
-            dialog.border_subtitle = "↑ ↓ scroll · esc close"
+            dialog.border_subtitle = "↑ ↓ or wheel scroll · esc or a click closes"
             yield Static(_table(KEYS, 12), markup=False)
             yield Static("")
             yield Static(_table(WORDS, 12), markup=False)
+
+    def on_click(self) -> None:
+        self.dismiss(None)
 
 
 def _table(rows: tuple[tuple[str, str], ...], width: int) -> Content:

@@ -83,8 +83,15 @@ def shortened(path: str, width: int) -> str:
 
 
 def decimate(points: Sequence[tuple[float, float]], limit: int) -> list[tuple[float, float]]:
-    """At most ``limit`` points, evenly taken, the last one always among them: a chart costs by the point."""
-    if len(points) <= limit or limit < 2:
+    """At most ``limit`` points: both ends, and between them the least and the greatest of each stretch, in their order.
+
+    A chart costs by the point, and a single outlier must not be lost.
+    """
+    if len(points) <= limit or limit < 4:
         return list(points)
-    last = len(points) - 1
-    return [points[round(i * last / (limit - 1))] for i in range(limit)]
+    stretches, inner = (limit - 2) // 2, points[1:-1]
+    kept = [points[0]]
+    for i in range(stretches):
+        stretch = inner[i * len(inner) // stretches : (i + 1) * len(inner) // stretches]
+        kept += sorted({min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])})
+    return [*kept, points[-1]]

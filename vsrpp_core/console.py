@@ -1,6 +1,5 @@
 """What the command line shows while it works: lines that stay, and on a terminal one calm line of progress."""
 
-import argparse
 import json
 import math
 import os
@@ -183,34 +182,8 @@ def show_config(run: Path) -> int:
 # data
 
 
-def show_preparation(options: argparse.Namespace) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.data.prepare import PrepareReport, prepare
-    from vsrpp_core.data.recipe import PrepareSettings
-
-    wanted = {
-        "patch": options.patch,
-        "n_frames": options.frames,
-        "scale_height": options.height,
-        "patches_per_minute": options.per_minute,
-        "val_share": options.val_share,
-        "seed": options.seed,
-    }
-    settings = PrepareSettings(**{key: value for key, value in wanted.items() if value is not None})
-    console = Console()
-    with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "preparing")
-        for step in prepare(options.videos, options.out, settings):
-            if isinstance(step, PrepareReport):
-                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
-            else:
-                stage = f"{step.video} ({step.video_index} of {step.videos})"
-                line.show(stage, step.frames_done, step.frames_total, f"{step.patches} pairs")
-    return EXIT_DONE
-
-
 def show_check(root: Path) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as above
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
     from vsrpp_core.data.check import CheckReport, check
 
     console = Console()

@@ -283,7 +283,8 @@ def _assign(values: dict[str, Any], key: str, text: str) -> str:
 def _nearest(key: str) -> str:
     """Of settings, and for an unknown one of a category or a video of its own."""
     prefix, _, _ = key.rpartition(".")
-    local = {"category": Category, "video": VideoRule}.get(prefix.split(".")[0])
+    models: dict[str, type[BaseModel]] = {"category": Category, "video": VideoRule}
+    local = models.get(prefix.split(".")[0])
     if local:
         known = [f"{prefix}.{name}" for name in local.model_fields]
     elif prefix:

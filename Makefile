@@ -44,6 +44,7 @@ bench: $(STAMP)
 
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults.kills
+	$(BIN)/python -m tests.faults.prepare_kills
 
 screens: $(STAMP)
 	$(BIN)/python docs/screens/make.py

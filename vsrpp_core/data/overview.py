@@ -42,8 +42,10 @@ class CategoryReport:
 
 @dataclass(frozen=True, slots=True)
 class PrepareReport:
-    """What came out. ``skipped`` counts by reason; ``refused`` and ``notes`` are sentences. ``seconds`` are of this call,
-    ``bytes`` of the pairs."""
+    """What came out. ``skipped`` counts by reason; ``refused`` and ``notes`` are sentences.
+
+    ``seconds`` are of this call, ``bytes`` of the pairs.
+    """
 
     out: Path
     geometry: StackGeometry

@@ -29,7 +29,7 @@ from vsrpp_core.data.overview import (
     report_of,
 )
 from vsrpp_core.data.patches import Cut
-from vsrpp_core.data.recipe import Recipe
+from vsrpp_core.data.recipe import Recipe, WorkPart
 from vsrpp_core.data.sources import Source, named_videos, survey
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.data.workers import Workers
@@ -205,7 +205,8 @@ def _put_together(draft: Draft, found: Gathered, report: PrepareReport, recipe: 
     write_text_atomically(draft.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
     write_text_atomically(draft.made / REPORT, "\n".join([first, *report.details()]) + "\n")
-    write_text_atomically(draft.made / RECIPE, recipe.to_toml())
+    same = recipe.model_copy(update={"work": WorkPart()})  # which decides nothing of what was made
+    write_text_atomically(draft.made / RECIPE, same.to_toml())
     sheet = contact_sheet(made, found.chosen, recipe)
     write_atomically(draft.made / SHEET, lambda path: sheet.save(path, format="PNG"))
 

@@ -102,14 +102,14 @@ def rgb(moment: Moment, path: Path, hdr: bool) -> NDArray[np.uint8 | np.uint16]:
 def _deinterlaced(frames: Iterator[VideoFrame], path: Path) -> Iterator[VideoFrame]:
     """From the first interlaced frame on all go through bwdif, which passes whole ones on as they are."""
     graph: Graph | None = None
-    told: tuple[int, int, Any] = (video.UNSPECIFIED_COLORSPACE, 0, None)
+    told = (video.UNSPECIFIED_COLORSPACE, 0)
     try:
         for frame in frames:
             if graph is None and not frame.interlaced_frame:
                 yield frame
                 continue
             graph = graph or _bwdif(frame)
-            told = (frame.colorspace, frame.color_range, frame.time_base)
+            told = (frame.colorspace, frame.color_range)
             graph.vpush(frame)
             yield from _pulled(graph, told)
         if graph is not None:
@@ -130,12 +130,12 @@ def _bwdif(frame: VideoFrame) -> Graph:
     return graph
 
 
-def _pulled(graph: Graph, told: tuple[int, int, Any]) -> Iterator[VideoFrame]:
+def _pulled(graph: Graph, told: tuple[int, int]) -> Iterator[VideoFrame]:
     """What the filter has ready; it may have forgotten matrix and range."""
     while True:
         try:
             frame = graph.vpull()
         except (BlockingIOError, EOFError):
             return
-        frame.colorspace, frame.color_range, frame.time_base = told
+        frame.colorspace, frame.color_range = told
         yield frame

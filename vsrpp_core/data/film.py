@@ -82,7 +82,7 @@ def grey(frame: VideoFrame) -> NDArray[np.uint8]:
     """Luma [H, W] as coded, its upper 8 bits; of RGB what libswscale makes of it."""
     name, component = frame.format.name, frame.format.components[0]
     packed = len(frame.planes) == 1 and not name.startswith("gray")
-    if packed or not name.startswith(("yuv", "nv1", "gray", "p0")):
+    if packed or component.bits < 8 or not name.startswith(("yuv", "nv1", "gray", "p0")):
         return frame.reformat(format="gray").to_ndarray()  # type: ignore[return-value]
     plane = frame.planes[0]
     rows: NDArray[Any] = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)

@@ -86,7 +86,7 @@ def _divided(footage: Sequence[Footage], recipe: Recipe, result: Gathered) -> tu
         if recipe.validation.by == "scene" and sum(len(_scenes(film)) for film in films) > 1:
             kept = _scenes_for_validation(films, recipe)
         elif len(films) > 1:
-            wanted = min(max(1, round(recipe.validation.share * len(films))), len(films) - 1)
+            wanted = _videos_for_validation(len(films), recipe)
             kept = {(film.source.label, scene) for film in films[:wanted] for scene in _scenes(film)}
         else:
             for film in films:
@@ -97,6 +97,10 @@ def _divided(footage: Sequence[Footage], recipe: Recipe, result: Gathered) -> tu
                 side: Split = "val" if (film.source.label, cut.scene) in kept else "train"
                 (val if side == "val" else train).append(Chosen(film.source, cut, side))
     return val, train
+
+
+def _videos_for_validation(videos: int, recipe: Recipe) -> int:
+    return min(max(1, round(recipe.validation.share * videos)), videos - 1)
 
 
 def _scenes(film: Footage) -> list[int]:
@@ -229,8 +233,9 @@ def _round_up(taken: dict[str, int], wanted: dict[str, float], left: int) -> Non
 def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, float]:
     """Places a minute of each video, by its label.
 
-    With a limit each category is tried ``tries`` times as often as its share, videos of higher priority first; without
-    one the pace of a category is as much below that of the heaviest as its weight is.
+    With a limit each category is tried ``tries`` times as often as its share, videos of higher priority first, beside
+    those that validation will take; without one the pace of a category is as much below that of the heaviest as its
+    weight is.
     """
     sources, limit = list(sources), recipe.dataset.patches
     weights = {name: category.weight for name, category in recipe.category.items()}
@@ -239,12 +244,29 @@ def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, 
         return {source.label: source.pace * weights[source.category] / heaviest for source in sources}
     found: dict[str, float] = {}
     for name, quota in shares(limit, weights).items():
-        left = tries * quota
         own = [source for source in sources if source.category == name]
+        kept = _expected_for_validation(own, recipe)
+        for source in kept:
+            found[source.label] = _slowed([source], tries * recipe.validation.max_per_video)
+        own = [source for source in own if source not in kept]
+        left = tries * quota / (1 if kept else 1 - recipe.validation.share)
         for priority in sorted({source.priority for source in own}, reverse=True):
             group = [source for source in own if source.priority == priority]
-            most = sum(source.pace * source.wanted_seconds / 60 for source in group)
-            factor = min(1.0, left / most) if most else 1.0
-            left = max(0.0, left - most)
+            factor = _slowed(group, left) / group[0].pace
             found.update({source.label: source.pace * factor for source in group})
+            left = max(0.0, left - sum(source.pace * source.wanted_seconds / 60 for source in group))
     return found
+
+
+def _expected_for_validation(own: list[Source], recipe: Recipe) -> list[Source]:
+    """As ``_divided`` will have it where every video gives pairs."""
+    if recipe.validation.by == "scene" or len(own) < 2:
+        return []
+    drawn = sorted(own, key=lambda source: draw(recipe.dataset.seed, source.label))
+    return drawn[: _videos_for_validation(len(own), recipe)]
+
+
+def _slowed(group: list[Source], tries: float) -> float:
+    """The pace of the first of the group at which all of them together are tried so often at most."""
+    most = sum(source.pace * source.wanted_seconds / 60 for source in group)
+    return group[0].pace * (min(1.0, tries / most) if most else 1.0)

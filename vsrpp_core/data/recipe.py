@@ -192,8 +192,8 @@ class Recipe(Section):
     @classmethod
     def of(cls, videos: Sequence[Path | str], overrides: Iterable[tuple[str, str]] = ()) -> Self:
         """All defaults for these videos, folders and patterns; UsageError as in ``with_overrides``."""
-        category = Category(paths=[str(path) for path in videos])
-        return cls(category={DEFAULT_CATEGORY: category}).with_overrides(overrides)
+        named = {DEFAULT_CATEGORY: Category(paths=[str(path) for path in videos])} if videos else {}
+        return cls(category=named).with_overrides(overrides)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:

@@ -5,6 +5,7 @@ kill leaves nothing behind, and they can be started from within an application. 
 order; its windows are cut by any, and their lines are written in the order of the film.
 """
 
+import gc
 import os
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -107,6 +108,7 @@ class Workers:
                 finally:
                     with self._lock:
                         del self._working[source.label]
+        gc.collect()  # libav's frames and what they came from refer to each other: up to 200 MB a video
         with self._lock:
             self._at[source.label] = source.seconds
             self._finished += 1

@@ -15,9 +15,7 @@ from .conftest import MakeVideo, pan
 ALL = 1e9
 
 
-@pytest.mark.parametrize(
-    "pixels", ["yuv420p", "yuv444p10le", "yuv420p10be", "nv12", "gray", "p010le", "rgb24"]
-)
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p10le", "yuv420p10be", "nv12", "gray", "p010le", "rgb24"])
 def test_grey_is_the_upper_half_of_luma(pixels: str) -> None:
     picture = pan(1, 1)[0]
     frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixels)

@@ -106,7 +106,7 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
         if not report.train or not report.val:
             draft.remove()
             raise VsrppError(_nothing(report))
-        yield from _put_together(draft, found, report, recipe)
+        yield from _put_together(draft, found, report, recipe, len(footage))
         _rename(draft.made, out)
         draft.remove()
     yield report_of(out, recipe, footage, found, refused, time.monotonic() - began)
@@ -186,7 +186,9 @@ def _cutting(workers: Workers, begun: float) -> PrepareProgress:
 # putting together
 
 
-def _put_together(draft: Draft, found: Gathered, report: PrepareReport, recipe: Recipe) -> Iterator[PrepareProgress]:
+def _put_together(
+    draft: Draft, found: Gathered, report: PrepareReport, recipe: Recipe, videos: int
+) -> Iterator[PrepareProgress]:
     """Move the chosen pairs where they belong, and describe them; begun again after a kill it ends the same."""
     if not draft.selection.exists():
         write_text_atomically(draft.selection, json.dumps([pair.cut.name for pair in found.chosen]) + "\n")
@@ -199,9 +201,8 @@ def _put_together(draft: Draft, found: Gathered, report: PrepareReport, recipe: 
     for number, pair in enumerate(found.chosen, start=1):
         _move(draft.cut, made, pair)
         if number % 500 == 0 or number == total:
-            yield PrepareProgress(
-                "finishing", number, total, math.nan, len(report.val_videos), 0, total, report.skipped, (), 0, None
-            )
+            skipped = report.skipped
+            yield PrepareProgress("finishing", number, total, math.nan, videos, videos, total, skipped, (), 0, None)
     write_text_atomically(draft.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
     write_text_atomically(draft.made / REPORT, "\n".join([first, *report.details()]) + "\n")

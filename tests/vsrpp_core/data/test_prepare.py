@@ -1,9 +1,6 @@
 """Datasets from small films: what is written, where it is cut, what is refused, and what an interruption leaves."""
 
-import json
 from collections.abc import Iterator
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,47 +10,13 @@ import pytest
 from vsrpp_core.data import film, patches, video
 from vsrpp_core.data.check import CheckReport, check
 from vsrpp_core.data.degrade import downscale3
-from vsrpp_core.data.prepare import PrepareProgress, PrepareReport, draft_of, prepare
+from vsrpp_core.data.prepare import PrepareProgress, prepare
 from vsrpp_core.data.recipe import Recipe
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, read_image, read_stack
 from vsrpp_core.errors import UsageError, VsrppError
 
 from .conftest import MakeVideo, pan
-
-SETTINGS = {"dataset.patch": "36", "dataset.patches_per_minute": "300", "dataset.frames": "3", "skip.duplicate": "0"}
-SETTINGS |= {"skip.blurred": "0", "work.workers": "1"}  # pans over enlarged noise have no sharp edges
-MAX_VAL_PAIRS = 24
-
-
-def recipe(videos: list[Path], **settings: object) -> Recipe:
-    """``dataset__seed=1`` is dataset.seed = 1."""
-    given = {
-        key.replace("__", "."): value if isinstance(value, str) else json.dumps(value)
-        for key, value in settings.items()
-    }
-    return Recipe.of(videos, list({**SETTINGS, **given}.items()))
-
-
-def run(videos: list[Path], out: Path, **settings: object) -> PrepareReport:
-    return finish(recipe(videos, **settings), out)
-
-
-def finish(recipe: Recipe, out: Path, fresh: bool = False) -> PrepareReport:
-    *_, report = prepare(recipe, out, fresh)
-    assert isinstance(report, PrepareReport)
-    return report
-
-
-def everything(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
-
-
-def manifest(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
-
-
-def files(out: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.rglob("*/*/*.png"))}
+from .preparing import MAX_VAL_PAIRS, everything, files, finish, manifest, recipe, run
 
 
 @pytest.fixture
@@ -230,86 +193,6 @@ def test_empty_output_folder_is_used(two: list[Path], tmp_path: Path) -> None:
     assert run(two, tmp_path / "out").train
 
 
-@pytest.mark.parametrize("kill", ["close", "throw"])
-def test_interruption_leaves_a_draft_that_goes_on(two: list[Path], tmp_path: Path, kill: str) -> None:
-    whole, out = tmp_path / "whole", tmp_path / "deep" / "out"
-    run(two, whole)
-    steps = prepare(recipe(two), out)
-    assert any(isinstance(step, PrepareProgress) and step.stage == "cutting" for step in steps)
-    if kill == "close":
-        steps.close()
-    else:
-        with pytest.raises(KeyboardInterrupt):
-            steps.throw(KeyboardInterrupt())
-    assert not out.exists() and draft_of(out)
-    run(two, out)
-    assert everything(out) == everything(whole)
-    assert draft_of(out) is None and list(out.parent.iterdir()) == [out]
-
-
-def test_another_recipe_is_refused_until_fresh(two: list[Path], tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    steps = prepare(recipe(two), out)
-    assert any(isinstance(step, PrepareProgress) and step.stage == "cutting" for step in steps)
-    steps.close()
-    with pytest.raises(
-        UsageError, match=r"another \[category\], \[skip\], set of videos; use the same again .* or --fresh"
-    ):
-        run(two[:1], out, skip__flat=2.0)
-    run(two, out, work__workers=2)
-    with_texture = tmp_path / "texture"
-    steps = prepare(recipe(two), with_texture)
-    assert any(isinstance(step, PrepareProgress) and step.stage == "cutting" for step in steps)
-    steps.close()
-    assert finish(recipe(two, skip__flat=2.0), with_texture, fresh=True).train
-
-
-def test_torn_line_and_missing_pair_are_made_again(two: list[Path], tmp_path: Path) -> None:
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    run(two, whole)
-    steps = prepare(recipe(two), out)
-    assert any(isinstance(step, PrepareProgress) and step.videos_done == 2 for step in steps)
-    steps.close()
-    draft = draft_of(out)
-    assert draft
-    first, second = sorted((draft / "journal").iterdir())
-    first.write_bytes(first.read_bytes()[:-20])
-    lines = [json.loads(line) for line in second.read_text().splitlines()]
-    name = next(line["name"] for line in lines if line.get("name"))
-    (draft / "cut" / "Patches" / "GT" / name).write_bytes(b"torn")
-    run(two, out)
-    assert everything(out) == everything(whole)
-
-
-def test_kill_while_pairs_are_moved(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vsrpp_core.data import prepare as module
-
-    whole, out, moved = tmp_path / "whole", tmp_path / "out", []
-    run(two, whole)
-    original = module._move
-
-    def move(*parts: Any) -> None:
-        if len(moved) == 5:
-            raise KeyboardInterrupt
-        moved.append(parts)
-        original(*parts)
-
-    monkeypatch.setattr(module, "_move", move)
-    with pytest.raises(KeyboardInterrupt):
-        run(two, out)
-    monkeypatch.setattr(module, "_move", original)
-    run(two, out)
-    assert everything(out) == everything(whole)
-
-
-def test_workers_change_nothing(make_video: MakeVideo, tmp_path: Path) -> None:
-    videos = [make_video(f"v{n}.mp4", pan(n, 20)) for n in range(3)]
-    real = {"degradation__kind": "real"}
-    run(videos, tmp_path / "one", **real)
-    run(videos, tmp_path / "three", work__workers=3, **real)
-    assert everything(tmp_path / "one") == everything(tmp_path / "three")
-
-
 def test_manifest_tells_where_each_patch_is_from(two: list[Path], tmp_path: Path) -> None:
     report = run(two, tmp_path / "out", dataset__frame_step=2)
     lines = manifest(tmp_path / "out")
@@ -387,55 +270,6 @@ def test_the_same_film_twice_is_taken_once(make_video: MakeVideo, tmp_path: Path
     again = make_video("d.mp4", frames, codec_options={"crf": "24"})
     report = run([*videos, again], tmp_path / "twice", **copies, dataset__patches_per_minute=1500)
     assert report.skipped["duplicate patch"] > 5
-
-
-def test_times_not_frames_set_the_pace(make_video: MakeVideo, tmp_path: Path) -> None:
-    times = [20 * n for n in range(20)] + [400 + 100 * n for n in range(20)]
-    videos = [make_video(f"{n}.mp4", pan(n, 40), times=times) for n in range(2)]
-    run(videos, tmp_path / "out")
-    starts = sorted({line["seconds"][0] for line in manifest(tmp_path / "out") if "0_" in line["name"][:2]})
-    assert np.diff(starts).min() >= 0.1 and starts[-1] > 1.8 and len(starts) >= 8
-
-
-def test_uneven_times_and_repeats(make_video: MakeVideo, tmp_path: Path) -> None:
-    times = [40 * n + (1000 if n >= 15 else 0) for n in range(30)]
-    twos = [frame for frame in pan(3, 20, step=4) for _ in range(2)]
-    videos = [make_video("gap.mp4", pan(1), times=times), make_video("twos.mp4", twos), make_video("b.mp4", pan(2))]
-    report = run(videos, tmp_path / "skip", dataset__patches_per_minute=1500)
-    assert report.skipped["uneven times"] == 2 and report.skipped["repeated frame"] > 30
-    report = run(videos, tmp_path / "drop", skip__repeats="drop")
-    assert any("repeated frames of twos.mp4 were left out" in note for note in report.notes)
-    frames = [line["frames"] for line in manifest(tmp_path / "drop") if "twos" in line["name"]]
-    assert frames and all(b - a == 2 for row in frames for a, b in pairwise(row))
-
-
-def test_odd_videos_come_out_right(make_video: MakeVideo, tmp_path: Path) -> None:
-    hdr = {"x264-params": "transfer=smpte2084:colorprim=bt2020:colormatrix=bt2020nc", "crf": "10"}
-    videos = [
-        make_video("turned.mp4", pan(1), rotation=90),
-        make_video("wide.mp4", pan(2), aspect=Fraction(4, 3)),
-        make_video("hdr.mp4", pan(3), pixels="yuv420p10le", codec_options=hdr),
-        make_video("fields.mp4", pan(4), pixels="yuv420p", codec_options={"x264-params": "interlaced=1:tff=1"}),
-    ]
-    report = run(videos, tmp_path / "out", skip__flat=0.5)
-    assert not report.refused
-    sizes = {Path(line["video"]).stem: (line["width"], line["height"]) for line in manifest(tmp_path / "out")}
-    assert sizes == {"turned": (72, 96), "wide": (96, 54), "hdr": (96, 72), "fields": (96, 72)}
-    report = run(videos, tmp_path / "refused", source__hdr="refuse", source__interlaced="refuse")
-    assert len(report.refused) == 2 and "is HDR (PQ)" in str(report) and "is interlaced" in str(report)
-
-
-def test_black_and_dissolves_are_counted(make_video: MakeVideo, tmp_path: Path) -> None:
-    black = [np.random.default_rng(n).integers(0, 8, (72, 96, 3)).astype(np.uint8) for n in range(20)]
-    (a,), (b,), noise = pan(1, 1), pan(2, 1), np.random.default_rng(1)
-    share = np.clip((np.arange(60) - 18) / 24, 0, 1)
-    mixed = [(a * (1 - s) + b * s).clip(9, 246) + noise.integers(-8, 9, a.shape) for s in share]
-    mixed = [frame.astype(np.uint8) for frame in mixed]
-    videos = [make_video("black.mp4", black), make_video("mixed.mp4", mixed), make_video("c.mp4", pan(3))]
-    report = run(videos, tmp_path / "out", dataset__patches_per_minute=1500)
-    assert report.skipped["black"] > 10 and report.skipped["dissolve"] >= 15
-    frames = [frame for line in manifest(tmp_path / "out") if "mixed" in line["name"] for frame in line["frames"]]
-    assert frames and not set(frames) & set(range(24, 37))
 
 
 def test_full_disk_ends_it_in_one_sentence(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

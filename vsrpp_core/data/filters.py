@@ -32,6 +32,9 @@ LINE_HEIGHT = (4, 48)
 """Rows that a line of letters covers in the LR frame."""
 QUIET_SHARE = 0.25
 """Above and below a line of letters there are at most this many borders, over those in it: between lines is space."""
+LEAST_FILLED = 0.35
+"""Columns with a border in some row of a line of letters, of those it reaches over: 0.5 to 0.7 in text, 0.2 in a
+grid."""
 
 
 def reason_to_skip(lr: Sequence[Picture], ground_truth: Picture, part: SkipPart) -> str:
@@ -83,7 +86,10 @@ def has_text(lr: Sequence[Picture]) -> bool:
     in_row = strokes.sum(axis=1)
     rows = in_row >= STROKES_IN_ROW
     edges = np.flatnonzero(np.diff(np.concatenate([[False], rows, [False]]).astype(np.int8)))
-    return any(_is_line(in_row, int(top), int(bottom)) for top, bottom in edges.reshape(-1, 2))
+    return any(
+        _is_line(in_row, int(top), int(bottom)) and _is_filled(strokes[top:bottom])
+        for top, bottom in edges.reshape(-1, 2)
+    )
 
 
 def _is_line(in_row: NDArray[np.int64], top: int, bottom: int) -> bool:
@@ -93,3 +99,9 @@ def _is_line(in_row: NDArray[np.int64], top: int, bottom: int) -> bool:
     around = [in_row[max(0, top - 4) : max(0, top - 2)], in_row[bottom + 2 : bottom + 4]]
     known = [side for side in around if side.size]
     return bool(known) and all(side.max() <= most for side in known)
+
+
+def _is_filled(strokes: NDArray[np.bool_]) -> bool:
+    """Whether letters could stand side by side there; lines of a grid or a fence stand apart."""
+    columns = np.flatnonzero(strokes.any(axis=0))
+    return len(columns) >= LEAST_FILLED * (columns[-1] - columns[0] + 1)

@@ -69,6 +69,12 @@ def test_text_on_black_is_seen_and_what_only_resembles_it_is_not() -> None:
     fence[:, ::12] = 255
     fence[:, 6::12] = 0
     assert not has_text([downscale3(fence)] * 5)
+    grid = black[0].copy()
+    grid[:, ::24] = grid[:, 1::24] = grid[:, 2::24] = 255
+    grid[::60] = grid[1::60] = grid[2::60] = 255
+    for top in (100, 190):  # something lies on it
+        grid[top : top + 60] = 90
+    assert not has_text([downscale3(grid)] * 5)
     moving = [np.roll(frame, 9 * n, axis=1) for n, frame in enumerate(titled(black))]
     assert not has_text([downscale3(frame) for frame in moving])  # a caption that moves is part of the scene
 

@@ -13,6 +13,7 @@ cut, and on 756 cuts made by joining two clips of equal size at random places; t
 second largest near it. Within a shot no change above MIN_DIFFERENCE had a contrast above 1.8 and no two neighbours had
 histograms more than 0.10 apart. The cuts had a difference of 23 or more (median 69), histograms 0.15 or more apart
 (median 0.52) and a contrast of 2.6 or more (median 14). All were found; one frame beside them was taken for another.
+On 59 cuts of another such film PySceneDetect 0.7 (content and adaptive detector) finds the same 59 and no more.
 """
 
 from collections import deque

@@ -104,4 +104,4 @@ def _is_line(in_row: NDArray[np.int64], top: int, bottom: int) -> bool:
 def _is_filled(strokes: NDArray[np.bool_]) -> bool:
     """Whether letters could stand side by side there; lines of a grid or a fence stand apart."""
     columns = np.flatnonzero(strokes.any(axis=0))
-    return len(columns) >= LEAST_FILLED * (columns[-1] - columns[0] + 1)
+    return len(columns) >= LEAST_FILLED * float(columns[-1] - columns[0] + 1)

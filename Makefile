@@ -43,6 +43,7 @@ bench: $(STAMP)
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults.kills
 	$(BIN)/python -m tests.faults.films
+	$(BIN)/python -m tests.faults.prepare_kills
 
 screens: $(STAMP)
 	$(BIN)/python docs/screens/make.py

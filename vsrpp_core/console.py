@@ -1,9 +1,7 @@
 """What the command line shows while it works: lines that stay, and on a terminal one calm line of progress."""
 
-import argparse
 import json
 import math
-import os
 import time
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -37,23 +35,6 @@ from vsrpp_core.sinks.describe import describe
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.training.session import Session
-
-
-class _ProgressLine:
-    """One line for work in stages. Each begins a task of its own: rich can neither take a total back nor go back."""
-
-    def __init__(self, progress: Progress, stage: str) -> None:
-        self._progress, self._stage = progress, stage
-        self._done = 0
-        self._task = progress.add_task(stage, total=None, figures="")
-
-    def show(self, stage: str, done: int, total: int, figures: str = "") -> None:
-        """``total`` is 0 where it is not known."""
-        if stage != self._stage or done < self._done:
-            self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(stage, total=total or None, figures=figures)
-        self._stage, self._done = stage, done
-        self._progress.update(self._task, completed=done, total=total or None, figures=figures)
 
 
 # training
@@ -191,35 +172,6 @@ def show_config(run: Path) -> int:
         value = Text(json.dumps(setting.value), "bold" if default else "")
         table.add_row(setting.key, value, f"line {line}" if line else "default", default, Text(meaning, "dim"))
     console.print(table)
-    return EXIT_DONE
-
-
-# data
-
-
-def show_preparation(options: argparse.Namespace) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.data.prepare import PrepareReport, prepare
-    from vsrpp_core.data.recipe import PrepareSettings
-
-    wanted = {
-        "patch": options.patch,
-        "n_frames": options.frames,
-        "scale_height": options.height,
-        "patches_per_minute": options.per_minute,
-        "val_share": options.val_share,
-        "seed": options.seed,
-    }
-    settings = PrepareSettings(**{key: value for key, value in wanted.items() if value is not None})
-    console = Console()
-    with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "preparing")
-        for step in prepare(options.videos, options.out, settings):
-            if isinstance(step, PrepareReport):
-                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
-            else:
-                stage = f"{step.video} ({step.video_index} of {step.videos})"
-                line.show(stage, step.frames_done, step.frames_total, f"{step.patches} pairs")
     return EXIT_DONE
 
 

@@ -5,9 +5,11 @@ from datetime import datetime
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.events import Resize
 from textual.widgets import Static
 
 from vsrpp_tui.state import LogLine, RunState, Tone
+from vsrpp_tui.widgets.figures import wrapped
 
 SIGNS: dict[Tone, tuple[str, str]] = {
     "plain": (" ", "$foreground"),
@@ -15,6 +17,11 @@ SIGNS: dict[Tone, tuple[str, str]] = {
     "warning": ("!", "$warning"),
     "fault": ("✗", "$error"),
 }
+
+GAP = 2
+"""Cells between time and sign."""
+
+LEAST_TEXT = 16
 
 
 class EventsPanel(VerticalScroll):
@@ -33,15 +40,26 @@ class EventsPanel(VerticalScroll):
         if state.log is self._lines:
             return
         self._lines = state.log
-        self._text.update(Content("\n").join(_line(line) for line in state.log))
+        self._draw()
 
     def on_mount(self) -> None:
         self.anchor()
 
+    def on_resize(self, event: Resize) -> None:
+        self._draw()
 
-def _line(line: LogLine) -> Content:
+    def _draw(self) -> None:
+        if width := self.scrollable_content_region.width:  # else it is in no view so far
+            self._text.update(Content("\n").join(_line(line, width) for line in self._lines))
+
+
+def _line(line: LogLine, width: int) -> Content:
+    """What does not fit into one row goes on below itself, beside its time."""
     sign, style = SIGNS[line.tone]
-    return Content.assemble((_clock(line.time), "$secondary"), "  ", (f"{sign} {line.text}", style))
+    clock = _clock(line.time)
+    indent = len(clock) + GAP + len(f"{sign} ")
+    text = f"\n{'':{indent}}".join(wrapped(line.text, max(width - indent, LEAST_TEXT)))
+    return Content.assemble((clock, "$secondary"), " " * GAP, (f"{sign} {text}", style))
 
 
 def _clock(time: float) -> str:

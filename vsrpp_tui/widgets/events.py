@@ -1,6 +1,7 @@
 """The events panel: what happened, newest at the bottom; the whole log when it has the screen to itself."""
 
 from datetime import datetime
+from time import monotonic
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -23,6 +24,9 @@ GAP = 2
 
 LEAST_TEXT = 16
 
+FLOOD, FLOOD_SECONDS = 40, 1.0
+"""Where so many lines come between two looks nobody can read them, and drawing them is left to every second."""
+
 
 class EventsPanel(VerticalScroll):
     """Stays at the newest line until the user scrolls up, and again from when they are back at the end."""
@@ -31,6 +35,9 @@ class EventsPanel(VerticalScroll):
         super().__init__(id=id)
         self.border_title = "Events"
         self._lines: tuple[LogLine, ...] = ()
+        self._drawn_at = -FLOOD_SECONDS
+        self._newest: frozenset[LogLine] = frozenset()
+        """The last lines drawn."""
         self._text = Static(markup=False)
 
     def compose(self) -> ComposeResult:
@@ -39,7 +46,10 @@ class EventsPanel(VerticalScroll):
     def show(self, state: RunState) -> None:
         if state.log is self._lines:
             return
-        self._lines = state.log
+        now = monotonic()
+        if now - self._drawn_at < FLOOD_SECONDS and len(state.log) >= FLOOD and state.log[-FLOOD] not in self._newest:
+            return  # it is drawn at a later look
+        self._lines, self._drawn_at, self._newest = state.log, now, frozenset(state.log[-FLOOD:])
         self._draw()
 
     def on_mount(self) -> None:

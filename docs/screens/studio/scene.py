@@ -1,6 +1,7 @@
 """Scenes and the pictures they are made of, by name: add one by writing a function under ``@scene``."""
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from docs.screens.studio.stage import Stage, stage
 from docs.screens.studio.svg import Row, rows_of
 from vsrpp_tui.app import VsrppApp
 from vsrpp_tui.screens.training import TrainingScreen
+from vsrpp_tui.widgets.events import EventsPanel
 
 Size = tuple[int, int]
 NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 60)
@@ -83,6 +85,8 @@ async def settled(pilot: Pilot[Any]) -> None:
     await until(lambda: not any(thread.name in READERS for thread in threading.enumerate()), "a reader's end")
     await pilot.pause()
     if isinstance(pilot.app, VsrppApp):
+        for panel in pilot.app.screen.query(EventsPanel):
+            panel._drawn_at = -math.inf
         pilot.app.pump()
     await pilot.pause()
     if isinstance(pilot.app.screen, TrainingScreen):

@@ -75,7 +75,8 @@ def _step(step: int, now: float) -> ev.StepReported:
         time=now, step=step, epoch=1 + step // 3_120, epoch_step=step % 3_120, loss_l1=loss, loss_ms=0.7 * loss,
         loss_grad=0.5 * loss, loss_total=0.8 * loss, weight_l1=0.5, weight_ms=0.15, weight_grad=0.35, sharpness=0.8,
         aggressive=False, learning_rate=1e-4 * (1 - step / STEPS) + 1e-6, lr_phase=1,
-        gradient_norm=0.4 + 0.1 * math.cos(step), clip_norm=0.8, skipped_steps=0, seconds_per_step=SECONDS, samples_per_second=4 / SECONDS, data_wait=0.01,
+        gradient_norm=0.4 + 0.1 * math.cos(step), clip_norm=0.8, skipped_steps=0,
+        seconds_per_step=SECONDS, samples_per_second=4 / SECONDS, data_wait=0.01,
         memory_used=7 * GIB, memory_peak=8 * GIB, memory_total=12 * GIB, host_used=5 * GIB, host_total=32 * GIB,
     )  # fmt: skip
 

@@ -23,6 +23,8 @@ GAP = 2
 """Cells between time and sign."""
 
 LEAST_TEXT = 16
+LINES_BESIDE = 100
+"""As many of the last lines are there to scroll through beside other panels: each costs at every new one."""
 
 FLOOD, FLOOD_SECONDS = 40, 1.0
 """Where so many lines come between two looks nobody can read them, and drawing them is left to every second."""
@@ -60,7 +62,9 @@ class EventsPanel(VerticalScroll):
 
     def _draw(self) -> None:
         if width := self.scrollable_content_region.width:  # else it is in no view so far
-            self._text.update(Content("\n").join(_line(line, width) for line in self._lines))
+            alone = self.has_class("-full") or self.screen.has_class("-view-log")
+            lines = self._lines if alone else self._lines[-LINES_BESIDE:]
+            self._text.update(Content("\n").join(_line(line, width) for line in lines))
 
 
 def _line(line: LogLine, width: int) -> Content:

@@ -10,6 +10,7 @@ from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from docs.screens.studio.stage import Stage, stage
 from docs.screens.studio.svg import Row, rows_of
@@ -84,6 +85,8 @@ async def settled(pilot: Pilot[Any]) -> None:
     """Wait until nothing is being read and all of it is drawn: at once, and not at the pace of the screen."""
     await until(lambda: not any(thread.name in READERS for thread in threading.enumerate()), "a reader's end")
     await pilot.pause()
+    for line in pilot.app.screen.query(Input):
+        line.cursor_blink = False
     if isinstance(pilot.app, VsrppApp):
         for panel in pilot.app.screen.query(EventsPanel):
             panel._drawn_at = -math.inf

@@ -61,7 +61,8 @@ class EventsPanel(VerticalScroll):
         self._draw()
 
     def _draw(self) -> None:
-        if width := self.scrollable_content_region.width:  # else it is in no view so far
+        width = self.content_size.width - self.styles.scrollbar_size_vertical  # also before there is a scrollbar
+        if width > 0:  # else it is in no view so far
             alone = self.has_class("-full") or self.screen.has_class("-view-log")
             lines = self._lines if alone else self._lines[-LINES_BESIDE:]
             self._text.update(Content("\n").join(_line(line, width) for line in lines))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from textual.screen import Screen
 
-from docs.screens.studio.scene import NORMAL, Studio, scene
+from docs.screens.studio.scene import NORMAL, Studio, scene, settled
 from docs.screens.studio.stage import MIDDLE, Stage, recorded, until_step
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.app import VsrppApp
@@ -126,6 +126,7 @@ async def states(studio: Studio) -> None:
             app.state = studio.stage.state(events, later)
             await studio.shoot(pilot, name)
         app.state = studio.stage.state(until_step(MIDDLE), 0.5)
+        await settled(pilot)
         await studio.shoot(pilot, "pausing", "p")
 
 

@@ -73,7 +73,10 @@ class Studio:
 
     async def shoot(self, pilot: Pilot[Any], name: str, *keys: str) -> None:
         """Press ``keys``, then take the picture."""
-        await pilot.press(*keys)
+        for key in keys:
+            await pilot.press(key)
+            if key == "escape":  # what is closed must be gone, or it takes the next key
+                await settled(pilot)
         await settled(pilot)
         self.shots[name] = rows_of(pilot.app)
 

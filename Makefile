@@ -46,7 +46,7 @@ faults: $(STAMP)
 	$(BIN)/python -m tests.faults.prepare_kills
 
 screens: $(STAMP)
-	$(BIN)/python docs/screens/make.py
+	$(BIN)/python -m docs.screens.make
 
 clean:
 	rm -rf .venv

@@ -68,6 +68,12 @@ class VsrppApp(DeskApp[Farewell]):
     class DeviceFound(Message):
         text: str
 
+    @dataclass
+    class PastRead(Message):
+        worker: Worker
+        state: RunState
+        fault: str = ""
+
     def __init__(self, choice: Choice, preferences: Preferences | None = None) -> None:
         super().__init__(preferences or Preferences(), driver_class=LastingDriver)
         self._choice = choice
@@ -120,13 +126,33 @@ class VsrppApp(DeskApp[Farewell]):
         choice = self._choice = message.choice
         start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
         request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune)
-        self.state = RunState() if message.fresh else resumed(journal.replay(RunFolder(choice.run).journal))
-        self.worker = Worker(request)
-        self.worker.start()
+        self.state = RunState(phase="preparing")
+        self.worker = worker = Worker(request)
+        if message.fresh:
+            worker.start()
+        else:
+            Thread(target=self._read_past, args=(worker, choice.run), name="past", daemon=True).start()
         self._remember(choice.run)
         from vsrpp_tui.screens.training import TrainingScreen  # the charts' libraries, once a choice is made
 
         self.switch_screen(TrainingScreen())
+
+    def _read_past(self, worker: Worker, run: Path) -> None:
+        """What the run's journal tells of earlier sessions: of days that is a second's work."""
+        path = RunFolder(run).journal
+        try:
+            self.post_message(self.PastRead(worker, resumed(journal.replay(path))))
+        except OSError as error:
+            fault = f"{path.name} cannot be read ({error.strerror}), so the curves begin now"
+            self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
+
+    def on_vsrpp_app_past_read(self, message: PastRead) -> None:
+        """The session begins once its past is known, which it adds to."""
+        if message.fault:
+            self.notify(message.fault, severity="warning", markup=False)
+        if message.worker is self.worker and not self._leaving:
+            self.state = message.state
+            self.worker.start()
 
     def _remember(self, run: Path) -> None:
         try:

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 KEYS = (
-    ("f  r", "start screen: the checkpoints; enter goes on from the newest"),
+    ("f  r", "start screen: the checkpoints; enter goes on"),
     ("l  d", "put the run in its trash, once you typed ja or yes"),
     ("w", "the trash, and the way back from it"),
     ("o", "open another run; recent ones: ↑ ↓ and enter"),
@@ -20,7 +20,7 @@ KEYS = (
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),
     ("enter", "settings that may change while training"),
-    ("s", "next view: overview, charts, activity, pictures, log; S goes back"),
+    ("s  S", "next view, view before"),
     ("f", "the panel with the focus on the whole screen; esc back"),
     ("tab", "next panel; a click on a title does what f does"),
     ("r y w", "charts: last steps or all, log or linear, smoothing"),

@@ -187,9 +187,8 @@ class TrainingScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
-        for view in VIEWS:
-            self.set_class(view == self._view and self._full is None, f"-view-{view}")
-        self.set_class(self._full is not None, "-full")
+        shown = "-full" if self._full else f"-view-{self._view}"
+        self.set_classes({*(self.classes - {"-full", *(f"-view-{view}" for view in VIEWS)}), shown})  # styled anew once
         for box in self._places:
             box.set_class(box is self._full, "-full")
         self._views.show(self._view, _name(self._full) if self._full else "")

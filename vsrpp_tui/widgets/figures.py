@@ -1,9 +1,11 @@
 """Figures as text of constant width: durations, sizes, bars, sparklines. Pure functions, so that they can be tested."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 
+from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -80,6 +82,15 @@ def shortened(path: str, width: int) -> str:
     _, slash, rest = end.partition("/")
     kept = f"…/{rest}" if slash and rest else f"…{end}"
     return kept if len(kept) <= width and width > 3 else ""
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells, at least one of them."""
+    if len(text) <= width and text.isascii():
+        return [text]
+    if cell_len(text) != len(text):  # letters two cells wide
+        return chop_cells(text, width)
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
 
 
 def decimate(points: Sequence[tuple[float, float]], limit: int) -> list[tuple[float, float]]:

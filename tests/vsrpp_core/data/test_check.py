@@ -1,5 +1,6 @@
 """Every kind of damage is found, all of it in one go, and nothing is found in a sound dataset."""
 
+import json
 import shutil
 import struct
 import zlib
@@ -11,6 +12,8 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.data.check import CheckProgress, CheckReport, check
+from vsrpp_core.data.degrade import downscale3, imresize
+from vsrpp_core.data.stacked import SPLITS, DatasetFolder, write_pair
 from vsrpp_core.errors import VsrppError
 
 MakeDataset = Callable[..., Path]
@@ -152,3 +155,22 @@ def test_reading_can_be_given_up(make_dataset: MakeDataset) -> None:
     reading = check(make_dataset())
     assert isinstance(next(reading), CheckProgress)
     reading.close()  # type: ignore[attr-defined]
+
+
+def test_a_degraded_pair_is_told_from_a_wrong_one(tmp_path: Path) -> None:
+    random, folder = np.random.default_rng(0), DatasetFolder(tmp_path)
+    for split in SPLITS:
+        for name in ("noisy", "wrong"):
+            truth = imresize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), 72, 72)
+            shown = downscale3(truth) if name == "noisy" else downscale3(truth)[::-1]
+            frames = [np.clip(shown + random.normal(0, 30, shown.shape), 0, 255).astype(np.uint8) for _ in range(3)]
+            write_pair(folder, split, f"{split}_{name}.png", frames, truth)
+
+    def found() -> list[str]:
+        return [problem for problem in report_of(tmp_path).problems if "centre frame" in problem]
+
+    assert len(found()) == 4
+    names = [f"{split}_{name}.png" for split in SPLITS for name in ("noisy", "wrong")]
+    lines = [{"name": name, "degradation": [{"step": "noise"}]} for name in names]
+    (tmp_path / "manifest.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert len(found()) == 2 and all("wrong" in problem for problem in found())

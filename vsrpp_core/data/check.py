@@ -39,7 +39,7 @@ Of another frame of the stack it is 10 to 46, in the median 20: little motion go
 """
 
 DEGRADED_PSNR = 16.0
-"""The same where the manifest says that the LR frames were degraded: the default recipe left 21 dB or more (24 pairs)."""
+"""The same where the manifest says that the LR frames were degraded: the default recipe left 21 dB or more."""
 
 WORKERS = 2
 """Decoding PNGs leaves Python's lock, so threads help; more of them than disks and cores like do not."""

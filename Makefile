@@ -33,10 +33,8 @@ types: $(STAMP)
 contracts: $(STAMP)
 	$(BIN)/lint-imports
 
-# The application's tests drive real terminals and want a process of their own, without the threads of those before.
 tests: $(STAMP)
-	$(BIN)/pytest --ignore tests/vsrpp_tui
-	$(BIN)/pytest tests/vsrpp_tui
+	$(BIN)/pytest
 
 # benchmarks/adaptive_weights.py wants a dataset and clips, and an hour.
 bench: $(STAMP)

@@ -4,10 +4,14 @@ Separate so that every choice made for the user is made in one place. The same s
 segment and the stream of the finished file, whose header then fits them all.
 """
 
+import os
 import struct
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, Literal
 
 import av
@@ -38,6 +42,12 @@ pictures, also with one thread; without the trees one. What a job makes must not
 
 QUIET = {"libx265": "log-level=none:info=0"}
 """x265 writes on stderr by itself; without ``info=0`` its header would name the machine's processor."""
+
+SVT_ERRORS_ONLY = "1"
+"""SVT-AV1 prints its settings on stderr; its level is read from the environment alone."""
+
+REAL_TIME = (1, 2)
+"""SCHED_FIFO and SCHED_RR of Linux."""
 
 H264_SIDE = 4096
 """Hardware decoders of H.264 end here; larger pictures become H.265."""
@@ -95,6 +105,7 @@ class Encoding:
         context.framerate = self.rate
         context.flags |= Flags.global_header
         self._set(context)
+        open_encoder(context)
         return Encoder(self, context)
 
     def _set(self, context: VideoCodecContext) -> None:
@@ -145,6 +156,33 @@ class Encoder:
             assert packet.pts is not None
             packet.duration = self._durations.pop(packet.pts)
             yield packet
+
+
+def open_encoder(context: VideoCodecContext) -> None:
+    """Open it as any other program would run: the first use would open it all the same, but not calmly."""
+    os.environ.setdefault("SVT_LOG", SVT_ERRORS_ONLY)
+    with _ordinary_priority():
+        context.open()
+
+
+@contextmanager
+def _ordinary_priority() -> Iterator[None]:
+    """Threads scheduled in real time within are put back.
+
+    SVT-AV1 asks for it, for its own threads and for the caller's, and gets it where root runs the program: all else on
+    the machine would then stand still, and every program started afterwards would inherit it.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                if os.sched_getscheduler(int(task.name)) in REAL_TIME:
+                    os.sched_setscheduler(int(task.name), policy, param)
 
 
 def choose_encoding(facts: Facts, wanted: Wanted) -> tuple[Encoding, list[str]]:

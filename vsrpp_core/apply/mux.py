@@ -20,7 +20,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 
-from vsrpp_core.apply.encoding import Encoding
+from vsrpp_core.apply.encoding import Encoding, open_encoder
 from vsrpp_core.apply.segments import WorkFolder
 from vsrpp_core.apply.source import Film, VideoFilm, exact
 from vsrpp_core.data.stacked import SCALE
@@ -126,6 +126,7 @@ def _add_streams(container: OutputContainer, film: Film, encoding: Encoding, sou
         pictures.codec_context.codec_tag = "hvc1"  # libav's own choice, hev1, is not played on Apple's devices
     if matrix := _enlarged(film.facts.matrix):
         pictures.set_display_matrix(matrix)
+    open_encoder(pictures.codec_context)
     copying = Copying([], [])
     if source is None:
         return copying

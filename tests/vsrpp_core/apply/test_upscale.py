@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -535,6 +536,19 @@ def test_other_codecs(tmp_path: Path, bilinear: Path, codec: Any) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 13, 48, 48), UNEVEN))
     run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted(codec))
     assert seconds(tmp_path / "out.mkv") == seconds(source)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the policy of each thread")
+def test_an_encoder_leaves_the_program_at_its_ordinary_priority(
+    tmp_path: Path, bilinear: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """SVT-AV1 would schedule it in real time for root, and stop all else on the machine."""
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 7, 48, 48)))
+    jobs, ordinary = plan([source], tmp_path / "out.mkv", False, False).jobs, os.sched_getscheduler(0)
+    for event in upscale(bilinear, jobs, Options(precision="fp32", wanted=Wanted("libsvtav1"))):
+        policies = {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
+        assert policies == {ordinary}, event
+    assert "Svt" not in capfd.readouterr().err
 
 
 def test_progress_counts_up_to_the_end(tmp_path: Path, bilinear: Path) -> None:

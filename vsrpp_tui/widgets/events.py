@@ -17,26 +17,36 @@ SIGNS: dict[Tone, tuple[str, str]] = {
 }
 
 
-class EventsPanel(VerticalScroll):
+class LinesPanel(VerticalScroll):
     """Stays at the newest line until the user scrolls up, and again from when they are back at the end."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.border_title = "Events"
+        self.border_title = title
         self._lines: tuple[LogLine, ...] = ()
         self._text = Static(markup=False)
 
     def compose(self) -> ComposeResult:
         yield self._text
 
-    def show(self, state: RunState) -> None:
-        if state.log is self._lines:
+    def show_lines(self, lines: tuple[LogLine, ...]) -> None:
+        if lines is self._lines:
             return
-        self._lines = state.log
-        self._text.update(Content("\n").join(_line(line) for line in state.log))
+        self._lines = lines
+        self._text.update(Content("\n").join(_line(line) for line in lines))
 
     def on_mount(self) -> None:
         self.anchor()
+
+
+class EventsPanel(LinesPanel):
+    """What a session said."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("Events", id=id)
+
+    def show(self, state: RunState) -> None:
+        self.show_lines(state.log)
 
 
 def _line(line: LogLine) -> Content:

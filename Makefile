@@ -36,15 +36,17 @@ contracts: $(STAMP)
 tests: $(STAMP)
 	$(BIN)/pytest
 
-# benchmarks/adaptive_weights.py wants a dataset and clips, and an hour.
+# benchmarks/adaptive_weights.py wants a dataset and clips, and an hour; benchmarks/tile_halo.py a trained network and a clip.
 bench: $(STAMP)
-	@for script in $(filter-out benchmarks/adaptive_weights.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script; done
+	@for script in $(filter-out benchmarks/adaptive_weights.py benchmarks/tile_halo.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script; done
 
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults.kills
+	$(BIN)/python -m tests.faults.films
+	$(BIN)/python -m tests.faults.prepare_kills
 
 screens: $(STAMP)
-	$(BIN)/python docs/screens/make.py
+	$(BIN)/python -m docs.screens.make
 
 clean:
 	rm -rf .venv

@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_prepare(verbs)
     _add_check(verbs)
+    _add_cache(verbs)
     _add_train(verbs)
     _add_tune(verbs)
     _add_config(verbs)
@@ -68,39 +69,71 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_prepare(verbs: Any) -> None:
     parser = verbs.add_parser("prepare", help="make a dataset from videos")
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="video files, or folders of them")
-    parser.add_argument("--out", required=True, type=Path, metavar="ROOT", help="dataset folder to make")
+    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos, folders of them, or patterns of either")
+    parser.add_argument("--out", type=Path, metavar="ROOT", help="dataset folder to make")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="what to make of which videos, in TOML")
+    parser.add_argument("--recipe-example", action="store_true", help="print a recipe of all defaults, and end")
+    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with what was interrupted")
     parser.add_argument(
         "--patch", type=int, help="side of the ground-truth patch, pixels, a multiple of 3 (default 540)"
     )
     parser.add_argument("--frames", type=int, help="frames in a stack, odd (default 5)")
+    parser.add_argument("--frame-step", type=int, help="a stack takes every so many-th frame (default 1)")
     parser.add_argument(
         "--height",
         type=int,
         help="shrink higher frames to this height first, which hides the noise of web video (default: as they are)",
     )
-    parser.add_argument("--per-minute", type=float, help="patches taken from a minute of video (default 60)")
+    parser.add_argument("--per-minute", type=float, help="places tried per minute of video (default 60)")
+    parser.add_argument("--patches", type=int, help="training pairs in all (default: as many as there are)")
     parser.add_argument("--val-share", type=float, help="share of the videos kept for validation (default 0.1)")
-    parser.add_argument("--seed", type=int, help="seed of the choice of places and videos (default 0)")
+    parser.add_argument("--seed", type=int, help="seed of every choice (default 0)")
+    parser.add_argument(
+        "--degradation",
+        choices=("clean", "real"),
+        help="LR frames by bicubic alone, or like old footage (default clean)",
+    )
+    parser.add_argument("--workers", type=int, help="videos and patches worked on at once (default: one a core)")
+    _add_settings(parser, "a setting of the recipe, e.g. skip.text=false; may be repeated")
     parser.set_defaults(verb=_prepare)
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    from vsrpp_core.console import show_preparation
+    from vsrpp_core.prepare_console import show_preparation
 
-    return show_preparation(options)
+    return show_preparation(options, _settings(options))
 
 
 def _add_check(verbs: Any) -> None:
     parser = verbs.add_parser("check", help="read every pair of a dataset and list all that is wrong")
     parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument("--fix", action="store_true", help="move bad pairs into ROOT/.aside; nothing is deleted")
+    parser.add_argument("--dry-run", action="store_true", help="with --fix: only say what would be moved")
+    parser.add_argument(
+        "--remarks-too", action="store_true", help="with --fix: also move pairs that can be used but are unusual"
+    )
     parser.set_defaults(verb=_check)
 
 
 def _check(options: argparse.Namespace) -> int:
-    from vsrpp_core.console import show_check
+    from vsrpp_core.data_console import show_check
 
-    return show_check(options.root)
+    if (options.dry_run or options.remarks_too) and not options.fix:
+        raise UsageError(f"{'--dry-run' if options.dry_run else '--remarks-too'} says how to fix; add --fix")
+    return show_check(options.root, options.fix, options.remarks_too, options.dry_run)
+
+
+def _add_cache(verbs: Any) -> None:
+    parser = verbs.add_parser("cache", help="decode a dataset's training pairs into one file, for faster training")
+    parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument("--remove", action="store_true", help="delete that file")
+    parser.set_defaults(verb=_cache)
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from vsrpp_core.data_console import show_cache
+
+    return show_cache(options.root, options.remove)
 
 
 # training
@@ -124,14 +157,17 @@ def _add_train(verbs: Any) -> None:
     parser.set_defaults(verb=_train)
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
+def _add_settings(
+    parser: argparse.ArgumentParser,
+    what: str = "a setting as in config.toml, e.g. training.batch_size=8; may be repeated",
+) -> None:
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         dest="settings",
-        help="a setting as in config.toml, e.g. training.batch_size=8; may be repeated",
+        help=what,
     )
 
 

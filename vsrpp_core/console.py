@@ -1,9 +1,7 @@
 """What the command line shows while it works: lines that stay, and on a terminal one calm line of progress."""
 
-import argparse
 import json
 import math
-import os
 import time
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -19,7 +17,15 @@ from rich.table import Table
 from rich.text import Text
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, PLAIN_SECONDS, on_signals, progress_line
+from vsrpp_core.long_work import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    PLAIN_SECONDS,
+    StageLine,
+    on_signals,
+    progress_line,
+)
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.run.files import write_text_atomically
@@ -29,23 +35,6 @@ from vsrpp_core.sinks.describe import describe
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.training.session import Session
-
-
-class _ProgressLine:
-    """One line for work in stages. Each begins a task of its own: rich can neither take a total back nor go back."""
-
-    def __init__(self, progress: Progress, stage: str) -> None:
-        self._progress, self._stage = progress, stage
-        self._done = 0
-        self._task = progress.add_task(stage, total=None, figures="")
-
-    def show(self, stage: str, done: int, total: int, figures: str = "") -> None:
-        """``total`` is 0 where it is not known."""
-        if stage != self._stage or done < self._done:
-            self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(stage, total=total or None, figures=figures)
-        self._stage, self._done = stage, done
-        self._progress.update(self._task, completed=done, total=total or None, figures=figures)
 
 
 # training
@@ -121,6 +110,7 @@ class _TrainingView:
 
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console, self._progress = console, progress
+        self._preparing: StageLine | None = None
         self._task: TaskID | None = None
         self._max_steps = 0
         self._printed_at = 0.0
@@ -130,7 +120,12 @@ class _TrainingView:
         if line:
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         match event:
+            case ev.PreparationProgressed():
+                self._preparing = self._preparing or StageLine(self._console, self._progress, event.task)
+                self._preparing.show(event.task, event.done, event.total)
             case ev.SessionStarted():
+                if self._preparing:
+                    self._preparing.end()
                 self._max_steps = event.max_steps
                 self._task = self._progress.add_task(
                     "training", total=event.max_steps, completed=event.step, figures=""
@@ -180,54 +175,6 @@ def show_config(run: Path) -> int:
     return EXIT_DONE
 
 
-# data
-
-
-def show_preparation(options: argparse.Namespace) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.data.prepare import PrepareReport, prepare
-    from vsrpp_core.data.recipe import PrepareSettings
-
-    wanted = {
-        "patch": options.patch,
-        "n_frames": options.frames,
-        "scale_height": options.height,
-        "patches_per_minute": options.per_minute,
-        "val_share": options.val_share,
-        "seed": options.seed,
-    }
-    settings = PrepareSettings(**{key: value for key, value in wanted.items() if value is not None})
-    console = Console()
-    with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "preparing")
-        for step in prepare(options.videos, options.out, settings):
-            if isinstance(step, PrepareReport):
-                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
-            else:
-                stage = f"{step.video} ({step.video_index} of {step.videos})"
-                line.show(stage, step.frames_done, step.frames_total, f"{step.patches} pairs")
-    return EXIT_DONE
-
-
-def show_check(root: Path) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy, as above
-    from vsrpp_core.data.check import CheckReport, check
-
-    console = Console()
-    status = EXIT_FAILED
-    with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "checking")
-        for step in check(root):
-            if isinstance(step, CheckReport):
-                for problem in step.problems:
-                    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
-                console.print(str(step), markup=False, highlight=False, soft_wrap=True)
-                status = EXIT_FAILED if step.problems else EXIT_DONE
-            else:
-                line.show("checking", step.done, step.total)
-    return status
-
-
 # use
 
 
@@ -243,7 +190,7 @@ def show_evaluation(
 
     console, report = Console(), Report(checkpoints, options)
     with progress_line(console, TimeRemainingColumn()) as progress:
-        line = _ProgressLine(progress, "evaluating")
+        line = StageLine(console, progress, "evaluating")
         for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):
                 report.add(checkpoint, step)

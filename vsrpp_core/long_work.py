@@ -4,8 +4,10 @@ Light to import: no torch, as ``vsrpp --help`` answers at once.
 """
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType
 
 from rich.console import Console
@@ -29,6 +31,43 @@ def progress_line(console: Console, *columns: ProgressColumn) -> Progress:
         refresh_per_second=4,
         disable=not console.is_terminal,
     )
+
+
+class StageLine:
+    """One line for work in stages; without a terminal, a plain line now and then.
+
+    On a terminal each stage begins a task of its own, as rich can neither take a total back nor go back.
+    """
+
+    def __init__(self, console: Console, progress: Progress, stage: str) -> None:
+        self._console, self._progress, self._stage = console, progress, stage
+        self._done = 0
+        self._begun = self._printed = time.monotonic()
+        self._task = progress.add_task(stage, total=None, figures="")
+
+    def show(self, stage: str, done: int, total: int, figures: str = "") -> None:
+        """``total`` is 0 where it is not known."""
+        now = time.monotonic()
+        if stage != self._stage or done < self._done:
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(stage, total=total or None, figures=figures)
+            self._begun = now
+        self._stage, self._done = stage, done
+        self._progress.update(self._task, completed=done, total=total or None, figures=figures)
+        if not self._console.is_terminal and now - self._printed >= PLAIN_SECONDS:
+            self._printed = now
+            line = f"{stage}: {done:,} of {total:,}{self._left(now, total)}" if total else stage
+            self._console.print(f"{line}  {figures}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+    def end(self) -> None:
+        """Take the line away: other work has one of its own."""
+        self._progress.remove_task(self._task)
+
+    def _left(self, now: float, total: int) -> str:
+        if not self._done:
+            return ""
+        seconds = (now - self._begun) / self._done * (total - self._done)
+        return f", {timedelta(seconds=round(seconds))} left"
 
 
 @contextmanager

@@ -32,14 +32,19 @@ from vsrpp_tui.worker import SessionRequest, Worker, device_line
 
 if TYPE_CHECKING:
     from vsrpp_tui.running import RunningJob
+    from vsrpp_tui.screens.by_hand import ByHandScreen
     from vsrpp_tui.screens.job import JobScreen
     from vsrpp_tui.screens.training import TrainingScreen
+    from vsrpp_tui.screens.tune import TuneScreen
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 PUMP_SECONDS = 0.25
 """How often the screen looks for events: fast enough for the eye, calm enough for a slow connection."""
 
 DEFAULT_RUN = "Learn"
+
+SEARCH = "search"
+"""Id of the screen of auto-tune."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,12 @@ class VsrppApp(DeskApp[Farewell]):
     @dataclass
     class DeviceFound(Message):
         text: str
+
+    @dataclass
+    class PastRead(Message):
+        worker: Worker
+        state: RunState
+        fault: str = ""
 
     def __init__(self, choice: Choice, preferences: Preferences | None = None) -> None:
         super().__init__(preferences or Preferences(), driver_class=LastingDriver)
@@ -149,14 +160,34 @@ class VsrppApp(DeskApp[Farewell]):
     def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
         choice = self._choice = message.choice
         start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
-        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint)
-        self.state = RunState() if message.fresh else resumed(journal.replay(RunFolder(choice.run).journal))
-        self.worker = Worker(request)
-        self.worker.start()
+        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune)
+        self.state = RunState(phase="preparing")
+        self.worker = worker = Worker(request)
+        if message.fresh:
+            worker.start()
+        else:
+            Thread(target=self._read_past, args=(worker, choice.run), name="past", daemon=True).start()
         self._remember(choice.run)
         from vsrpp_tui.screens.training import TrainingScreen  # the charts' libraries, once a choice is made
 
         self.switch_screen(TrainingScreen())
+
+    def _read_past(self, worker: Worker, run: Path) -> None:
+        """What the run's journal tells of earlier sessions: of days that is a second's work."""
+        path = RunFolder(run).journal
+        try:
+            self.post_message(self.PastRead(worker, resumed(journal.replay(path))))
+        except OSError as error:
+            fault = f"{path.name} cannot be read ({error.strerror}), so the curves begin now"
+            self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
+
+    def on_vsrpp_app_past_read(self, message: PastRead) -> None:
+        """The session begins once its past is known, which it adds to."""
+        if message.fault:
+            self.notify(message.fault, severity="warning", markup=False)
+        if message.worker is self.worker and not self._leaving:
+            self.state = message.state
+            self.worker.start()
 
     def _remember(self, run: Path) -> None:
         try:
@@ -165,6 +196,12 @@ class VsrppApp(DeskApp[Farewell]):
             self.notify(str(error), severity="warning", markup=False)
 
     def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def on_tune_screen_ordered(self, message: "TuneScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def on_by_hand_screen_asked(self, message: "ByHandScreen.Asked") -> None:
         self.send(message.command)
 
     def send(self, command: Command) -> None:
@@ -186,10 +223,30 @@ class VsrppApp(DeskApp[Farewell]):
 
     def show_state(self) -> None:
         """Show the state on every screen that shows any of it."""
+        self._follow_search()
         for screen in self.screen_stack:
             if (show := getattr(screen, "show", None)) and screen.is_mounted:
                 show(self.state)
         self._tell_tensorboard()
+
+    def _follow_search(self) -> None:
+        """While a network is looked for, its screen lies over the training screen, and goes with whatever is on it."""
+        if self._leaving or len(self.screen_stack) < 2:
+            return
+        is_open = self.state.tuning is not None and self.state.tuning.is_open
+        shown = next((screen for screen in self.screen_stack if screen.id == SEARCH), None)
+        if is_open and shown is None:
+            screen = self.search_screen()
+            screen.id = SEARCH
+            self.push_screen(screen)
+        while not is_open and shown in self.screen_stack:
+            self.pop_screen()
+
+    def search_screen(self) -> "TuneScreen":
+        """What shows the search for a network."""
+        from vsrpp_tui.screens.tune import TuneScreen
+
+        return TuneScreen()
 
     def _session_is_over(self) -> None:
         """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""
@@ -301,7 +358,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     try:
-        return _run(_application(options))
+        return _run(_application(options), options.go_on)
     except VsrppError as error:
         print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
@@ -319,25 +376,39 @@ def _application(options: argparse.Namespace) -> VsrppApp:
     return VsrppApp(Choice(options.run.absolute(), _absolute(options.data)), preferences)
 
 
-def _run(app: VsrppApp) -> int:
+def _run(app: VsrppApp, go_on: bool = False) -> int:
+    """``go_on``: with the training, where the screen breaks."""
     farewell: Farewell | None = None
+    broke = False
     with screen_to_itself():
         multiprocessing.resource_tracker.ensure_running()  # a running screen's descriptors must not reach it
         try:
             farewell = app.run()
+            broke = farewell is None  # Textual has told the exception to the log
         finally:  # whatever happened to the screen, the run is saved
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
-            if app.worker:
+            if app.worker and not (broke and go_on):
                 app.worker.finish()
             if app.job:
                 app.job.job.finish()
             app.tensorboard.stop()
-    farewell = farewell or Farewell(EXIT_FAILED, f"vsrpp-tui: the screen ended unexpectedly; see {log_path()}")
+    if farewell is None:
+        farewell = _broken(app, app.worker)
     if farewell.message:
         print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
     if app.loader and app.loader.is_alive():
         os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
     return farewell.status
+
+
+def _broken(app: VsrppApp, worker: Worker | None) -> Farewell:
+    """What is told where the screen broke; only after the session's end."""
+    from vsrpp_tui.broken import heard, last_words, train_on
+
+    if worker and worker.is_alive:
+        app.state = train_on(worker, app.state)
+        return app._farewell()
+    return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -357,6 +428,9 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
     )
     parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
+    parser.add_argument(
+        "--go-on", action="store_true", help="train on where the screen breaks, until Ctrl-C; else it saves and ends"
+    )
     watched = parser.add_mutually_exclusive_group()
     watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
     watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")

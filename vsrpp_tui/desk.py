@@ -3,14 +3,20 @@
 Apart from app.py, which is about sessions and how they end.
 """
 
+import os
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.command import Provider
 from textual.driver import Driver
+from textual.filter import LineFilter, Monochrome
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
@@ -31,6 +37,13 @@ def _actions() -> type[Provider]:
     return Actions
 
 
+class Greys(Monochrome):
+    """What NO_COLOR does. Textual's own fails at text without a style, which some widgets draw."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return super().apply([Segment(s.text, s.style or Style.null(), s.control) for s in segments], background)
+
+
 class DeskApp(App[T]):
     """An application with the user's theme and keys, a palette, and a run whose state it shows."""
 
@@ -42,11 +55,17 @@ class DeskApp(App[T]):
     state: RunState
 
     def __init__(self, preferences: Preferences, driver_class: type[Driver] | None = None) -> None:
+        if not os.environ.get("NO_COLOR"):  # empty means nothing by no-color.org; Textual would take it for a wish
+            os.environ.pop("NO_COLOR", None)
         super().__init__(driver_class=driver_class)
         for theme in THEMES.values():  # before the stylesheet is read, or it would be read twice
             self.register_theme(theme)
         self.theme = preferences.theme
         self._preferences = preferences
+        self._greys = Greys()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [self._greys if isinstance(kind, Monochrome) else kind for kind in super().get_line_filters()]
 
     @property
     def folder(self) -> RunFolder:

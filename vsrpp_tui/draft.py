@@ -63,7 +63,7 @@ class Draft:
             alone = {key: fault for key, text in values.items() if (fault := self._fault(key, text))}
             faults.update(alone)
             if not alone and (fault := self._refusal([self._command(section, values, together=True)])):
-                faults[section] = _plain(fault.removeprefix(f"{section}: "))
+                faults[section] = plain(fault.removeprefix(f"{section}: "))
         return faults
 
     def commands(self) -> list[tuple[SetParameter, tuple[str, ...]]]:
@@ -99,7 +99,7 @@ class Draft:
             return "a value is missing"
         message = self._refusal([(key, text)])
         if message.startswith(f"{key}: "):
-            return _plain(message.removeprefix(f"{key}: "))
+            return plain(message.removeprefix(f"{key}: "))
         if message.startswith(f"{key} = "):
             return "must be true or false" if isinstance(self._value(self.present, key), bool) else "must be a number"
         return ""
@@ -128,7 +128,8 @@ class Draft:
         return getattr(getattr(config, section), name)
 
 
-def _plain(message: str) -> str:
+def plain(message: str) -> str:
+    """A fault that the settings' model told, for somebody who types."""
     for said, meant in PLAIN:
         message = message.replace(said, meant)
     return message

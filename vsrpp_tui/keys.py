@@ -31,10 +31,35 @@ _TRAINING = {
     "range": "r",
     "axis": "y",
     "smoothing": "w",
+    "zoom_in": "z",
+    "zoom_out": "Z,shift+z",
+    "earlier": "comma",
+    "later": "full_stop",
+    "whole": "0",
     "picture_before": "left",
     "next_picture": "right",
     "closer": "plus,equals_sign",
     "further": "minus",
+}
+
+_SEARCH = {
+    "take": "enter",
+    "measure": "m",
+    "by_hand": "escape",
+    "help": "question_mark",
+    "quit": "q",
+    "log": "l",
+    "screenshot": "x",
+}
+
+_REPLAY = {
+    "pause": "p,space",
+    "back": "left",
+    "forward": "right",
+    "first": "home",
+    "last": "end",
+    "faster": "plus",
+    "slower": "minus",
 }
 
 SCREENS: dict[str, dict[str, str]] = {
@@ -42,6 +67,7 @@ SCREENS: dict[str, dict[str, str]] = {
         "resume": "f,r",
         "delete": "l,d",
         "start": "s,l,d",
+        "tune": "a",
         "trash": "w",
         "open": "o",
         "upscale": "u",
@@ -56,14 +82,11 @@ SCREENS: dict[str, dict[str, str]] = {
     "watching": _TRAINING,
     "replay": {
         **_TRAINING,
-        "pause": "p,space",
-        "back": "left",
-        "forward": "right",
-        "first": "home",
-        "last": "end",
-        "faster": "plus",
-        "slower": "minus",
+        **_REPLAY,
     },
+    "tune screen": _SEARCH,
+    "replayed search": {**_SEARCH, **_REPLAY},
+    "by hand": {"cancel": "escape"},
     "settings": {
         "apply": "ctrl+s",
         "discard": "escape",

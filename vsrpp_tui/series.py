@@ -45,10 +45,10 @@ class Series:
         """Without what lies beyond ``step``: a resumed run takes those steps again."""
         return Series(_until(self.points, step), self.stride, _until(self.pending, step), _until(self.recent, step))
 
-    def since(self, step: float) -> tuple[Point, ...]:
-        """The curve from ``step`` on, by single reports where they reach back that far."""
+    def reaching(self, step: float) -> tuple[Point, ...]:
+        """The whole curve; by single reports where those reach back to ``step``."""
         whole = not self.recent or self.recent[0][0] > max(step, self.points[0][0] if self.points else step)
-        return tuple(point for point in (self.points if whole else self.recent) if point[0] >= step)
+        return self.points if whole else self.recent
 
     def trend(self) -> float:
         """Relative change between the last points and those before them; 0 while there are too few."""

@@ -11,6 +11,7 @@ from typing import Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.series import Curves
+from vsrpp_tui.tuning import Tuning, tuned
 
 Phase = Literal[
     "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
@@ -47,6 +48,8 @@ class RunState:
     phase_since: float = 0.0
     """Seconds since the Unix epoch; 0 before the first change."""
     preparation: ev.PreparationProgressed | None = None
+    tuning: Tuning | None = None
+    """The search for a network, and after it what it found; None where none was told of."""
     started: ev.SessionStarted | None = None
     step: ev.StepReported | None = None
     seconds_per_step: float = 0.0
@@ -133,7 +136,9 @@ class RunState:
 
 def reduce(state: RunState, event: ev.Event) -> RunState:
     """The state after ``event``; ``state`` is not changed."""
-    return _logged(_changed(state, event), event)
+    state = _logged(_changed(state, event), event)
+    tuning = tuned(state.tuning, event)
+    return state if tuning is state.tuning else replace(state, tuning=tuning)
 
 
 def replay(events: Iterable[ev.Event]) -> RunState:
@@ -153,18 +158,10 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
     match event:
         case ev.PreparationProgressed():
             return replace(state, phase="preparing", preparation=event)
+        case ev.TuningStarted() | ev.ConfigurationPredicted() | ev.ConfigurationTried() | ev.ChoiceOffered():
+            return _searching(state, event)
         case ev.SessionStarted():
             return _begun(state, event)
-        case ev.ConfigurationPredicted():
-            predicted = ev.PreparationProgressed(
-                time=event.time, task="predicting what this device carries", done=0, total=0
-            )
-            return replace(state, phase="preparing", preparation=predicted)
-        case ev.ConfigurationTried():
-            measured = ev.PreparationProgressed(
-                time=event.time, task="measuring what this device carries", done=0, total=0
-            )
-            return replace(state, phase="preparing", preparation=measured)
         case ev.PhaseChanged():
             return replace(state, phase=event.phase, phase_since=event.time, validation_progress=None)
         case ev.StepReported():
@@ -196,12 +193,26 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return state
 
 
+def _searching(state: RunState, event: ev.Event) -> RunState:
+    """Auto-tune is work before the first step."""
+    match event:
+        case ev.ConfigurationTried():
+            task = "measuring what this device carries"
+        case ev.ChoiceOffered():
+            task = "a network is to be chosen"
+        case _:
+            task = "predicting what this device carries"
+    preparation = ev.PreparationProgressed(time=event.time, task=task, done=0, total=0)
+    return replace(state, phase="preparing", preparation=preparation)
+
+
 def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
     """A session's first event; curves of an earlier session go on from where this one resumes."""
     kept = _up_to(state, event.step)
     return RunState(
         started=event,
         phase="preparing",
+        tuning=state.tuning,
         curves=kept.curves,
         lr_cut=state.lr_cut if event.step else 1.0,
         validation=kept.validation,
@@ -306,18 +317,23 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
         case ev.MarkPlaced():
             return "plain", f"mark at step {event.step:,}: {event.text}"
         case ev.ConfigurationTried():
-            size = f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}"
-            if event.checkpointing != "none":
-                size += f", checkpointing {event.checkpointing}"
-            return "good" if event.passed else "plain", f"auto-tune {size}: {event.verdict}"
+            return "good" if event.passed else "plain", f"auto-tune {_size(event)}: {event.verdict}"
+        case ev.ConfigurationChosen():
+            return "good", f"auto-tune takes {_size(event)}: {event.found}"
         case ev.WarningRaised():
             return "warning", event.message
         case ev.SessionEnded():
-            return "good", f"{event.reason} at step {event.step:,}, kept in {event.checkpoint}"
+            kept = f", kept in {event.checkpoint}" if event.checkpoint else ""
+            return "good", f"{event.reason} at step {event.step:,}{kept}"
         case ev.SessionFailed():
             return "fault", event.error
         case _:
             return None
+
+
+def _size(event: ev.ConfigurationTried | ev.ConfigurationChosen) -> str:
+    checkpointing = "" if event.checkpointing == "none" else f", checkpointing {event.checkpointing}"
+    return f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}{checkpointing}"
 
 
 def _say_validated(event: ev.ValidationFinished) -> tuple[Tone, str]:

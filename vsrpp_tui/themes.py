@@ -16,7 +16,7 @@ THEME = Theme(
     foreground="#d6dbe3",
     dark=True,
     variables={
-        "chart-faint": "#3a4756",
+        "chart-faint": "#596778",
         "chart-lr": "#8a93a3",
         "chart-l1": "#7aa7d6",
         "chart-ms": "#a593d6",
@@ -44,7 +44,7 @@ LIGHT = Theme(
     foreground="#1d242d",
     dark=False,
     variables={
-        "chart-faint": "#b4c1d1",
+        "chart-faint": "#8290a3",
         "chart-lr": "#586373",
         "chart-l1": "#22609f",
         "chart-ms": "#6a4fb0",
@@ -72,11 +72,11 @@ CONTRAST = Theme(
     foreground="#ffffff",
     dark=True,
     variables={
-        "chart-faint": "#56616e",
+        "chart-faint": "#626d7a",
         "chart-lr": "#c3c9d2",
         "chart-l1": "#8cc2ff",
-        "chart-ms": "#ffffff",
-        "chart-grad": "#ffb84d",
+        "chart-ms": "#fff38a",
+        "chart-grad": "#ff8c2a",
         "footer-background": "#000000",
         "footer-key-foreground": "#ffb84d",
         "footer-description-foreground": "#e4e8ee",
@@ -86,9 +86,39 @@ CONTRAST = Theme(
 )
 """Blue and orange on black, told apart by every kind of colour vision; warnings and faults also by their signs."""
 
-THEMES = {theme.name: theme for theme in (THEME, LIGHT, CONTRAST)}
+OKABE_ITO = Theme(
+    name="vsrpp-cvd",
+    primary="#b4d4f0",
+    secondary="#98a1ae",
+    accent="#f0e442",
+    success="#56b4e9",
+    warning="#e69f00",
+    error="#e8702a",
+    background="#12151a",
+    surface="#171b21",
+    panel="#20262e",
+    foreground="#e2e6ec",
+    dark=True,
+    variables={
+        "chart-faint": "#596778",
+        "chart-lr": "#98a1ae",
+        "chart-l1": "#56b4e9",
+        "chart-ms": "#f0e442",
+        "chart-grad": "#e8702a",
+        "footer-background": "#12151a",
+        "footer-key-foreground": "#b4d4f0",
+        "footer-description-foreground": "#98a1ae",
+        "border": "#39424e",
+        "border-blurred": "#2b323c",
+    },
+)
+"""The dark theme in hues of Okabe and Ito (Color Universal Design, 2008): KI and success sky blue, warnings orange,
+faults vermilion (lighter than theirs, to be read on dark), ground truth yellow. Nothing rests on red and green."""
+
+THEMES = {theme.name: theme for theme in (THEME, LIGHT, CONTRAST, OKABE_ITO)}
 TITLES = {
     THEME.name: "dark",
     LIGHT.name: "light",
     CONTRAST.name: "high contrast, blue and orange",
+    OKABE_ITO.name: "dark, for every colour vision",
 }

@@ -13,7 +13,8 @@ from vsrpp_tui.follower import Follower
 from vsrpp_tui.preferences import Preferences
 from vsrpp_tui.replay import Player, Recording
 from vsrpp_tui.screens.start import Choice
-from vsrpp_tui.screens.watching import ReplayScreen, WatchingScreen
+from vsrpp_tui.screens.tune import TuneScreen
+from vsrpp_tui.screens.watching import ReplayScreen, ReplayTuneScreen, WatchedTuneScreen, WatchingScreen
 
 
 class WatchingApp(VsrppApp):
@@ -79,8 +80,12 @@ class ReplayApp(WatchingApp):
         if self._player:
             self.state = self._player.state
         self.show_state()
-        if self._replay_screen.is_mounted:
-            self._replay_screen.tell_position(self._player.position if self._player else None, self._fault)
+        for screen in self.screen_stack:
+            if isinstance(screen, (ReplayScreen, ReplayTuneScreen)) and screen.is_mounted:
+                screen.tell_position(self._player.position if self._player else None, self._fault)
+
+    def search_screen(self) -> TuneScreen:
+        return ReplayTuneScreen()
 
     def action_play(self) -> None:
         if self._player:
@@ -121,5 +126,9 @@ class AttachedApp(WatchingApp):
     def pump(self) -> None:
         self.state = self.follower.state
         self.show_state()
-        if self._watching_screen.is_mounted:
-            self._watching_screen.tell(self.follower)
+        for screen in self.screen_stack:
+            if isinstance(screen, (WatchingScreen, WatchedTuneScreen)) and screen.is_mounted:
+                screen.tell(self.follower)
+
+    def search_screen(self) -> TuneScreen:
+        return WatchedTuneScreen()

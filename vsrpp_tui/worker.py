@@ -19,6 +19,9 @@ from vsrpp_core.messages.commands import Command, CommandQueue, Stop
 STEPS_WAITING = 256
 """Step reports that may wait for a screen that does not look; beyond, the newest replaces the last."""
 
+STEPS_TAKEN = 64
+"""Step reports that one look at the mailbox brings: each costs some 0.2 ms, and a chart has few columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
@@ -30,6 +33,8 @@ class SessionRequest:
     demo: bool = False
     checkpoint: str = ""
     """Name of the one to resume from; empty for the newest that can be read."""
+    tune: bool = False
+    """Look for a network first, whatever settings and device the run has."""
 
 
 class Mailbox:
@@ -40,6 +45,9 @@ class Mailbox:
         self._lock = Lock()
         self._steps = 0
 
+    def __len__(self) -> int:
+        return len(self._events)
+
     def put(self, event: ev.Event) -> None:
         with self._lock:
             if self._events and self._replaces(event, self._events[-1]):
@@ -49,12 +57,12 @@ class Mailbox:
             self._events.append(event)
 
     def take(self) -> list[ev.Event]:
-        """All that waits, oldest first."""
+        """All that waits, oldest first; of very many step reports some, the last one among them."""
         with self._lock:
-            events = list(self._events)
+            events, steps = list(self._events), self._steps
             self._events.clear()
             self._steps = 0
-        return events
+        return list(_thinned(events, steps)) if steps > STEPS_TAKEN else events
 
     def _replaces(self, new: ev.Event, last: ev.Event) -> bool:
         match new, last:
@@ -66,6 +74,17 @@ class Mailbox:
                 return self._steps >= STEPS_WAITING
             case _:
                 return False
+
+
+def _thinned(events: list[ev.Event], steps: int) -> Iterator[ev.Event]:
+    """``events`` with about STEPS_TAKEN of their ``steps`` step reports."""
+    every = -(-steps // STEPS_TAKEN)
+    for event in events:
+        if isinstance(event, ev.StepReported):
+            steps -= 1
+            if steps % every:
+                continue
+        yield event
 
 
 class Worker:
@@ -122,7 +141,13 @@ class Worker:
                 yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
                 return
         session = open_session(
-            request.run, request.data, start=request.start, demo=request.demo, checkpoint=request.checkpoint
+            request.run,
+            request.data,
+            start=request.start,
+            demo=request.demo,
+            checkpoint=request.checkpoint,
+            tune=request.tune,
+            attended=True,
         )
         yield from session.events(self._commands)
 

@@ -18,7 +18,7 @@ from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.training.autotune import Measurement
 from vsrpp_core.training.hardware import DeviceDescription, Hardware
 
-VERBS = ["prepare", "check", "train", "tune", "config", "evaluate", "export", "upscale", "import", "demo"]
+VERBS = ["prepare", "check", "cache", "train", "tune", "config", "evaluate", "export", "upscale", "import", "demo"]
 
 
 def settings(**changed: str) -> list[str]:

@@ -65,6 +65,20 @@ async def test_a_run_that_was_trained_can_go_on(
         assert recording_worker().request.start == "resume"
 
 
+async def test_a_journal_that_cannot_be_read_costs_the_old_curves_alone(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+) -> None:
+    run = trained_run(tmp_path / "Learn")
+    RunFolder(run).journal.unlink(missing_ok=True)
+    RunFolder(run).journal.mkdir()
+    app = VsrppApp(Choice(run, make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "[F]ortsetzen"))
+        await pilot.press("f", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and recording_worker().is_alive)
+        assert any("events.jsonl cannot be read" in told.message for told in app._notifications)
+
+
 async def test_a_key_pressed_before_the_run_is_read_is_not_lost(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
@@ -265,7 +279,8 @@ async def test_how_the_session_before_ended_is_not_told_again(
         await until(pilot, lambda: shows(pilot, "[F]ortsetzen"))
         await pilot.press("f", "enter")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
-        assert "an old failure" in app.state.log[-1].text
+        await until(pilot, lambda: recording_worker().is_alive)  # only once the journal was read
+        assert "an old failure" in app.state.log[-1].text and app.state.failed is None
         await pilot.press("q")
         recording_worker().say(ev.SessionEnded(reason="stopped", step=0, checkpoint=""))  # before it had begun
         recording_worker().is_alive = False

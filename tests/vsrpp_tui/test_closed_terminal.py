@@ -10,8 +10,10 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -29,11 +31,11 @@ ALTERNATE_SCREEN = b"\x1b[?1049h"
 class Program:
     """The application in a terminal of 100 × 32; ``heard``: it is that terminal's own, and the system sends SIGHUP."""
 
-    def __init__(self, run: Path, data: Path, heard: bool) -> None:
+    def __init__(self, run: Path, data: Path, heard: bool, program: Sequence[str] = ("-m", "vsrpp_tui")) -> None:
         self._leader, follower = pty.openpty()
         termios.tcsetwinsize(follower, (32, 100))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "vsrpp_tui", str(run), "--data", str(data)],
+            [sys.executable, *program, str(run), "--data", str(data)],
             stdin=follower,
             stdout=follower,
             stderr=follower,
@@ -63,6 +65,21 @@ class Program:
             if select.select([self._leader], [], [], 0.05)[0]:
                 self.drawn += os.read(self._leader, 65536)
 
+    def resize(self, width: int, height: int) -> None:
+        termios.tcsetwinsize(self._leader, (height, width))
+        self.signal(signal.SIGWINCH)
+
+    @property
+    def is_canonical(self) -> bool:
+        """Whether the terminal hands over lines again, as a shell expects it."""
+        return bool(termios.tcgetattr(self._leader)[3] & termios.ICANON)
+
+    def end(self, seconds: float = 60) -> int:
+        """Its exit status, once it has ended by itself; all that it drew until then is in ``drawn``."""
+        with suppress(OSError):  # nobody has the terminal open any more
+            self.until(lambda: False, "its end", seconds)
+        return self._process.wait(GONE_SECONDS)
+
     def close_terminal(self) -> list[psutil.Process]:
         """The program and its children that are alive after GONE_SECONDS."""
         program = psutil.Process(self._process.pid)
@@ -86,8 +103,10 @@ def start(tmp_path: Path, make_dataset: MakeDataset) -> Iterator[StartProgram]:
     """Start the application on a tiny run in ``tmp_path/run``, and wait for its start screen."""
     started = []
 
-    def make(heard: bool = True) -> Program:
-        started.append(program := Program(tiny_run(tmp_path / "run"), make_dataset(), heard))
+    def make(heard: bool = True, **other: Any) -> Program:
+        """``other``: what else Program takes; a run that is there already is used."""
+        run = tmp_path / "run" if (tmp_path / "run").is_dir() else tiny_run(tmp_path / "run")
+        started.append(program := Program(run, make_dataset(), heard, **other))
         program.until(lambda: b"[S]tart" in program.drawn, "the start screen")
         return program
 

@@ -45,7 +45,13 @@ def test_sparkline_runs_from_least_to_greatest() -> None:
 def test_decimating_keeps_the_ends() -> None:
     points = [(float(i), float(i)) for i in range(1000)]
     few = decimate(points, 50)
-    assert len(few) == 50 and few[0] == points[0] and few[-1] == points[-1]
+    assert len(few) == 50 and few[0] == points[0] and few[-1] == points[-1] and few == sorted(few)
+
+
+def test_decimating_loses_no_outlier() -> None:
+    points = [(float(i), 9.0 if i in (333, 801) else -9.0 if i == 334 else 0.0) for i in range(1000)]
+    few = decimate(points, 50)
+    assert len(few) <= 50 and {(333.0, 9.0), (334.0, -9.0), (801.0, 9.0)} <= set(few)
 
 
 def test_unknown_shares_are_dashes() -> None:

@@ -69,7 +69,7 @@ from rich.console import Console
 from vsrpp_tui.widgets.halfcells import half_cells
 assert sys.__stdout__.isatty()
 console = Console(file=open(sys.argv[1], "w"), width=20, height=10, color_system="truecolor", force_terminal=True)
-console.print(half_cells(Image.new("RGB", (6, 4), "red")))
+console.file.writelines(row.render(console) for row in half_cells(Image.new("RGB", (6, 4), "red")))
 """
 
 

@@ -30,14 +30,14 @@ def test_the_end_of_a_long_curve_is_known_report_by_report() -> None:
     for number in range(10 * SERIES_LIMIT):
         series = series.add(number, float(number))
     last = 10 * SERIES_LIMIT - 1
-    assert series.since(last - 20) == tuple((float(n), float(n)) for n in range(last - 20, last + 1))
-    assert series.since(0) == series.points, "so far back only the means reach"
+    assert series.reaching(last - 20) == series.recent
+    assert series.reaching(0) == series.points, "so far back only the means reach"
     assert len(series.recent) == SERIES_LIMIT
 
 
 def test_a_short_curve_is_whole_from_any_step() -> None:
     series = Series().add(10, 1.0).add(20, 2.0)
-    assert series.since(-500) == ((10, 1.0), (20, 2.0)) and series.since(15) == ((20, 2.0),)
+    assert series.reaching(-500) == ((10, 1.0), (20, 2.0)) == series.reaching(15)
 
 
 def test_what_lies_beyond_a_step_is_forgotten_in_full() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from textual.app import App
+from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tests.vsrpp_tui.conftest import activity, compared, started, step, validated
@@ -18,6 +20,7 @@ from vsrpp_tui.screens.training import TrainingScreen
 from vsrpp_tui.state import RunState, reduce, replay
 from vsrpp_tui.themes import THEME
 from vsrpp_tui.widgets.charts import Chart
+from vsrpp_tui.widgets.plot import Plot
 from vsrpp_tui.widgets.views import VIEWS, ViewLine
 
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -137,8 +140,94 @@ async def test_the_last_steps_are_shown_closely(tmp_path: Path) -> None:
     async with showing(state, (120, 40)) as pilot:
         await pilot.press("s", "r", "r", "r")
         await until(pilot, lambda: "r last 500" in on_screen(pilot))
-        axis = str(pilot.app.screen.query_one("#loss-chart", Chart)._rows[-1][0].text).split()
-        assert int(axis[0]) == 700 and int(axis[-1]) == 1200
+        chart = pilot.app.screen.query_one("#loss-chart", Chart)
+        await until(pilot, lambda: chart.window == (700, 1200))
+
+
+async def test_keys_look_closer_at_the_same_steps_in_all_charts(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s")
+        charts = [pilot.app.screen.query_one(f"#{panel} Chart", Chart) for panel in ("loss", "gradient")]
+        await until(pilot, lambda: all(chart.window == (1, 160) for chart in charts))
+        await pilot.press("z")
+        await until(pilot, lambda: all(chart.window == (80.5, 160) for chart in charts))
+        assert "0 all · steps 80 to 160" in on_screen(pilot), "the newest stays in sight"
+        await pilot.press("comma")
+        await until(pilot, lambda: all(chart.window == (40.75, 120.25) for chart in charts))
+        await pilot.press("full_stop", "full_stop", "full_stop")
+        await until(pilot, lambda: charts[0].window == (80.5, 160))
+        await pilot.press("Z")
+        await until(pilot, lambda: charts[1].window == (1, 160) and "r all steps" in on_screen(pilot))
+        await pilot.press("z", "z", "0")
+        await until(pilot, lambda: charts[0].window == (1, 160) and "r all steps" in on_screen(pilot))
+
+
+async def test_the_wheel_looks_closer_and_a_drag_moves(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s")
+        loss, gradient = (pilot.app.screen.query_one(f"#{panel} Chart", Chart) for panel in ("loss", "gradient"))
+        await until(pilot, lambda: loss.window == (1, 160))
+        plane = loss.query_one("#plot")
+        await wheel(pilot, plane, up=True)
+        await until(pilot, lambda: loss.window != (1, 160) and gradient.window == loss.window)
+        assert loss.window and loss.window[0] > 1 and loss.window[1] < 160
+        width = loss.window[1] - loss.window[0]
+        before = loss.window
+        await pilot.mouse_down(plane, offset=(20, 3))
+        plane.post_message(MouseMove(plane, 25, 3, 5, 0, 1, False, False, False))
+        await pilot.mouse_up(plane, offset=(25, 3))
+        await until(pilot, lambda: loss.window != before and gradient.window == loss.window)
+        assert loss.window[0] < before[0] and loss.window[1] - loss.window[0] == pytest.approx(width)
+        await pilot.double_click(plane, offset=(20, 3))
+        await until(pilot, lambda: loss.window == (1, 160) == gradient.window)
+        for _ in range(3):
+            await wheel(pilot, plane, up=False)
+        await until(pilot, lambda: loss.window == (1, 160))
+        assert "r all steps" in on_screen(pilot), "there is nothing beyond all"
+
+
+async def test_the_wheel_on_the_figures_of_y_stretches_that_axis_alone(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s")
+        chart = pilot.app.screen.query_one("#gradient Chart", Chart)
+        await until(pilot, lambda: chart.window == (1, 160))
+        high = chart._y_max - chart._y_min
+        await wheel(pilot, chart.query_one("#margin-left"), up=True)
+        await until(pilot, lambda: chart._y_max - chart._y_min < high)
+        training(pilot).show(reduce(training(pilot).state, step(161, time=NOW)))
+        await until(pilot, lambda: chart.window == (1, 161))
+        assert chart._y_max - chart._y_min < high, "a new report changes nothing of that"
+        await pilot.press("0")
+        await until(pilot, lambda: chart._y_max - chart._y_min == pytest.approx(high))
+
+
+async def test_a_chart_is_drawn_only_in_sight_and_only_when_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    draw = Plot.draw
+    monkeypatch.setattr(Plot, "draw", lambda plot, *what: (drawn.append(type(plot).__name__), draw(plot, *what)))
+    state = learned(tmp_path)
+    async with showing(state, (120, 40)) as pilot:
+        await until(pilot, lambda: "LossChart" in drawn)
+        assert set(drawn) == {"LossChart", "ValidationChart"}, "others are in no view so far"
+        await pilot.pause(0.2)
+        drawn.clear()
+        training(pilot)._drawn = None
+        training(pilot)._draw_charts()
+        await pilot.pause(0.2)
+        assert drawn == [], "nothing has changed"
+        training(pilot).show(reduce(state, step(161, time=NOW)))
+        training(pilot)._draw_charts()
+        await until(pilot, lambda: bool(drawn))
+        await pilot.pause(0.2)
+        assert drawn == ["LossChart"], "the validation is as it was"
+
+
+async def wheel(pilot: Pilot[None], widget: Widget, up: bool) -> None:
+    """Turn the mouse wheel over the middle of ``widget``."""
+    kind = MouseScrollUp if up else MouseScrollDown
+    await pilot._post_mouse_events([kind], widget, offset=(widget.size.width // 2, widget.size.height // 2), button=0)
 
 
 @pytest.mark.parametrize("size", [(60, 16), *SIZES])

@@ -7,7 +7,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_tui.worker import STEPS_WAITING, Mailbox, SessionRequest, Worker
+from vsrpp_tui.worker import STEPS_TAKEN, STEPS_WAITING, Mailbox, SessionRequest, Worker
 
 TINY = (
     ("model.n_feats", "4"),
@@ -48,8 +48,23 @@ def test_steps_are_kept_until_too_many_wait() -> None:
     mailbox = Mailbox()
     for number in range(1, STEPS_WAITING + 51):
         mailbox.put(step(number))
-    waiting = [event.step for event in mailbox.take() if isinstance(event, ev.StepReported)]
-    assert len(waiting) == STEPS_WAITING and waiting[:3] == [1, 2, 3] and waiting[-1] == STEPS_WAITING + 50
+    assert len(mailbox) == STEPS_WAITING
+    taken = [event.step for event in mailbox.take() if isinstance(event, ev.StepReported)]
+    assert len(taken) <= STEPS_TAKEN and taken[-1] == STEPS_WAITING + 50 and taken == sorted(taken)
+    for number in range(STEPS_TAKEN):
+        mailbox.put(step(number))
+    assert len(mailbox.take()) == STEPS_TAKEN, "of few reports none is left out"
+
+
+def test_of_a_flood_of_steps_only_steps_are_left_out() -> None:
+    mailbox = Mailbox()
+    for number in range(1, 1001):
+        mailbox.put(step(number))
+        mailbox.put(ev.WarningRaised(message=str(number)))
+    events = mailbox.take()
+    steps = [event.step for event in events if isinstance(event, ev.StepReported)]
+    assert [e.message for e in events if isinstance(e, ev.WarningRaised)] == [str(n) for n in range(1, 1001)]
+    assert len(steps) <= STEPS_TAKEN and steps[-1] == 1000
 
 
 def test_a_worker_trains_obeys_and_saves(tmp_path: Path, make_dataset: MakeDataset) -> None:

@@ -52,6 +52,9 @@ REAL_TIME = (1, 2)
 H264_SIDE = 4096
 """Hardware decoders of H.264 end here; larger pictures become H.265."""
 
+X265_SIDE = 64
+"""x265 (4.2) writes beyond its memory where both sides of a picture are smaller than this, its largest block."""
+
 RGB_MATRIX = 0
 DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
 
@@ -193,6 +196,8 @@ def choose_encoding(facts: Facts, wanted: Wanted) -> tuple[Encoding, list[str]]:
     _refuse_unknown(codec)
     pixels, notes = (wanted.pixels, []) if wanted.pixels else _pixel_format(codec, facts)
     _refuse_pixels(codec, pixels, width, height)
+    if codec == "libx265" and max(width, height) < X265_SIDE:
+        raise UsageError(f"libx265 takes no pictures as small as {width}x{height}; choose another with --codec")
     is_rgb = pixels.startswith(("rgb", "gbr", "bgr"))
     colorspace = RGB_MATRIX if is_rgb else facts.colorspace or BT709
     return Encoding(
@@ -213,7 +218,7 @@ def choose_encoding(facts: Facts, wanted: Wanted) -> tuple[Encoding, list[str]]:
 
 
 def _default_codec(facts: Facts, side: int) -> CodecName:
-    return "libx264" if facts.bits == 8 and side <= H264_SIDE else "libx265"
+    return "libx264" if side < X265_SIDE or (facts.bits == 8 and side <= H264_SIDE) else "libx265"
 
 
 def _refuse_unknown(codec: CodecName) -> None:

@@ -53,7 +53,7 @@ def exact(seconds: float) -> Fraction:
 class Picture:
     """RGB [h, w, 3] as stored, uint8, or uint16 where the source has more bits; times in units of the time base.
 
-    ``duration`` is 0 where the source does not say.
+    ``duration`` is up to the next picture.
     """
 
     rgb: Pixels
@@ -146,10 +146,10 @@ class VideoFilm:
     def pictures(self, first: int) -> Generator[Picture, None, None]:
         converter, pixels = VideoReformatter(), DEEP_FORMAT if self.facts.bits > 8 else video.RGB_FORMAT
         with video.opened(self.path) as (container, stream):
-            for index, (frame, pts) in enumerate(self._wanted(container, stream)):
+            for index, (frame, pts, duration) in enumerate(self._wanted(container, stream)):
                 if index >= first:
                     rgb = video.to_rgb(frame, converter, self.path, pixels)
-                    yield Picture(rgb, pts, int(frame.duration or 0))
+                    yield Picture(rgb, pts, duration)
 
     def name(self, index: int) -> str:
         return f"{index + 1:06d}"
@@ -158,23 +158,37 @@ class VideoFilm:
         stat = self.path.stat()
         return f"{stat.st_size} bytes, changed at {stat.st_mtime_ns}"
 
-    def _wanted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int]]:
-        """The span's frames with their times from its start, which increase, whatever the file says."""
+    def _wanted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int, int]]:
+        """The span's frames with their times from its start, which increase, whatever the file says, and durations.
+
+        A picture lasts up to the next. What a frame says itself is wrong where pictures are neither evenly spaced nor
+        stored in the order they are shown: it is the distance to the next one stored.
+        """
         unit = self.facts.time_base
         begin = round((self.origin + exact(self.span.start)) / unit)
         end = None if self.span.length is None else begin + exact(self.span.length) / unit
         if self.span.start > LEAD_IN:
             container.seek(begin - round(LEAD_IN / float(unit)), stream=stream)
         step = max(1, round(1 / (self.facts.rate * unit)))
-        last: int | None = None
+        held: tuple[VideoFrame, int] | None = None
         for frame in self._tolerated(self._decoded(container, stream)):
-            pts = frame.pts if frame.pts is not None else begin if last is None else last + step
+            pts = frame.pts if frame.pts is not None else held[1] + step if held else begin
             if pts < begin and self.span.start:
                 continue
+            pts = max(pts, held[1] + 1) if held else pts
+            if held:
+                yield held[0], held[1] - begin, pts - held[1]
+            held = frame, pts
             if end is not None and pts >= end:
                 return
-            last = pts if last is None else max(pts, last + 1)
-            yield frame, last - begin
+        if held:
+            yield held[0], held[1] - begin, self._last_duration(container, *held, step)
+
+    def _last_duration(self, container: InputContainer, frame: VideoFrame, pts: int, step: int) -> int:
+        """Of the last picture: what it says itself, up to the end of the file."""
+        duration = int(frame.duration or step)
+        end = (self.origin + Fraction(container.duration or 0, av.time_base)) / self.facts.time_base
+        return min(duration, round(end) - pts) if round(end) > pts else duration
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         return video.decoded(container, stream, self.path, self._refuse)

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+from vsrpp_core.data.stacked import Pair
 
 
 class DecodedCache:

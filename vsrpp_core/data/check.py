@@ -4,6 +4,7 @@ Separate from stacked.py, which stops at the first thing that does not fit, beca
 it before starting a training that takes days.
 """
 
+import struct
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vsrpp_core.data.degrade import downscale3
 from vsrpp_core.data.stacked import (
     SPLIT_FOLDERS,
+    UNREADABLE,
     DatasetFolder,
     PairPaths,
     Split,
@@ -39,6 +41,13 @@ Of another frame of the stack it is 10 to 46, in the median 20: little motion go
 
 WORKERS = 2
 """Decoding PNGs leaves Python's lock, so threads help; more of them than disks and cores like do not."""
+
+MAX_PIXELS = 2**26
+"""Of one file: 67 million, as much as two frames of 8K. What claims more is refused from its header, undecoded, as a
+small file may claim a picture that fills the memory."""
+
+PNG_START, PNG_SIZE = b"\x89PNG\r\n\x1a\n", slice(16, 24)
+"""A PNG begins with the one, and has its width and height at the other, as big-endian integers of 32 bits."""
 
 PNG_GREY = 0
 PNG_COLOUR_TYPES = {
@@ -62,6 +71,16 @@ class CheckProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong, and the files it is about: a pair, a file without its partner, or none."""
+
+    text: str
+    files: tuple[Path, ...] = ()
+    is_remark: bool = False
+    """The pair can be trained on as it is, but is unusual."""
+
+
+@dataclass(frozen=True, slots=True)
 class CheckReport:
     """``problems`` are sentences in the order of the splits and their names; ``geometry`` is that of most pairs."""
 
@@ -70,6 +89,8 @@ class CheckReport:
     val: int
     geometry: StackGeometry | None
     problems: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
+    """The same problems with the files that each is about."""
 
     def __str__(self) -> str:
         count = len(self.problems)
@@ -85,7 +106,13 @@ class _Finding:
     pair: PairPaths
     truth: bytes = b""
     geometry: StackGeometry | None = None
-    problems: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, text: str) -> Fault:
+        return Fault(text, (self.pair.lr, self.pair.gt))
+
+    def remark(self, text: str) -> Fault:
+        return Fault(text, (self.pair.lr, self.pair.gt), is_remark=True)
 
 
 def check(root: Path) -> Iterator[CheckProgress | CheckReport]:
@@ -96,7 +123,7 @@ def check(root: Path) -> Iterator[CheckProgress | CheckReport]:
     if not root.is_dir():
         raise VsrppError(f"{root} is not a folder; name a dataset made by `vsrpp prepare`")
     folder = DatasetFolder(root)
-    problems = _folder_problems(folder)
+    faults = _folder_faults(folder)
     train, val = folder.pairs("train"), folder.pairs("val")
     every = train + val
     findings: list[_Finding] = []
@@ -109,36 +136,37 @@ def check(root: Path) -> Iterator[CheckProgress | CheckReport]:
         pool.shutdown(cancel_futures=True)  # whoever stops listening does not wait for all the rest
     geometry = _usual_geometry(findings)
     for finding in findings:
-        problems += finding.problems
+        faults += finding.faults
         if finding.geometry is not None and finding.geometry != geometry:
-            problems.append(f"{finding.pair.lr} is a stack of {finding.geometry}, but most pairs are {geometry}")
-    problems += _shared(findings[: len(train)], findings[len(train) :])
-    yield CheckReport(root, len(train), len(val), geometry, tuple(problems))
+            text = f"{finding.pair.lr} is a stack of {finding.geometry}, but most pairs are {geometry}"
+            faults.append(finding.fault(text))
+    faults += _shared(findings[: len(train)], findings[len(train) :])
+    problems = tuple(fault.text for fault in faults)
+    yield CheckReport(root, len(train), len(val), geometry, problems, tuple(faults))
 
 
 # what the folders tell
 
 
-def _folder_problems(folder: DatasetFolder) -> list[str]:
-    problems = []
-    for split in SPLIT_FOLDERS:
-        problems += _split_problems(folder, split)
-    return problems
+def _folder_faults(folder: DatasetFolder) -> list[Fault]:
+    return [fault for split in SPLIT_FOLDERS for fault in _split_faults(folder, split)]
 
 
-def _split_problems(folder: DatasetFolder, split: Split) -> list[str]:
+def _split_faults(folder: DatasetFolder, split: Split) -> list[Fault]:
     lr, gt = folder.lr_folder(split), folder.gt_folder(split)
     missing = [path for path in (lr, gt) if not path.is_dir()]
-    problems = [f"{path} is missing; a dataset has Patches and Val, each with LR and GT" for path in missing]
+    faults = [Fault(f"{path} is missing; a dataset has Patches and Val, each with LR and GT") for path in missing]
     names = {path: png_names(path) for path in (lr, gt)}
     for here, there in ((lr, gt), (gt, lr)):
         for name in sorted(names[here] - names[there]):
-            problems.append(f"{here / name} has no partner in {there}; restore that or delete this")
+            text = f"{here / name} has no partner in {there}; restore that or delete this"
+            faults.append(Fault(text, (here / name,)))
     if lr.is_dir() and gt.is_dir() and not names[lr] & names[gt]:
-        problems.append(f"{lr.parent} holds no pairs; equal names in LR and GT make one")
+        faults.append(Fault(f"{lr.parent} holds no pairs; equal names in LR and GT make one"))
     for path in (lr, gt):
-        problems += [f"{name} is a leftover of an interrupted writer; delete it" for name in _leftovers(path)]
-    return problems
+        for left in _leftovers(path):
+            faults.append(Fault(f"{left} is a leftover of an interrupted writer; delete it", (left,)))
+    return faults
 
 
 def _leftovers(folder: Path) -> list[Path]:
@@ -156,11 +184,12 @@ def _read(pair: PairPaths) -> _Finding:
     for path in (pair.lr, pair.gt):
         try:
             picture, oddity = _read_picture(path)
-        except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            finding.problems.append(f"{path} cannot be read ({_reason(error, path)}); make the pair again or delete it")
+        except UNREADABLE as error:
+            text = f"{path} cannot be read ({_reason(error, path)}); make the pair again or delete it"
+            finding.faults.append(finding.fault(text))
         else:
             pictures.append(picture)
-            finding.problems += [f"{path} is {oddity}"] if oddity else []
+            finding.faults += [finding.remark(f"{path} is {oddity}")] if oddity else []
     if len(pictures) == 2:
         finding.truth = sha256(pictures[1].tobytes()).digest()
         _compare(finding, *pictures)
@@ -169,8 +198,25 @@ def _read(pair: PairPaths) -> _Finding:
 
 def _read_picture(path: Path) -> tuple[Picture, str]:
     """A file as training will read it, RGB [H, W, 3], and what is unusual about its format or an empty text."""
+    with path.open("rb") as file:
+        _refuse_bomb(*_png_size(file.read(PNG_SIZE.stop)))
     with Image.open(path) as image:
+        _refuse_bomb(*image.size)
         return np.asarray(image.convert("RGB")), _oddity(path, image.format)
+
+
+def _png_size(start: bytes) -> tuple[int, int]:
+    """Width and height that a PNG's header claims; 0 and 0 for anything else. Pillow only warns of up to 178 million
+    pixels."""
+    if not start.startswith(PNG_START) or len(start) < PNG_SIZE.stop:
+        return 0, 0
+    width, height = struct.unpack(">II", start[PNG_SIZE])
+    return width, height
+
+
+def _refuse_bomb(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"it claims {width:,}×{height:,} pixels, which no patch has, so it was not decoded")
 
 
 def _oddity(path: Path, image_format: str | None) -> str:
@@ -179,7 +225,7 @@ def _oddity(path: Path, image_format: str | None) -> str:
         return f"{image_format}, not PNG; it is read, with what its compression did to it"
     with path.open("rb") as file:
         depth, colour = file.read(26)[24:26]
-    kind, reading = PNG_COLOUR_TYPES[colour]
+    kind, reading = PNG_COLOUR_TYPES.get(colour, (f"of colour type {colour}", "no PNG should have that"))
     if depth == 16 and colour == PNG_GREY:
         reading = "Pillow reads all but its darkest shades as white"
     elif depth == 16:
@@ -193,24 +239,26 @@ def _compare(finding: _Finding, stack: Picture, truth: Picture) -> None:
     try:
         finding.geometry = shape = geometry_of(lr_size, gt_size)
     except ValueError as error:
-        finding.problems.append(f"{finding.pair.lr} and its ground truth are not a pair: {error}")
+        finding.faults.append(finding.fault(f"{finding.pair.lr} and its ground truth are not a pair: {error}"))
         return
     frames = stack.reshape(shape.n_frames, shape.height, shape.width, 3)
     for number, (a, b) in enumerate(pairwise(frames), start=1):
         if np.array_equal(a, b):
-            finding.problems.append(f"{finding.pair.lr} repeats a frame: {number} and {number + 1} are identical")
+            text = f"{finding.pair.lr} repeats a frame: {number} and {number + 1} are identical"
+            finding.faults.append(finding.remark(text))
     psnr = _psnr(downscale3(truth), frames[shape.n_frames // 2])
     if psnr < SAME_PICTURE_PSNR:
-        finding.problems.append(
-            f"{finding.pair.gt}: the ground truth does not show the stack's centre frame ({psnr:.1f} dB apart)"
-        )
+        text = f"{finding.pair.gt}: the ground truth does not show the stack's centre frame ({psnr:.1f} dB apart)"
+        finding.faults.append(finding.fault(text))
 
 
-def _shared(train: list[_Finding], val: list[_Finding]) -> list[str]:
+def _shared(train: list[_Finding], val: list[_Finding]) -> list[Fault]:
     """Validation on what was trained on tells nothing. Equal names alone mean nothing: many datasets just number."""
     trained = {finding.truth: finding.pair.gt for finding in train if finding.truth}
     return [
-        f"{finding.pair.gt} shows the same as {trained[finding.truth]}, which is trained on; delete the pair in Val"
+        finding.fault(
+            f"{finding.pair.gt} shows the same as {trained[finding.truth]}, which is trained on; delete the pair in Val"
+        )
         for finding in val
         if finding.truth in trained
     ]

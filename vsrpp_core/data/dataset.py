@@ -14,14 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vsrpp_core.data.cache import DecodedCache, Pair
-from vsrpp_core.data.stacked import PairPaths, StackGeometry, fingerprint, read_image, read_stack
+from vsrpp_core.data.cache import DecodedCache
+from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
+from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
 from vsrpp_core.errors import VsrppError
 
 T = TypeVar("T")
 
 Sample = tuple[Tensor, Tensor]
 """Frames and ground truth, channels first."""
+
+Read = tuple[Sample, str]
+"""A sample, and what reading it has to tell, or an empty text."""
 
 SampleKey = tuple[int, int]
 """Epoch (from 1) and index of a sample."""
@@ -35,6 +39,8 @@ class Batch:
     ground_truth: Tensor
     share: float = 1.0
     """Of the samples of its optimizer step, 0..1."""
+    notes: tuple[str, ...] = ()
+    """What reading them has to tell: sentences for the user."""
 
     def __len__(self) -> int:
         return self.frames.shape[0]
@@ -54,14 +60,24 @@ class PairDataset(Dataset[Sample]):
     """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
 
     A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
+    Pictures come from ``disk_cache`` where there is one, which holds the same pairs in the same order; up to
+    ``cache_bytes`` of them are kept in memory.
     """
 
     def __init__(
-        self, pairs: list[PairPaths], geometry: StackGeometry, seed: int, crop: int, augment: bool, cache_bytes: int
+        self,
+        pairs: list[PairPaths],
+        geometry: StackGeometry,
+        seed: int,
+        crop: int,
+        augment: bool,
+        cache_bytes: int,
+        disk_cache: DiskCache | None = None,
     ) -> None:
         self._pairs, self._geometry = pairs, geometry
         self._seed, self._crop, self._augment = seed, crop, augment
-        self._cache = DecodedCache(cache_bytes)
+        self._cache, self._disk_cache = DecodedCache(cache_bytes), disk_cache
+        self._note, self._noted = "", False
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -81,20 +97,20 @@ class PairDataset(Dataset[Sample]):
             frames, ground_truth = _augment(frames, ground_truth, random)
         return _channels_first(frames), _channels_first(ground_truth)
 
+    def take_note(self) -> str:
+        """What reading had to tell since this was last asked, or empty."""
+        note, self._note = self._note, ""
+        return note
+
     def _load(self, index: int) -> Pair:
-        return load_pair(self._pairs[index], self._geometry)
-
-
-def load_pair(pair: PairPaths, geometry: StackGeometry) -> Pair:
-    """Frames [T, h, w, 3] and ground truth [3h, 3w, 3], uint8; VsrppError naming the file that does not fit."""
-    frames, ground_truth = read_stack(pair.lr, geometry), read_image(pair.gt)
-    if ground_truth.shape[:2] != (geometry.gt_height, geometry.gt_width):
-        height, width = ground_truth.shape[:2]
-        raise VsrppError(
-            f"{pair.gt} is {width}x{height}, not {geometry.gt_width}x{geometry.gt_height} like the dataset; "
-            "run `vsrpp check` on the dataset to list every such file"
-        )
-    return frames, ground_truth
+        if self._disk_cache is None:
+            return load_pair(self._pairs[index], self._geometry)
+        try:
+            return self._disk_cache.read(index)
+        except DamagedPairError as error:
+            if not self._noted:  # where one is damaged many may be
+                self._note, self._noted = f"{error}; damaged pairs are read from their PNGs, so remove it", True
+            return load_pair(self._pairs[index], self._geometry)
 
 
 class TrainingStream:
@@ -126,6 +142,7 @@ class TrainingStream:
         self._drawn = 0
         self._identity = dataset.identity()
         self._batches: Iterator[Batch | VsrppError] | None = None
+        self._notes: list[str] = []
 
     @property
     def epoch(self) -> int:
@@ -160,7 +177,14 @@ class TrainingStream:
         left = len(self._dataset) - self._seen % len(self._dataset)
         self._drawn = min(self._samples_per_step, left)
         sizes = (min(self._batch_size, self._drawn - start) for start in range(0, self._drawn, self._batch_size))
-        return [replace(_sound(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
+        step = [replace(_sound(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
+        self._notes += [note for batch in step for note in batch.notes]
+        return step
+
+    def take_notes(self) -> list[str]:
+        """What reading the samples had to tell since this was last asked."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def _part(self, size: int) -> int:
         """This rank's number of samples in a micro-batch of ``size``."""
@@ -212,7 +236,7 @@ class TrainingStream:
                 yield from (keys[self._rank :: self._n_ranks] or keys[:1] for keys in step)
             epoch, seen = epoch + 1, 0
 
-    def _loader(self) -> DataLoader[Sample | VsrppError]:
+    def _loader(self) -> DataLoader[Read | VsrppError]:
         return DataLoader(
             _Telling(self._dataset),
             batch_sampler=_Batches(self._micro_batches()),
@@ -234,15 +258,15 @@ class _Batches:
         return self._iterator
 
 
-class _Telling(Dataset["Sample | VsrppError"]):
-    """Hands faults on as values: raised in a worker process, one would arrive with its traceback as the message."""
+class _Telling(Dataset["Read | VsrppError"]):
+    """Hands notes and faults on as values: raised in a worker process, one would be a traceback for a message."""
 
     def __init__(self, dataset: PairDataset) -> None:
         self._dataset = dataset
 
-    def __getitem__(self, key: SampleKey) -> "Sample | VsrppError":
+    def __getitem__(self, key: SampleKey) -> "Read | VsrppError":
         try:
-            return self._dataset[key]
+            return self._dataset[key], self._dataset.take_note()
         except VsrppError as error:
             return error
 
@@ -252,14 +276,17 @@ def _in_words(geometry: list[int]) -> str:
     return f"{n_frames} frames of {width}x{height}"
 
 
-def _collate(samples: list[Sample | VsrppError]) -> Batch | VsrppError:
+def _collate(read: list[Read | VsrppError]) -> Batch | VsrppError:
     sound: list[Sample] = []
-    for sample in samples:
-        if isinstance(sample, VsrppError):
-            return sample
+    notes = []
+    for one in read:
+        if isinstance(one, VsrppError):
+            return one
+        sample, note = one
         sound.append(sample)
+        notes += [note] if note else []
     frames, ground_truth = zip(*sound, strict=True)
-    return Batch(torch.stack(frames), torch.stack(ground_truth))
+    return Batch(torch.stack(frames), torch.stack(ground_truth), notes=tuple(notes))
 
 
 def _sound(batch: Batch | VsrppError) -> Batch:

@@ -1,62 +1,294 @@
-"""What to cut out of videos: the settings of a preparation.
+"""What to make of which videos: the recipe of a preparation, typed and checked, read from and written to TOML.
 
-Separate from the work so that a command line or a screen can check them before anything is read.
+Separate from the work so that a command line or a screen can check it before anything is read.
 """
 
-from dataclasses import dataclass
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.run.settings import Section, Setting, did_you_mean, range_of, read_toml, validated
 
 SMALLEST_PATCH = 24
+DEFAULT_CATEGORY = "general"
 
 
-@dataclass(frozen=True, slots=True)
-class PrepareSettings:
-    """What to cut. UsageError, listing every fault, where a setting cannot work.
+def _seconds(text: str) -> str:
+    """``90``, ``90s``, ``1:30`` and ``1:02:03.5``; empty where nothing is said."""
+    seconds(text)
+    return text
 
-    ``patch``: side of the ground truth in pixels, a multiple of 3. ``n_frames``: of a stack, odd. ``scale_height``:
-    higher frames are shrunk to this height first, keeping their aspect; lower ones are left as they are.
-    ``patches_per_minute``: windows tried per minute of video, each giving one patch or none. ``val_share``: of the
-    videos. ``min_texture``: mean luma gradient of the LR centre frame, in 8-bit levels per pixel, below which a patch
-    is skipped. ``min_motion``: mean absolute difference of two LR frames, in 8-bit levels, below which the second one
-    repeats the first. Of places drawn evenly from 29 web clips, 480 lines high, 1 % lay below the default texture
-    (sky, blurred walls) and 4 % below the default motion (still pictures, and tripod shots encoded without noise).
-    """
 
-    patch: int = 540
-    n_frames: int = 5
-    scale_height: int | None = None
-    patches_per_minute: float = 60.0
-    val_share: float = 0.1
-    seed: int = 0
-    min_texture: float = 1.5
-    min_motion: float = 0.2
+def seconds(text: str) -> float:
+    """The time that a recipe writes as text; ValueError where it is none."""
+    parts = text.removesuffix("s").split(":") if text else ["0"]
+    try:
+        values = [float(part) for part in parts]
+    except ValueError:
+        values = []
+    if not 1 <= len(values) <= 3 or not all(0 <= value < 1e9 for value in values):
+        raise ValueError(f'"{text}" is no time; write it like "90s", "1:30" or "1:02:30"')
+    return float(sum(value * 60**power for power, value in enumerate(reversed(values))))
 
-    def __post_init__(self) -> None:
-        patch, height = self.patch, self.scale_height
-        least = f"the patch must be a multiple of {SCALE} and at least {SMALLEST_PATCH}"
-        pace = "the patches per minute must be more than 0"
-        faults = [
-            (patch < SMALLEST_PATCH or patch % SCALE, f"{least}, not {patch}"),
-            (
-                self.n_frames < 3 or self.n_frames % 2 == 0,
-                f"the frames must be an odd number from 3, not {self.n_frames}",
-            ),
-            (
-                height is not None and height < patch,
-                f"the height {height} is less than the patch {patch} (give --patch a multiple of 3 up to {height})",
-            ),
-            (not 0 < self.patches_per_minute < float("inf"), f"{pace}, not {self.patches_per_minute:g}"),
-            (not 0 < self.val_share < 1, f"the validation share must lie between 0 and 1, not {self.val_share:g}"),
-            (self.seed < 0, f"the seed must be 0 or more, not {self.seed}"),
-            (not self.min_texture >= 0, f"the least texture must be 0 or more, not {self.min_texture:g}"),
-            (not self.min_motion >= 0, f"the least motion must be 0 or more, not {self.min_motion:g}"),
-        ]
-        found = [text for wrong, text in faults if wrong]
-        if found:
-            raise UsageError("cannot prepare with these settings: " + "; ".join(found))
+
+def _ordered(values: list[float]) -> list[float]:
+    if values[0] > values[1]:
+        raise ValueError(f"the first of a range must be at most the second, not {values}")
+    return values
+
+
+Time = Annotated[str, AfterValidator(_seconds)]
+Span = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class DatasetPart(Section):
+    """What a pair is, and how many there are."""
+
+    patch: int = Field(540, ge=SMALLEST_PATCH, le=4096, description="side of the ground truth, pixels; a multiple of 3")
+    frames: int = Field(5, ge=3, le=99, description="frames in a stack; odd")
+    frame_step: int = Field(1, ge=1, le=30, description="a stack takes every so many-th frame")
+    height: int = Field(0, ge=0, le=8192, description="shrink higher frames to this height first; 0: leave them")
+    patches_per_minute: float = Field(60.0, gt=0, le=100_000, description="places tried per minute of video")
+    patches: int = Field(0, ge=0, le=100_000_000, description="training pairs in all, divided by the weights; 0: all")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every choice")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.patch % SCALE:
+            raise ValueError(f"patch must be a multiple of {SCALE}, not {self.patch}")
+        if self.frames % 2 == 0:
+            raise ValueError(f"frames must be odd, not {self.frames}")
+        if self.height and self.height < self.patch:
+            raise ValueError(
+                f"the height {self.height} is less than the patch {self.patch} "
+                f"(give --patch a multiple of 3 up to {self.height})"
+            )
+        return self
+
+
+class ValidationPart(Section):
+    """What is kept for validation."""
+
+    share: float = Field(0.1, gt=0, lt=1, description="share of the videos, or scenes, kept for validation")
+    by: Literal["video", "scene"] = Field("video", description="what is never divided between the two sides")
+    max_per_video: int = Field(24, ge=1, le=10_000, description="validation pairs of one video, spread over it")
+
+
+class SkipPart(Section):
+    """What is not worth learning from. Levels are of 255; 0 switches a rule off."""
+
+    black: float = Field(20.0, ge=0, le=255, description="black: 99 % of a patch is darker than this")
+    flat: float = Field(1.5, ge=0, le=100, description="flat: mean step between neighbours of the LR frame below this")
+    blurred: float = Field(
+        0.14, ge=0, le=1, description="blurred: its steepest edges rise by this share a pixel or less"
+    )
+    still: float = Field(0.2, ge=0, le=50, description="no motion: two LR frames differ by less, in the mean")
+    repeated: float = Field(0.2, ge=0, le=50, description="repeated frame: a whole frame differs by less from the last")
+    repeats: Literal["skip", "drop", "keep"] = Field(
+        "skip", description="windows with a repeated frame: skip them; drop the repeat (film on twos); keep them"
+    )
+    text: bool = Field(True, description="subtitles and credits: bright, sharp, still letters in rows")
+    dissolves: bool = Field(True, description="windows in a dissolve or a fade")
+    uneven: float = Field(
+        3.0, ge=0, le=1000, description="uneven times: longest over shortest step in a window above this"
+    )
+    duplicate: float = Field(3.0, ge=0, le=50, description="duplicate patch: differs by less from one already taken")
+
+
+class SourcePart(Section):
+    """What becomes of videos that are not plain."""
+
+    hdr: Literal["tonemap", "refuse"] = Field("tonemap", description="PQ and HLG: tone-map to BT.709, or leave out")
+    hdr_peak: float = Field(1000.0, ge=100, le=10_000, description="brightness that becomes white, cd/m2")
+    interlaced: Literal["deinterlace", "refuse"] = Field("deinterlace", description="by bwdif, or leave out")
+
+
+class DegradationPart(Section):
+    """What the LR side suffers. Drawn once for a stack; a range is [least, most]."""
+
+    kind: Literal["clean", "real"] = Field("clean", description="clean: bicubic alone; real: all that follows")
+    clean_share: Share = Field(0.1, description="share of the stacks left clean all the same")
+    shuffle: bool = Field(True, description="draw the order in which they are applied, else as listed here")
+    blur_share: Share = Field(0.7, description="share of the stacks that are blurred")
+    blur: Span = Field([0.2, 1.2], description="sigma of the Gaussian, LR pixels, in each direction")
+    noise_share: Share = Field(0.5, description="share that get noise")
+    noise: Span = Field([1.0, 8.0], description="its standard deviation, levels")
+    noise_grey_share: Share = Field(0.5, description="share of these in which it is the same in all channels")
+    chroma_share: Share = Field(0.6, description="share whose colour is kept at half the resolution")
+    interlace_share: Share = Field(0.05, description="share with combs left over from interlacing")
+    interlace: Span = Field([0.3, 1.0], description="strength of the combs")
+    h264_share: Share = Field(0.6, description="share recompressed by H.264")
+    h264_crf: Span = Field([20.0, 34.0], description="its CRF; more is worse")
+    mpeg2_share: Share = Field(0.2, description="share recompressed by MPEG-2")
+    mpeg2_quantizer: Span = Field([3.0, 10.0], description="its quantizer scale; more is worse")
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.h264_share + self.mpeg2_share > 1:
+            raise ValueError("h264_share + mpeg2_share must be at most 1, as a stack is recompressed once")
+        limits = {"blur": 20.0, "noise": 100.0, "interlace": 1.0, "h264_crf": 51.0, "mpeg2_quantizer": 31.0}
+        for name, most in limits.items():
+            least = 1.0 if name == "mpeg2_quantizer" else 0.0
+            if not least <= getattr(self, name)[0] <= getattr(self, name)[1] <= most:
+                raise ValueError(f"{name} must lie between {least:g} and {most:g}, not {getattr(self, name)}")
+        return self
+
+
+class WorkPart(Section):
+    """How the work is done; it changes nothing in the result."""
+
+    workers: int = Field(0, ge=0, le=256, description="videos and patches worked on at once; 0: as many as cores")
+
+
+class Category(Section):
+    """A kind of footage."""
+
+    paths: list[str] = Field(min_length=1, description="videos, folders of videos, and patterns like ~/films/*.mkv")
+    exclude: list[str] = Field([], description="patterns of names or paths that are left out")
+    weight: float = Field(1.0, gt=0, le=1e6, description="its part of the dataset beside the others' weights")
+    priority: int = Field(0, ge=-1000, le=1000, description="where the number of patches is limited, higher ones first")
+    patches_per_minute: float = Field(0.0, ge=0, le=100_000, description="0: as in [dataset]")
+    start: Time = Field("", description="nothing before this time of each video")
+    end: Time = Field("", description="nothing from this time on")
+
+
+class VideoRule(Section):
+    """What is different for some videos of any category; of several that fit the last one counts."""
+
+    path: str = Field(description="a name, a path, or a pattern of either")
+    priority: int | None = Field(None, ge=-1000, le=1000, description="instead of its category's")
+    patches_per_minute: float = Field(0.0, ge=0, le=100_000, description="0: as its category")
+    start: Time = Field("", description="nothing before this time")
+    end: Time = Field("", description="nothing from this time on")
+
+
+class Recipe(Section):
+    """All that decides a dataset, but for the bytes of the videos."""
+
+    dataset: DatasetPart = DatasetPart()
+    validation: ValidationPart = ValidationPart()
+    skip: SkipPart = SkipPart()
+    source: SourcePart = SourcePart()
+    degradation: DegradationPart = DegradationPart()
+    work: WorkPart = WorkPart()
+    category: dict[str, Category] = Field({}, description="kinds of footage by their names")
+    video: list[VideoRule] = Field([], description="videos for which something is different")
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> Self:
+        parts: list[tuple[str, Category | VideoRule]] = [(f"category.{n}", c) for n, c in self.category.items()]
+        for name, part in [*parts, *((rule.path, rule) for rule in self.video)]:
+            if part.end and seconds(part.start) >= seconds(part.end):
+                raise ValueError(f'{name} ends at "{part.end}", before it starts at "{part.start}"')
+        return self
+
+    @classmethod
+    def of(cls, videos: Sequence[Path | str], overrides: Iterable[tuple[str, str]] = ()) -> Self:
+        """All defaults for these videos, folders and patterns; UsageError as in ``with_overrides``."""
+        named = {DEFAULT_CATEGORY: Category(paths=[str(path) for path in videos])} if videos else {}
+        return cls(category=named).with_overrides(overrides)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
+        """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
+        return validated(cls, values, source, text, _nearest)
+
+    @property
+    def categories(self) -> dict[str, Category]:
+        return self.category
 
     @property
     def geometry(self) -> StackGeometry:
-        return StackGeometry(self.n_frames, self.patch // SCALE, self.patch // SCALE)
+        side = self.dataset.patch // SCALE
+        return StackGeometry(self.dataset.frames, side, side)
+
+    def settings(self) -> Iterator[Setting]:
+        """Every setting but those of categories and videos, in the order of the file."""
+        for section, model in self._sections():
+            for name, field in type(model).model_fields.items():
+                key = f"{section}.{name}"
+                yield Setting(key, getattr(model, name), field.default, field.description or "", range_of(field))
+
+    def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
+        """A copy with dotted settings replaced, as in TOML; text needs no quotes. UsageError names every fault."""
+        values = self.model_dump()
+        faults = [fault for key, text in overrides if (fault := _assign(values, key, text))]
+        if faults:
+            raise UsageError("; ".join(faults))
+        try:
+            return self.from_mapping(values, source="with these settings")
+        except VsrppError as error:
+            raise UsageError(str(error)) from None
+
+    def to_toml(self) -> str:
+        """What ``read_recipe`` reads again, each setting with what it means."""
+        lines = []
+        for section, model in self._sections():
+            lines += [f"# {(type(model).__doc__ or '').splitlines()[0]}", f"[{section}]", *_lines(model), ""]
+        for name, category in self.category.items():
+            lines += [f"[category.{json.dumps(name) if not _bare(name) else name}]", *_lines(category), ""]
+        for rule in self.video:
+            lines += ["[[video]]", *_lines(rule), ""]
+        return "\n".join(lines)
+
+    def _sections(self) -> Iterator[tuple[str, BaseModel]]:
+        for name in type(self).model_fields:
+            if isinstance(value := getattr(self, name), BaseModel):
+                yield name, value
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from TOML; every fault in it is listed in the one VsrppError raised."""
+    document, text = read_toml(path)
+    return Recipe.from_mapping(document, source=str(path), text=text)
+
+
+def _bare(name: str) -> bool:
+    return bool(name) and all(c.isascii() and (c.isalnum() or c in "-_") for c in name)
+
+
+def _lines(model: BaseModel) -> Iterator[str]:
+    for name, field in type(model).model_fields.items():
+        value, allowed = getattr(model, name), range_of(field)
+        if value is not None:
+            meaning = f"{field.description} ({allowed})" if allowed else field.description
+            yield f"{name} = {json.dumps(value, ensure_ascii=False)}  # {meaning}"
+
+
+def _assign(values: dict[str, Any], key: str, text: str) -> str:
+    """Set one dotted key in nested ``values``; the fault as a sentence, or empty."""
+    *tables, name = key.split(".")
+    table: Any = values
+    for part in tables:
+        table = table.get(part) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or name not in table or not tables:
+        return f"{key} is not a setting{_nearest(key)}"
+    if isinstance(table[name], str):
+        table[name] = text
+        return ""
+    try:
+        table[name] = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return f"{key} = {text} is not a number, true/false or a list"
+    return ""
+
+
+def _nearest(key: str) -> str:
+    """Of settings, and for an unknown one of a category or a video of its own."""
+    prefix, _, _ = key.rpartition(".")
+    models: dict[str, type[BaseModel]] = {"category": Category, "video": VideoRule}
+    local = models.get(prefix.split(".")[0])
+    if local:
+        known = [f"{prefix}.{name}" for name in local.model_fields]
+    elif prefix:
+        known = [setting.key for setting in Recipe().settings()]
+    else:
+        known = list(Recipe.model_fields)
+    return did_you_mean(key, known, "`vsrpp prepare --recipe-example` lists all settings")

@@ -5,14 +5,15 @@ sees only small thumbnails and knows nothing of patches or files.
 
 A hard cut is found by three questions: does the picture change much (difference of thumbnails, or of their
 histograms), does it change much more than it just did and soon will (a pan or a shaking camera changes all the time),
-and does it stay changed (after a flash the old picture comes back). Dissolves and fades are not looked for: between
-any two of their frames there is real, if unusual, motion.
+and does it stay changed (after a flash the old picture comes back). Dissolves and fades are found elsewhere
+(transitions.py): between any two of their frames there is real, if unusual, motion.
 
 The thresholds were measured on 29 clips of 1.5 to 12 seconds (hand-held, tripod, sports, animation) with one real
 cut, and on 756 cuts made by joining two clips of equal size at random places; the contrast is a change over the
 second largest near it. Within a shot no change above MIN_DIFFERENCE had a contrast above 1.8 and no two neighbours had
 histograms more than 0.10 apart. The cuts had a difference of 23 or more (median 69), histograms 0.15 or more apart
 (median 0.52) and a contrast of 2.6 or more (median 14). All were found; one frame beside them was taken for another.
+On 59 cuts of another such film PySceneDetect 0.7 (content and adaptive detector) finds the same 59 and no more.
 """
 
 from collections import deque
@@ -74,12 +75,17 @@ def scenes(frames: Iterable[Frame]) -> Iterator[tuple[int, Frame]]:
 
 def scenes_of(items: Iterable[T], picture: Callable[[T], Frame]) -> Iterator[tuple[int, T]]:
     """``scenes`` of things that have a picture."""
+    return scenes_by(items, lambda item: thumbnail(picture(item)))
+
+
+def scenes_by(items: Iterable[T], small: Callable[[T], Thumbnail]) -> Iterator[tuple[int, T]]:
+    """``scenes`` of things that have a thumbnail."""
     past: deque[_Seen] = deque(maxlen=LOOK)
     ahead: deque[_Seen] = deque()
     held: deque[T] = deque()  # the items that belong to ``ahead``
     scene = 0
     for item in items:
-        ahead.append(_see(picture(item), ahead[-1] if ahead else past[-1] if past else None))
+        ahead.append(_see(small(item), ahead[-1] if ahead else past[-1] if past else None))
         held.append(item)
         if len(ahead) > LOOK:
             scene += _is_cut(past, ahead)
@@ -105,19 +111,18 @@ def mean_difference(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 def thumbnail(frame: Frame) -> Thumbnail:
-    """A small grey picture of a frame: block means of its green channel, which is most of luma in any RGB."""
+    """A small grey picture of a frame: block means of its green channel, most of luma in any RGB, or of [H, W]."""
     height, width = frame.shape[:2]
     side = max(1, min(height // THUMBNAIL_HEIGHT, width // THUMBNAIL_WIDTH))
     stride = max(1, side // SAMPLES)
     block = side // stride
-    grid = frame[::stride, ::stride, 1]
+    grid = frame[::stride, ::stride] if frame.ndim == 2 else frame[::stride, ::stride, 1]
     rows, columns = grid.shape[0] // block, grid.shape[1] // block
     blocks = grid[: rows * block, : columns * block].reshape(rows, block, columns, block)
     return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
 
 
-def _see(frame: Frame, before: _Seen | None) -> _Seen:
-    small = thumbnail(frame)
+def _see(small: Thumbnail, before: _Seen | None) -> _Seen:
     if before is None:
         return _Seen(small, 0.0, 0.0)
     return _Seen(small, _difference(before.thumbnail, small), _histogram_distance(before.thumbnail, small))

@@ -24,6 +24,12 @@ Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
 
+UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for a file that is no picture it can read; SyntaxError is its word for a broken PNG."""
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""LR frames [T, h, w, 3] in time order and their ground truth [3h, 3w, 3]."""
+
 
 @dataclass(frozen=True, slots=True)
 class StackGeometry:
@@ -122,28 +128,35 @@ def png_names(folder: Path) -> set[str]:
     return {name for name in names if name.lower().endswith(".png") and not name.startswith(".")}
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """An image file as RGB [H, W, 3]; VsrppError naming the file where it cannot be read."""
+def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """An image file as RGB [H, W, 3]; VsrppError naming the file where it cannot be read or has not the ``size`` asked.
+
+    The size (width, height) is taken from the header, so that a picture of another one is never decoded.
+    """
     try:
         with Image.open(path) as image:
+            if size and image.size != size:
+                (width, height), (wanted_width, wanted_height) = image.size, size
+                raise VsrppError(
+                    f"{path} is {width}x{height}, not {wanted_width}x{wanted_height} like the dataset; "
+                    "run `vsrpp check` on the dataset to list every such file"
+                )
             return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
         raise VsrppError(f"{path} is gone; run `vsrpp check` on the dataset") from None
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:  # SyntaxError: Pillow's broken PNG
+    except UNREADABLE as error:
         raise VsrppError(f"{path} cannot be read as an image ({error}); run `vsrpp check` on the dataset") from None
 
 
 def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
     """An LR stack as frames [T, h, w, 3] in time order; VsrppError naming the file that has another shape."""
-    image = read_image(path)
-    height, width = image.shape[:2]
-    wanted = (geometry.n_frames * geometry.height, geometry.width)
-    if (height, width) != wanted:
-        raise VsrppError(
-            f"{path} is {width}x{height}, not {wanted[1]}x{wanted[0]} like the dataset; "
-            "run `vsrpp check` on the dataset to list every such file"
-        )
+    image = read_image(path, (geometry.width, geometry.n_frames * geometry.height))
     return image.reshape(geometry.n_frames, geometry.height, geometry.width, 3)
+
+
+def load_pair(pair: PairPaths, geometry: StackGeometry) -> Pair:
+    """A pair of ``geometry`` from its files; VsrppError naming the file that does not fit."""
+    return read_stack(pair.lr, geometry), read_image(pair.gt, (geometry.gt_width, geometry.gt_height))
 
 
 def write_pair(
@@ -223,5 +236,5 @@ def measure(pair: PairPaths) -> StackGeometry:
     try:
         with Image.open(pair.lr) as lr, Image.open(pair.gt) as gt:
             return geometry_of(lr.size, gt.size)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except UNREADABLE as error:
         raise VsrppError(f"{pair.lr} and its ground truth are not a pair: {error}; run `vsrpp check`") from None

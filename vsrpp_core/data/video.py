@@ -27,6 +27,7 @@ from vsrpp_core.errors import VsrppError
 
 Frame = NDArray[np.uint8]
 P = TypeVar("P", bound=np.generic)
+Refuse = Callable[[VideoFrame, VideoStream, Path], None]
 
 HDR_TRANSFERS = {ColorTrc.SMPTE2084.value: "PQ", ColorTrc.ARIB_STD_B67.value: "HLG"}
 UNSPECIFIED_COLORSPACE, BT709, BT601 = 2, 1, 6
@@ -80,10 +81,10 @@ class VideoInfo:
     pixel_aspect: float
 
 
-def probe(path: Path) -> VideoInfo:
-    """Describe a video from its headers and its first frame; VsrppError where ``frames`` would refuse it."""
+def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
+    """Describe a video from its headers and its first frame; VsrppError where ``frames``, or ``refuse``, refuses it."""
     with opened(path) as (container, stream):
-        first = next(decoded(container, stream, path), None)
+        first = next(decoded(container, stream, path, refuse or refuse_unfit_for_training), None)
         if first is None:
             raise VsrppError(f"{path} holds no frame that can be decoded; leave it out or export it again")
         stored = np.empty((first.height, first.width, 0), np.uint8)
@@ -156,6 +157,10 @@ def hdr_curve(stream: VideoStream) -> str:
 def refuse_unfit_for_training(frame: VideoFrame, stream: VideoStream, path: Path) -> None:
     """VsrppError for a frame that is interlaced or HDR."""
     refuse_interlaced(frame, path)
+    refuse_hdr(stream, path)
+
+
+def refuse_hdr(stream: VideoStream, path: Path) -> None:
     if curve := hdr_curve(stream):
         raise VsrppError(
             f"{path} is HDR ({curve}); tone-map it first, e.g. `ffmpeg -i IN -vf zscale=t=linear:npl=100,"
@@ -167,7 +172,7 @@ def decoded(
     container: InputContainer,
     stream: VideoStream,
     path: Path,
-    refuse: Callable[[VideoFrame, VideoStream, Path], None] = refuse_unfit_for_training,
+    refuse: Refuse = refuse_unfit_for_training,
 ) -> Iterator[VideoFrame]:
     """Frames as decoded, each looked at by ``refuse``; BrokenVideoError where good ones end before the video does."""
     held: deque[VideoFrame] = deque()
@@ -214,6 +219,8 @@ def _refuse_early_end(
     if not declared or first.pts is None or last.pts is None or last.time_base is None or not stream.average_rate:
         return
     begin = first.pts if stream.start_time is None else min(first.pts, stream.start_time)  # decoding may begin later
+    if stream.duration is None:  # Matroska's tag: of libav the time of the end, of others the length
+        begin = min(begin, 0)
     seconds = float((last.pts - begin) * last.time_base + 1 / stream.average_rate)
     if seconds < (1 - MISSING_SHARE) * declared:
         raise BrokenVideoError(f"{path} ends after {seconds:.1f} of {declared:.1f} seconds; get an undamaged copy")

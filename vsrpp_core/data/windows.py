@@ -1,101 +1,108 @@
-"""Which frames of a video become pairs: windows of consecutive frames, and the part of a video they may come from.
+"""Which frames of a video become pairs: windows of frames in one scene, at the pace and within the times of its source.
 
-Separate from the cutting because these rules see a film as a row of frames, never their pixels.
+Separate from the cutting because these rules see a film as a row of frames with times, never their pixels.
 """
 
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vsrpp_core.data import video
-from vsrpp_core.data.recipe import PrepareSettings
-from vsrpp_core.data.scenes import scenes
+from vsrpp_core.data.film import Moment
+from vsrpp_core.data.filters import DISSOLVE, REPEATED, UNEVEN
+from vsrpp_core.data.recipe import Recipe, SkipPart
+from vsrpp_core.data.scenes import scenes_by
 from vsrpp_core.data.sources import Source
-from vsrpp_core.data.stacked import Split
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.data.transitions import marked
 
-Frame = NDArray[np.uint8]
-
-MAX_VAL_PAIRS = 24
-"""From one video, spread over it: validation is run again and again, and more of the same shots tell it nothing."""
-
-
-@dataclass(slots=True)
-class Part:
-    """A stretch of a video, frames ``first`` up to ``end`` (None: the last), and the pace of windows in it."""
-
-    split: Split
-    stride: float
-    first: int = 0
-    end: int | None = None
-    limit: int | None = None
-    _due: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._due = self.first
-
-    def takes(self, start: int, n_frames: int) -> bool:
-        """Whether the window from frame ``start`` is wanted; asked in order, once per possible window."""
-        past_end = self.end is not None and start + n_frames > self.end
-        if start < self._due or past_end or self.limit == 0:
-            return False
-        while self._due <= start:  # windows missed at a cut are not made up for, they would lie too close
-            self._due += self.stride
-        if self.limit is not None:
-            self.limit -= 1
-        return True
+REPEAT_MOST = 2.0
+"""Levels that no part of a thumbnail exceeds where a frame is a repeat: something small that moves does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    split: Split
-    start: int
-    frames: list[Frame]
+    """Frames of one scene in their order, and why they are not to be used, or empty."""
+
+    scene: int
+    moments: list[Moment]
+    reason: str
+
+    @property
+    def start(self) -> int:
+        return self.moments[0].number
 
 
-def part_of(split: Split, source: Source, settings: PrepareSettings, first: int = 0, end: int | None = None) -> Part:
-    """Frames ``first`` to ``end`` (None: the last) of ``source`` for ``split``, at the pace the settings ask for."""
-    stride = max(1.0, source.fps * 60 / settings.patches_per_minute)
-    if split == "train":
-        return Part(split, stride, first, end)
-    length = (source.info.frames if end is None else end) - first
-    return Part(split, max(stride, length / MAX_VAL_PAIRS), first, end, limit=MAX_VAL_PAIRS)
+@dataclass(slots=True)
+class Film:
+    """What has been seen of a video: its frames, and at which frames its scenes begin, but for the first."""
+
+    frames: int = 0
+    starts: list[int] = field(default_factory=list)
+    dropped: int = 0
 
 
-def windows_of(path: Path, parts: list[Part], n_frames: int) -> Iterator[tuple[int, list[Window]]]:
-    """For every frame how many have been seen and the windows that end with it, at most one per part."""
-    held: deque[Frame] = deque(maxlen=n_frames)
-    current = 0
-    for index, (scene, frame) in enumerate(scenes(video.frames(path))):
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A frame beside the one before it."""
+
+    moment: Moment
+    repeat: bool
+
+    @property
+    def thumbnail(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return self.moment.thumbnail
+
+
+def windows_of(
+    moments: Iterator[Moment], source: Source, recipe: Recipe, film: Film
+) -> Iterator[tuple[float, Window | None]]:
+    """For every frame its seconds, and the window that ends with it where one is due; ``film`` is kept up to date."""
+    reach = (recipe.dataset.frames - 1) * recipe.dataset.frame_step + 1
+    held: deque[tuple[_Looked, bool]] = deque(maxlen=reach)
+    current, due, pace = 0, source.start, 60 / source.pace
+    looked = scenes_by(_looked(moments, recipe.skip, film), lambda item: item.thumbnail)
+    for scene, item, mixed in marked(looked):
         if scene != current:
             held.clear()
             current = scene
-        held.append(frame)
-        start = index + 1 - n_frames
-        full = len(held) == n_frames
-        yield index + 1, [Window(p.split, start, list(held)) for p in parts if full and p.takes(start, n_frames)]
+            film.starts.append(item.moment.number)
+        held.append((item, mixed))
+        film.frames = item.moment.number + 1
+        first = held[0][0].moment.seconds
+        if len(held) < reach or first < due - 1e-6 or item.moment.seconds >= source.end:
+            yield item.moment.seconds, None
+            continue
+        while due <= first + 1e-6:  # windows missed at a cut are not made up for, they would lie too close
+            due += pace
+        yield item.moment.seconds, _window(scene, list(held), recipe)
 
 
-def divide(source: Source, starts: list[int], count: int, settings: PrepareSettings) -> tuple[list[Part], str]:
-    """Parts of a single video of ``count`` frames and a sentence on how they were divided.
+def _looked(moments: Iterator[Moment], part: SkipPart, film: Film) -> Iterator[_Looked]:
+    before: Moment | None = None
+    for moment in moments:
+        repeat = bool(part.repeated and before is not None and _is_repeat(before, moment, part.repeated))
+        before = moment
+        if repeat and part.repeats == "drop":
+            film.dropped += 1
+        else:
+            yield _Looked(moment, repeat)
 
-    Validation begins at the scene (of those at ``starts``) that leaves it nearest to its share, if one leaves it
-    between half and double of that; else where the share begins, with a second left out before it.
-    """
-    wanted = settings.val_share * count
-    fitting = [s for s in starts if wanted / 2 <= count - s <= min(2 * wanted, count / 2)]
-    if fitting:
-        border = end = min(fitting, key=lambda s: abs(count - s - wanted))
-        how = "its last scenes are kept for validation"
-    else:
-        border = round(count - wanted)
-        end = border - max(settings.n_frames, round(source.fps))
-        how = "its last part is kept for validation, a second apart from the rest, as no scene begins near there"
-    if end < settings.n_frames or count - border < settings.n_frames:
-        raise VsrppError(f"{source.path} is too short to be divided for validation; give a second video")
-    parts = [part_of("train", source, settings, end=end), part_of("val", source, settings, border, count)]
-    return parts, f"{source.path.name} is the only video: {how}, so scores will look better than on other footage"
+
+def _is_repeat(before: Moment, moment: Moment, tolerance: float) -> bool:
+    change = np.abs(moment.thumbnail - before.thumbnail)
+    return float(change.mean()) < tolerance and float(change.max()) < REPEAT_MOST
+
+
+def _window(scene: int, held: list[tuple[_Looked, bool]], recipe: Recipe) -> Window:
+    """Why it may not be used is asked of all frames in it, also those that a frame step leaves out."""
+    taken = [item.moment for item, _ in held[:: recipe.dataset.frame_step]]
+    steps = np.diff([moment.seconds for moment in taken])
+    part, reason = recipe.skip, ""
+    if part.dissolves and any(mixed for _, mixed in held):
+        reason = DISSOLVE
+    elif part.repeats == "skip" and any(item.repeat for item, _ in held[1:]):
+        reason = REPEATED
+    elif part.uneven and part.repeats != "drop" and steps.max() > part.uneven * max(float(steps.min()), 1e-6):
+        reason = UNEVEN
+    return Window(scene, taken, reason)

@@ -1,7 +1,8 @@
 """Everything a running session obeys, on one page.
 
 A front end puts commands into one queue; the trainer drains it between optimizer steps (and between
-validation samples, where only ``Stop`` is acted on at once) and answers each with ``CommandAnswered``.
+validation samples, where only ``Stop`` is acted on at once, and between the measurements of auto-tune) and answers
+each with ``CommandAnswered``.
 """
 
 from dataclasses import dataclass
@@ -52,5 +53,66 @@ class Mark:
     text: str
 
 
-Command = Pause | Resume | SaveCheckpoint | Validate | Stop | SetParameter | Mark
+# while auto-tune looks for a network; refused once training has begun
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseRung:
+    """End the search and train rung ``index`` of the ladder, measured or not, passed or not.
+
+    ``checkpointing`` is empty for the kind that passed, or else the first that is predicted to fit.
+    """
+
+    index: int
+    checkpointing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRung:
+    """Measure this rung next, also again."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetByHand:
+    """End the search and train a network of these sizes, which need not be on the ladder."""
+
+    n_feats: int
+    n_blocks: int
+    batch_size: int
+    accumulation: int
+    checkpointing: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictByHand:
+    """Tell what these sizes would take: ``ConfigurationPredicted`` with index 0."""
+
+    n_feats: int
+    n_blocks: int
+    batch_size: int
+    accumulation: int
+    checkpointing: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChoice:
+    """Somebody is choosing: nothing is taken by itself any more."""
+
+
+Command = (
+    Pause
+    | Resume
+    | SaveCheckpoint
+    | Validate
+    | Stop
+    | SetParameter
+    | Mark
+    | ChooseRung
+    | MeasureRung
+    | SetByHand
+    | PredictByHand
+    | HoldChoice
+)
 CommandQueue = SimpleQueue[Command]

@@ -13,7 +13,12 @@ from typing import Literal
 
 RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
-CommandName = Literal["Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark"]
+CommandName = Literal[
+    "Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark",
+    "ChooseRung", "MeasureRung", "SetByHand", "PredictByHand", "HoldChoice",
+]  # fmt: skip
+TuneFault = Literal["", "time", "memory", "brake"]
+"""What a rung fails by: too slow, too large, or passed over because the search had taken long enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,11 +233,33 @@ class RolledBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TuningStarted(Event):
+    """Auto-tune begins to look for a network in this session; what it asks of one, and for which stacks."""
+
+    device: str
+    device_memory: int
+    """Bytes."""
+    precision: str
+    max_seconds: float
+    """Longest optimizer step."""
+    max_memory: float
+    """Largest share of the device's memory, 0..1."""
+    min_effective_batch: int
+    rungs: int
+    """How many will be predicted."""
+    n_frames: int
+    lr_height: int
+    lr_width: int
+    attended: bool
+    """Whether somebody can choose; otherwise the first that passes is taken at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationPredicted(Event):
     """What one rung of the auto-tune ladder will ask of the device, told for all rungs before any is measured."""
 
     index: int
-    """Counted from 1, the largest configuration first."""
+    """Counted from 1, the largest configuration first; 0 for sizes that the user thinks of (PredictByHand)."""
     n_feats: int
     n_blocks: int
     batch_size: int
@@ -245,6 +272,16 @@ class ConfigurationPredicted(Event):
     predicted_memory: int
     """Bytes, with this checkpointing."""
     verdict: str
+    fault: TuneFault = ""
+    """What rules it out, if anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementStarted(Event):
+    """A rung is being measured; its ConfigurationTried follows."""
+
+    index: int
+    checkpointing: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +303,36 @@ class ConfigurationTried(Event):
     predicted_seconds: float = math.nan
     predicted_memory: int = 0
     parameters: int = 0
+    fault: TuneFault = ""
+    """What it fails by; empty also in journals of versions that did not tell it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceOffered(Event):
+    """The search waits for a decision; a later one replaces it."""
+
+    index: int
+    """The rung that is offered; 0 where none passes."""
+    checkpointing: str
+    seconds: float
+    """After which it is taken by itself, counted from ``time``; 0 where it waits for the user."""
+    advice: str
+    """Where none passes: what came closest and what to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChosen(Event):
+    """The search has ended: this network is trained."""
+
+    index: int
+    """0 where the sizes were set by hand."""
+    n_feats: int
+    n_blocks: int
+    batch_size: int
+    accumulation: int
+    checkpointing: str
+    found: str
+    """In words: what was measured or predicted, where and when; as under ``tune.found`` in config.toml."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,8 +403,12 @@ EVENT_TYPES: dict[str, type[Event]] = {
         CheckpointSaved,
         CheckpointFailed,
         RolledBack,
+        TuningStarted,
         ConfigurationPredicted,
+        MeasurementStarted,
         ConfigurationTried,
+        ChoiceOffered,
+        ConfigurationChosen,
         CommandAnswered,
         ParameterChanged,
         MarkPlaced,

@@ -5,26 +5,25 @@ loading torch. Every setting has a range, a unit where it needs one, and a sente
 """
 
 import json
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
 import tomlkit
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, Field, model_validator
 from tomlkit.items import Table
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.settings import Section, Setting, did_you_mean, line_of, range_of, read_toml, validated
+
+__all__ = ["RunConfig", "Setting", "as_text", "is_bound", "is_live", "line_of", "setting_names"]
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Checkpointing = Literal["none", "block", "trunk"]
+CacheKind = Literal["none", "memory", "disk"]
 
 
 LIVE = (
@@ -58,22 +57,7 @@ def is_bound(section: str) -> bool:
     return bool(isinstance(model, type) and model.__pydantic_decorators__.model_validators)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting as a list or a form shows it. ``range`` is in words, empty where any value will do."""
-
-    key: str
-    value: Any
-    default: Any
-    description: str
-    range: str
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """The shape of the network."""
 
     n_feats: int = Field(128, ge=4, le=512, description="feature maps in every layer")
@@ -89,7 +73,7 @@ class ModelConfig(_Section):
         return self
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """Where the batches come from."""
 
     root: str = Field("", description="dataset folder with Patches/ and Val/")
@@ -98,12 +82,15 @@ class DataConfig(_Section):
     )
     augment: bool = Field(True, description="random flips, transposes and time reversal")
     workers: int = Field(0, ge=0, le=64, description="processes that read images; 0 reads in the trainer's own")
+    cache: CacheKind = Field(
+        "memory", description="decoded images: none are kept, some in memory, or all in one file on the disk"
+    )
     cache_gb: float = Field(
-        2.0, ge=0, le=1024, description="memory for decoded images in each process that reads, GB; 0 reads anew"
+        2.0, ge=0, le=1024, description="cache = memory: room for them in each process that reads, GB; 0 reads anew"
     )
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """The optimizer's steps."""
 
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of weights, order and augmentation")
@@ -129,7 +116,7 @@ class TrainingConfig(_Section):
     )
 
 
-class ScheduleConfig(_Section):
+class ScheduleConfig(Section):
     """The learning rate: linear warm-up, cosine, and cuts on plateaus."""
 
     lr_max: float = Field(1e-4, gt=0, le=1, description="learning rate after warm-up")
@@ -146,7 +133,7 @@ class ScheduleConfig(_Section):
     plateau_cooldown: int = Field(1_000, ge=0, le=1_000_000, description="steps after a cut before the next may come")
 
 
-class LossConfig(_Section):
+class LossConfig(Section):
     """The hybrid loss and how its weights adapt."""
 
     l1: float = Field(0.6, ge=0, le=1, description="weight of L1 at the start")
@@ -167,7 +154,7 @@ class LossConfig(_Section):
         return self
 
 
-class ClippingConfig(_Section):
+class ClippingConfig(Section):
     """Gradient clipping at a percentile of the recent norms."""
 
     initial: float = Field(1.5, gt=0, le=1e6, description="clip norm before enough norms are known")
@@ -183,7 +170,7 @@ class ClippingConfig(_Section):
         return self
 
 
-class CadenceConfig(_Section):
+class CadenceConfig(Section):
     """How often things happen, in steps unless it says otherwise."""
 
     status_every: int = Field(5, ge=1, le=100_000, description="steps between replacements of training_status.txt")
@@ -210,23 +197,26 @@ class CadenceConfig(_Section):
         return self
 
 
-class CheckpointsConfig(_Section):
+class CheckpointsConfig(Section):
     """What is kept on disk."""
 
     keep_superseded_best: bool = Field(False, description="keep every best checkpoint, not only the last two")
     min_free_gb: float = Field(2.0, ge=0, le=100_000, description="free disk below which a warning is given, GB")
 
 
-class TuneConfig(_Section):
+class TuneConfig(Section):
     """What auto-tune asks of a configuration."""
 
     max_seconds: float = Field(4.0, gt=0, le=3_600, description="longest optimizer step, seconds")
     max_memory: float = Field(0.8, gt=0, le=1, description="largest share of the device's memory")
     min_effective_batch: int = Field(4, ge=1, le=4_096, description="smallest batch_size x accumulation")
+    offer_seconds: float = Field(
+        60.0, ge=0, le=86_400, description="time to choose another on the screen before what passed is taken, seconds"
+    )
     found: str = Field("", description="what was measured, where and when; written by auto-tune")
 
 
-class RunConfig(_Section):
+class RunConfig(Section):
     """All settings of a run."""
 
     model: ModelConfig = ModelConfig()
@@ -242,29 +232,20 @@ class RunConfig(_Section):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read ``config.toml``; every fault in it is listed in the one VsrppError raised."""
-        try:
-            text = path.read_text(encoding="utf-8")
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise VsrppError(f"{path} cannot be read ({error}); check the file and its permissions") from None
+        document, text = read_toml(path)
         return cls.from_mapping(document, source=str(path), text=text)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
         """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
-        try:
-            return cls.model_validate(_ints_where_floats_are_meant(values))
-        except ValidationError as error:
-            raise VsrppError(f"{source}: {'; '.join(_describe(error, text))}") from None
+        return validated(cls, _ints_where_floats_are_meant(values), source, text, _nearest)
 
     def settings(self) -> Iterator[Setting]:
         """Every setting with its value, in the order of the file."""
         for section, model in self._sections():
             for name, field in type(model).model_fields.items():
                 value = getattr(model, name)
-                yield Setting(f"{section}.{name}", value, field.default, field.description or "", _range(field))
+                yield Setting(f"{section}.{name}", value, field.default, field.description or "", range_of(field))
 
     def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
         """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
@@ -305,15 +286,6 @@ def setting_names() -> list[str]:
     return [setting.key for setting in RunConfig().settings()]
 
 
-def _range(field: FieldInfo) -> str:
-    """The values a setting may have, in words; empty where any will do."""
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(get_args(field.annotation))
-    signs = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
-    limits = ((signs[type(limit)], getattr(limit, type(limit).__name__.lower())) for limit in field.metadata)
-    return ", ".join(f"{sign} {limit:,}" if isinstance(limit, int) else f"{sign} {limit:g}" for sign, limit in limits)
-
-
 def _assign(values: dict[str, Any], key: str, text: str) -> str:
     """Set one dotted key in nested ``values``; the fault as a sentence, or empty."""
     section, _, name = key.partition(".")
@@ -347,35 +319,7 @@ def _assign_table(values: dict[str, Any], section: str, text: str) -> str:
 
 def _nearest(key: str) -> str:
     known = setting_names() if "." in key else [f"[{section}]" for section in RunConfig.model_fields]
-    close = get_close_matches(key if "." in key else f"[{key}]", known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else "; `vsrpp config RUN` lists all settings"
-
-
-def _describe(error: ValidationError, text: str) -> list[str]:
-    faults = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        line = line_of(fault["loc"], text)
-        place = f"line {line}: " if line else ""
-        if fault["type"] == "extra_forbidden":
-            faults.append(f"{place}{key} is not a setting{_nearest(key)}")
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            faults.append(f"{place}{key}: {message[0].lower()}{message[1:]}")
-    return faults
-
-
-def line_of(key: tuple[int | str, ...], text: str) -> int:
-    """Where ``key`` (section, and setting) stands in TOML, from 1; 0 where it is written in some other way."""
-    section, names = "", [str(part) for part in key]
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
-            section = header[1]
-            if [section] == names:
-                return number
-        elif (assigned := re.match(r"\s*([\w-]+)\s*=", line)) and [*filter(None, [section]), assigned[1]] == names:
-            return number
-    return 0
+    return did_you_mean(key if "." in key else f"[{key}]", known, "`vsrpp config RUN` lists all settings")
 
 
 def _ints_where_floats_are_meant(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class DiskWatch:
         if was_short or not self._was_short:
             return ""
         return (
-            f"the disk of {self._folder} has {_size(free)} left, less than {reason}; "
+            f"the disk of {self._folder} has {size_in_words(free)} left, less than {reason}; "
             "delete what is not needed there, or the next checkpoints may not be saved"
         )
 
@@ -47,9 +47,11 @@ class DiskWatch:
         """Bytes that should be free, and what asks for them."""
         by_setting, by_size = self.min_free_gb * GB, CHECKPOINTS_OF_ROOM * checkpoint_size
         if by_size > by_setting:
-            return by_size, f"the {_size(by_size)} that two checkpoints take"
+            return by_size, f"the {size_in_words(by_size)} that two checkpoints take"
         return by_setting, f"checkpoints.min_free_gb = {self.min_free_gb:g}"
 
 
-def _size(n_bytes: int) -> str:
-    return f"{n_bytes / GB:.1f} GB" if n_bytes >= GB else f"{n_bytes / 2**20:.0f} MB"
+def size_in_words(n_bytes: float) -> str:
+    if n_bytes >= GB:
+        return f"{n_bytes / GB:.1f} GB"
+    return f"{n_bytes / 2**20:.0f} MB" if n_bytes >= 2**20 else f"{n_bytes / 2**10:.0f} kB"

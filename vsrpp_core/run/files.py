@@ -11,13 +11,24 @@ TEMPORARY_PREFIX = ".tmp-"
 def write_atomically(path: Path, write: Callable[[Path], None], obsolete: Path | None = None) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then make it durable under the final name.
 
+    If anything fails ``path`` is as it was, and the error is raised. ``obsolete`` describes the file that is replaced;
+    it is removed right before, so that it is never found beside the new one.
+    """
+    with replacing(path, obsolete) as temporary:
+        write(temporary)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, obsolete: Path | None = None) -> Iterator[Path]:
+    """A temporary name beside ``path``, to be filled; at the end the file becomes durable under the final name.
+
     The temporary file is flushed to the disk before it replaces ``path`` and the folder after it. If anything fails
-    the temporary file is removed, ``path`` is as it was, and the error is raised. ``obsolete`` describes the file that
-    is replaced; it is removed right before, so that it is never found beside the new one.
+    the temporary file is removed. ``obsolete`` is as for ``write_atomically``, which is enough for most; this is for
+    who tells how far the writing is.
     """
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
-        write(temporary)
+        yield temporary
         _sync(temporary)
         if obsolete:
             obsolete.unlink(missing_ok=True)

@@ -28,10 +28,22 @@ def describe(event: ev.Event) -> str:
                 f"step {event.step:,}: {event.reason}; back to {event.checkpoint} of step {event.to_step:,}, "
                 f"learning rate x {event.factor:g} from here on"
             )
+        case ev.TuningStarted():
+            return (
+                f"auto-tune on {event.device} ({event.precision}): at most {event.max_seconds:g} s per step and "
+                f"{event.max_memory:.0%} of {event.device_memory / 2**30:.1f} GB, "
+                f"effective batch {event.min_effective_batch} at least"
+            )
+        case ev.ConfigurationPredicted(index=0) | ev.CommandAnswered(command="PredictByHand", accepted=True):
+            return ""  # asked for at every key that is typed
         case ev.ConfigurationPredicted():
             return f"auto-tune predicts {_rung(event)}: {_predicted(event)}{event.verdict}"
         case ev.ConfigurationTried():
             return f"auto-tune {_rung(event)}: {event.verdict}"
+        case ev.ChoiceOffered():
+            return _offered(event)
+        case ev.ConfigurationChosen():
+            return f"auto-tune takes {_rung(event)}; {event.found}"
         case ev.CommandAnswered():
             return f"step {event.step:,}: {event.command}: {event.message}"
         case ev.ParameterChanged():
@@ -41,7 +53,8 @@ def describe(event: ev.Event) -> str:
         case ev.WarningRaised():
             return f"warning: {event.message}"
         case ev.SessionEnded():
-            return f"{event.reason} at step {event.step:,}; {event.checkpoint} holds it"
+            saved = f"; {event.checkpoint} holds it" if event.checkpoint else ""
+            return f"{event.reason} at step {event.step:,}{saved}"
         case ev.SessionFailed():
             saved = f"; {event.checkpoint} holds the run" if event.checkpoint else ""
             return f"failed at step {event.step:,}: {event.error}{saved}"
@@ -71,10 +84,17 @@ def _validated(event: ev.ValidationFinished) -> str:
     )
 
 
-def _rung(event: ev.ConfigurationPredicted | ev.ConfigurationTried) -> str:
+def _offered(event: ev.ChoiceOffered) -> str:
+    if not event.index:
+        return f"auto-tune waits for a choice: {event.advice}"
+    taken = f"is taken in {event.seconds:g} s" if event.seconds else "waits to be taken"
+    return f"auto-tune offers {event.index}, which {taken}"
+
+
+def _rung(event: ev.ConfigurationPredicted | ev.ConfigurationTried | ev.ConfigurationChosen) -> str:
     checkpointing = "" if event.checkpointing == "none" else f", checkpointing {event.checkpointing}"
     return (
-        f"{event.index}: {event.n_feats} feature maps, {event.n_blocks} blocks, "
+        f"{event.index or 'by hand'}: {event.n_feats} feature maps, {event.n_blocks} blocks, "
         f"batch {event.batch_size} x {event.accumulation}{checkpointing}"
     )
 

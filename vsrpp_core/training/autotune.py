@@ -1,15 +1,13 @@
 """What can this device carry? The ladder's configurations, largest first, predicted and then measured by real steps.
 
 The first that passes is taken: fast enough, within the memory limit, and with the effective batch wanted; the limits
-are settings under ``tune``. What cannot pass by a wide margin is not measured at all.
+are settings under ``tune``. What cannot pass by a wide margin is not measured at all. How one is measured stands here,
+what is made of it in search.py, and how somebody chooses meanwhile in choosing.py.
 """
 
 import gc
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from datetime import date
 from time import monotonic, perf_counter
-from typing import Literal
 
 import torch
 
@@ -19,36 +17,16 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.memory import is_out_of_memory
-from vsrpp_core.run.config import Checkpointing, RunConfig
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.closest import Miss, advice
 from vsrpp_core.training.hardware import Hardware, MemoryMeter
-from vsrpp_core.training.ladder import GB, Limits, Rung, forecast
+from vsrpp_core.training.search import Measure, Measurement, Search
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import build_model
 
 MEASURED_STEPS = 3
 WARM_UP_FACTOR = 3
 """The first step prepares kernels and allocator; it counts only when it takes this many times the limit."""
-
-BRAKE_SECONDS = 90.0
-"""A search that has taken this long measures only what is expected to pass, so that it ends within two minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """Median seconds per micro-batch and peak bytes on the device; ``out_of_memory`` instead where it did not fit.
-
-    Where a step was over the limit, ``seconds`` is that step's: nothing was measured after it.
-    """
-
-    seconds: float
-    memory_peak: int
-    out_of_memory: bool = False
-
-
-Measure = Callable[[RunConfig, Hardware, StackGeometry], Measurement]
-Fault = Literal["", "time", "memory"]
 
 
 def tune(
@@ -60,38 +38,20 @@ def tune(
 ) -> Generator[ev.Event, None, RunConfig | None]:
     """Predict all rungs, then try them from the top; the generator's return value is the configuration that passed.
 
-    ``stop_is_wanted`` is asked before each rung and each measurement; the value is None where it ended the search.
+    ``stop_is_wanted`` is asked before each measurement; the value is None where it ended the search.
     ``measure`` is there to be replaced in tests. Raises VsrppError, naming what came closest, when nothing passes.
     """
-    measure, limits = measure or measure_steps, Limits.of(config, hardware)
-    rungs = forecast(config, hardware, geometry)
-    for rung in rungs:
-        yield rung.predicted()
-    begun, misses = monotonic(), list[Miss]()
-    for rung in rungs:
-        if stop_is_wanted():
+    search = Search(config, hardware, geometry, measure or measure_steps, clock=monotonic)
+    yield from search.predictions()
+    for event in search.climb():
+        if not isinstance(event, ev.MeasurementStarted):
+            yield event
+        elif stop_is_wanted():
             return None
-        if not rung.modes:
-            misses.append(_ruled_out(rung, limits))
-            yield _tried(rung, misses[-1].mode, None, f"not measured, {rung.verdict}")
-            continue
-        if rung is not rungs[-1] and monotonic() - begun > BRAKE_SECONDS and not rung.is_expected_to_pass(limits):
-            verdict = f"not measured: auto-tune has taken over {BRAKE_SECONDS:.0f} s and does not expect it to pass"
-            yield _tried(rung, rung.modes[0], None, verdict)
-            continue
-        for mode in rung.modes:
-            if stop_is_wanted():
-                return None
-            candidate = rung.configure(config, mode, geometry.n_frames)
-            result = measure(candidate, hardware, geometry)
-            fault, verdict = _judge(result, rung.accumulation, limits, config.tune.max_memory)
-            yield _tried(rung, mode, result, verdict, passed=not fault)
-            if not fault:
-                return candidate.with_overrides((("tune.found", _found(rung, result, hardware)),))
-            misses.append(_missed(rung, mode, fault, result, limits, hardware))
-            if fault == "time":
-                break  # checkpointing would only be slower
-    raise VsrppError(advice(misses, config, hardware, geometry))
+    if not search.passed:
+        raise VsrppError(search.advice())
+    config, _ = search.choose(search.passed.index)
+    return config
 
 
 def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> Measurement:
@@ -141,66 +101,3 @@ def _random_batch(config: RunConfig, geometry: StackGeometry) -> Batch:
         torch.randint(256, (size, frames, 3, height, width), dtype=torch.uint8),
         torch.randint(256, (size, 3, 3 * height, 3 * width), dtype=torch.uint8),
     )
-
-
-# verdicts
-
-
-def _judge(result: Measurement, accumulation: int, limits: Limits, share: float) -> tuple[Fault, str]:
-    """Time is judged first: what is too slow will not do with less memory either."""
-    seconds = result.seconds * accumulation
-    if result.out_of_memory:
-        return "memory", "out of memory"
-    if seconds > limits.seconds:
-        return "time", f"{seconds:.2f} s per step is over {limits.seconds:g} s"
-    if result.memory_peak > limits.memory:
-        return "memory", f"memory {result.memory_peak / GB:.1f} GB is over {share:.0%} of the card"
-    return "", f"passes with {seconds:.2f} s per step and {result.memory_peak / GB:.1f} GB"
-
-
-def _found(rung: Rung, result: Measurement, hardware: Hardware) -> str:
-    seconds, gigabytes = result.seconds * rung.accumulation, result.memory_peak / GB
-    device = f"{hardware.description.name} ({hardware.precision})"
-    return f"{seconds:.2f} s per step and {gigabytes:.1f} GB measured on {device}, {date.today().isoformat()}"
-
-
-def _tried(
-    rung: Rung, mode: Checkpointing, result: Measurement | None, verdict: str, passed: bool = False
-) -> ev.ConfigurationTried:
-    prediction = rung.predictions[mode]
-    return ev.ConfigurationTried(
-        index=rung.index,
-        n_feats=rung.n_feats,
-        n_blocks=rung.n_blocks,
-        batch_size=rung.batch_size,
-        accumulation=rung.accumulation,
-        seconds_per_step=result.seconds * rung.accumulation if result else float("nan"),
-        memory_peak=result.memory_peak if result else 0,
-        passed=passed,
-        verdict=verdict,
-        checkpointing=mode,
-        predicted_seconds=prediction.seconds,
-        predicted_memory=prediction.memory,
-        parameters=prediction.parameters,
-    )
-
-
-def _ruled_out(rung: Rung, limits: Limits) -> Miss:
-    """How far a rung that is not measured is from passing: by what is expected of it, not by the floor."""
-    for mode, prediction in rung.predictions.items():
-        if prediction.seconds_floor > limits.seconds:
-            return Miss(rung, mode, "time", prediction.seconds, prediction.seconds / limits.seconds, measured=False)
-    leanest, prediction = list(rung.predictions.items())[-1]
-    return Miss(rung, leanest, "memory", prediction.memory, prediction.memory / limits.memory, measured=False)
-
-
-def _missed(
-    rung: Rung, mode: Checkpointing, fault: Fault, result: Measurement, limits: Limits, hardware: Hardware
-) -> Miss:
-    if fault == "time":
-        seconds = result.seconds * rung.accumulation
-        return Miss(rung, mode, "time", seconds, seconds / limits.seconds, measured=True)
-    needed = result.memory_peak
-    if result.out_of_memory:  # what it would have needed is not known, but it is over the limit and all there was
-        needed = max(rung.predictions[mode].memory, result.memory_peak, hardware.description.memory)
-    return Miss(rung, mode, "memory", needed, needed / limits.memory, measured=not result.out_of_memory)

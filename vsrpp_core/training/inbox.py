@@ -20,6 +20,16 @@ class Inbox:
             return self._waiting.popleft()
         return self._queue.get() if wait else None
 
+    def wait(self, seconds: float) -> Command | None:
+        """The oldest command, or None where none has come after ``seconds``."""
+        self._fetch()
+        if self._waiting:
+            return self._waiting.popleft()
+        try:
+            return self._queue.get(timeout=seconds)
+        except Empty:
+            return None
+
     def stop_is_wanted(self) -> bool:
         """Whether a Stop is among the commands not yet taken; takes none."""
         self._fetch()

@@ -3,6 +3,7 @@
 Separate from autotune.py because the table of predictions, a rung chosen by hand and the search itself all begin here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vsrpp_core.data.stacked import StackGeometry
@@ -32,6 +33,7 @@ MEMORY_DOUBT = 1.15
 """A prediction of memory rules out only what is over the limit by more than this factor."""
 
 GB = 2**30
+Overrides = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,15 @@ class Rung:
     mode: Checkpointing
     """The first that is predicted to fit, without a margin for doubt; else the leanest."""
     verdict: str
+    fault: ev.TuneFault = ""
+    """What rules it out, if anything."""
+    also: tuple[tuple[str, str], ...] = ()
+    """Settings that belong to it beside its sizes."""
 
     def configure(self, config: RunConfig, mode: Checkpointing, n_frames: int) -> RunConfig:
         """``config`` with this rung's network and batch; everything else stays."""
         sizes = (self.n_feats, self.batch_size, self.n_blocks)
-        return _configure(config, sizes, mode, n_frames)
+        return _configure(config, sizes, mode, n_frames).with_overrides(self.also)
 
     def is_expected_to_pass(self, limits: Limits) -> bool:
         """Whether some mode is within both limits by what is expected, not only by what is possible; not where the time
@@ -90,6 +96,7 @@ class Rung:
             predicted_seconds=prediction.seconds,
             predicted_memory=prediction.memory,
             verdict=self.verdict,
+            fault=self.fault,
         )
 
 
@@ -110,6 +117,25 @@ def forecast(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> 
         }
         rungs.append(_rung(index, sizes, _accumulation(config, sizes[1]), predictions, limits))
     return rungs
+
+
+def small_rung(config: RunConfig, small: Overrides, hardware: Hardware, geometry: StackGeometry) -> Rung:
+    """The network for CPUs as one more rung below the ladder; ``small`` are its settings, sizes among them."""
+    also = (*small, ("model.n_frames", str(geometry.n_frames)))
+    chosen = config.with_overrides(also)
+    training, mode = chosen.training, chosen.training.checkpointing
+    return Rung(
+        len(LADDER) + 1,
+        chosen.model.n_feats,
+        training.batch_size,
+        chosen.model.n_blocks,
+        training.accumulation,
+        {mode: predict(chosen, geometry, hardware)},
+        (mode,),
+        mode,
+        "small, for CPUs",
+        also=also,
+    )
 
 
 def check_rung(index: int) -> None:
@@ -148,9 +174,9 @@ def _rung(
     may_fit = tuple(mode for mode, p in predictions.items() if p.memory <= MEMORY_DOUBT * limits.memory)
     modes = tuple(mode for mode in may_fit if predictions[mode].seconds_floor <= limits.seconds)
     fitting = (mode for mode, p in predictions.items() if p.memory <= limits.memory)
-    verdict = _foreseen(predictions, may_fit, modes, limits)
+    fault, verdict = _foreseen(predictions, may_fit, modes, limits)
     mode = next(fitting, list(predictions)[-1])
-    return Rung(index, n_feats, batch, n_blocks, accumulation, predictions, modes, mode, verdict)
+    return Rung(index, n_feats, batch, n_blocks, accumulation, predictions, modes, mode, verdict, fault)
 
 
 def _foreseen(
@@ -158,14 +184,17 @@ def _foreseen(
     may_fit: tuple[Checkpointing, ...],
     modes: tuple[Checkpointing, ...],
     limits: Limits,
-) -> str:
+) -> tuple[ev.TuneFault, str]:
     first, leanest = next(iter(predictions)), list(predictions)[-1]
     if modes:
-        return "may fit" if modes[0] == "none" else f"may fit with checkpointing {modes[0]}"
+        return "", "may fit" if modes[0] == "none" else f"may fit with checkpointing {modes[0]}"
     if predictions[first].seconds_floor > limits.seconds:
-        return f"hopeless: at least {predictions[first].seconds_floor:.1f} s a step"
+        return "time", f"hopeless: at least {predictions[first].seconds_floor:.1f} s a step"
     if not may_fit:
         needed = f"about {predictions[leanest].memory / GB:.1f} GB even with checkpointing {leanest}"
-        return f"hopeless: {needed}"
+        return "memory", f"hopeless: {needed}"
     seconds = predictions[may_fit[0]].seconds_floor
-    return f"hopeless: fits only with checkpointing {may_fit[0]}, and then takes at least {seconds:.1f} s a step"
+    return (
+        "time",
+        f"hopeless: fits only with checkpointing {may_fit[0]}, and then takes at least {seconds:.1f} s a step",
+    )

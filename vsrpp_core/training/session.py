@@ -5,14 +5,15 @@ import time
 import traceback
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from vsrpp_core import __version__
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, summarize
+from vsrpp_core.data.disk_cache import DiskCache
+from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, summarize
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
@@ -27,16 +28,19 @@ from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
-from vsrpp_core.training.autotune import tune
+from vsrpp_core.training.caching import shared_cache
+from vsrpp_core.training.choosing import tune_and_choose
 from vsrpp_core.training.distributed import ALONE, Ranks, another_rank_has_ended
 from vsrpp_core.training.going_back import put_newer_aside, read_chosen
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.training.presets import default_config, demo_config
 from vsrpp_core.training.shortage import advice
 from vsrpp_core.training.trainer import Trainer
+from vsrpp_core.training.tuning import anew, small_settings
 from vsrpp_core.training.validator import Validator
 
 Start = Literal["fresh", "resume"]
+Overrides = tuple[tuple[str, str], ...]
 
 TUNED = ("model.n_feats", "model.n_blocks", "training.batch_size", "training.accumulation")
 """What auto-tune would choose: who names one of them has chosen."""
@@ -51,6 +55,10 @@ class Plan:
     resumed_from: str = ""
     """Name of the checkpoint to go on from, or empty."""
     tune_first: bool = False
+    attended: bool = False
+    """Whether somebody can choose between the networks that auto-tune finds."""
+    small: Overrides = ()
+    """Settings of the network for CPUs, where auto-tune was asked for on one."""
     warnings: tuple[str, ...] = ()
 
 
@@ -63,6 +71,8 @@ def open_session(
     overrides: Iterable[tuple[str, str]] = (),
     ranks: Ranks = ALONE,
     checkpoint: str = "",
+    tune: bool = False,
+    attended: bool = False,
 ) -> "Session":
     """Lock the run and settle how it will be trained; nothing is trained until the events are asked for.
 
@@ -71,8 +81,9 @@ def open_session(
     move into the trash. ``data`` defaults to the dataset in ``config.toml``. With ``demo`` the demo dataset is made if
     need be, and a fresh run takes the demo's settings. ``overrides`` are dotted settings; they are kept in
     ``config.toml``. Another run without settings of its own is tuned first on a GPU and gets a small network on a CPU.
-    Raises VsrppError, with the run untouched and unlocked. Of several ranks the first does all this and tells the
-    others.
+    With ``tune`` a fresh run is tuned whatever settings it has, also on a CPU. ``attended`` says that somebody watches
+    and may choose what auto-tune finds; otherwise the first that passes is taken. Raises VsrppError, with the run
+    untouched and unlocked. Of several ranks the first does all this and tells the others.
     """
     folder = RunFolder(run)
     state: dict[str, Any] = {}
@@ -82,9 +93,10 @@ def open_session(
             if start == "resume" and not folder.path.is_dir():
                 raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
             held.enter_context(folder.lock())
-            plan, read = _settle(folder, data, start, demo, tuple(overrides), checkpoint, ranks.size)
+            asked = _Asked(data, start, demo, tuple(overrides), checkpoint, tune, ranks.size)
+            plan, read = _settle(folder, asked)
             state.update(read)
-            return plan
+            return replace(plan, attended=attended)
 
         plan = ranks.from_first(settle)
         if plan.resumed_from and not state:
@@ -92,28 +104,45 @@ def open_session(
         return Session(folder, plan, state, held.pop_all(), ranks)
 
 
-def _settle(
-    folder: RunFolder,
-    data: Path | None,
-    start: Start,
-    demo: bool,
-    overrides: tuple[tuple[str, str], ...],
-    checkpoint: str,
-    n_ranks: int,
-) -> tuple[Plan, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Asked:
+    """What ``open_session`` was asked for."""
+
+    data: Path | None
+    start: Start
+    demo: bool
+    overrides: Overrides
+    checkpoint: str
+    tune: bool
+    n_ranks: int
+
+    def is_to_be_tuned(self, folder: RunFolder) -> bool:
+        if self.start == "resume" or self.demo:
+            return False
+        if self.tune:
+            return True
+        sized = any(key in TUNED or key in ("model", "training") for key, _ in self.overrides)
+        return not (sized or folder.config.is_file()) and describe_device().kind == "cuda"
+
+
+def _settle(folder: RunFolder, asked: _Asked) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the contents of the checkpoint to go on from. The run is changed last, when nothing can fail."""
-    if start == "resume":
+    checkpoint, demo = asked.checkpoint, asked.demo
+    if asked.start == "resume":
         CheckpointStore(folder).describe_missing()
-    resumed, state, damaged = _read(folder, checkpoint) if start == "resume" else ("", {}, [])
-    root, summary = _settle_data(folder, data, demo)
-    sized = any(key in TUNED or key in ("model", "training") for key, _ in overrides)
-    untuned = not (demo or resumed or sized or folder.config.is_file()) and describe_device().kind == "cuda"
-    if untuned and n_ranks > 1:
+    resumed, state, damaged = _read(folder, checkpoint) if asked.start == "resume" else ("", {}, [])
+    root, summary = _settle_data(folder, asked.data, demo)
+    untuned = asked.is_to_be_tuned(folder)
+    if untuned and asked.n_ranks > 1:
         raise VsrppError(
             f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
         )
-    config = _settle_config(folder, root, summary, demo, resumed, state)
-    config = config.with_overrides((*overrides, ("data.root", str(root))))
+    small = _small(folder, summary, asked.overrides) if untuned and asked.tune else ()
+    if untuned and asked.tune:
+        config = _config_to_tune(folder, summary, asked.overrides)
+    else:
+        config = _settle_config(folder, root, summary, demo, resumed, state)
+    config = config.with_overrides((*asked.overrides, ("data.root", str(root))))
     _check_dataset(root, summary, config)
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
     if resumed:
@@ -124,7 +153,7 @@ def _settle(
         moved += put_newer_aside(folder, resumed, state)
     if not untuned:
         config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
-    return Plan(config, summary, resumed, untuned, (*moved, *damaged)), state
+    return Plan(config, summary, resumed, untuned, small=small, warnings=(*moved, *damaged)), state
 
 
 def prepare_demo() -> Iterator[ev.PreparationProgressed]:
@@ -230,17 +259,26 @@ class Session:
         for warning in self._plan.warnings:
             yield ev.WarningRaised(message=warning)
         if self._plan.tune_first:
-            tuned = yield from tune(self.config, hardware, self._geometry, stop_is_wanted=inbox.stop_is_wanted)
+            attended, small = self._plan.attended, self._plan.small
+            tuned = yield from tune_and_choose(
+                self.config, hardware, self._geometry, inbox, attended=attended, small=small
+            )
             if tuned is None:
                 yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
                 return
             self.config = tuned
             self.config.save(self.folder.config)
-        stream = self._make_stream()
+        root = Path(self.config.data.root)
+        pairs, cache = DatasetFolder(root).pairs("train"), None
+        if self.config.data.cache == "disk":
+            cache = yield from shared_cache(root, pairs, self._geometry, self._ranks, inbox.stop_is_wanted)
+            if cache is None:
+                step = self._state["progress"]["step"] if self._state else 0
+                yield ev.SessionEnded(reason="stopped", step=step, checkpoint=self._plan.resumed_from)
+                return
+        stream = self._make_stream(pairs, cache)
         self._held.callback(stream.close)
-        validator = Validator(
-            DatasetFolder(Path(self.config.data.root)).pairs("val"), self._geometry, hardware, self.folder.pictures
-        )
+        validator = Validator(DatasetFolder(root).pairs("val"), self._geometry, hardware, self.folder.pictures)
         store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()
@@ -285,10 +323,10 @@ class Session:
         except VsrppError as error:
             yield ev.WarningRaised(message=str(error))
 
-    def _make_stream(self) -> TrainingStream:
+    def _make_stream(self, pairs: list[PairPaths], cache: DiskCache | None) -> TrainingStream:
         data, training = self.config.data, self.config.training
-        pairs = DatasetFolder(Path(data.root)).pairs("train")
-        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, int(data.cache_gb * 2**30))
+        kept = int(data.cache_gb * 2**30) if data.cache == "memory" else 0
+        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, kept, cache)
         return TrainingStream(
             dataset,
             training.seed,
@@ -392,6 +430,20 @@ def _settle_config(
     side = min(geometry.height, geometry.width) if geometry else 0
     n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
     return default_config(describe_device(), side).with_overrides(n_frames)
+
+
+def _config_to_tune(folder: RunFolder, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
+    """Where a search that was asked for begins: the run's own settings but for what an earlier search found."""
+    config = anew(RunConfig.load(folder.config) if folder.config.is_file() else RunConfig(), overrides)
+    n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
+    return config.with_overrides((("model.n_frames", str(n_frames)),))
+
+
+def _small(folder: RunFolder, summary: DatasetSummary, overrides: Overrides) -> Overrides:
+    """Settings of the network for CPUs; none on a GPU, where the ladder is what to choose from."""
+    if describe_device().kind != "cpu" or summary.geometry is None:
+        return ()
+    return small_settings(summary.geometry, folder.config.is_file(), overrides)
 
 
 def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:

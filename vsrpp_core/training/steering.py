@@ -68,6 +68,9 @@ class Steering:
                     yield from self._set(command)
                 case cmd.Mark():
                     yield from self._mark(command)
+                case _:
+                    name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
+                    yield self._answer(name, False, "training has begun, and a network keeps its size")
             phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
 

@@ -152,6 +152,8 @@ class Trainer:
             if steering.stopping:
                 break
             activity = self._advance()
+            for note in self._stream.take_notes():
+                yield ev.WarningRaised(message=note)
             yield from self._adapt_when_due()
             if self._progress.skipped_in_a_row >= self._config.training.max_skipped:
                 yield from self._roll_back()

@@ -107,7 +107,7 @@ def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = ()) 
     """Predict only; nothing is written. Without a dataset five frames of 180x180 pixels are supposed."""
     folder = RunFolder(run) if run else None
     config = RunConfig.load(folder.config) if folder and folder.config.is_file() else RunConfig()
-    config = _anew(config, overrides)
+    config = anew(config, overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     geometry = _geometry(root, config) if root else ASSUMED
     hardware = choose_hardware(config.training.precision)
@@ -121,14 +121,14 @@ def _target(run: Path, data: Path | None, overrides: Overrides) -> _Target:
             f"{run} holds a network at step {checkpoints[0].step:,}, which cannot change its size; name another run"
         )
     configured = folder.config.is_file()
-    config = _anew(RunConfig.load(folder.config) if configured else RunConfig(), overrides)
+    config = anew(RunConfig.load(folder.config) if configured else RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     if root is None:
         raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
     return _Target(folder, config, configured, root, _geometry(root, config))
 
 
-def _anew(config: RunConfig, overrides: Overrides) -> RunConfig:
+def anew(config: RunConfig, overrides: Overrides) -> RunConfig:
     """The settings a search begins with: what an earlier one found about memory is forgotten.
 
     Raises UsageError for a setting that is tune's to find.
@@ -154,12 +154,17 @@ def _geometry(root: Path, config: RunConfig) -> StackGeometry:
     return geometry
 
 
+def small_settings(geometry: StackGeometry, configured: bool, overrides: Overrides = ()) -> tuple[tuple[str, str], ...]:
+    """Those of the network for CPUs. Of a run with settings of its own only what depends on the device is replaced."""
+    settings = cpu_settings(min(geometry.height, geometry.width))
+    wanted = (setting for setting in settings if setting[0] in MODEL_SIZE or not configured)
+    return (*wanted, *overrides)
+
+
 def _for_cpu(target: _Target, overrides: Overrides) -> RunConfig:
     """The small network; what was asked for with ``overrides`` goes before the preset."""
-    settings = cpu_settings(min(target.geometry.height, target.geometry.width))
-    wanted = (setting for setting in settings if setting[0] in MODEL_SIZE or not target.configured)
     found = ("tune.found", f"the small network for CPUs, not measured, {date.today().isoformat()}")
-    return target.config.with_overrides((*wanted, *overrides, found))
+    return target.config.with_overrides((*small_settings(target.geometry, target.configured, overrides), found))
 
 
 def _words(hardware: Hardware) -> str:

@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
-from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint
+from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint, load_pair
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network

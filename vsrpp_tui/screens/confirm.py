@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from vsrpp_core.run.folder import RunSummary
 from vsrpp_tui.widgets.figures import file_size
+from vsrpp_tui.widgets.hint import Hint
 
 YES = ("ja", "yes")
 
@@ -47,7 +48,7 @@ class ConfirmDelete(ModalScreen[bool]):
                 "They move into the run's .trash folder and can be brought back; config.toml stays.", markup=False
             )
             yield Input(placeholder="type ja or yes, then Enter", id="sure")
-            yield Static("esc  back, nothing is touched", id="hint", classes="hint", markup=False)
+            yield Hint("esc  back, nothing is touched", id="hint")
 
     def _line(self, file: tuple[Path, int]) -> Content:
         path, size = file

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from vsrpp_core.messages import events as ev
+from vsrpp_tui.widgets.hint import Hint
 
 
 class FailedScreen(ModalScreen[None]):
@@ -32,7 +33,7 @@ class FailedScreen(ModalScreen[None]):
                 _part("What to do", _advice(failure)),
             )
             yield Static(Content("\n\n").join(parts), markup=False)
-            yield Static("esc  back to the start     q  quit", classes="hint", markup=False)
+            yield Hint("esc  back to the start     q  quit")
 
 
 def _part(heading: str, text: str) -> Content:

@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 KEYS = (
-    ("f  r", "start screen: the checkpoints; enter goes on from the newest"),
+    ("f  r", "start screen: the checkpoints; enter goes on"),
     ("l  d", "put the run in its trash, once you typed ja or yes"),
     ("w", "the trash, and the way back from it"),
     ("o", "open another run; recent ones: ↑ ↓ and enter"),
@@ -19,14 +19,19 @@ KEYS = (
     ("k", "read the whole dataset and list its faults"),
     ("in a form", "ctrl+o chooses a file, → takes what is suggested, ctrl+s begins"),
     ("in a job", "esc stops it, asked once; i a detail of the picture or all of it"),
+    ("a", "auto-tune: choose the network by what this machine carries"),
+    ("auto-tune", "enter takes a row, m measures it, esc sets other sizes"),
     ("p", "pause, and go on"),
     ("c", "save a checkpoint now; it is kept"),
     ("v", "validate now, also while paused"),
     ("enter", "settings that may change while training"),
-    ("s", "next view: overview, charts, activity, pictures, log; S goes back"),
+    ("s  S", "next view, view before"),
     ("f", "the panel with the focus on the whole screen; esc back"),
     ("tab", "next panel; a click on a title does what f does"),
     ("r y w", "charts: last steps or all, log or linear, smoothing"),
+    ("z Z , . 0", "charts: closer, wider, earlier, later, all steps"),
+    ("wheel, drag", "the same; a double click shows all steps again"),
+    ("a click", "on keys and their words presses them; on VSR++: every action"),
     ("i", "pictures: ← → another sample, + and - a detail of it"),
     ("l", "all events: / searches, f filters, end follows"),
     ("m", "a note at this moment, also in TensorBoard"),
@@ -46,6 +51,7 @@ WORDS = (
     ("rate chart", "bright what was, dotted what is planned, ● now"),
     ("activity", "mean |feature| after each residual block"),
     ("detail", "cut out where LR misses most"),
+    ("ckpt block", "activations computed again: less memory, slower"),
     ("quality", "0.7 · (PSNR − 20) / 30 + 0.3 · SSIM"),
     ("sharpness", "edges of KI over those of the ground truth"),
     ("aggressive", "the edges weigh more, against blur"),
@@ -65,10 +71,13 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = "Keys and words"
-            dialog.border_subtitle = "↑ ↓ scroll · esc close"
+            dialog.border_subtitle = "↑ ↓ or wheel scroll · esc or a click closes"
             yield Static(_table(KEYS, 12), markup=False)
             yield Static("")
             yield Static(_table(WORDS, 12), markup=False)
+
+    def on_click(self) -> None:
+        self.dismiss(None)
 
 
 def _table(rows: tuple[tuple[str, str], ...], width: int) -> Content:

@@ -8,6 +8,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from vsrpp_tui.widgets.hint import Hint
+
 LONGEST = 200
 """Letters: a note is one line in a log and on a timeline."""
 
@@ -29,7 +31,7 @@ class MarkScreen(ModalScreen[str]):
                 markup=False,
             )
             yield Input(placeholder="what is to be remembered", max_length=LONGEST, id="note")
-            yield Static("enter  place it     esc  back, nothing is kept", classes="hint", markup=False)
+            yield Hint("enter  place it     esc  back, nothing is kept")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.value.strip():

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from vsrpp_tui.widgets.hint import Hint
 from vsrpp_tui.widgets.run_card import home_for_short
 
 HINT = "enter opens it     esc  back"
@@ -30,7 +31,7 @@ class OpenRun(ModalScreen[Path]):
             dialog.border_title = "Open a run"
             yield Static("The folder of a run, or of one that is to be made.", markup=False)
             yield Input(self._start, select_on_focus=False, id="path")
-            yield Static(HINT, id="hint", classes="hint", markup=False)
+            yield Hint(HINT, id="hint")
 
     def on_input_changed(self) -> None:
         self._confirmed = ""

@@ -52,6 +52,7 @@ class StartScreen(Screen[None]):
         Binding("f,r", "resume", "Resume", key_display="f", id="resume"),
         Binding("l,d", "delete", "Delete", key_display="l", id="delete"),
         Binding("s,l,d", "fresh", "Start", key_display="s", id="start"),  # l: of a run that holds nothing
+        Binding("a", "tune", "Auto-tune", key_display="a", id="tune"),
         Binding("w", "restore", "Trash", key_display="w", id="trash"),
         Binding("o", "open", "Open", key_display="o", id="open"),
         Binding("u", "upscale", "Upscale", key_display="u", id="upscale"),
@@ -70,6 +71,8 @@ class StartScreen(Screen[None]):
         choice: Choice
         fresh: bool
         checkpoint: str = ""
+        tune: bool = False
+        """Choose the network first, by what this machine carries."""
 
     @dataclass
     class JobWanted(Message):
@@ -193,7 +196,7 @@ class StartScreen(Screen[None]):
             return self._dataset_root is not None
         if action in ("upscale", "prepare"):
             return run is not None
-        if action not in ("resume", "delete", "fresh", "restore", "demo"):
+        if action not in ("resume", "delete", "fresh", "tune", "restore", "demo"):
             return True
         if run is None:
             return action in ("resume", "delete")
@@ -204,6 +207,8 @@ class StartScreen(Screen[None]):
                 return self._is_free and run.exists
             case "fresh":
                 return self._can_train and not run.exists
+            case "tune":
+                return self._can_train and not run.exists and not self.choice.demo
             case "restore":
                 return self._is_free and bool(self._read and self._read.trashed)
             case _:
@@ -244,6 +249,9 @@ class StartScreen(Screen[None]):
 
     def action_fresh(self) -> None:
         self.post_message(self.Wanted(self.choice, fresh=True))
+
+    def action_tune(self) -> None:
+        self.post_message(self.Wanted(self.choice, fresh=True, tune=True))
 
     def action_demo(self) -> None:
         self.show_run(Choice(demo_run_path(), None, demo=True))
@@ -372,6 +380,8 @@ class StartScreen(Screen[None]):
             yield remark(f"{'[F]ortsetzen':<{NAME_WIDTH}}{why}")
         if self.check_action("fresh", ()):
             yield _choice("fresh", "[S]tart", "train a fresh network")
+        if self.check_action("tune", ()):
+            yield _choice("tune", "[A]uto-tune", "see what this machine carries, and choose the network")
         if self.check_action("delete", ()):
             yield _choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
         if self.check_action("restore", ()):

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -31,11 +33,14 @@ from vsrpp_tui.widgets.charts import (
 from vsrpp_tui.widgets.events import EventsPanel
 from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.header import RunHeader, RunProgress
+from vsrpp_tui.widgets.hint import pointed
 from vsrpp_tui.widgets.machine import MemoryPanel
 from vsrpp_tui.widgets.panel import Panel
 from vsrpp_tui.widgets.panels import LossPanel, ValidationPanel, countdown
 from vsrpp_tui.widgets.pictures import Pictures
+from vsrpp_tui.widgets.plot import Plot
 from vsrpp_tui.widgets.views import VIEWS, ViewLine
+from vsrpp_tui.widgets.window import Window, panned, zoomed
 
 CHART_SECONDS = 1.0
 """A chart costs milliseconds each; they are redrawn this often at most."""
@@ -44,6 +49,19 @@ DASHBOARD = (160, 48)
 """Size from which the overview shows every panel at once."""
 
 WORKING = ("training", "paused", "validating", "saving", "rolling back")
+
+
+POINTED = {
+    "y": "look('other_axis')",
+    "w": "look('next_smoothing')",
+    "r": "look('next_range')",
+    "0": "whole",
+    "←": "picture(-1)",
+    "→": "picture(1)",
+    "+": "zoom(1)",
+    "−": "zoom(-1)",
+}
+"""Keys named in the panels' lower borders, for the mouse."""
 
 
 class TrainingScreen(Screen[None]):
@@ -64,6 +82,11 @@ class TrainingScreen(Screen[None]):
         Binding("r", "look('next_range')", "Steps shown", show=False, id="range", tooltip="charts: last steps or all"),
         Binding("y", "look('other_axis')", "Log or linear", show=False, id="axis", tooltip="charts: the loss's axis"),
         Binding("w", "look('next_smoothing')", "Smoothing", show=False, id="smoothing", tooltip="charts: how much"),
+        Binding("z", "closer(0.5)", "Closer look", show=False, id="zoom_in", tooltip="charts: half as many steps"),
+        Binding("Z,shift+z", "closer(2)", "Wider look", show=False, id="zoom_out", tooltip="charts: twice as many"),
+        Binding("comma", "pan(-0.5)", "Earlier steps", show=False, id="earlier", tooltip="charts: half a width back"),
+        Binding("full_stop", "pan(0.5)", "Later steps", show=False, id="later", tooltip="charts: half a width on"),
+        Binding("0", "whole", "All steps", show=False, id="whole", tooltip="charts: out of the closer look"),
         Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before"),
         Binding("right", "picture(1)", "Next picture", show=False, id="next_picture"),
         Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer"),
@@ -120,7 +143,7 @@ class TrainingScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._arrange()
-        self.set_interval(CHART_SECONDS, self._draw_charts)
+        self.set_interval(CHART_SECONDS, partial(self._draw_charts, CHART_SECONDS / len(self._places)))
         self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
     # showing
@@ -164,9 +187,8 @@ class TrainingScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
-        for view in VIEWS:
-            self.set_class(view == self._view and self._full is None, f"-view-{view}")
-        self.set_class(self._full is not None, "-full")
+        shown = "-full" if self._full else f"-view-{self._view}"
+        self.set_classes({*(self.classes - {"-full", *(f"-view-{view}" for view in VIEWS)}), shown})  # styled anew once
         for box in self._places:
             box.set_class(box is self._full, "-full")
         self._views.show(self._view, _name(self._full) if self._full else "")
@@ -176,15 +198,27 @@ class TrainingScreen(Screen[None]):
         self._drawn = None
         self.call_after_refresh(self._draw_charts)
 
-    def _draw_charts(self) -> None:
+    def _draw_charts(self, apart: float = 0.0) -> None:
+        """Each is a turn of its own, ``apart`` seconds after the one before, so that a key waits for one at most."""
         if self._drawn is self.state:
             return
         self._drawn = self.state
-        for chart in self.query(Chart):
-            if chart.is_on_screen:
-                chart.show(self.state, self._look)
+        for place, chart in enumerate(self._charts()):
+            if apart and place:
+                chart.set_timer(place * apart, partial(self._draw, chart))
+            else:
+                chart.call_later(self._draw, chart)
         self._pictures.show(self.state)
         self._label_borders()
+
+    def _draw(self, chart: Chart) -> None:
+        if chart.is_on_screen:
+            chart.show(self.state, self._look)
+
+    def _charts(self) -> list[Chart]:
+        """Those in sight; the one of the panel with the focus first."""
+        boxes = sorted(self._places, key=lambda box: not box.has_focus)
+        return [chart for box in boxes for chart in box.query(Chart) if chart.is_on_screen]
 
     # keys
 
@@ -230,6 +264,31 @@ class TrainingScreen(Screen[None]):
         self._look = look
         self._redraw()
 
+    def action_closer(self, factor: float) -> None:
+        """Fewer or more steps, in all charts."""
+        self._move_window(lambda window, extent: zoomed(window, factor, extent))
+
+    def action_pan(self, share: float) -> None:
+        """Earlier or later steps, in all charts."""
+        self._move_window(lambda window, extent: panned(window, share, extent))
+
+    def action_whole(self) -> None:
+        for chart in self.query(Chart):
+            chart.fit()
+        self._look = replace(self._look, window=None, last_steps=0)
+        self._redraw()
+
+    def _move_window(self, move: Callable[[Window, Window], Window | None]) -> None:
+        chart = next((chart for chart in self._charts() if chart.extent), None)
+        if chart and chart.extent and chart.window:
+            self._look = replace(self._look, window=move(chart.window, chart.extent), last_steps=0)
+            self._redraw()
+
+    def on_plot_moved(self, message: Plot.Moved) -> None:
+        """All charts show the steps that the mouse chose on one; the others follow in their turn."""
+        self._look = replace(self._look, window=message.window, last_steps=0)
+        self._redraw()
+
     def action_picture(self, by: int) -> None:
         self._pictures.step(by)
         self._label_borders()
@@ -265,13 +324,21 @@ class TrainingScreen(Screen[None]):
         self.set_focus(self._full)
         self._arrange()
 
-    def on_click(self, event: Click) -> None:
-        """On a panel's title: the whole screen for it, or back."""
+    async def on_click(self, event: Click) -> None:
+        """On a panel's title: the whole screen for it, or back. On a key in its lower border: what the key does."""
+        at = event.screen_offset
         for box in self._places:
-            if box.display and box.region.y == event.screen_y and box.region.contains(event.screen_x, event.screen_y):
+            if not box.display or not box.region.contains_point(at):
+                continue
+            if at.y == box.region.y:
                 self._full = None if self._full else box
                 self._arrange()
-                return
+            elif at.y == box.region.bottom - 1:
+                words = str(box.border_subtitle or "")
+                key = pointed(words, at.x - (box.region.right - 3 - len(words)))
+                if key in POINTED:
+                    await self.run_action(POINTED[key])
+            return
 
     def _order(self, command: cmd.Command, asked: str) -> None:
         self._header.asked = asked

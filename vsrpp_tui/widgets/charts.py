@@ -4,18 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from rich.segment import Segment
-from rich.style import Style
-from textual.color import Color
-from textual.strip import Strip
-from textual.widget import Widget
-
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import ScheduleConfig
 from vsrpp_tui.series import Point, Series, smoothed
 from vsrpp_tui.state import RunState
-from vsrpp_tui.widgets.plot import Curve, Frame, Row, plot
+from vsrpp_tui.widgets.plot import Curve, Frame, Plot
+from vsrpp_tui.widgets.window import Window
 
 SMOOTHINGS = (1, 8, 24, 96)
 """Points of the running mean that may be chosen."""
@@ -26,10 +21,7 @@ RANGES = (0, 10_000, 2_000, 500)
 ROOM_FOR_PARTS = 18
 """Rows from which the loss chart shows the parts beside the total."""
 
-NONE_YET = "no points yet"
 PLAN_POINTS = 240
-SHADE = 0.12
-"""How much of the warning colour a shaded stretch takes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +32,8 @@ class Look:
     """Of the loss and of the gradient."""
     smoothing: int = 24
     last_steps: int = 0
+    window: Window | None = None
+    """Steps chosen with the mouse or by keys, in place of the last ones."""
 
     def describe(self) -> str:
         """With the keys that change it."""
@@ -51,10 +45,12 @@ class Look:
         return f"y {axis} · w {mean}"
 
     def describe_range(self) -> str:
+        if self.window:
+            return f"0 all · steps {self.window[0]:,.0f} to {self.window[1]:,.0f}"
         return f"r last {self.last_steps:,}" if self.last_steps else "r all steps"
 
     def next_range(self) -> "Look":
-        return replace(self, last_steps=_next(RANGES, self.last_steps))
+        return replace(self, last_steps=_next(RANGES, self.last_steps), window=None)
 
     def next_smoothing(self) -> "Look":
         return replace(self, smoothing=_next(SMOOTHINGS, self.smoothing))
@@ -67,26 +63,27 @@ def _next(choices: tuple[int, ...], now: int) -> int:
     return choices[(choices.index(now) + 1) % len(choices)]
 
 
-class Chart(Widget):
+class Chart(Plot):
     """Draws what its subclass makes of RunState. It costs milliseconds: once a second at most."""
-
-    ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._rows: list[Row] = []
         self._shown: tuple[RunState, Look] = (RunState(), Look())
+        self._drawn: object = None
 
     def on_resize(self) -> None:
         self.show(*self._shown)
 
     def show(self, state: RunState, look: Look) -> None:
+        """Draw it where anything has changed."""
         self._shown = state, look
-        width, height = self.size
-        rows = plot(self.curves(state, look), self.frame(state, look), width, height) if width and height else []
-        if rows != self._rows:
-            self._rows = rows
-            self.refresh()
+        if not self.is_attached or not self.size.area:
+            return
+        curves, frame = self.curves(state, look), self.frame(state, look)
+        asked = curves, frame, look.window, self._own_y, self.size, self.app.theme
+        if asked != self._drawn:
+            self._drawn = asked
+            self.draw(curves, frame, look.window or _range(curves, state, look))
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
         """What to draw; later ones lie on top."""
@@ -95,37 +92,20 @@ class Chart(Widget):
     def frame(self, state: RunState, look: Look) -> Frame:
         return Frame()
 
-    def render_line(self, y: int) -> Strip:
-        """The row as it was last drawn; a word where a chart has no points yet."""
-        width, height = self.size
-        styles = _Styles(self)
-        if not self._rows and y == height // 2:
-            return Strip([Segment(NONE_YET.center(width), styles.of("secondary", False))])
-        if y >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
-        strip = Strip([Segment(run.text, styles.of(run.colour, run.shaded)) for run in self._rows[y]])
-        return strip.adjust_cell_length(width, self.rich_style)
 
-
-class _Styles:
-    """Names of the theme's colours as styles on the widget's background."""
-
-    def __init__(self, widget: Widget) -> None:
-        self._variables = widget.app.theme_variables
-        self._plain = widget.rich_style
-        self._background = widget.background_colors[1]
-
-    def of(self, colour: str, shaded: bool) -> Style:
-        style = self._plain + Style(color=Color.parse(self._variables[colour]).rich_color) if colour else self._plain
-        if not shaded:
-            return style
-        tint = self._background.blend(Color.parse(self._variables["warning"]), SHADE)
-        return style + Style(bgcolor=tint.rich_color)
+def _range(curves: Sequence[Curve], state: RunState, look: Look) -> Window | None:
+    """The last steps, from the first point among them."""
+    if not look.last_steps:
+        return None
+    steps = [step for curve in curves for step, _ in curve.points if step >= state.current_step - look.last_steps]
+    return (min(steps), max(steps)) if steps else None
 
 
 def _shown(series: Series, state: RunState, look: Look) -> tuple[Point, ...]:
-    """The curve within the chosen range."""
-    return series.since(state.current_step - look.last_steps) if look.last_steps else series.points or series.recent
+    """The curve, by single reports where those reach back to what is looked at."""
+    if look.window:
+        return series.reaching(look.window[0])
+    return series.reaching(state.current_step - look.last_steps) if look.last_steps else series.points or series.recent
 
 
 class LossChart(Chart):
@@ -133,7 +113,7 @@ class LossChart(Chart):
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
         total = _shown(state.curves.loss_total, state, look)
-        mean = Curve(smoothed(total, look.smoothing), "primary", "total")
+        mean = Curve(smoothed(total, look.smoothing), "foreground", "total")
         parts = self._parts(state, look) if self.size.height >= ROOM_FOR_PARTS else []
         return [Curve(total, "chart-faint"), *parts, mean]
 
@@ -205,13 +185,15 @@ class RateChart(Chart):
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
         gone = Curve(_shown(state.curves.learning_rate, state, look), "primary")
-        if not state.started or look.last_steps:
+        if not state.started or (look.last_steps and not look.window):
             return [gone]
         return [Curve(planned_rates(state.started, state.lr_cut), "secondary", dotted=True), gone]
 
     def frame(self, state: RunState, look: Look) -> Frame:
         step = state.step
-        return Frame(low=None if look.last_steps else 0.0, mark=(step.step, step.learning_rate) if step else None)
+        return Frame(
+            low=None if look.last_steps or look.window else 0.0, mark=(step.step, step.learning_rate) if step else None
+        )
 
 
 def planned_rates(started: ev.SessionStarted, cut: float) -> list[Point]:

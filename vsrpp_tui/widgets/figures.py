@@ -1,9 +1,11 @@
 """Figures as text of constant width: durations, sizes, bars, sparklines. Pure functions, so that they can be tested."""
 
 import math
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 
+from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -82,9 +84,25 @@ def shortened(path: str, width: int) -> str:
     return kept if len(kept) <= width and width > 3 else ""
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` cells, at least one of them."""
+    if len(text) <= width and text.isascii():
+        return [text]
+    if cell_len(text) != len(text):  # letters two cells wide
+        return chop_cells(text, width)
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+
+
 def decimate(points: Sequence[tuple[float, float]], limit: int) -> list[tuple[float, float]]:
-    """At most ``limit`` points, evenly taken, the last one always among them: a chart costs by the point."""
-    if len(points) <= limit or limit < 2:
+    """At most ``limit`` points: both ends, and between them the least and the greatest of each stretch, in their order.
+
+    A chart costs by the point, and a single outlier must not be lost.
+    """
+    if len(points) <= limit or limit < 4:
         return list(points)
-    last = len(points) - 1
-    return [points[round(i * last / (limit - 1))] for i in range(limit)]
+    stretches, inner = (limit - 2) // 2, points[1:-1]
+    kept = [points[0]]
+    for i in range(stretches):
+        stretch = inner[i * len(inner) // stretches : (i + 1) * len(inner) // stretches]
+        kept += sorted({min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])})
+    return [*kept, points[-1]]

@@ -14,7 +14,10 @@ from functools import cache
 from typing import Any
 
 from PIL import Image
-from rich.console import Console, RenderableType
+from rich.console import Console
+from textual.content import Content
+from textual.strip import Strip
+from textual.widgets import Static
 
 
 @cache
@@ -38,8 +41,35 @@ def _no_terminal() -> Iterator[None]:
         sys.__stdout__ = original  # type: ignore[misc]
 
 
-def half_cells(picture: Image.Image) -> RenderableType:
-    """``picture`` with one pixel a half cell: as many cells wide as pixels, half as many high. To be called on the
-    screen's own thread."""
-    image: RenderableType = _library()(picture, width=picture.width, height=-(-picture.height // 2))
-    return image
+def half_cells(picture: Image.Image) -> list[Strip]:
+    """The rows of ``picture`` with one pixel a half cell: as many cells wide as pixels, half as many high. To be called
+    on the screen's own thread.
+
+    Rendered once: at every look it would cost tens of milliseconds.
+    """
+    height = -(-picture.height // 2)
+    console = Console(file=io.StringIO(), width=picture.width, height=height, color_system="truecolor")
+    rows = console.render_lines(_library()(picture, width=picture.width, height=height))
+    return [Strip(row, picture.width) for row in rows]
+
+
+class Canvas(Static):
+    """Shows rows that were made by ``half_cells``, or words."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words, markup=False)
+        self._rows: list[Strip] = []
+
+    def paint(self, rows: list[Strip]) -> None:
+        self._rows = rows
+        self.refresh()
+
+    def say(self, words: Content) -> None:
+        self._rows = []
+        self.update(words)
+
+    def render_line(self, y: int) -> Strip:
+        if not self._rows:
+            return super().render_line(y)
+        row = self._rows[y] if y < len(self._rows) else Strip([])
+        return row.adjust_cell_length(self.size.width, self.rich_style)

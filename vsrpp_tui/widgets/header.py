@@ -35,6 +35,10 @@ class RunHeader(Panel):
     now = 0.0
     """Seconds since the Unix epoch, as told by whoever shows a state."""
 
+    async def on_click(self) -> None:
+        """To every action by its name: keys that the footer has no room for are there for the mouse too."""
+        await self.app.run_action("command_palette")
+
     def picture(self, state: RunState, width: int) -> Content:
         name = Path(state.started.run).name if state.started else ""
         phase = self._phase(state)

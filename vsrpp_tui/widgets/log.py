@@ -1,11 +1,9 @@
 """The lines of a log, as many as there are: wrapped to the width, days apart, only those on screen drawn."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Resize
@@ -15,6 +13,7 @@ from textual.strip import Strip
 
 from vsrpp_tui.state import LogLine
 from vsrpp_tui.widgets.events import SIGNS
+from vsrpp_tui.widgets.figures import wrapped
 
 INDENT = 12
 """Cells of time and sign before the text."""
@@ -83,7 +82,7 @@ class LogView(ScrollView, can_focus=True):
             if (today := _day(line)) != day:
                 day = today
                 self._rows.append(Row(today))
-            first, *rest = _wrapped(line.text, width)
+            first, *rest = wrapped(line.text, width)
             self._rows.append(Row(first, line, first=True))
             self._rows.extend(Row(part, line) for part in rest)
         self.virtual_size = Size(self._room, len(self._rows))
@@ -126,11 +125,3 @@ class LogView(ScrollView, can_focus=True):
 
 def _day(line: LogLine) -> str:
     return f"{datetime.fromtimestamp(line.time):%A, %d %B %Y}"
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    if len(text) <= width and text.isascii():
-        return [text]
-    if cell_len(text) != len(text):  # letters two cells wide
-        return chop_cells(text, width)
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]

@@ -23,9 +23,9 @@ class MemoryPanel(Panel):
         step, started = state.step, state.started
         if not step or not started:
             return WAITING
-        roomy = self.screen.has_class("-tall")
+        roomy = self.screen.has_class("-tall") and not step.skipped_steps
         rows = [*_device(step, started, width, roomy), _speed(step, width)]
-        if step.skipped_steps or not roomy:
+        if not roomy:
             rows.append(_phase(step))
         return lines(*rows)
 

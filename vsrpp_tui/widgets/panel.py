@@ -34,10 +34,12 @@ class Panel(Static):
             return
         if not self.content_size.width:  # in no view so far
             return
-        picture = self.picture(self._state, self.content_size.width)
-        if picture != self._shown:
+        width = self.content_size.width
+        picture, before = self.picture(self._state, width), self._shown
+        if picture != before:
             self._shown = picture
-            self.update(picture)
+            grown = before is None or len(picture.wrap(width)) != len(before.wrap(width))
+            self.update(picture, layout=grown)  # a new layout of the whole screen costs more than all that is drawn
 
 
 def lines(*rows: Content) -> Content:

@@ -59,7 +59,8 @@ class ValidationPanel(Panel):
     def picture(self, state: RunState, width: int) -> Content:
         v = state.validation
         if not v:
-            words = f"first validation in {state.next_validation:,} steps" if state.started else ""
+            which = "next" if state.curves.ki_psnr.points else "first"  # after a rollback it may be unknown
+            words = f"{which} validation in {state.next_validation:,} steps" if state.started else ""
             return Content.styled(words, "$secondary")
         heading = Content.styled(f"{'':4}{'PSNR':>9}{'SSIM':>9}{'quality':>10}", "$secondary")
         low = Content.styled(_scores("LR", v.lr_psnr, v.lr_ssim, v.lr_quality), "$secondary")

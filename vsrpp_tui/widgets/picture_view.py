@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_tui.widgets.halfcells import half_cells
+from vsrpp_tui.widgets.halfcells import Canvas, half_cells
 from vsrpp_tui.widgets.pictures import GAP, Sheet, beside
 
 Parts = tuple[Image.Image, ...]
@@ -34,7 +34,7 @@ class PictureView(Vertical):
 
     def __init__(self, empty: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._labels, self._view = Static(markup=False), Static(Content.styled(empty, "$secondary"), markup=False)
+        self._labels, self._view = Static(markup=False), Canvas(empty)
         self._shown: Shown | None = None
         self._parts: Parts = ()
         self._wanted: object = None
@@ -64,7 +64,7 @@ class PictureView(Vertical):
             sheet = await asyncio.to_thread(_sheet, shown, width, height, background)
         except VsrppError:
             return
-        self._view.update(half_cells(sheet.image))
+        self._view.paint(half_cells(sheet.image))
         cells = [(f"{word:<{sheet.pane + GAP}}"[: sheet.pane + GAP], style) for word, style in shown.labels]
         used = (sheet.pane + GAP) * len(shown.labels)
         caption = Content(shown.caption).truncate(max(width - used, 0)).plain

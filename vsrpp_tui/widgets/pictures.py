@@ -20,7 +20,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run.comparison import LABELS, read_parts
 from vsrpp_tui.state import RunState
 from vsrpp_tui.widgets.figures import decibels
-from vsrpp_tui.widgets.halfcells import half_cells
+from vsrpp_tui.widgets.halfcells import Canvas, half_cells
 
 GAP = 2
 """Cells between two pictures."""
@@ -48,7 +48,7 @@ class Pictures(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._caption, self._labels = Static(markup=False), Static(markup=False)
-        self._view = Static(NONE_YET, markup=False)
+        self._view = Canvas(NONE_YET)
         self._pictures: tuple[ev.ComparisonWritten, ...] = ()
         self._run = Path()
         self._index, self._zoom = 0, ZOOMS[0]
@@ -112,14 +112,14 @@ class Pictures(Vertical):
         except VsrppError as error:
             self._tell(str(error))
             return
-        self._view.update(half_cells(sheet.image))
+        self._view.paint(half_cells(sheet.image))
         self._caption.update(_caption(picture, zoom, width))
         self._labels.update(_labels(picture, sheet.pane))
 
     def _tell(self, words: str) -> None:
         self._caption.update("")
         self._labels.update("")
-        self._view.update(Content.styled(words, "$secondary" if words == NONE_YET else "$warning"))
+        self._view.say(Content.styled(words, "$secondary" if words == NONE_YET else "$warning"))
         if words == NONE_YET:
             self._wanted = None
 

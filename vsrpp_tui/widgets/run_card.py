@@ -42,7 +42,7 @@ def run_card(path: Path, run: RunSummary | None, width: int) -> Content:
 
 def _run_lines(run: RunSummary) -> tuple[Content, ...]:
     if run.problem:
-        return (Content.styled(run.problem, "$warning"),)
+        return (Content.styled(run.problem.replace(f"{Path.home()}/", "~/"), "$warning"),)
     if run.locked_by:
         reason = f"being trained by another process (PID {run.locked_by}); end that one, or name another run"
         return (Content.styled(reason, "$warning"),)

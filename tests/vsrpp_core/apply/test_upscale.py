@@ -523,6 +523,18 @@ def test_a_picture_that_fits_nowhere_is_told(tmp_path: Path, network: Path, monk
         run(network, source, tmp_path / "out.mkv")
 
 
+def test_pictures_too_small_for_x265_are_given_to_x264_or_refused(tmp_path: Path, bilinear: Path) -> None:
+    """It would write beyond its memory."""
+    deep = [picture.astype(np.uint16) * 257 for picture in shot(1, 3, 16, 16)]
+    source = write_film(tmp_path / "film.mkv", Film(deep, pixels="yuv420p10le"))
+    run(bilinear, source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt, context.width) == ("h264", "yuv420p10le", 48)
+    with pytest.raises(UsageError, match="libx265 takes no pictures as small as 48x48"):
+        run(bilinear, source, tmp_path / "other.mkv", wanted=Wanted("libx265"))
+
+
 def test_h265_in_mp4_is_named_for_all_players(tmp_path: Path, bilinear: Path) -> None:
     source = write_film(tmp_path / "film.mp4", Film(shot(1, 7)))
     run(bilinear, source, tmp_path / "out.mp4", wanted=Wanted("libx265"))

@@ -1,6 +1,7 @@
 """Small films made on the spot: smooth random textures that a camera pans over."""
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -26,7 +27,10 @@ def pan(seed: int, count: int = 30, height: int = 72, width: int = 96, step: int
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> MakeVideo:
-    """Encode frames, by default with x264 at good quality; ``rotation`` in degrees, ``muxer`` options as libav's."""
+    """Encode frames, by default with x264 at good quality; ``rotation`` in degrees, ``muxer`` options as libav's.
+
+    ``times`` are milliseconds, by default 25 frames a second.
+    """
 
     def make(
         name: str,
@@ -36,6 +40,8 @@ def make_video(tmp_path: Path) -> MakeVideo:
         codec_options: dict[str, str] | None = None,
         muxer: dict[str, str] | None = None,
         rotation: float = 0,
+        aspect: Fraction | None = None,
+        times: list[int] | None = None,
     ) -> Path:
         pictures = list(pictures)
         path = tmp_path / name
@@ -43,10 +49,16 @@ def make_video(tmp_path: Path) -> MakeVideo:
             stream = container.add_stream(codec, rate=25, options=codec_options or {"crf": "10", "preset": "veryfast"})
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = pixels
+            if aspect:
+                stream.codec_context.sample_aspect_ratio = aspect
+            if times:
+                stream.codec_context.time_base = Fraction(1, 1000)
             if rotation:
                 stream.set_display_rotation(rotation)
-            for picture in pictures:
+            for number, picture in enumerate(pictures):
                 frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+                if times:
+                    frame.pts, frame.time_base = times[number], Fraction(1, 1000)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode())
         return path

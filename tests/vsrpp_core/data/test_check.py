@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.data.check import CheckProgress, CheckReport, check
+from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
 from vsrpp_core.errors import VsrppError
 
 MakeDataset = Callable[..., Path]
@@ -152,3 +153,39 @@ def test_reading_can_be_given_up(make_dataset: MakeDataset) -> None:
     reading = check(make_dataset())
     assert isinstance(next(reading), CheckProgress)
     reading.close()  # type: ignore[attr-defined]
+
+
+def claim_size(path: Path, width: int, height: int) -> None:
+    """Rewrite a PNG's header to claim another size."""
+    data = path.read_bytes()
+    body = b"IHDR" + struct.pack(">II", width, height) + data[24:29]
+    path.write_bytes(data[:12] + body + struct.pack(">I", zlib.crc32(body)) + data[33:])
+
+
+@pytest.mark.parametrize("side", [12_000, 60_000])
+def test_a_decompression_bomb_is_refused_from_its_header(
+    make_dataset: MakeDataset, side: int, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    root = make_dataset()
+    path = root / "Patches/GT/s001.png"
+    claim_size(path, side, side)
+    convert = Image.Image.convert
+
+    def small_ones_only(image: Image.Image, mode: str) -> Image.Image:
+        assert image.width * image.height < 10_000, "decoded"
+        return convert(image, mode)
+
+    monkeypatch.setattr(Image.Image, "convert", small_ones_only)
+    assert f"it claims {side:,}×{side:,} pixels, which no patch has" in only_problem(root)
+    assert not recwarn.list
+
+
+def test_a_bomb_ends_training_with_a_sentence_and_is_not_decoded(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    pair = DatasetFolder(root).pairs("train")[1]
+    claim_size(pair.gt, 9_000, 9_000)
+    with pytest.raises(VsrppError, match=r"s001.png is 9000x9000, not 48x48"):
+        load_pair(pair, StackGeometry(5, 16, 16))
+    claim_size(pair.gt, 60_000, 60_000)
+    with pytest.raises(VsrppError, match=r"s001.png cannot be read as an image"):
+        load_pair(pair, StackGeometry(5, 16, 16))

@@ -5,8 +5,7 @@ import pytest
 
 from vsrpp_core.data import demo
 from vsrpp_core.data.check import CheckReport, check
-from vsrpp_core.data.dataset import load_pair
-from vsrpp_core.data.stacked import DatasetFolder, summarize
+from vsrpp_core.data.stacked import DatasetFolder, load_pair, summarize
 
 
 @pytest.fixture

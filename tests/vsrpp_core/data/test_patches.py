@@ -5,20 +5,21 @@ import numpy as np
 from vsrpp_core.data import video
 from vsrpp_core.data.degrade import downscale3, imresize
 from vsrpp_core.data.patches import _patch
-from vsrpp_core.data.recipe import PrepareSettings
-from vsrpp_core.data.sources import survey
+from vsrpp_core.data.recipe import Recipe
+from vsrpp_core.data.sources import named_videos, survey
 
 from .conftest import MakeVideo, pan
 
 
 def test_shrinking_is_imresize(make_video: MakeVideo) -> None:
     path = make_video("a.mp4", pan(1, 2))
-    (source,), _ = survey([path], PrepareSettings(patch=36, scale_height=50))
+    recipe = Recipe.of([path], [("dataset.patch", "36"), ("dataset.height", "50")])
+    ((_, source, _),) = survey(named_videos(recipe), recipe)
     frame = next(video.frames(path))
-    assert (source.height, source.width) == (50, 67)
+    assert source and (source.height, source.width) == (50, 67)
     whole = imresize(frame, 50, 67)
     for top, left in ((0, 0), (12, 30), (6, 15)):
-        lr, truth = _patch(frame, source, top, left, 36)
+        lr, truth = _patch(frame, source, top, left, recipe)
         error = np.abs(truth.astype(int) - whole[top : top + 36, left : left + 36])
         assert error.max() <= 1 and (error > 0).mean() < 0.001
         wanted = downscale3(whole[:48, :66])[top // 3 :, left // 3 :][:12, :12]

@@ -155,7 +155,7 @@ def test_other_settings_stay() -> None:
 
 
 def test_a_search_can_be_ended() -> None:
-    asked = iter((False, False, False, True))
+    asked = iter((False, False, True))
     search = Search(UNKNOWN, Results(OUT_OF_MEMORY), stop=lambda: next(asked))
     assert search.attempts == [(1, "none"), (1, "block")] and search.config is None
 

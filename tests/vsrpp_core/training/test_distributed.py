@@ -16,7 +16,13 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.run import checkpoints
 
-SETTINGS = {**TINY, "training.max_steps": "50", "schedule.lr_max": "1e-4", "cadence.validate_every": "25"}
+SETTINGS = {
+    **TINY,
+    "data.cache": "disk",
+    "training.max_steps": "50",
+    "schedule.lr_max": "1e-4",
+    "cadence.validate_every": "25",
+}
 """Ten samples in micro-batches of three: two and one, and of the last of an epoch one and none."""
 
 FIGURES = (

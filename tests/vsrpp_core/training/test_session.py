@@ -20,6 +20,7 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.training import session as session_module
 from vsrpp_core.training.hardware import DeviceDescription
+from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.session import Session, open_session
 
 E = TypeVar("E", bound=ev.Event)
@@ -404,15 +405,15 @@ def test_a_changed_shape_is_named_on_resume(make_dataset: MakeDataset, tmp_path:
 def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card whose auto-tune tries two rungs and takes the second."""
 
-    def tune(config: RunConfig, *_: object, stop_is_wanted: Callable[[], bool]) -> Iterator[ev.Event]:
+    def tune(config: RunConfig, hardware: object, geometry: object, inbox: Inbox, **_: object) -> Iterator[ev.Event]:
         for _ in range(2):
-            if stop_is_wanted():
+            if inbox.stop_is_wanted():
                 return None
             yield make_event(ev.ConfigurationTried)
         return config.with_overrides(TINY.items())
 
     monkeypatch.setattr(session_module, "describe_device", lambda: DeviceDescription("a GPU", 8 * 2**30, "cuda"))
-    monkeypatch.setattr(session_module, "tune", tune)
+    monkeypatch.setattr(session_module, "tune_and_choose", tune)
 
 
 def test_an_auto_tune_that_was_interrupted_begins_again(

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from tests.conftest import MakeDataset
 from tests.helpers import LR_SIDE
-from vsrpp_core.data.dataset import load_pair
 from vsrpp_core.data.degrade import upscale3
-from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
+from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
 from vsrpp_core.messages import events as ev
 from vsrpp_core.network.metrics import Score, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x

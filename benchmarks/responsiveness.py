@@ -1,0 +1,57 @@
+"""How soon a key changes the screen, and how late the screen's timers are, while the demo trains on the same cores.
+
+In tmux, 140×45: from writing the key until what it shows has been drawn by a client, all of tmux included. Prints one
+JSON line, seconds. Aims: p50 ≤ 15 ms and worst ≤ 150 ms of the keys, p99 ≤ 150 ms of a 50 ms timer beside it.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rig.demo import demo_run
+from rig.probed import Probed, lateness, run
+from rig.terminal import Terminal, quantile, reactions
+
+from vsrpp_tui.screens.start import Choice
+
+ROUNDS = 8
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place, data = demo_run(Path(folder))
+        report = Path(folder) / "report.json"
+        state = {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}
+        command = [sys.executable, __file__, str(place), str(data), str(report)]
+        with Terminal(command, state) as terminal:
+            terminal.until("[S]tart")
+            terminal.press("s")
+            terminal.until("● training")
+            terminal.watch(5)
+            begun = time.monotonic()
+            seconds = reactions(terminal, ROUNDS)
+            ended = time.monotonic()
+            terminal.press("q")
+            while not report.exists():
+                terminal.watch(0.1)
+        late = lateness(report, begun, ended)
+    figures = {
+        "keys": len(seconds),
+        "key_p50_s": round(statistics.median(seconds), 4),
+        "key_p95_s": round(quantile(seconds, 0.95), 4),
+        "key_worst_s": round(max(seconds), 4),
+        "timer_late_p50_s": round(statistics.median(late), 4),
+        "timer_late_p99_s": round(quantile(late, 0.99), 4),
+        "timer_late_worst_s": round(max(late), 4),
+    }
+    print(json.dumps({"benchmark": "responsiveness", **figures}))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        run(Probed(Choice(Path(sys.argv[1]), Path(sys.argv[2]))), Path(sys.argv[3]))
+    else:
+        main()

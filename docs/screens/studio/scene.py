@@ -1,0 +1,124 @@
+"""Scenes and the pictures they are made of, by name: add one by writing a function under ``@scene``."""
+
+import asyncio
+import math
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from docs.screens.studio.stage import Stage, stage
+from docs.screens.studio.svg import Row, rows_of
+from vsrpp_tui.app import VsrppApp
+from vsrpp_tui.screens.training import TrainingScreen
+from vsrpp_tui.widgets.events import EventsPanel
+
+Size = tuple[int, int]
+NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 60)
+ALL: tuple[Size, ...] = (NARROW, NORMAL, WIDE)
+
+READERS = ("look", "replay", "log")
+"""Threads of the application that read something for a screen and end."""
+
+PATIENCE = 20.0
+"""Seconds after which a scene that does not settle has failed."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Draws pictures, each at every size."""
+
+    names: tuple[str, ...]
+    play: "Callable[[Studio], Awaitable[None]]"
+    sizes: tuple[Size, ...] = ALL
+
+
+SCENES: list[Scene] = []
+
+
+def scene(*names: str, sizes: tuple[Size, ...] = ALL) -> "Callable[[Play], Play]":
+    """The function draws the pictures of these ``names``, one ``shoot`` each."""
+
+    def register(play: Play) -> Play:
+        SCENES.append(Scene(names, play, sizes))
+        return play
+
+    return register
+
+
+def file_name(name: str, size: Size) -> str:
+    """The normal size needs no name of its own: it is what the documentation shows."""
+    return f"{name}.svg" if size == NORMAL else f"{name}-{size[0]}x{size[1]}.svg"
+
+
+@dataclass
+class Studio:
+    """What a scene works with."""
+
+    stage: Stage
+    size: Size
+    shots: dict[str, list[Row]] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def open(self, app: App[Any]) -> AsyncIterator[Pilot[Any]]:
+        """The application, once its first screen shows all there is to show."""
+        async with app.run_test(size=self.size) as pilot:
+            await settled(pilot)
+            yield pilot
+
+    async def shoot(self, pilot: Pilot[Any], name: str, *keys: str) -> None:
+        """Press ``keys``, then take the picture."""
+        for key in keys:
+            await pilot.press(key)
+            if key == "escape":  # what is closed must be gone, or it takes the next key
+                await settled(pilot)
+        await settled(pilot)
+        self.shots[name] = rows_of(pilot.app)
+
+
+Play = Callable[[Studio], Awaitable[None]]
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Wait until nothing is being read and all of it is drawn: at once, and not at the pace of the screen."""
+    await until(lambda: not any(thread.name in READERS for thread in threading.enumerate()), "a reader's end")
+    await pilot.pause()
+    for line in pilot.app.screen.query(Input):
+        line.cursor_blink = False
+    if isinstance(pilot.app, VsrppApp):
+        for panel in pilot.app.screen.query(EventsPanel):
+            panel._drawn_at = -math.inf
+        pilot.app.pump()
+    await pilot.pause()
+    if isinstance(pilot.app.screen, TrainingScreen):
+        pilot.app.screen._draw_charts()
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def play(scene: Scene, size: Size) -> dict[str, list[Row]]:
+    """The rows of each of the scene's pictures. Raises ValueError where they are not those it was registered with."""
+    with stage() as world:
+        studio = Studio(world, size)
+        await scene.play(studio)
+    if set(studio.shots) != set(scene.names):
+        raise ValueError(f"the scene of {', '.join(scene.names)} has drawn {', '.join(studio.shots)}")
+    return studio.shots
+
+
+def chosen(names: tuple[str, ...]) -> Iterator[tuple[Scene, Size]]:
+    """Every scene, or those that draw one of ``names``, at every size."""
+    for one in SCENES:
+        if not names or set(names) & set(one.names):
+            yield from ((one, size) for size in one.sizes)

@@ -1,0 +1,197 @@
+"""The training screen: its views, its panels on the whole screen, and all it can be in the middle of."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from textual.screen import Screen
+
+from docs.screens.studio.scene import NORMAL, Studio, scene, settled
+from docs.screens.studio.stage import MIDDLE, Stage, recorded, until_step
+from vsrpp_core.messages import events as ev
+from vsrpp_tui.app import VsrppApp
+from vsrpp_tui.preferences import Preferences
+from vsrpp_tui.screens.failed import FailedScreen
+from vsrpp_tui.screens.saving import SavingScreen
+from vsrpp_tui.screens.start import Choice
+from vsrpp_tui.screens.training import TrainingScreen
+from vsrpp_tui.state import RunState
+
+CARD = 12 * 2**30
+
+
+class Desk(VsrppApp):
+    """The application at a session's training screen, without the session."""
+
+    def __init__(self, stage: Stage, state: RunState, theme: str = Preferences().theme) -> None:
+        super().__init__(Choice(stage.run, stage.data), replace(Preferences(), theme=theme))
+        self.state = state
+
+    def first_screen(self) -> Screen[None]:
+        return TrainingScreen()
+
+    def pump(self) -> None:
+        self.show_state()
+
+
+def desk(studio: Studio, events: Iterable[ev.Event], later: float = 0.5, theme: str = Preferences().theme) -> Desk:
+    studio.stage.put_run(studio.stage.run, MIDDLE)
+    return Desk(studio.stage, studio.stage.state(events, later), theme)
+
+
+def then(events: Iterable[ev.Event], *more: ev.Event) -> tuple[ev.Event, ...]:
+    """What the recorded run did not do, told a second after what it did."""
+    events = tuple(events)
+    return (*events, *(replace(event, time=events[-1].time + 1) for event in more))
+
+
+@scene("training", "charts", "activity", "pictures", "log-view")
+async def views(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "training")
+        await studio.shoot(pilot, "charts", "s")
+        await studio.shoot(pilot, "activity", "s")
+        await studio.shoot(pilot, "pictures", "s", "right")
+        await studio.shoot(pilot, "log-view", "s")
+
+
+@scene("full-loss", "full-validation", "full-adaptive", "full-gradient", "full-rate", "full-memory")
+async def whole_screens(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "full-loss", "f")
+        for panel in ("validation", "adaptive", "gradient", "rate", "memory"):
+            await studio.shoot(pilot, f"full-{panel}", "tab")
+
+
+@scene("charts-another-look", "pictures-detail")
+async def looks(studio: Studio) -> None:
+    """Charts of the last steps, linear and not smoothed; a detail of a picture."""
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "charts-another-look", "s", "r", "r", "r", "y", "w", "w")
+        await studio.shoot(pilot, "pictures-detail", "i", "plus", "plus")
+
+
+@scene("settings", "settings-faulty")
+async def settings(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "settings", "enter")
+        await studio.shoot(pilot, "settings-faulty", *("end", "0", "tab", "tab", "tab", "end", "backspace", "x"))
+
+
+@scene("mark", "help", "palette", "log", "log-search", "log-saves")
+async def opened(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "mark", "m", *"a new film")
+        await studio.shoot(pilot, "help", "escape", "question_mark")
+        await studio.shoot(pilot, "palette", "escape", "ctrl+p")
+        await studio.shoot(pilot, "log", "escape", "l")
+        await studio.shoot(pilot, "log-search", "slash", *"best")
+        await studio.shoot(pilot, "log-saves", "escape", "f", "f")
+
+
+def _states() -> dict[str, tuple[tuple[ev.Event, ...], float]]:
+    """What was said, and the seconds since."""
+    middle = until_step(MIDDLE)
+    making = ev.PreparationProgressed(time=recorded()[0].time, task="making the demo dataset", done=140, total=340)
+    first = next(i for i, event in enumerate(recorded()) if isinstance(event, ev.StepReported))
+    paused = ev.CommandAnswered(command="Pause", accepted=True, message="paused", step=MIDDLE)
+    back = ev.RolledBack(
+        step=MIDDLE,
+        to_step=MIDDLE - 160,
+        checkpoint=f"checkpoint_step_{MIDDLE - 160}.pth",
+        factor=0.5,
+        reason="50 steps in a row without a finite gradient",
+    )
+    return {
+        "preparing": ((making,), 0.5),
+        "before-the-first-step": (recorded()[:first], 0.5),
+        "paused": (then(middle, _phase("paused"), paused), 0.5),
+        "validating": (then(middle, _phase("validating"), ev.ValidationProgressed(step=MIDDLE, done=8, total=20)), 0.5),
+        "saving": (then(middle, _phase("saving")), 0.5),
+        "rolling-back": (then(middle, _phase("rolling back"), back), 0.5),
+        "quiet": (middle, 95.0),
+        "completed": (recorded(), 0.5),
+    }
+
+
+def _phase(phase: ev.RunPhase) -> ev.PhaseChanged:
+    return ev.PhaseChanged(phase=phase, step=MIDDLE)
+
+
+@scene(*_states(), "pausing")
+async def states(studio: Studio) -> None:
+    """All that a run can be in the middle of; what the recorded one was not, is told by events made for it."""
+    app = desk(studio, until_step(MIDDLE))
+    async with studio.open(app) as pilot:
+        for name, (events, later) in _states().items():
+            app.state = studio.stage.state(events, later)
+            await studio.shoot(pilot, name)
+        app.state = studio.stage.state(until_step(MIDDLE), 0.5)
+        await settled(pilot)
+        await studio.shoot(pilot, "pausing", "p")
+
+
+@scene("quitting")
+async def quitting(studio: Studio) -> None:
+    app = desk(studio, then(until_step(MIDDLE), _phase("stopping")))
+    async with studio.open(app) as pilot:
+        await app.push_screen(SavingScreen())
+        app.pump()
+        await studio.shoot(pilot, "quitting")
+
+
+@scene("completed")
+async def completed(studio: Studio) -> None:
+    async with studio.open(desk(studio, recorded())) as pilot:
+        await studio.shoot(pilot, "completed")
+
+
+@scene("failed")
+async def failed(studio: Studio) -> None:
+    failure = ev.SessionFailed(
+        step=MIDDLE,
+        error="the GPU's memory is full (11.6 of 12.0 GB in use); resume with --set training.checkpointing=block, "
+        "which leaves the training as it is and makes a step about a third slower",
+        checkpoint="checkpoint_emergency.pth",
+    )
+    app = desk(studio, then(until_step(MIDDLE), failure))
+    async with studio.open(app) as pilot:
+        await app.push_screen(FailedScreen(failure))
+        await studio.shoot(pilot, "failed")
+
+
+@scene("graphics-card", "graphics-card-memory")
+async def card(studio: Studio) -> None:
+    """What a graphics card shows beside a CPU: device and memory are made up, all else is as recorded."""
+    events = (_on_a_card(event) for event in until_step(MIDDLE))
+    async with studio.open(desk(studio, events)) as pilot:
+        await studio.shoot(pilot, "graphics-card")
+        await studio.shoot(pilot, "graphics-card-memory", "f", *("tab",) * 5)
+
+
+def _on_a_card(event: ev.Event) -> ev.Event:
+    match event:
+        case ev.SessionStarted():
+            return replace(event, device="NVIDIA GeForce RTX 3060", device_memory=CARD)
+        case ev.StepReported():
+            return replace(event, memory_used=int(0.56 * CARD), memory_peak=int(0.63 * CARD), memory_total=CARD)
+        case _:
+            return event
+
+
+@scene("training-light", "charts-light", sizes=(NORMAL,))
+async def light(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE), theme="vsrpp-light")) as pilot:
+        await studio.shoot(pilot, "training-light")
+        await studio.shoot(pilot, "charts-light", "s")
+
+
+@scene("training-contrast", sizes=(NORMAL,))
+async def contrast(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE), theme="vsrpp-contrast")) as pilot:
+        await studio.shoot(pilot, "training-contrast")
+
+
+@scene("too-small", sizes=((50, 12),))
+async def too_small(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "too-small")

@@ -1,0 +1,104 @@
+"""Moving the bad pairs of a dataset out of training's way, so that what is left can be trained on.
+
+Separate from check.py, which finds them and changes nothing. Nothing is deleted: what is moved keeps its place below
+``ROOT/.aside/TIME``, with the reasons beside it.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsrpp_core.data.check import Fault
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.trash import new_trash_folder
+
+ASIDE_NAME = ".aside"
+REASONS_NAME = "reasons.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Files that are moved together, a pair or what there is of one, and what is wrong with them."""
+
+    files: tuple[Path, ...]
+    reasons: tuple[str, ...]
+
+
+def to_move(faults: Iterable[Fault], remarks_too: bool = False) -> list[Group]:
+    """What putting the ``faults`` right would move; pairs that only carry remarks are left where ``remarks_too`` is not
+    set. Faults of whole folders have no files and cannot be mended by moving.
+    """
+    reasons: dict[tuple[Path, ...], list[str]] = {}
+    wanted: set[tuple[Path, ...]] = set()
+    for fault in faults:
+        if fault.files:
+            reasons.setdefault(fault.files, []).append(fault.text)
+            if remarks_too or not fault.is_remark:
+                wanted.add(fault.files)
+    return [Group(files, tuple(texts)) for files, texts in reasons.items() if files in wanted]
+
+
+def move_aside(root: Path, groups: list[Group]) -> Path:
+    """Move all ``groups`` into a new folder below ``root``; the folder.
+
+    A link is moved as the link it is; links to folders are not gone through. Of each group all files are moved or none.
+    VsrppError where one cannot be moved; what was moved before it stays aside, and its reasons are there.
+    """
+    aside = root / ASIDE_NAME
+    for folder in {aside, *(parent for group in groups for file in group.files for parent in _parents(file, root))}:
+        if folder.is_symlink():
+            raise VsrppError(f"{folder} is a link, and files behind links are not moved; move them by hand")
+    target = new_trash_folder(aside)
+    moved: list[Group] = []
+    try:
+        for group in groups:
+            _move(group, root, target)
+            moved.append(group)
+    finally:
+        if moved:
+            _write_reasons(target, root, moved)
+        else:
+            target.rmdir()
+    return target
+
+
+def _parents(file: Path, root: Path) -> Iterable[Path]:
+    """The folders between ``root`` and a file in it."""
+    for parent in file.parents:
+        if parent == root:
+            return
+        yield parent
+
+
+def _move(group: Group, root: Path, target: Path) -> None:
+    done: list[tuple[Path, Path]] = []
+    try:
+        for file in group.files:
+            place = target / file.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(place):  # the folder is new, so only another process can have put it there
+                raise VsrppError(f"{place} appeared meanwhile; let only one program move files of {root}")
+            file.rename(place)
+            done.append((file, place))
+    except OSError as error:
+        for file, place in reversed(done):
+            place.rename(file)
+        _remove_empty(target)
+        raise VsrppError(
+            f"{group.files[len(done)]} cannot be moved aside ({error.strerror}); check its folder"
+        ) from None
+
+
+def _remove_empty(target: Path) -> None:
+    for place, _, _ in os.walk(target, topdown=False):
+        if Path(place) != target and not any(Path(place).iterdir()):
+            Path(place).rmdir()
+
+
+def _write_reasons(target: Path, root: Path, moved: list[Group]) -> None:
+    lines = []
+    for group in moved:
+        lines += [str(file.relative_to(root)) for file in group.files]
+        lines += [f"    {reason}" for reason in group.reasons]
+    (target / REASONS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -8,9 +8,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from vsrpp_tui.check_state import CheckState
-from vsrpp_tui.screens.job import JobScreen, progress_line
-
-LABEL_WIDTH = 16
+from vsrpp_tui.screens.job import JobScreen, Progress, progress_lines
 
 
 class CheckScreen(JobScreen):
@@ -40,10 +38,8 @@ class CheckScreen(JobScreen):
         if progress is None or state.is_over:
             return (self.ending(state) or Content.styled("looking into the folders …", "$secondary"), Content(""))
         figures = f"{progress.done:,} of {progress.total:,}"
-        return (
-            progress_line("pairs read", state.share, figures, state.seconds_left, width, LABEL_WIDTH),
-            Content.styled("what is wrong is told when all are read", "$secondary"),
-        )
+        bars = progress_lines([Progress("pairs read", state.share, figures, state.seconds_left)], width)
+        return *bars, Content.styled("what is wrong is told when all are read", "$secondary")
 
     def ending(self, state: Any) -> Content:
         return Content.styled("stopped", "$warning") if state.phase == "stopped" else super().ending(state)

@@ -1,6 +1,7 @@
 """What the forms of jobs have in common: fields that are checked as one types, beside the screen's own thread."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -98,7 +99,7 @@ class FormScreen(Screen[Request | None]):
     def _look(self) -> None:
         self._checked = None
         self._draw()
-        self.run_worker(self._check(dict(self.values)), exclusive=True, group="check")
+        self.run_worker(partial(self._check, dict(self.values)), exclusive=True, group="check")
 
     async def _check(self, values: Values) -> None:
         await asyncio.sleep(PAUSE_SECONDS)

@@ -1,8 +1,10 @@
 """What the screens of jobs have in common: a header with the phase, bars, stopping, and the way back."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -43,7 +45,8 @@ class JobState(Protocol):
     def elapsed(self) -> float: ...
 
 
-State = TypeVar("State", bound=JobState)
+LEFT_WIDTH = 14
+"""Cells of the time left, so that nothing jumps when it is known."""
 
 
 class JobScreen(Screen[None]):
@@ -179,11 +182,38 @@ class JobScreen(Screen[None]):
                 return Content("")
 
 
-def progress_line(label: str, share: float, figures: str, left: float, width: int, label_width: int) -> Content:
-    """Name, bar, share and what is left, in ``width`` cells; a name that is too long is cut."""
-    name = Content(label).truncate(label_width, ellipsis=True)
-    rest = "" if not math.isfinite(left) else f"{duration(left)} left"
-    tail = f"{int(100 * share):>3} %  {figures}{rest:>14}"
-    room = max(width - label_width - len(tail) - 4, 4)
-    gap = " " * (label_width - name.cell_length + 2)
-    return Content.assemble(name, gap, bar(share, room, "$primary"), "  ", (tail, "$secondary"))
+@dataclass(frozen=True)
+class Progress:
+    """One bar: its name, 0..1, figures beside it, and the seconds left (NaN where that is unknown)."""
+
+    label: str
+    share: float
+    figures: str = ""
+    left: float = math.nan
+
+
+def progress_lines(rows: Sequence[Progress], width: int) -> tuple[Content, ...]:
+    """Bars of one length under each other, in ``width`` cells; a name that is too long is cut."""
+    name_width = min(max(len(row.label) for row in rows), max(width // 4, 12))
+    tails = [f"{int(100 * row.share):>3} %  {row.figures}" for row in rows]
+    lefts = [f"{duration(row.left)} left" if math.isfinite(row.left) else "" for row in rows]
+    tail_width, left_width = max(map(len, tails)), max(max(map(len, lefts)), LEFT_WIDTH)
+    room = max(width - name_width - tail_width - left_width - 6, 4)
+    return tuple(
+        _progress(row, name_width, room, f"{tail:<{tail_width}}  {left:>{left_width}}")
+        for row, tail, left in zip(rows, tails, lefts, strict=True)
+    )
+
+
+def _progress(row: Progress, name_width: int, room: int, tail: str) -> Content:
+    name = Content(row.label).truncate(name_width, ellipsis=True)
+    gap = " " * (name_width - name.cell_length + 2)
+    return Content.assemble(name, gap, bar(row.share, room, "$primary"), "  ", (tail, "$secondary"))
+
+
+def within(parts: Sequence[str], width: int) -> Content:
+    """As many of the ``parts``, from the first on, as fit into ``width`` cells."""
+    shown = list(parts)
+    while len(shown) > 1 and len(" · ".join(shown)) > width:
+        shown.pop()
+    return Content.styled(" · ".join(shown), "$secondary").truncate(width, ellipsis=True)

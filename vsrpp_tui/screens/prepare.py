@@ -12,13 +12,12 @@ from textual.widgets import Static
 from vsrpp_core.data.prepare import PrepareProgress, PrepareReport
 from vsrpp_core.errors import VsrppError
 from vsrpp_tui.prepare_state import PrepareState
-from vsrpp_tui.screens.job import JobScreen, progress_line
+from vsrpp_tui.screens.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.widgets.box import Box
 from vsrpp_tui.widgets.figures import bar, duration, file_size
 from vsrpp_tui.widgets.picture_view import Parts, PictureView, Shown
 
-LABEL_WIDTH = 16
-REASON_WIDTH = 24
+REASON_WIDTH, CATEGORY_WIDTH = 24, 14
 MOST_PIXELS = 60_000_000
 """Of a picture that is drawn."""
 
@@ -54,10 +53,8 @@ class PrepareScreen(JobScreen):
         figures = f"{progress.videos_done:,} of {progress.videos:,} videos"
         left = math.nan if state.is_over else state.seconds_left
         words = {"looking": "looking", "cutting": "cutting", "finishing": "putting together"}[progress.stage]
-        return (
-            progress_line(words, state.share, figures, left, width, LABEL_WIDTH),
-            self.ending(state) or Content.styled(_working(progress, width), "$secondary"),
-        )
+        bars = progress_lines([Progress(words, state.share, figures, left)], width)
+        return *bars, self.ending(state) or _working(progress, width)
 
     def _next(self) -> Content:
         if not self._run:
@@ -81,11 +78,9 @@ class PrepareScreen(JobScreen):
         return report.out if report and self._run and self.state.is_over else None
 
 
-def _working(progress: PrepareProgress, width: int) -> str:
-    if not progress.working:
-        return f"{progress.patches:,} patches"
-    names = f"{progress.patches:,} patches · at work: {', '.join(progress.working)}"
-    return names if len(names) <= width else f"{names[: width - 1]}…"
+def _working(progress: PrepareProgress, width: int) -> Content:
+    at_work = [f"at work: {', '.join(progress.working)}"] if progress.working else []
+    return within([f"{progress.patches:,} patches", *at_work], width)
 
 
 def _counts(state: PrepareState, width: int) -> Content:
@@ -122,7 +117,9 @@ def _report(report: PrepareReport, width: int) -> Content:
 def _of_category(one: object) -> Content:
     name, train, val, wanted = (getattr(one, key) for key in ("name", "train", "val", "wanted"))
     of = f" of {wanted:,} wanted" if wanted else ""
-    return Content.assemble((f"{name:<{REASON_WIDTH}}", "bold"), f"{train:>9,} training  {val:>7,} validation{of}")
+    label = Content(name).truncate(CATEGORY_WIDTH, ellipsis=True)
+    gap = " " * (CATEGORY_WIDTH - label.cell_length)
+    return Content.assemble((label.plain, "bold"), gap, f"{train:>9,} training{of}  {val:>7,} validation")
 
 
 def _whole(path: Path) -> Parts:

@@ -12,13 +12,13 @@ class PrepareForm(FormScreen[PrepareRequest]):
     TITLE_WORDS = "make a dataset of videos"
     FIELDS = (
         Field("videos", "Videos", "files, folders of them, or patterns like *.mkv", "path", "~/films"),
-        Field("recipe", "Recipe", "a TOML file with categories and all settings, in place of videos", "path", "none"),
+        Field("recipe", "Recipe", "TOML with categories and settings, in place of videos", "path", "none"),
         Field("out", "Dataset", "the folder to make", "path", "~/data/films"),
-        Field("patch", "Patch", "side of the ground truth, pixels, a multiple of 3"),
-        Field("height", "Height", "shrink higher frames first, e.g. 480: it hides the codec's noise"),
+        Field("patch", "Patch", "ground truth's side, a multiple of 3"),
+        Field("height", "Height", "shrink to it, e.g. 480: hides noise"),
         Field("frames", "Frames", "of a stack, an odd number"),
-        Field("per_minute", "Per minute", "patches taken from a minute of video"),
-        Field("seed", "Seed", "of the choice of places; the same gives the same dataset"),
+        Field("per_minute", "Per minute", "places tried in a minute of video"),
+        Field("seed", "Seed", "the same gives the same dataset"),
     )
     TICKS = (Tick("fresh", "anew", "throw away what an interrupted preparation left"),)
     SEVERAL = ("videos",)

@@ -4,12 +4,13 @@ import math
 from functools import partial
 from typing import Any
 
+from textual.containers import Container
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from vsrpp_core.run.comparison import read_parts
-from vsrpp_tui.screens.job import JobScreen, progress_line
+from vsrpp_tui.screens.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.upscale_state import FileState, UpscaleState
 from vsrpp_tui.widgets.box import Box
 from vsrpp_tui.widgets.events import LinesPanel
@@ -25,6 +26,8 @@ STAGES = {
     "failed": ("✗", "$error"),
 }
 NAME_WIDTH = 24
+MOST_FILES = 8
+"""Lines of films at a time, around the one at hand."""
 
 
 class UpscaleScreen(JobScreen):
@@ -42,36 +45,21 @@ class UpscaleScreen(JobScreen):
         self._detail = True
 
     def panels(self) -> tuple[Widget, ...]:
-        return self._picture_box, self._files_box, self._log
+        return self._picture_box, Container(self._files_box, id="job-films"), self._log
 
     def bars(self, state: UpscaleState, width: int) -> tuple[Content, ...]:
-        lines = [self._of_this(state, width)]
+        rows = [_of_this(state)] if state.progress and state.phase != "done" else []
         if len(state.files) > 1:
             of = f"{state.n_over} of {len(state.files)} films"
-            lines.append(progress_line(of, state.share, "", _left(state, state.seconds_left), width, NAME_WIDTH))
-        ending = self.ending(state)
-        return (*lines, ending if ending else _facts(state))
-
-    def _of_this(self, state: UpscaleState, width: int) -> Content:
-        progress = state.progress
+            rows.append(Progress(of, state.share, left=_left(state, state.seconds_left)))
+        lines = progress_lines(rows, width) if rows else ()
         if state.phase == "done":
-            return _done(state)
-        if progress is None:
-            return Content.styled(
-                "loading the network …" if not state.is_over else "nothing was upscaled", "$secondary"
-            )
-        share = progress.done / progress.total if progress.total else 0.0
-        of = f" of {progress.total:,}" if progress.total else ""
-        rate = f"{state.pace.rate:.2f} fps" if state.pace.rate and progress.stage == "upscaling" else ""
-        stage = "" if progress.stage == "upscaling" else f"{progress.stage} "
-        figures = f"{stage}{progress.done:,}{of}  {rate:>10}"
-        left = _left(state, state.pace.left(progress.total))
-        return progress_line(progress.name, share, figures, left, width, NAME_WIDTH)
+            return (*lines, _done(state))
+        return (*lines, self.ending(state) or _facts(state, width))
 
     def draw_panels(self, state: UpscaleState) -> None:
         self._files_box.display = len(state.files) > 1
-        self._files_box.set_class(len(state.files) > 1, "-several")
-        self._files.update(_files(state, max(self._files.content_size.width, 20), self._files_box.size.height - 2))
+        self._files.update(_files(state, max(self._files.content_size.width, 20), MOST_FILES))
         self._log.show_lines(state.log)
         preview = state.preview
         if preview:
@@ -79,7 +67,7 @@ class UpscaleScreen(JobScreen):
             what = "a detail, where they differ most" if self._detail else "the whole picture"
             self._picture.show(Shown(path, (preview.name, preview.frame), partial(read_parts, count=2), LABELS))
             self._picture_box.border_title = f"{preview.name} · frame {preview.frame:,}"
-            self._picture_box.border_subtitle = f"{what} · i other"
+            self._picture_box.border_subtitle = f"{what} · i the other"
 
     def has_detail(self) -> bool:
         return self.state.preview is not None
@@ -87,6 +75,18 @@ class UpscaleScreen(JobScreen):
     def action_detail(self) -> None:
         self._detail = not self._detail
         self.draw_panels(self.state)
+
+
+def _of_this(state: UpscaleState) -> Progress:
+    """The film at hand."""
+    progress = state.progress
+    assert progress is not None
+    share = progress.done / progress.total if progress.total else 0.0
+    of = f" of {progress.total:,}" if progress.total else ""
+    rate = f"  {state.pace.rate:.2f} fps" if state.pace.rate and progress.stage == "upscaling" else ""
+    stage = "" if progress.stage == "upscaling" else f"{progress.stage} "
+    left = _left(state, state.pace.left(progress.total))
+    return Progress(progress.name, share, f"{stage}{progress.done:,}{of}{rate}", left)
 
 
 def _left(state: Any, seconds: float) -> float:
@@ -103,17 +103,15 @@ def _done(state: UpscaleState) -> Content:
     return Content.assemble(("✓ ", "$success"), f"{what} in {home_for_short(where)}", (failed, "$error"))
 
 
-def _facts(state: UpscaleState) -> Content:
+def _facts(state: UpscaleState, width: int) -> Content:
     """What was chosen for the film at hand."""
     started, progress = state.started, state.progress
     if started is None:
-        return Content("")
+        return Content.styled("loading the network …", "$secondary")
     parts = [started.size.replace("x", "×"), f"{started.codec} {started.pixels}"]
-    parts += [f"{started.device} in {started.precision}"]
     if progress and progress.stage == "upscaling":
-        parts.append(f"tiles of {progress.tile}" if progress.tile else "whole frames")
-        parts.append(f"segment {progress.segment}")
-    return Content.styled(" · ".join(parts), "$secondary")
+        parts += [f"tiles of {progress.tile}" if progress.tile else "whole frames", f"segment {progress.segment}"]
+    return within([*parts, f"{started.device} in {started.precision}"], width)
 
 
 def _files(state: UpscaleState, width: int, height: int) -> Content:
@@ -132,4 +130,5 @@ def _file(file: FileState, width: int) -> Content:
     where = shortened(home_for_short(file.out), width - 2 - NAME_WIDTH - 2 - len(told) - 2)
     gap = " " * (NAME_WIDTH - name.cell_length + 2)
     told_style = "$error" if file.stage == "failed" else "$secondary"
-    return Content.assemble((f"{sign} ", style), name, gap, (told, told_style), "  ", (where, "$secondary"))
+    line = Content.assemble((f"{sign} ", style), name, gap, (told, told_style), "  ", (where, "$secondary"))
+    return line.truncate(width, ellipsis=True)  # the log has all of it

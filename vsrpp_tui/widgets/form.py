@@ -84,6 +84,17 @@ def _suggester(choices: tuple[str, ...]) -> Suggester | None:
     return SuggestFromList(choices) if choices else None
 
 
+class TickBox(Checkbox):
+    """Its sign is there or not, where the library's only changes its colour."""
+
+    def __init__(self, tick: Tick, ticked: bool) -> None:
+        super().__init__(tick.name, ticked, compact=True, name=tick.key, tooltip=tick.about)
+
+    @property
+    def _button(self) -> Content:
+        return Content.assemble(("[", "$secondary"), ("✓" if self.value else " ", "bold $success"), ("]", "$secondary"))
+
+
 class TickRow(Horizontal):
     """Boxes beside each other; what the one with the focus, or under the mouse, means is in its tooltip."""
 
@@ -94,6 +105,4 @@ class TickRow(Horizontal):
     def compose(self) -> ComposeResult:
         yield Static(markup=False, classes="field-name")
         for tick in self._ticks:
-            box = Checkbox(tick.name, tick.key in self._ticked, compact=True, name=tick.key)
-            box.tooltip = tick.about
-            yield box
+            yield TickBox(tick, tick.key in self._ticked)

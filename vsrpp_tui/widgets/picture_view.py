@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -56,7 +57,7 @@ class PictureView(Vertical):
         if self._shown is None or wanted == self._wanted or width <= 2 * GAP or height < 1 or not self.is_attached:
             return
         self._wanted = wanted
-        self.run_worker(self._draw(self._shown, width, height), exclusive=True)
+        self.run_worker(partial(self._draw, self._shown, width, height), exclusive=True)
 
     async def _draw(self, shown: Shown, width: int, height: int) -> None:
         background = self.background_colors[1].rgb

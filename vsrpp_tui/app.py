@@ -31,8 +31,10 @@ from vsrpp_tui.terminal import LastingDriver, log_path, screen_to_itself
 from vsrpp_tui.worker import SessionRequest, Worker, device_line
 
 if TYPE_CHECKING:
+    from vsrpp_tui.jobs import JobRequest
     from vsrpp_tui.running import RunningJob
     from vsrpp_tui.screens.by_hand import ByHandScreen
+    from vsrpp_tui.screens.check import CheckScreen
     from vsrpp_tui.screens.job import JobScreen
     from vsrpp_tui.screens.training import TrainingScreen
     from vsrpp_tui.screens.tune import TuneScreen
@@ -127,11 +129,20 @@ class VsrppApp(DeskApp[Farewell]):
     # work besides training
 
     def on_start_screen_job_wanted(self, message: StartScreen.JobWanted) -> None:
+        self.push_screen(self._begin(message.request, message.run))
+
+    def _begin(self, request: "JobRequest", run: str = "") -> "JobScreen":
+        """Begin a job; its screen."""
         from vsrpp_tui.running import RunningJob  # the core's readers of films, once they are wanted
 
-        self.job = RunningJob(message.request, message.run)
+        self.job = RunningJob(request, run)
         self.job.start()
-        self.push_screen(self.job.screen())
+        return self.job.screen()
+
+    def on_check_screen_move_wanted(self, message: "CheckScreen.MoveWanted") -> None:
+        from vsrpp_tui.jobs import CheckRequest
+
+        self.switch_screen(self._begin(CheckRequest(message.report.root, message.report.faults)))
 
     def on_job_screen_stop_wanted(self) -> None:
         if self.job:

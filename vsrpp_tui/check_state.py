@@ -1,9 +1,18 @@
 """What the screen of a dataset's check shows, as one value. Pure."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from vsrpp_core.data.check import CheckProgress, CheckReport
 from vsrpp_tui.job_state import OVER, JobEnded, JobFailed, JobPhase, JobStopping, Pace, how_ended
+
+
+@dataclass(frozen=True, slots=True)
+class MovedAside:
+    """Bad pairs were moved out of the way before all was read again."""
+
+    target: Path
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +23,7 @@ class CheckState:
     progress: CheckProgress | None = None
     pace: Pace = field(default_factory=Pace)
     """Pairs."""
+    moved: MovedAside | None = None
     report: CheckReport | None = None
     failure: str = ""
 
@@ -35,7 +45,7 @@ class CheckState:
         return self.pace.left(self.progress.total if self.progress else 0)
 
 
-Event = CheckProgress | CheckReport | JobStopping | JobEnded | JobFailed
+Event = CheckProgress | MovedAside | CheckReport | JobStopping | JobEnded | JobFailed
 
 
 def reduce(state: CheckState, event: Event, now: float) -> CheckState:
@@ -44,6 +54,8 @@ def reduce(state: CheckState, event: Event, now: float) -> CheckState:
         case CheckProgress():
             phase: JobPhase = "stopping" if state.phase == "stopping" else "working"
             return replace(state, phase=phase, progress=event, pace=state.pace.noted(now, event.done))
+        case MovedAside():
+            return replace(state, moved=event)
         case CheckReport():
             return replace(state, report=event)
         case JobStopping():

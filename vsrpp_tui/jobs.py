@@ -5,6 +5,7 @@ thread for the same reason: the application must be able to end while a picture 
 """
 
 import os
+import shlex
 import time
 import traceback
 from collections import deque
@@ -13,12 +14,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_tui.job_state import JobEnded, JobFailed
 from vsrpp_tui.prepare_draft import PrepareRequest
 from vsrpp_tui.upscale_draft import UpscaleRequest
+
+if TYPE_CHECKING:
+    from vsrpp_core.data.check import Fault
 
 PROGRESS = ("UpscaleLooked", "UpscaleProgress", "UpscalePreview", "PrepareProgress", "CheckProgress")
 """Events of which only the newest matters: unseen ones are replaced, not queued."""
@@ -26,12 +30,13 @@ PROGRESS = ("UpscaleLooked", "UpscaleProgress", "UpscalePreview", "PrepareProgre
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
+    """``faults`` of a check before: what is bad by them is moved aside first."""
+
     root: Path
+    faults: "tuple[Fault, ...]" = ()
 
     @property
     def command(self) -> str:
-        import shlex
-
         return shlex.join(["vsrpp", "check", str(self.root)])
 
 
@@ -111,9 +116,17 @@ def _events(request: JobRequest) -> Generator[object, None, None]:
 
             yield from prepare(request.recipe(), request.out, fresh=request.fresh)
         case CheckRequest():
-            from vsrpp_core.data.check import check
+            yield from _checking(request)
 
-            yield from check(request.root)
+
+def _checking(request: CheckRequest) -> Generator[object, None, None]:
+    from vsrpp_core.data.aside import move_aside, to_move
+    from vsrpp_core.data.check import check
+    from vsrpp_tui.check_state import MovedAside
+
+    if groups := to_move(request.faults):
+        yield MovedAside(move_aside(request.root, groups), len(groups))
+    yield from check(request.root)
 
 
 def _upscaling(request: UpscaleRequest) -> Generator[object, None, None]:

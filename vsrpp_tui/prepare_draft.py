@@ -3,6 +3,7 @@
 The checks are those of ``vsrpp prepare``. They open files, so they are not for the screen's own thread.
 """
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,12 +97,26 @@ def _path(values: Values, key: str) -> Path | None:
 
 
 def _recipe(request: PrepareRequest) -> "Recipe":
+    """The recipe, whose videos are all there."""
+    from vsrpp_core.data.sources import named_videos
+
     try:
-        return request.recipe()
+        recipe = request.recipe()
     except VsrppError as error:
-        told = str(error)
-        named = (name for name, key in KEYS.items() if key in told)
-        raise FieldError(next(named, "recipe" if request.recipe_file else "videos"), told) from None
+        told = str(error).removeprefix("with these settings: ").removeprefix("dataset: ")
+        raise FieldError(_field_of(told, request), told) from None
+    try:
+        named_videos(recipe)
+    except VsrppError as error:
+        raise FieldError("recipe" if request.recipe_file else "videos", error) from None
+    return recipe
+
+
+def _field_of(told: str, request: PrepareRequest) -> str:
+    """The field that a fault names first; one that is not in the form is of the recipe's file."""
+    typed = {name: key.partition(".")[2] for name, key in KEYS.items() if key in dict(request.settings)}
+    places = {name: found.start() for name, word in typed.items() if (found := re.search(rf"\b{word}\b", told))}
+    return min(places, key=lambda name: places[name]) if places else "recipe" if request.recipe_file else "videos"
 
 
 def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
@@ -112,8 +127,10 @@ def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
 
 def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
     from vsrpp_core.data.prepare import draft_of
+    from vsrpp_core.data.sources import named_videos
 
-    lines = []
+    count = len(named_videos(recipe))
+    lines = ["1 video" if count == 1 else f"{count:,} videos"]
     if len(recipe.categories) > 1:
         lines.append(f"categories: {', '.join(recipe.categories)}")
     if draft_of(request.out):

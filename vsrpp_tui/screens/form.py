@@ -1,7 +1,6 @@
 """What the forms of jobs have in common: fields that are checked as one types, beside the screen's own thread."""
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -11,6 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Input, Static
+from textual.worker import Worker
 
 from vsrpp_tui.checked import Checked, Values
 from vsrpp_tui.paths import read_paths, write_paths
@@ -99,7 +99,12 @@ class FormScreen(Screen[Request | None]):
     def _look(self) -> None:
         self._checked = None
         self._draw()
-        self.run_worker(partial(self._check, dict(self.values)), exclusive=True, group="check")
+        values = dict(self.values)
+
+        async def check() -> None:
+            await self._check(values)
+
+        _: Worker[None] = self.run_worker(check, exclusive=True, group="check")
 
     async def _check(self, values: Values) -> None:
         await asyncio.sleep(PAUSE_SECONDS)

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from vsrpp_tui.job_state import JobPhase, clock
-from vsrpp_tui.screens.stop_job import StopJob
+from vsrpp_tui.screens.ask import AskScreen
 from vsrpp_tui.widgets.figures import bar, duration, spread
 from vsrpp_tui.widgets.footer import KeyFooter
 
@@ -149,7 +149,7 @@ class JobScreen(Screen[None]):
                 return True
 
     def action_stop(self) -> None:
-        self.app.push_screen(StopJob(self.KEPT), self._stop)
+        self.app.push_screen(AskScreen("Stop this work?", self.KEPT, "stop it", "go on"), self._stop)
 
     def _stop(self, sure: bool | None) -> None:
         if sure and not self.state.is_over:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -11,6 +10,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
+from textual.worker import Worker
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_tui.widgets.halfcells import Canvas, half_cells
@@ -57,7 +57,12 @@ class PictureView(Vertical):
         if self._shown is None or wanted == self._wanted or width <= 2 * GAP or height < 1 or not self.is_attached:
             return
         self._wanted = wanted
-        self.run_worker(partial(self._draw, self._shown, width, height), exclusive=True)
+        shown = self._shown
+
+        async def draw() -> None:
+            await self._draw(shown, width, height)
+
+        _: Worker[None] = self.run_worker(draw, exclusive=True)
 
     async def _draw(self, shown: Shown, width: int, height: int) -> None:
         background = self.background_colors[1].rgb

@@ -10,7 +10,6 @@ import sys
 import time
 from collections import deque
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -24,7 +23,8 @@ from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
-    from vsrpp_core.apply.upscale import Options, UpscaleEvent, UpscaleProgress
+    from vsrpp_core.apply.events import UpscaleEvent, UpscaleProgress
+    from vsrpp_core.apply.options import Options
 
 SPEED_SECONDS = 60.0
 """The speed shown is the mean over so long: a scene of a film is not faster than another."""
@@ -32,8 +32,9 @@ SPEED_SECONDS = 60.0
 
 def show_upscaling(options: argparse.Namespace) -> int:
     os.environ.setdefault("SVT_LOG", "1")  # errors only; it would write onto the screen
+    from vsrpp_core.apply.events import UpscaleFailed, UpscaleFinished
     from vsrpp_core.apply.targets import plan
-    from vsrpp_core.apply.upscale import UpscaleFailed, UpscaleFinished, upscale
+    from vsrpp_core.apply.upscale import upscale
 
     planned = plan(options.sources, options.out, options.png, options.overwrite)
     settings, stopping, ended, failed = _settings(options), Event(), 0, 0
@@ -58,49 +59,25 @@ def show_upscaling(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Options":
     from vsrpp_core.apply.encoding import Wanted
+    from vsrpp_core.apply.options import Options, read_length, read_rate, read_seconds
     from vsrpp_core.apply.source import Span
-    from vsrpp_core.apply.upscale import Options
 
-    length = None if options.preview is None else _seconds("--preview", options.preview)
-    start = 0.0 if options.start is None else _seconds("--start", options.start)
-    segment = _seconds("--segment", options.segment)
-    if length == 0 or segment == 0:
-        raise UsageError(f"{'--segment' if segment == 0 else '--preview'} is 0; give it a length, e.g. 5s")
+    length = None if options.preview is None else read_length("--preview", options.preview)
+    start = 0.0 if options.start is None else read_seconds("--start", options.start)
     if options.tile < 0:
         raise UsageError(f"--tile {options.tile} is less than nothing; give a number of pixels, or 0")
     return Options(
         Wanted(options.codec, options.crf, options.preset, options.pixels),
         options.precision,
         Span(start, length),
-        _rate(options.fps),
+        None if options.fps is None else read_rate("--fps", options.fps),
         options.tile,
-        segment,
+        read_length("--segment", options.segment),
         overwrite=options.overwrite,
         fresh=options.fresh,
         force=options.force,
         drop_tracks=options.drop_tracks,
     )
-
-
-def _seconds(option: str, text: str) -> float:
-    """``5``, ``5s``, ``1:30`` and ``1:02:03.5``."""
-    try:
-        parts = [float(part) for part in text.removesuffix("s").split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e9 for part in parts):
-        raise UsageError(f"{option} {text} is no time; write it like 5s, 1:30 or 1:02:30")
-    return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
-
-
-def _rate(text: str | None) -> Fraction | None:
-    try:
-        rate = None if text is None else Fraction(text).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError):
-        raise UsageError(f"--fps {text} is no number; write it like 25 or 24000/1001") from None
-    if rate is not None and not 0 < rate <= 1000:
-        raise UsageError(f"--fps {text} is not between 0 and 1000; choose the rate of the images")
-    return rate
 
 
 def _same_command() -> str:
@@ -122,7 +99,7 @@ class _View:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, event: "UpscaleEvent") -> None:
-        from vsrpp_core.apply import upscale as up
+        from vsrpp_core.apply import events as up
 
         match event:
             case up.UpscaleStarted():

@@ -31,7 +31,11 @@ from vsrpp_tui.terminal import LastingDriver, log_path, screen_to_itself
 from vsrpp_tui.worker import SessionRequest, Worker, device_line
 
 if TYPE_CHECKING:
+    from vsrpp_tui.jobs import JobRequest
+    from vsrpp_tui.running import RunningJob
     from vsrpp_tui.screens.by_hand import ByHandScreen
+    from vsrpp_tui.screens.check import CheckScreen
+    from vsrpp_tui.screens.job import JobScreen
     from vsrpp_tui.screens.training import TrainingScreen
     from vsrpp_tui.screens.tune import TuneScreen
 
@@ -80,6 +84,8 @@ class VsrppApp(DeskApp[Farewell]):
         self._device = ""
         self.state = RunState()
         self.worker: Worker | None = None
+        self.job: RunningJob | None = None
+        """The work besides training that is done, or was done last."""
         self.tensorboard = TensorBoard()
         self._tensorboard_asked = False
         self._leaving = False
@@ -119,6 +125,46 @@ class VsrppApp(DeskApp[Farewell]):
         for screen in self.screen_stack:
             if isinstance(screen, StartScreen):
                 screen.set_device(self._device)
+
+    # work besides training
+
+    def on_start_screen_job_wanted(self, message: StartScreen.JobWanted) -> None:
+        self.push_screen(self._begin(message.request, message.run))
+
+    def _begin(self, request: "JobRequest", run: str = "") -> "JobScreen":
+        """Begin a job; its screen."""
+        from vsrpp_tui.running import RunningJob  # the core's readers of films, once they are wanted
+
+        self.job = RunningJob(request, run)
+        self.job.start()
+        return self.job.screen()
+
+    def on_check_screen_move_wanted(self, message: "CheckScreen.MoveWanted") -> None:
+        from vsrpp_tui.jobs import CheckRequest
+
+        self.switch_screen(self._begin(CheckRequest(message.report.root, message.report.faults)))
+
+    def on_job_screen_stop_wanted(self) -> None:
+        if self.job:
+            self.job.stop()
+            self._show_job()
+
+    def on_job_screen_left(self, message: "JobScreen.Left") -> None:
+        """Back to the start screen, which reads everything anew: a job may have made what it shows."""
+        self.pop_screen()
+        if isinstance(self.screen, StartScreen):
+            self.screen.come_back(message.dataset)
+
+    def _show_job(self) -> None:
+        if self.job is None:
+            return
+        alive = self.job.job.is_alive  # asked first, as of a session
+        state = self.job.take()
+        for screen in self.screen_stack:
+            if (show := getattr(screen, "show_job", None)) and screen.is_mounted:
+                show(state)
+        if self._leaving and not alive and self.worker is None:
+            self.exit(self._farewell())
 
     # a session
 
@@ -174,7 +220,8 @@ class VsrppApp(DeskApp[Farewell]):
             self.worker.send(command)
 
     def pump(self) -> None:
-        """Take what the worker has said and show it."""
+        """Take what the threads have said and show it."""
+        self._show_job()
         worker = self.worker
         if worker is None:
             return
@@ -240,6 +287,9 @@ class VsrppApp(DeskApp[Farewell]):
             best = run / BEST_NAME
             network = best if best.exists() else run / state.ended.checkpoint
             return Farewell(EXIT_DONE, f"training is complete; score it with: vsrpp evaluate {network} CLIP")
+        if self.job and self.worker is None:
+            failed, told = self.job.farewell()
+            return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}") if failed else Farewell(EXIT_DONE, told)
         return Farewell()
 
     # keys that work everywhere
@@ -254,7 +304,11 @@ class VsrppApp(DeskApp[Farewell]):
         if self._leaving:  # q twice, or a closed terminal told in two ways
             return
         self._leaving = True
+        if self.worker is None and self.job and self.job.job.is_alive:
+            self._leave_job()
+            return
         if self.worker is None:
+            self._show_job()
             self.exit(self._farewell())
             return
         if not self.worker.is_alive:
@@ -264,6 +318,13 @@ class VsrppApp(DeskApp[Farewell]):
         from vsrpp_tui.screens.saving import SavingScreen
 
         self.push_screen(SavingScreen())
+
+    def _leave_job(self) -> None:
+        if self.job:
+            self.job.stop()
+        from vsrpp_tui.screens.saving import SavingScreen
+
+        self.push_screen(SavingScreen("Stopping", "what is at hand is finished; what is finished stays …"))
 
     def action_to_start(self) -> None:
         """From a failed session to the start screen."""
@@ -339,6 +400,8 @@ def _run(app: VsrppApp, go_on: bool = False) -> int:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
             if app.worker and not (broke and go_on):
                 app.worker.finish()
+            if app.job:
+                app.job.job.finish()
             app.tensorboard.stop()
     if farewell is None:
         farewell = _broken(app, app.worker)

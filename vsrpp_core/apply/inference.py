@@ -52,14 +52,18 @@ class PictureUpscaler:
             ) from error
         return _levels(picture, *((DEEP_WHITE, 65535) if deep else (255, 255)))
 
+    @property
+    def tile(self) -> int:
+        """LR pixels a side of the tiles at most; 0 for whole pictures."""
+        return self._upscaler.tile if self._upscaler else 0
+
     def warnings(self) -> Iterator[WarningRaised]:
         """To be asked after each picture: that tiles are used, once."""
-        tile = self._upscaler.tile if self._upscaler else 0
-        if tile and not self._told:
+        if self.tile and not self._told:
             self._told = True
             yield WarningRaised(
                 message=f"{self._hardware.description.name} has no memory for whole frames; they are upscaled in "
-                f"tiles of at most {tile}x{tile} pixels, slower but with the same result"
+                f"tiles of at most {self.tile}x{self.tile} pixels, slower but with the same result"
             )
 
     def _stack(self, window: Sequence[Picture], white: int) -> Tensor:

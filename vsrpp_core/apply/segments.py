@@ -67,9 +67,14 @@ class WorkFolder:
 
     def __exit__(self, *_: object) -> None:
         """A folder without a finished segment is of no use to a later run."""
-        if self.path.is_dir() and not self._description(0).is_file():
+        if self.path.is_dir() and not self.is_begun:
             self.remove()
         self._lock.release()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether an earlier run left a finished segment."""
+        return self._description(0).is_file()
 
     def begin(self, job: dict[str, Any], fresh: bool) -> Iterator[Segment]:
         """The finished segments of the same job, in order and whole; what follows the first damaged one is removed.
@@ -105,7 +110,7 @@ class WorkFolder:
     def _differences(self, wanted: dict[str, Any]) -> list[str]:
         """What of the job was another one for the segments found, in words."""
         path = self.path / JOB_NAME
-        if not path.is_file() or not self._description(0).is_file():
+        if not path.is_file() or not self.is_begun:
             return []
         try:
             found = json.loads(path.read_text(encoding="utf-8"))

@@ -8,91 +8,38 @@ import hashlib
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from av.error import FFmpegError
 
 from vsrpp_core.apply import mux
-from vsrpp_core.apply.encoding import Encoding, Wanted, choose_encoding
+from vsrpp_core.apply.encoding import Encoding
 from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.apply.events import UpscaleEvent, UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
 from vsrpp_core.apply.inference import PictureUpscaler
+from vsrpp_core.apply.options import Options
+from vsrpp_core.apply.outlook import encoding_of, open_film
+from vsrpp_core.apply.preview import Previews
 from vsrpp_core.apply.segments import Segment, SegmentWriter, WorkFolder, put_in_place
-from vsrpp_core.apply.source import Film, ImageFilm, Picture, Pixels, Span, VideoFilm, exact
+from vsrpp_core.apply.source import Film, Picture, Pixels, exact
 from vsrpp_core.apply.targets import Job
 from vsrpp_core.apply.windows import lead, windows
-from vsrpp_core.data.sources import DEFAULT_FPS
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.run.config import Precision
 from vsrpp_core.training.hardware import Hardware, choose_hardware
 
-SEGMENT_SECONDS = 10.0
-"""Of a film in a segment: what a kill costs at most. The encoder sets a keyframe about as often anyway."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    wanted: Wanted = field(default_factory=Wanted)
-    precision: Precision = "auto"
-    span: Span = field(default_factory=Span)
-    rate: Fraction | None = None
-    """Pictures per second of a folder of images."""
-    tile: int = 0
-    segment_seconds: float = SEGMENT_SECONDS
-    overwrite: bool = False
-    fresh: bool = False
-    """Do not go on with what an earlier run left."""
-    force: bool = False
-    """Take interlaced and damaged videos."""
-    drop_tracks: bool = False
-    """Leave out tracks that the result cannot hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpscaleStarted:
-    name: str
-    out: Path
-    size: str
-    codec: str
-    pixels: str
-    device: str
-    precision: str
-    resumed_from: int
-    """Pictures that were already done."""
-
-
-@dataclass(frozen=True, slots=True)
-class UpscaleProgress:
-    """``stage`` is ``reading`` (up to where an earlier run came), ``upscaling`` or ``joining``; ``total`` may be 0."""
-
-    name: str
-    stage: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class UpscaleFinished:
-    name: str
-    out: Path
-    frames: int
-    resumed_from: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class UpscaleFailed:
-    """One of several; the others are done all the same."""
-
-    name: str
-    error: str
-
-
-UpscaleEvent = UpscaleStarted | UpscaleProgress | UpscaleFinished | UpscaleFailed | WarningRaised
+__all__ = [
+    "Options",
+    "UpscaleEvent",
+    "UpscaleFailed",
+    "UpscaleFinished",
+    "UpscaleProgress",
+    "UpscaleStarted",
+    "upscale",
+]
 
 
 def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
@@ -132,8 +79,8 @@ def _digest(checkpoint: Path) -> str:
 
 def _run(job: Job, network: _Network, options: Options) -> Iterator[UpscaleEvent]:
     job.refuse_overwriting(options.overwrite)
-    film = _open_film(job, options)
-    encoding, notes = choose_encoding(film.facts, Wanted("png") if job.is_pictures else options.wanted)
+    film = open_film(job, options)
+    encoding, notes = encoding_of(job, film, options)
     try:
         with WorkFolder(job.out) as work:
             if not job.is_pictures:
@@ -145,14 +92,6 @@ def _run(job: Job, network: _Network, options: Options) -> Iterator[UpscaleEvent
         raise VsrppError(
             f"{job.out} cannot be written ({reason}); make room and give the same command again"
         ) from error
-
-
-def _open_film(job: Job, options: Options) -> Film:
-    if job.source.is_dir():
-        return ImageFilm(job.source, options.rate or Fraction(DEFAULT_FPS), options.span)
-    if options.rate:
-        raise UsageError(f"--fps is for folders of images; {job.source} keeps its own times")
-    return VideoFilm(job.source, options.span, options.force)
 
 
 def _told(notes: Iterable[str]) -> Iterator[WarningRaised]:
@@ -189,15 +128,19 @@ class _Task:
     def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
         """All pictures that are not done yet."""
         upscaler, n_frames = self.network.upscaler(), self.network.n_frames
+        previews = Previews(self.work.path, self.options.preview_every, self.film.facts.matrix)
         begin = max(0, sink.done - lead(n_frames))
         if sink.done:
             yield self._progress("reading", sink.done, sink.done)
         with closing(self.film.pictures(begin)) as pictures:
             for window in windows(pictures, n_frames, skip=sink.done - begin):
-                sink.add(upscaler(window), window[n_frames // 2])
+                rgb, middle = upscaler(window), window[n_frames // 2]
+                sink.add(rgb, middle)
                 yield from upscaler.warnings()
                 yield from self._notes()
-                yield self._progress("upscaling", sink.done, self.film.facts.frames)
+                yield self._progress("upscaling", sink.done, self.film.facts.frames, sink.count + 1, upscaler.tile)
+                if previews.is_due:
+                    yield previews.write(self.job.source.name, sink.done, middle, rgb)
         sink.end_segment()
         yield from self._notes()
         if not sink.done:
@@ -233,8 +176,8 @@ class _Task:
         notes, self.film.notes[:] = list(self.film.notes), []
         return _told(notes)
 
-    def _progress(self, stage: str, done: int, total: int) -> UpscaleProgress:
-        return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0)
+    def _progress(self, stage: str, done: int, total: int, segment: int = 0, tile: int = 0) -> UpscaleProgress:
+        return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0, segment, tile)
 
 
 class _Sink:

@@ -28,8 +28,8 @@ def side_by_side(pictures: tuple[NDArray[np.uint8], ...], labels: tuple[str, ...
     return sheet
 
 
-def read_parts(path: Path) -> tuple[Image.Image, ...]:
-    """LR, KI and GT of a comparison picture, RGB, all of one size. Raises VsrppError where it cannot be read."""
+def read_parts(path: Path, count: int = len(LABELS)) -> tuple[Image.Image, ...]:
+    """The ``count`` pictures of a comparison, RGB, all of one size. Raises VsrppError where it cannot be read."""
     try:
         with Image.open(path) as file:
             sheet = file.convert("RGB")
@@ -37,8 +37,8 @@ def read_parts(path: Path) -> tuple[Image.Image, ...]:
         raise VsrppError(f"{path} is not there any more; the next validation writes it anew") from None
     except (OSError, ValueError) as error:
         raise VsrppError(f"{path} cannot be read ({error}); the next validation writes it anew") from None
-    width = (sheet.width - MARGIN * (len(LABELS) - 1)) // len(LABELS)
+    width = (sheet.width - MARGIN * (count - 1)) // count
     if width < 1 or sheet.height <= HEADER:
         raise VsrppError(f"{path} is no comparison picture; the next validation writes it anew")
-    lefts = [place * (width + MARGIN) for place in range(len(LABELS))]
+    lefts = [place * (width + MARGIN) for place in range(count)]
     return tuple(sheet.crop((left, HEADER, left + width, sheet.height)) for left in lefts)

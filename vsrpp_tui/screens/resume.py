@@ -47,8 +47,10 @@ class ResumeScreen(TableScreen[str]):
 
     def _draw(self) -> None:
         newest, slim = self._run.newest, self.app.size.width < 80
-        self.head(Content("  ").join(_cells(HEADINGS, slim)))
-        self.fill([_row(info, time.time(), slim) for info in self._run.checkpoints], newest.name if newest else "")
+        self.head(headings(slim))
+        self.fill(
+            [checkpoint_row(info, time.time(), slim) for info in self._run.checkpoints], newest.name if newest else ""
+        )
 
     def on_row(self, key: str) -> None:
         info = self._infos[key]
@@ -74,7 +76,12 @@ class ResumeScreen(TableScreen[str]):
         return (Content.styled(f"{again}{moved} {why}", "$warning"),)
 
 
-def _row(info: CheckpointInfo, now: float, slim: bool) -> Row:
+def headings(slim: bool) -> Content:
+    """Over the rows of checkpoints; ``slim`` for a screen narrower than 80 cells."""
+    return Content("  ").join(_cells(HEADINGS, slim))
+
+
+def checkpoint_row(info: CheckpointInfo, now: float, slim: bool) -> Row:
     age = now - info.saved_at
     state, style = STATES[info.crc]
     figures = (

@@ -9,15 +9,17 @@ from vsrpp_tui.state import RunState
 
 
 class SavingScreen(ModalScreen[None]):
-    """Has no keys: it goes when the trainer has said that everything is kept."""
+    """Has no keys: it goes when the trainer, or a job, has said that everything is kept."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, title: str = "Saving", text: str = "the step in progress is finished, then everything is saved …"
+    ) -> None:
         super().__init__()
-        self._text = Static("the step in progress is finished, then everything is saved …", markup=False)
+        self._title, self._text = title, Static(text, markup=False)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
-            dialog.border_title = "Saving"
+            dialog.border_title = self._title
             yield self._text
 
     def show(self, state: RunState) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,18 +12,22 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.folder import RunFolder, RunSummary, Trashed, demo_run_path
 from vsrpp_tui import recent
 from vsrpp_tui.screens.confirm import ConfirmDelete
 from vsrpp_tui.widgets.figures import file_size, spread
+from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.pick_list import PickList, Row, remark
 from vsrpp_tui.widgets.run_card import RECENT, dataset_card, demo_card, recent_rows, run_card, unread_card
 
 if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary
+    from vsrpp_tui.checked import Values
+    from vsrpp_tui.jobs import JobRequest
+    from vsrpp_tui.screens.form import FormScreen
 
 
 AGE_SECONDS = 10.0
@@ -51,10 +55,13 @@ class StartScreen(Screen[None]):
         Binding("a", "tune", "Auto-tune", key_display="a", id="tune"),
         Binding("w", "restore", "Trash", key_display="w", id="trash"),
         Binding("o", "open", "Open", key_display="o", id="open"),
+        Binding("u", "upscale", "Upscale", key_display="u", id="upscale"),
         Binding("t", "demo", "Try the demo", key_display="t", id="demo"),
         Binding("enter", "default", "Choose", show=False, id="choose"),
         Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
         Binding("q", "app.leave", "Quit", id="quit"),
+        Binding("n", "prepare", "New dataset", key_display="n", id="prepare"),
+        Binding("k", "check", "Check", key_display="k", id="check"),
     ]
 
     @dataclass
@@ -66,6 +73,13 @@ class StartScreen(Screen[None]):
         checkpoint: str = ""
         tune: bool = False
         """Choose the network first, by what this machine carries."""
+
+    @dataclass
+    class JobWanted(Message):
+        """Work besides training; ``run`` is the name of the run that a dataset made is for, or empty."""
+
+        request: "JobRequest"
+        run: str = ""
 
     @dataclass
     class RunRead(Message):
@@ -91,6 +105,8 @@ class StartScreen(Screen[None]):
         """What was just done to the run, or why not."""
         self._early = ""
         """The action of a key that was pressed before the run was read."""
+        self._typed: dict[str, Values] = {}
+        """What was typed into each form, for the next time."""
         self._choices = PickList(id="start-choices")
 
     def compose(self) -> ComposeResult:
@@ -101,7 +117,7 @@ class StartScreen(Screen[None]):
             yield Static(id="start-notice", markup=False)
             yield self._choices
         yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._begin_to_read()
@@ -176,6 +192,10 @@ class StartScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         run = self._read.run if self._read else None
+        if action == "check":
+            return self._dataset_root is not None
+        if action in ("upscale", "prepare"):
+            return run is not None
         if action not in ("resume", "delete", "fresh", "tune", "restore", "demo"):
             return True
         if run is None:
@@ -193,6 +213,13 @@ class StartScreen(Screen[None]):
                 return self._is_free and bool(self._read and self._read.trashed)
             case _:
                 return not (self.choice.demo or self._can_train or run.locked_by or run.problem)
+
+    @property
+    def _dataset_root(self) -> Path | None:
+        """The dataset that can be checked; the demo's needs none."""
+        if self._read is None or self._read.dataset is None or self._read.root is None:
+            return None
+        return self._read.root if self._read.root.is_dir() else None
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         key = event.option.id or ""
@@ -277,6 +304,45 @@ class StartScreen(Screen[None]):
         is_demo = path == demo_run_path()
         self.show_run(Choice(path, None if is_demo else data, is_demo))
 
+    # work besides training
+
+    def action_upscale(self) -> None:
+        from vsrpp_tui.screens.upscale_form import UpscaleForm
+
+        if self._read:
+            run = self._read.run
+            self._fill_in(UpscaleForm(self._typed.get(f"upscale {run.path}", {}), run.path, run.checkpoints), run.path)
+
+    def action_prepare(self) -> None:
+        from vsrpp_tui.screens.prepare_form import PrepareForm
+
+        self._fill_in(PrepareForm(self._typed.get("prepare", {}), self.choice.run.absolute().parent))
+
+    def action_check(self) -> None:
+        from vsrpp_tui.jobs import CheckRequest
+
+        if self._dataset_root:
+            self.post_message(self.JobWanted(CheckRequest(self._dataset_root.absolute())))
+
+    def _fill_in(self, form: "FormScreen[Any]", run: Path | None = None) -> None:
+        """``run``: whose network the form is about."""
+
+        def filled(request: "JobRequest | None") -> None:
+            self._typed[f"upscale {run}" if run else "prepare"] = form.values
+            if request is not None:
+                can_use = self._is_free and not self.choice.demo
+                self.post_message(self.JobWanted(request, self.choice.run.name if can_use else ""))
+
+        self.app.push_screen(form, filled)
+
+    def come_back(self, dataset: Path | None) -> None:
+        """From a job, which may have changed what is shown; ``dataset`` is to be trained on from now on."""
+        if dataset is None:
+            self._begin_to_read()
+        else:
+            self.choice = replace(self.choice, data=dataset)
+            self._tell(f"{self.choice.run.name} will be trained on {dataset}")
+
     # drawing
 
     def _draw(self) -> None:
@@ -321,8 +387,22 @@ class StartScreen(Screen[None]):
         if self.check_action("restore", ()):
             size = file_size(sum(one.size for one in trashed))
             yield _choice("restore", "[W]iederherstellen", f"bring back what was deleted: {size} in the trash")
+        yield from self._job_rows()
         if self.check_action("demo", ()):
             yield _choice("demo", "[T]ry the demo", "a small network learns from photographs, in minutes")
+
+    def _job_rows(self) -> Iterator[Row]:
+        """Work besides training, dimmed where there is nothing to do it with."""
+        run = self._read.run if self._read else None
+        has_network = run is not None and run.newest is not None
+        yield _choice(
+            "upscale", "[U]pscale", "films, 3×" if has_network else "films, 3×, with a network made elsewhere"
+        )
+        yield _choice("prepare", "[N]ew dataset", "cut patches out of videos")
+        if self.check_action("check", ()):
+            yield _choice("check", "Chec[k]", "read every pair of the dataset, list all faults")
+        elif not self.choice.demo:
+            yield remark(f"{'Chec[k]':<{NAME_WIDTH}}no dataset is there yet")
 
 
 def _choice(action: str, name: str, meaning: str) -> Row:

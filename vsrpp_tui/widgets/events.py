@@ -30,12 +30,12 @@ FLOOD, FLOOD_SECONDS = 40, 1.0
 """Where so many lines come between two looks nobody can read them, and drawing them is left to every second."""
 
 
-class EventsPanel(VerticalScroll):
+class LinesPanel(VerticalScroll):
     """Stays at the newest line until the user scrolls up, and again from when they are back at the end."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.border_title = "Events"
+        self.border_title = title
         self._lines: tuple[LogLine, ...] = ()
         self._drawn_at = -FLOOD_SECONDS
         self._newest: frozenset[LogLine] = frozenset()
@@ -45,13 +45,13 @@ class EventsPanel(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield self._text
 
-    def show(self, state: RunState) -> None:
-        if state.log is self._lines:
+    def show_lines(self, lines: tuple[LogLine, ...]) -> None:
+        if lines is self._lines:
             return
         now = monotonic()
-        if now - self._drawn_at < FLOOD_SECONDS and len(state.log) >= FLOOD and state.log[-FLOOD] not in self._newest:
+        if now - self._drawn_at < FLOOD_SECONDS and len(lines) >= FLOOD and lines[-FLOOD] not in self._newest:
             return  # it is drawn at a later look
-        self._lines, self._drawn_at, self._newest = state.log, now, frozenset(state.log[-FLOOD:])
+        self._lines, self._drawn_at, self._newest = lines, now, frozenset(lines[-FLOOD:])
         self._draw()
 
     def on_mount(self) -> None:
@@ -66,6 +66,16 @@ class EventsPanel(VerticalScroll):
             alone = self.has_class("-full") or self.screen.has_class("-view-log")
             lines = self._lines if alone else self._lines[-LINES_BESIDE:]
             self._text.update(Content("\n").join(_line(line, width) for line in lines))
+
+
+class EventsPanel(LinesPanel):
+    """What a session said."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("Events", id=id)
+
+    def show(self, state: RunState) -> None:
+        self.show_lines(state.log)
 
 
 def _line(line: LogLine, width: int) -> Content:

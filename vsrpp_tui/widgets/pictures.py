@@ -137,13 +137,18 @@ def sheet_of(
     """
     lr, _, ground_truth = parts
     window = _detail(lr, ground_truth, zoom)
-    cut = [part.crop(window) for part in parts]
+    return beside([part.crop(window) for part in parts], width, height, background)
+
+
+def beside(parts: Sequence[Image.Image], width: int, height: int, background: tuple[int, int, int]) -> Sheet:
+    """Pictures of one size beside each other within ``width`` × ``height`` cells, scaled as ``sheet_of`` says."""
+    first = parts[0]
     room = (width - (len(parts) - 1) * GAP) // len(parts)
-    scale = min(room / cut[0].width, 2 * height / cut[0].height)
-    size = (max(int(cut[0].width * scale), 1), max(int(cut[0].height * scale) // 2 * 2, 2))
+    scale = min(room / first.width, 2 * height / first.height)
+    size = (max(int(first.width * scale), 1), max(int(first.height * scale) // 2 * 2, 2))
     method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
     sheet = Image.new("RGB", (len(parts) * (size[0] + GAP) - GAP, size[1]), background)
-    for place, part in enumerate(cut):
+    for place, part in enumerate(parts):
         sheet.paste(part.resize(size, method), (place * (size[0] + GAP), 0))
     return Sheet(sheet, size[0])
 

@@ -1,0 +1,64 @@
+"""What the screen of a preparation shows, as one value. Pure."""
+
+import math
+from dataclasses import dataclass, replace
+
+from vsrpp_core.data.prepare import PrepareProgress, PrepareReport
+from vsrpp_tui.job_state import OVER, JobEnded, JobFailed, JobPhase, JobStopping, how_ended
+
+PHASES: dict[str, JobPhase] = {"looking": "looking", "cutting": "working", "finishing": "finishing"}
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareState:
+    phase: JobPhase = "loading"
+    begun_at: float = 0.0
+    now: float = 0.0
+    progress: PrepareProgress | None = None
+    report: PrepareReport | None = None
+    failure: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase in OVER
+
+    @property
+    def elapsed(self) -> float:
+        return self.now - self.begun_at if self.begun_at else 0.0
+
+    @property
+    def share(self) -> float:
+        """0..1 of the stage at hand."""
+        if self.report:
+            return 1.0
+        return min(self.progress.done / self.progress.total, 1.0) if self.progress and self.progress.total else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """NaN while it is unknown."""
+        return self.progress.seconds_left if self.progress else math.nan
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Windows by the reason they gave no patch for, the most frequent first."""
+        known = self.report.skipped if self.report else self.progress.skipped if self.progress else {}
+        return dict(sorted(known.items(), key=lambda item: -item[1]))
+
+
+Event = PrepareProgress | PrepareReport | JobStopping | JobEnded | JobFailed
+
+
+def reduce(state: PrepareState, event: Event, now: float) -> PrepareState:
+    state = replace(state, now=now, begun_at=state.begun_at or now)
+    match event:
+        case PrepareProgress():
+            phase = "stopping" if state.phase == "stopping" else PHASES[event.stage]
+            return replace(state, phase=phase, progress=event)
+        case PrepareReport():
+            return replace(state, report=event)
+        case JobStopping():
+            return state if state.is_over else replace(state, phase="stopping")
+        case JobEnded():
+            return replace(state, phase=how_ended(event, state.report is not None))
+        case JobFailed():
+            return replace(state, phase="failed", failure=event.error)

@@ -159,7 +159,7 @@ class FormScreen(Screen[Request | None]):
     # drawing
 
     def _draw(self) -> None:
-        if not self.is_mounted:
+        if not self.is_mounted or not self.query("#form-header"):  # before it stands, or while it is taken down
             return
         header = Content.assemble(("VSR++", "bold $primary"), f"  {self.TITLE_WORDS}")
         self.query_one("#form-header", Static).update(spread(header, self.subject(), max(self.size.width - 2, 20)))

@@ -11,6 +11,7 @@ from vsrpp_tui.screens.form import FormScreen
 from vsrpp_tui.screens.pick_network import PickNetwork
 from vsrpp_tui.upscale_draft import UpscaleRequest, check
 from vsrpp_tui.widgets.form import Field, FieldRow, Tick
+from vsrpp_tui.widgets.run_card import home_for_short
 
 CODECS = ("libx264", "libx265", "libsvtav1", "ffv1")
 PIXELS = ("yuv420p", "yuv420p10le", "yuv422p10le", "yuv444p", "yuv444p10le")
@@ -66,6 +67,6 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
 def _best(run: Path, checkpoints: Sequence[CheckpointInfo]) -> str:
     """The best checkpoint of a run, else its newest good one, else nothing."""
     if (run / BEST_NAME).is_file():
-        return str(run / BEST_NAME)
+        return home_for_short(run / BEST_NAME)
     newest = next((info for info in checkpoints if not info.is_damaged), None)
-    return str(run / newest.name) if newest else ""
+    return home_for_short(run / newest.name) if newest else ""

@@ -16,6 +16,7 @@ from vsrpp_tui.screens.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.widgets.box import Box
 from vsrpp_tui.widgets.figures import bar, duration, file_size
 from vsrpp_tui.widgets.picture_view import Parts, PictureView, Shown
+from vsrpp_tui.widgets.run_card import home_for_short
 
 REASON_WIDTH, CATEGORY_WIDTH = 24, 14
 MOST_PIXELS = 60_000_000
@@ -46,7 +47,7 @@ class PrepareScreen(JobScreen):
         progress, report = state.progress, state.report
         if report:
             made = f"{report.train:,} training · {report.val:,} validation pairs · {report.geometry}"
-            size = f"{file_size(report.bytes)} in {duration(report.seconds)} · {report.out}"
+            size = f"{file_size(report.bytes)} in {duration(report.seconds)} · {home_for_short(report.out)}"
             return Content(made), Content.styled(size, "$secondary"), self._next()
         if progress is None:
             return self.ending(state) or Content.styled("looking at the videos …", "$secondary"), Content("")

@@ -1,5 +1,6 @@
 """Every kind of damage is found, all of it in one go, and nothing is found in a sound dataset."""
 
+import json
 import shutil
 import struct
 import zlib
@@ -11,7 +12,8 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.data.check import CheckProgress, CheckReport, check
-from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
+from vsrpp_core.data.degrade import downscale3, imresize
+from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, load_pair, write_pair
 from vsrpp_core.errors import VsrppError
 
 MakeDataset = Callable[..., Path]
@@ -189,3 +191,22 @@ def test_a_bomb_ends_training_with_a_sentence_and_is_not_decoded(make_dataset: M
     claim_size(pair.gt, 60_000, 60_000)
     with pytest.raises(VsrppError, match=r"s001.png cannot be read as an image"):
         load_pair(pair, StackGeometry(5, 16, 16))
+
+
+def test_a_degraded_pair_is_told_from_a_wrong_one(tmp_path: Path) -> None:
+    random, folder = np.random.default_rng(0), DatasetFolder(tmp_path)
+    for split in SPLITS:
+        for name in ("noisy", "wrong"):
+            truth = imresize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), 72, 72)
+            shown = downscale3(truth) if name == "noisy" else downscale3(truth)[::-1]
+            frames = [np.clip(shown + random.normal(0, 30, shown.shape), 0, 255).astype(np.uint8) for _ in range(3)]
+            write_pair(folder, split, f"{split}_{name}.png", frames, truth)
+
+    def found() -> list[str]:
+        return [problem for problem in report_of(tmp_path).problems if "centre frame" in problem]
+
+    assert len(found()) == 4
+    names = [f"{split}_{name}.png" for split in SPLITS for name in ("noisy", "wrong")]
+    lines = [{"name": name, "degradation": [{"step": "noise"}]} for name in names]
+    (tmp_path / "manifest.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert len(found()) == 2 and all("wrong" in problem for problem in found())

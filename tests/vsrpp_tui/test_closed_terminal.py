@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from tests.conftest import MakeDataset
+from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
 from tests.vsrpp_tui.test_worker import tiny_run
 from vsrpp_tui.terminal import TerminalFile, log_path
 
@@ -161,3 +162,33 @@ def test_a_terminal_file_takes_everything_also_when_it_is_gone() -> None:
         assert file.write(b"seen") == 4 and os.read(leader, 10) == b"seen"
         os.close(leader)
         assert file.write(b"unseen") == 6
+
+
+@pytest.mark.parametrize("how", ["closed", "SIGTERM"])
+def test_an_upscaling_that_is_ended_goes_on_with_the_command_told(
+    tmp_path: Path, start: StartProgram, how: str
+) -> None:
+    run, source = tmp_path / "run", tmp_path / "film.mkv"
+    write_film(source, Film(shot(1, 900), times=[1000 * n for n in range(900)]))
+    program = start()
+    write_network(run / "checkpoint_best.pth", adds=3.0)
+    program.keys("u")
+    program.until(lambda: b"ctrl+s" in program.drawn or b"upscale films" in program.drawn, "the form")
+    program.keys(str(source))
+    program.until(lambda: b"32x24 to 96x72" in program.drawn, "what will become of it")
+    program.keys("\x13")
+    segment = tmp_path / ".film-3x.mkv.vsrpp" / "segment_000000.json"
+    program.until(segment.exists, "a segment")
+    if how == "closed":
+        assert program.close_terminal() == []
+        told = log_path().read_text()
+    else:
+        program.signal(signal.SIGTERM)
+        assert program.end() == 0
+        told = program.drawn.decode(errors="replace")
+    assert segment.exists() and not (tmp_path / "film-3x.mkv").exists()
+    command = f"vsrpp upscale {run / 'checkpoint_best.pth'} {source} {tmp_path / 'film-3x.mkv'}"
+    assert f"Go on with: {command}" in told.replace("\r\n", "")
+    goes_on = subprocess.run([sys.executable, "-m", "vsrpp_core", *command.split()[1:]], capture_output=True, text=True)
+    assert goes_on.returncode == 0 and "goes on after" in goes_on.stdout, goes_on.stderr
+    assert (tmp_path / "film-3x.mkv").exists()

@@ -284,7 +284,7 @@ async def test_another_run_is_opened_and_read(
     app = VsrppApp(Choice(trained_run(tmp_path / "Learn"), data))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, "Recent runs"))
-        await pilot.press("down", "down", "enter")
+        await pilot.press("end", "enter")
         await until(pilot, lambda: shows(pilot, "step 31,000 of 100,000"))
         assert shows(pilot, "7 training · 2 validation"), "its own dataset, not the one named for the first"
         await until(pilot, lambda: any("Learn" in line and "48,000 of 100,000" in line for line in lines(pilot)))

@@ -387,20 +387,22 @@ class StartScreen(Screen[None]):
         if self.check_action("restore", ()):
             size = file_size(sum(one.size for one in trashed))
             yield _choice("restore", "[W]iederherstellen", f"bring back what was deleted: {size} in the trash")
-        yield from self._job_rows()
         if self.check_action("demo", ()):
             yield _choice("demo", "[T]ry the demo", "a small network learns from photographs, in minutes")
+        yield from self._job_rows()
 
     def _job_rows(self) -> Iterator[Row]:
         """Work besides training, dimmed where there is nothing to do it with."""
         run = self._read.run if self._read else None
         has_network = run is not None and run.newest is not None
         yield _choice(
-            "upscale", "[U]pscale", "films, 3×" if has_network else "films, 3×, with a network made elsewhere"
+            "upscale",
+            "[U]pscale",
+            "films, by this run's network" if has_network else "films, by a network from elsewhere",
         )
-        yield _choice("prepare", "[N]ew dataset", "cut patches out of videos")
+        yield _choice("prepare", "[N]ew dataset", "patches from your videos")
         if self.check_action("check", ()):
-            yield _choice("check", "Chec[k]", "read every pair of the dataset, list all faults")
+            yield _choice("check", "Chec[k]", "read the whole dataset, list its faults")
         elif not self.choice.demo:
             yield remark(f"{'Chec[k]':<{NAME_WIDTH}}no dataset is there yet")
 

@@ -4,6 +4,7 @@ The only module of the application that knows the trainer, and it imports it ins
 before torch is loaded. A plain thread, not a Textual worker: the application must be able to end while it saves.
 """
 
+import gc
 import traceback
 from collections import deque
 from collections.abc import Iterator
@@ -134,6 +135,7 @@ class Worker:
         yield ev.PreparationProgressed(task="loading the trainer", done=0, total=0)
         from vsrpp_core.training.session import open_session, prepare_demo
 
+        leave_out_of_collections()
         request = self.request
         for progress in prepare_demo() if request.demo else ():
             yield progress
@@ -150,6 +152,15 @@ class Worker:
             attended=True,
         )
         yield from session.events(self._commands)
+
+
+def leave_out_of_collections() -> None:
+    """Let the garbage collector pass over what is there now, the libraries above all, which stay until the end.
+
+    A full collection through torch's objects takes 200 ms, every few seconds, in which the screen stands still.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def device_line() -> str:

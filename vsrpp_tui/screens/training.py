@@ -252,8 +252,10 @@ class TrainingScreen(Screen[None]):
         self.action_view(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
 
     def action_view(self, view: str) -> None:
+        """The line of views answers at once; the panels, which have to be laid out anew, follow it."""
         self._view, self._full = view, None
-        self._arrange()
+        self._views.show(view, "")
+        self.call_after_refresh(self._arrange)
 
     def on_view_line_chosen(self, message: ViewLine.Chosen) -> None:
         self.action_view(message.view)

@@ -111,10 +111,9 @@ async def test_views_go_round_both_ways_and_each_fits(tmp_path: Path, size: tupl
 async def test_charts_are_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
     async with showing(learned(tmp_path), size) as pilot:
         await pilot.press("s")
-        await pilot.pause()
-        words = on_screen(pilot)
-        assert all(word in words for word in ("total", "sharp", "Grad", "y log", "r all steps"))
-        assert any("\u2800" < sign < "\u2900" for sign in words)
+        wanted = ("total", "sharp", "Grad", "y log", "r all steps")
+        await until(pilot, lambda: all(word in on_screen(pilot) for word in wanted))
+        assert any("\u2800" < sign < "\u2900" for sign in on_screen(pilot))
 
 
 async def test_the_dashboard_shows_all_at_once(tmp_path: Path) -> None:
@@ -151,7 +150,7 @@ async def test_keys_look_closer_at_the_same_steps_in_all_charts(tmp_path: Path) 
         await until(pilot, lambda: all(chart.window == (1, 160) for chart in charts))
         await pilot.press("z")
         await until(pilot, lambda: all(chart.window == (80.5, 160) for chart in charts))
-        assert "0 all · steps 80 to 160" in on_screen(pilot), "the newest stays in sight"
+        await until(pilot, lambda: "0 all · steps 80 to 160" in on_screen(pilot))
         await pilot.press("comma")
         await until(pilot, lambda: all(chart.window == (40.75, 120.25) for chart in charts))
         await pilot.press("full_stop", "full_stop", "full_stop")
@@ -211,10 +210,10 @@ async def test_a_chart_is_drawn_only_in_sight_and_only_when_something_changed(
     async with showing(state, (120, 40)) as pilot:
         await until(pilot, lambda: "LossChart" in drawn)
         assert set(drawn) == {"LossChart", "ValidationChart"}, "others are in no view so far"
-        await pilot.pause(0.2)
-        drawn.clear()
-        training(pilot)._drawn = None
-        training(pilot)._draw_charts()
+        while drawn:  # until the layout has settled
+            drawn.clear()
+            await pilot.pause(0.5)
+        training(pilot)._redraw()
         await pilot.pause(0.2)
         assert drawn == [], "nothing has changed"
         training(pilot).show(reduce(state, step(161, time=NOW)))

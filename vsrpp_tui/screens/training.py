@@ -45,6 +45,9 @@ from vsrpp_tui.widgets.window import Window, panned, zoomed
 CHART_SECONDS = 1.0
 """A chart costs milliseconds each; they are redrawn this often at most."""
 
+LAID_OUT_SECONDS = 0.05
+"""After a view was changed its charts have their place, and can be drawn in it."""
+
 DASHBOARD = (160, 48)
 """Size from which the overview shows every panel at once."""
 
@@ -112,10 +115,13 @@ class TrainingScreen(Screen[None]):
         super().__init__()
         self.state = RunState()
         self._clock = clock
-        self._drawn: RunState | None = None
+        self._drawn: tuple[RunState | None, list[Chart]] = None, []
+        """What the charts in sight show, and which charts these were."""
         self._view, self._look = VIEWS[0], Look()
         self._full: Widget | None = None
         """The panel that has the whole screen."""
+        self._is_behind = False
+        """Whether the panels do not follow the view yet."""
         self._header = RunHeader(id="header")
         self._views = ViewLine(id="views")
         self._pictures = Pictures(id="comparison")
@@ -187,6 +193,7 @@ class TrainingScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
+        self._is_behind = False
         shown = "-full" if self._full else f"-view-{self._view}"
         self.set_classes({*(self.classes - {"-full", *(f"-view-{view}" for view in VIEWS)}), shown})  # styled anew once
         for box in self._places:
@@ -195,15 +202,17 @@ class TrainingScreen(Screen[None]):
         self._redraw()
 
     def _redraw(self) -> None:
-        self._drawn = None
+        self._drawn = None, []
         self.call_after_refresh(self._draw_charts)
 
     def _draw_charts(self, apart: float = 0.0) -> None:
         """Each is a turn of its own, ``apart`` seconds after the one before, so that a key waits for one at most."""
-        if self._drawn is self.state:
+        charts = self._charts()
+        state, drawn = self._drawn
+        if state is self.state and drawn == charts:
             return
-        self._drawn = self.state
-        for place, chart in enumerate(self._charts()):
+        self._drawn = self.state, charts
+        for place, chart in enumerate(charts):
             if apart and place:
                 chart.set_timer(place * apart, partial(self._draw, chart))
             else:
@@ -255,7 +264,14 @@ class TrainingScreen(Screen[None]):
         """The line of views answers at once; the panels, which have to be laid out anew, follow it."""
         self._view, self._full = view, None
         self._views.show(view, "")
-        self.call_after_refresh(self._arrange)
+        self._is_behind = True
+        self.call_after_refresh(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Arrange the panels, where they do not yet follow the view."""
+        if self._is_behind:
+            self._arrange()
+            self.set_timer(LAID_OUT_SECONDS, self._draw_charts)
 
     def on_view_line_chosen(self, message: ViewLine.Chosen) -> None:
         self.action_view(message.view)
@@ -303,6 +319,7 @@ class TrainingScreen(Screen[None]):
 
     def action_full(self) -> None:
         """The panel with the focus, else the one under the mouse, else the first; back again if there is one."""
+        self._catch_up()
         shown = [box for box in self._places if box.display]
         chosen = [box for box in shown if box.has_focus or box.has_focus_within]
         hovered = [box for box in shown if box.has_pseudo_class("hover")]
@@ -319,6 +336,7 @@ class TrainingScreen(Screen[None]):
 
     def action_next_panel(self, by: int) -> None:
         """To the next panel; on the whole screen also to those that the view does not show."""
+        self._catch_up()
         if self._full is None:
             self.focus_next() if by > 0 else self.focus_previous()
             return

@@ -210,6 +210,7 @@ async def test_a_chart_is_drawn_only_in_sight_and_only_when_something_changed(
     async with showing(state, (120, 40)) as pilot:
         await until(pilot, lambda: "LossChart" in drawn)
         assert set(drawn) == {"LossChart", "ValidationChart"}, "others are in no view so far"
+        training(pilot)._redraw()
         while drawn:  # until the layout has settled
             drawn.clear()
             await pilot.pause(0.5)

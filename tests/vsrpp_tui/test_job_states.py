@@ -48,6 +48,11 @@ def test_results_that_are_there_are_told_once() -> None:
     assert len(upscaled(looked, looked).log) == 1
 
 
+def test_a_look_at_the_next_film_takes_no_stop_back() -> None:
+    looked = UpscaleLooked((FileState("a.mkv", FILMS),))
+    assert upscaled(looked, JobStopping(), looked).phase == "stopping"
+
+
 def test_films_of_unknown_length_count_by_their_number() -> None:
     files = (FileState("a.mkv", FILMS, 10, 4), FileState("b.mkv", FILMS))
     state = upscaled(UpscaleLooked(files), started(), up.UpscaleProgress("a.mkv", "upscaling", 5, 10, 1))

@@ -81,7 +81,7 @@ def _settings(options: argparse.Namespace) -> "Options":
 
 
 def _same_command() -> str:
-    """--overwrite and --fresh were for the beginning: the job itself need not begin again."""
+    """--fresh was for the beginning: the job itself need not begin again."""
     return shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
 
 

@@ -424,6 +424,10 @@ def _broken(app: VsrppApp, worker: Worker | None) -> Farewell:
     if worker and worker.is_alive:
         app.state = train_on(worker, app.state)
         return app._farewell()
+    if worker is None and app.job and not app.job.state.is_over:
+        app.job.take()  # its thread has ended by now
+        told = f"the screen ended unexpectedly, the traceback is in {log_path()}; {app.job.farewell()[1]}"
+        return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}")
     return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
 
 

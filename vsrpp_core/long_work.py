@@ -3,11 +3,14 @@
 Light to import: no torch, as ``vsrpp --help`` answers at once.
 """
 
+import shlex
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -16,6 +19,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 PLAIN_SECONDS = 10.0
 """Without a terminal a line of progress is printed this often."""
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def same_command() -> str:
+    """--fresh was for the beginning: the work itself need not begin again."""
+    return shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
 
 
 def progress_line(console: Console, *columns: ProgressColumn) -> Progress:

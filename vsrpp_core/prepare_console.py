@@ -6,11 +6,9 @@ Separate from console.py because a preparation has a recipe, and lasts long enou
 import argparse
 import math
 import os
-import shlex
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,15 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from vsrpp_core.errors import UsageError
-from vsrpp_core.long_work import EXIT_DONE, EXIT_INTERRUPTED, PLAIN_SECONDS, on_signals, progress_line
+from vsrpp_core.long_work import (
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    PLAIN_SECONDS,
+    clock,
+    on_signals,
+    progress_line,
+    same_command,
+)
 
 if TYPE_CHECKING:
     from vsrpp_core.data.prepare import PrepareProgress
@@ -65,8 +71,7 @@ def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]
                 view.show(step)
                 if stopping.is_set():
                     break
-    command = shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
-    view.say(f"stopped; what is finished stays. Go on with: {command}")
+    view.say(f"stopped; what is finished stays. Go on with: {same_command()}")
     return EXIT_INTERRUPTED
 
 
@@ -100,11 +105,6 @@ def _recipe(options: argparse.Namespace, settings: list[tuple[str, str]]) -> "Re
         recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: category}})
     given = [(key, str(value)) for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None]
     return recipe.with_overrides([*settings, *given])
-
-
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 class _View:

@@ -5,12 +5,9 @@ Separate from console.py because the options of a job that lasts days are many.
 
 import argparse
 import os
-import shlex
-import sys
 import time
 from collections import deque
 from contextlib import closing
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -18,7 +15,16 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from vsrpp_core.errors import UsageError
-from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, PLAIN_SECONDS, on_signals, progress_line
+from vsrpp_core.long_work import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    PLAIN_SECONDS,
+    clock,
+    on_signals,
+    progress_line,
+    same_command,
+)
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.sinks.describe import describe
 
@@ -52,7 +58,7 @@ def show_upscaling(options: argparse.Namespace) -> int:
                 if stopping.is_set():
                     break
     if stopping.is_set() and ended < len(planned.jobs):
-        view.say(f"stopped; what is finished stays. Go on with: {_same_command()}")
+        view.say(f"stopped; what is finished stays. Go on with: {same_command()}")
         return EXIT_INTERRUPTED
     return EXIT_FAILED if failed else EXIT_DONE
 
@@ -78,11 +84,6 @@ def _settings(options: argparse.Namespace) -> "Options":
         force=options.force,
         drop_tracks=options.drop_tracks,
     )
-
-
-def _same_command() -> str:
-    """--overwrite and --fresh were for the beginning: the job itself need not begin again."""
-    return shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
 
 
 class _View:
@@ -153,8 +154,3 @@ class Speed:
             return ""
         rate = (last - first) / (end - begin)
         return f"{rate:.2f} fps" + (f", {clock((total - last) / rate)} left" if total else "")
-
-
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

@@ -6,6 +6,7 @@ import multiprocessing.resource_tracker
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,6 +191,10 @@ class VsrppApp(DeskApp[Farewell]):
             self.post_message(self.PastRead(worker, resumed(journal.replay(path))))
         except OSError as error:
             fault = f"{path.name} cannot be read ({error.strerror}), so the curves begin now"
+            self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
+        except Exception:  # a value that no version writes: whatever it is, the run must go on
+            traceback.print_exc()  # into the application's log file
+            fault = f"{path.name} has a line that is not understood, so the curves begin now; see {log_path()}"
             self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
 
     def on_vsrpp_app_past_read(self, message: PastRead) -> None:
@@ -419,6 +424,10 @@ def _broken(app: VsrppApp, worker: Worker | None) -> Farewell:
     if worker and worker.is_alive:
         app.state = train_on(worker, app.state)
         return app._farewell()
+    if worker is None and app.job and not app.job.state.is_over:
+        app.job.take()  # its thread has ended by now
+        told = f"the screen ended unexpectedly, the traceback is in {log_path()}; {app.job.farewell()[1]}"
+        return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}")
     return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
 
 

@@ -1,6 +1,7 @@
 """What a look at a form's values gave: apart from the forms so that each check can be tested without a screen."""
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -27,6 +28,16 @@ class FieldError(VsrppError):
     def __init__(self, field: str, message: object) -> None:
         super().__init__(str(message))
         self.field = field
+
+
+def refused(error: OSError, values: Values, keys: Iterable[str]) -> FieldError:
+    """A file that the system refuses to look at, as a fault of that one of the fields ``keys`` that names it."""
+    file, typed = str(error.filename or ""), {key: text(values, key).rstrip("/").rpartition("/")[2] for key in keys}
+    key = max(typed, key=lambda key: len(typed[key]) if typed[key] in file else -1)  # a folder may be in all of them
+    what = "this" if error.errno == errno.ENAMETOOLONG or not file else file
+    return FieldError(
+        key, f"{what} cannot be looked at ({error.strerror or error}); check the path and its permissions"
+    )
 
 
 def text(values: Values, key: str) -> str:

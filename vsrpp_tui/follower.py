@@ -1,11 +1,13 @@
 """Follows a run that another process trains: reads its journal as it grows, and writes nothing."""
 
 import time
+import traceback
 from threading import Event, Thread
 
 from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.state import RunState, reduce
+from vsrpp_tui.terminal import log_path
 
 LOOK_SECONDS = 0.5
 """How often the journal is looked at."""
@@ -45,6 +47,9 @@ class Follower:
                 self.state, self.heard_at = reduce(self.state, event), event.time
         except OSError as error:
             self.fault = f"{self._folder.journal} cannot be read ({error.strerror})"
+        except Exception:  # a value that no version writes
+            traceback.print_exc()  # into the application's log file
+            self.fault = f"{self._folder.journal.name} has a line that is not understood; see {log_path()}"
 
     def _wait(self) -> bool:
         """Called at the journal's end."""

@@ -19,11 +19,19 @@ def read_path(text: str) -> Path:
         raise UsageError(f"{text} is no path ({error})") from None
 
 
+def is_there(path: Path) -> bool:
+    """Also where asking fails: a line of many names is too long for one, and a folder may be closed to us."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def read_paths(text: str) -> list[Path]:
     """All paths in a line. What exists as a whole is one path, whatever spaces it holds; else words as in a shell."""
     if not text.strip():
         return []
-    if (whole := read_path(text)).exists():
+    if is_there(whole := read_path(text)):
         return [whole]
     try:
         words = shlex.split(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_tui.checked import Checked, FieldError, Values, text, ticked
+from vsrpp_tui.checked import Checked, FieldError, Values, refused, text, ticked
 from vsrpp_tui.paths import read_path, read_paths
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ def check(values: Values) -> Checked[PrepareRequest]:
         outlook = _outlook(recipe, request)
     except FieldError as error:
         faults[error.field] = _plain(error)
+    except OSError as error:
+        fault = refused(error, values, ("videos", "recipe", "out"))
+        faults[fault.field] = str(fault)
     return Checked(None if faults else request, faults, notes, outlook)
 
 

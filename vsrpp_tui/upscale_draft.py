@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.sidecar import info_of
-from vsrpp_tui.checked import Checked, FieldError, Values, text, ticked
+from vsrpp_tui.checked import Checked, FieldError, Values, refused, text, ticked
 from vsrpp_tui.paths import read_path, read_paths
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def check(values: Values) -> Checked[UpscaleRequest]:
         network, notes["network"] = _network(text(values, "network"))
     except FieldError as error:
         network, faults[error.field] = Path(), _plain(error)
+    except OSError as error:
+        network, faults["network"] = Path(), str(refused(error, values, ("network",)))
     try:
         request = _request(values, network)
         notes["out"] = "" if text(values, "out") else f"left empty: {request.out}"
@@ -73,6 +75,10 @@ def check(values: Values) -> Checked[UpscaleRequest]:
         outlook = _outlook(planned, options, request)
     except FieldError as error:
         faults[error.field] = _plain(error)
+        outlook = ()
+    except OSError as error:
+        fault = refused(error, values, ("sources", "out"))
+        faults[fault.field] = str(fault)
         outlook = ()
     return Checked(None if faults else request, faults, notes, outlook)
 

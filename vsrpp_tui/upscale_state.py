@@ -116,7 +116,8 @@ def reduce(state: UpscaleState, event: Event, now: float) -> UpscaleState:
             log = state.log
             for out in () if state.files else event.skipped:  # told once
                 log = logged(log, now, "plain", f"{out} is there already, so it is left as it is")
-            return replace(state, phase="looking", files=event.files, log=log)
+            phase: JobPhase = "stopping" if state.phase == "stopping" else "looking"
+            return replace(state, phase=phase, files=event.files, log=log)
         case up.UpscaleStarted():
             return _started(state, event)
         case up.UpscaleProgress():

@@ -1,6 +1,7 @@
 """The application where it only looks: ``--replay`` of a recorded journal, ``--attach`` to a run of another process."""
 
 import time
+import traceback
 from pathlib import Path
 from threading import Thread
 
@@ -15,6 +16,7 @@ from vsrpp_tui.replay import Player, Recording
 from vsrpp_tui.screens.start import Choice
 from vsrpp_tui.screens.tune import TuneScreen
 from vsrpp_tui.screens.watching import ReplayScreen, ReplayTuneScreen, WatchedTuneScreen, WatchingScreen
+from vsrpp_tui.terminal import log_path
 
 
 class WatchingApp(VsrppApp):
@@ -63,6 +65,10 @@ class ReplayApp(WatchingApp):
             recording = Recording(journal.replay(self._path))
         except OSError as error:
             self._fault = f"{self._path} cannot be read ({error.strerror}); check its permissions"
+            return
+        except Exception:  # a value that no version writes
+            traceback.print_exc()  # into the application's log file
+            self._fault = f"{self._path.name} has a line that is not understood; see {log_path()}"
             return
         if len(recording):
             self._player = Player(recording)

@@ -79,6 +79,23 @@ async def test_a_journal_that_cannot_be_read_costs_the_old_curves_alone(
         assert any("events.jsonl cannot be read" in told.message for told in app._notifications)
 
 
+NOT_UNDERSTOOD = journal.encode(step(1)).replace('"step":1,', '"step":null,')
+"""A line with a value that no version writes."""
+
+
+async def test_a_journal_that_is_not_understood_costs_the_old_curves_alone(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+) -> None:
+    run = trained_run(tmp_path / "Learn")
+    RunFolder(run).journal.write_text(NOT_UNDERSTOOD + "\n")
+    app = VsrppApp(Choice(run, make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "[F]ortsetzen"))
+        await pilot.press("f", "enter")
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and recording_worker().is_alive, seconds=5)
+        assert any("a line that is not understood" in told.message for told in app._notifications)
+
+
 async def test_a_key_pressed_before_the_run_is_read_is_not_lost(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:

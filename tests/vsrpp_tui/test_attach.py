@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.vsrpp_tui.conftest import started, step, validated
-from tests.vsrpp_tui.test_app import SIZES, until
+from tests.vsrpp_tui.test_app import NOT_UNDERSTOOD, SIZES, until
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import JournalWriter
@@ -68,6 +68,13 @@ async def test_a_run_that_has_no_journal_yet_is_waited_for(tmp_path: Path) -> No
         write(tmp_path, started(), step(7))
         await until(pilot, lambda: app.state.current_step == 7)
     app.follower.finish()
+
+
+async def test_a_line_that_is_not_understood_is_told(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(NOT_UNDERSTOOD + "\n")
+    app = AttachedApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "a line that is not understood" in bar(pilot), seconds=5)
 
 
 def test_what_is_no_run_cannot_be_watched(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tests.vsrpp_tui.test_app import SIZES, until
 from vsrpp_core.apply import events as up
 from vsrpp_core.data.check import CheckProgress, CheckReport
 from vsrpp_core.errors import UsageError
-from vsrpp_tui import check_state, prepare_state, upscale_state
+from vsrpp_tui import check_state, prepare_draft, prepare_state, upscale_draft, upscale_state
 from vsrpp_tui.job_state import JobEnded, JobFailed, JobStopping, Pace
 from vsrpp_tui.jobs import JobMailbox
 from vsrpp_tui.paths import complete, read_paths, write_paths
@@ -46,6 +46,11 @@ def test_the_total_goes_by_what_each_film_takes(tmp_path: Path) -> None:
 def test_results_that_are_there_are_told_once() -> None:
     looked = UpscaleLooked((FileState("a.mkv", FILMS),), (FILMS / "b.mkv",))
     assert len(upscaled(looked, looked).log) == 1
+
+
+def test_a_look_at_the_next_film_takes_no_stop_back() -> None:
+    looked = UpscaleLooked((FileState("a.mkv", FILMS),))
+    assert upscaled(looked, JobStopping(), looked).phase == "stopping"
 
 
 def test_films_of_unknown_length_count_by_their_number() -> None:
@@ -119,6 +124,31 @@ def test_paths_are_read_as_people_write_them(tmp_path: Path, monkeypatch: pytest
     assert read_paths("  ") == [] and read_paths("~/x y") == [Path.home() / "x", tmp_path / "y"]
     with pytest.raises(UsageError, match="has no partner"):
         read_paths("'my film.mkv b.mkv")
+
+
+def test_a_long_line_of_names_is_no_name_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [f"film{number:03d}.mkv" for number in range(60)]
+    assert read_paths(" ".join(names)) == [tmp_path / name for name in names]
+
+
+@pytest.mark.parametrize("key", ["videos", "recipe", "out"])
+def test_what_the_system_refuses_to_look_at_is_a_fault_of_its_field_in_preparing(tmp_path: Path, key: str) -> None:
+    videos = "" if key == "recipe" else str(tmp_path)
+    values = {"videos": videos, "out": str(tmp_path / "out"), key: str(tmp_path / ("x" * 300))}
+    checked = prepare_draft.check(values)
+    assert checked.request is None and list(checked.faults) == [key]
+
+
+@pytest.mark.parametrize("key", ["network", "sources", "out"])
+def test_what_the_system_refuses_to_look_at_is_a_fault_of_its_field_in_upscaling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    for name in ("film.mkv", "network.pth"):
+        (tmp_path / name).write_bytes(b"")
+    values = {"network": f"{tmp_path}/network.pth", "sources": f"{tmp_path}/film.mkv", "out": f"{tmp_path}/out.mkv"}
+    checked = upscale_draft.check({**values, key: str(tmp_path / ("x" * 300))})
+    assert checked.request is None and key in checked.faults
 
 
 def test_the_last_path_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

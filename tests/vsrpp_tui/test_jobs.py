@@ -13,8 +13,9 @@ from textual.widgets import Button, Input, OptionList, Static
 from tests.conftest import MakeDataset
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
 from tests.vsrpp_tui.test_app import SIZES, shows, trained_run, until
-from vsrpp_tui.app import EXIT_DONE, Farewell, VsrppApp
+from vsrpp_tui.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp, _broken
 from vsrpp_tui.jobs import CheckRequest, Job
+from vsrpp_tui.running import RunningJob
 from vsrpp_tui.screens.ask import AskScreen
 from vsrpp_tui.screens.browse import BrowseScreen
 from vsrpp_tui.screens.check import CheckScreen
@@ -378,6 +379,16 @@ def test_a_check_that_is_ended_leaves_no_thread(make_dataset: MakeDataset) -> No
     job.start()
     job.finish()
     assert not job.is_alive and type(job.mailbox.take()[-1][0]).__name__ == "JobEnded"
+
+
+def test_where_the_screen_breaks_it_is_said_how_a_job_goes_on(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    app = VsrppApp(Choice(tmp_path / "Learn", None))
+    app.job = RunningJob(CheckRequest(root := make_dataset()), "")
+    app.job.stop()
+    app.job.start()
+    app.job.job.finish()
+    farewell = _broken(app, None)
+    assert farewell.status == EXIT_FAILED and f"begin it again with: vsrpp check {root}" in farewell.message
 
 
 def test_what_cannot_begin_is_told_as_a_failure(tmp_path: Path) -> None:

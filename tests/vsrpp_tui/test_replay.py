@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.vsrpp_tui.conftest import started, step, validated
-from tests.vsrpp_tui.test_app import SIZES, until
+from tests.vsrpp_tui.test_app import NOT_UNDERSTOOD, SIZES, until
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import JournalWriter
@@ -170,6 +170,13 @@ async def test_an_empty_journal_says_so(tmp_path: Path) -> None:
     async with ReplayApp(tmp_path).run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "holds no event that this version knows" in bar(pilot))
         await pilot.press("right", "p", "end")
+
+
+async def test_a_line_that_is_not_understood_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text(NOT_UNDERSTOOD + "\n")
+    async with ReplayApp(path).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "a line that is not understood" in bar(pilot), seconds=5)
 
 
 def test_what_is_not_there_cannot_be_shown(tmp_path: Path) -> None:

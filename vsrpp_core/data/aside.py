@@ -58,7 +58,7 @@ def move_aside(root: Path, groups: list[Group]) -> Path:
     finally:
         if moved:
             _write_reasons(target, root, moved)
-        else:
+        elif not any(target.iterdir()):
             target.rmdir()
     return target
 
@@ -81,10 +81,12 @@ def _move(group: Group, root: Path, target: Path) -> None:
                 raise VsrppError(f"{place} appeared meanwhile; let only one program move files of {root}")
             file.rename(place)
             done.append((file, place))
-    except OSError as error:
+    except (OSError, VsrppError) as error:
         for file, place in reversed(done):
             place.rename(file)
         _remove_empty(target)
+        if isinstance(error, VsrppError):
+            raise
         raise VsrppError(
             f"{group.files[len(done)]} cannot be moved aside ({error.strerror}); check its folder"
         ) from None

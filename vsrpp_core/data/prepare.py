@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -81,12 +81,12 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
     complete.
 
     Everything is checked first: UsageError for what is missing or another recipe's, VsrppError where ``out`` holds
-    something, no video can be used, or nothing came out of them.
+    something, no video can be used, nothing came out of them, or a file cannot be read or written on the way.
     """
     began, out = time.monotonic(), out.resolve()
     videos = named_videos(recipe)
     _check_output(out)
-    with Draft(out) as draft:
+    with Draft(out) as draft, _faults_told():
         draft.begin(recipe, videos, fresh)
         sources: list[Source] = []
         refused: list[str] = []
@@ -110,6 +110,18 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
         _rename(draft.made, out)
         draft.remove()
     yield report_of(out, recipe, footage, found, refused, time.monotonic() - began)
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """A disk that is full, or a video that was taken away: what is finished stays in the draft."""
+    try:
+        yield
+    except OSError as error:
+        raise VsrppError(
+            f"{error.filename or 'the dataset'} cannot be read or written ({error.strerror or error}); "
+            "mend that and give the same command again"
+        ) from error
 
 
 def _check_output(out: Path) -> None:

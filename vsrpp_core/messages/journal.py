@@ -27,7 +27,7 @@ def decode(line: str) -> Event | None:
     """The event of one line, or None where the line is torn or its event unknown."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of what is nested too deeply to be one of ours
         return None
     if not isinstance(record, dict):
         return None

@@ -13,7 +13,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 from textual.worker import Worker
 
 from vsrpp_tui.checked import Checked, Values
-from vsrpp_tui.paths import read_paths, write_paths
+from vsrpp_tui.paths import is_there, read_paths, write_paths
 from vsrpp_tui.screens.browse import BrowseScreen
 from vsrpp_tui.widgets.figures import spread
 from vsrpp_tui.widgets.footer import KeyFooter
@@ -130,7 +130,7 @@ class FormScreen(Screen[Request | None]):
 
     def _place(self, row: FieldRow) -> Path:
         """Where the choice begins: at what is typed, or beside the run."""
-        typed = [path for path in read_paths(row.input.value) if path.exists()] if _is_whole(row.input.value) else []
+        typed = [path for path in read_paths(row.input.value) if is_there(path)] if _is_whole(row.input.value) else []
         place = typed[-1] if typed else self._beside
         return place if place.is_dir() else place.parent
 

@@ -107,6 +107,20 @@ def test_a_pair_that_cannot_be_moved_stays_whole(make_dataset: MakeDataset, monk
     assert {name: content for name, content in snapshot(root).items() if not name.startswith(".aside")} == left
 
 
+def test_a_place_that_is_taken_meanwhile_leaves_the_pair_whole(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_dataset()
+    truncate(root / "Patches/LR/s001.png")
+    before, groups, taken = snapshot(root), to_move(report_of(root).faults), root / ".aside/now/Patches/GT/s001.png"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"another program's")
+    monkeypatch.setattr(aside, "new_trash_folder", lambda folder: folder / "now")
+    with pytest.raises(VsrppError, match="appeared meanwhile"):
+        move_aside(root, groups)
+    assert snapshot(root) == {**before, ".aside/now/Patches/GT/s001.png": b"another program's"}
+
+
 def test_the_first_that_cannot_be_moved_leaves_no_folder(
     make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,15 @@
 """What an interruption leaves, and that the same command makes of it what it would have made undisturbed."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vsrpp_core.data import prepare as preparing
 from vsrpp_core.data.prepare import PrepareProgress, draft_of, prepare
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import UsageError, VsrppError
 
 from .conftest import MakeVideo, pan
 from .preparing import everything, finish, recipe, run
@@ -96,3 +98,34 @@ def test_workers_change_nothing(make_video: MakeVideo, tmp_path: Path) -> None:
     run(videos, tmp_path / "one", **real)
     run(videos, tmp_path / "three", work__workers=3, **real)
     assert everything(tmp_path / "one") == everything(tmp_path / "three")
+
+
+def test_a_video_taken_away_at_the_end_is_told_and_the_draft_goes_on(two: list[Path], tmp_path: Path) -> None:
+    whole, out, away = tmp_path / "whole", tmp_path / "out", tmp_path / "away.mp4"
+    run(two, whole)
+    with pytest.raises(VsrppError, match=r"a\.mp4 cannot be read .* give the same command again"):
+        for step in prepare(recipe(two), out):
+            if isinstance(step, PrepareProgress) and step.stage == "finishing":
+                two[0].rename(away)
+    assert not out.exists() and draft_of(out)
+    away.rename(two[0])
+    run(two, out)
+    assert everything(out) == everything(whole)
+
+
+def test_a_full_disk_at_the_end_is_told_and_the_draft_goes_on(
+    two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run(two, whole)
+
+    def full(path: Path, write: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(preparing, "write_atomically", full)
+        with pytest.raises(VsrppError, match=r"contact_sheet\.png cannot be .* \(No space left on device\)"):
+            run(two, out)
+    assert not out.exists() and draft_of(out)
+    run(two, out)
+    assert everything(out) == everything(whole)

@@ -36,8 +36,9 @@ def test_figures_that_are_not_finite_come_back() -> None:
         "[1, 2]",
         "7",
         "",
+        "[" * 100_000,
     ],
-    ids=["unknown", "field missing", "name no text", "no name", "torn", "list", "number", "empty"],
+    ids=["unknown", "field missing", "name no text", "no name", "torn", "list", "number", "empty", "nested"],
 )
 def test_lines_that_are_no_event_of_this_version_are_passed_over(line: str, tmp_path: Path) -> None:
     journal, known = tmp_path / "events.jsonl", make_event(ev.WarningRaised)

@@ -30,9 +30,11 @@ def show_check(root: Path, fix: bool = False, remarks_too: bool = False, dry_run
     for problem in report.problems:
         console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     _say(console, str(report))
-    if not fix:
-        return EXIT_FAILED if report.problems else EXIT_DONE
     groups = to_move(report.faults, remarks_too)
+    if not fix:
+        if groups:
+            _say(console, f"`vsrpp check {root} --fix` moves what cannot be trained on aside; it can be brought back")
+        return EXIT_FAILED if report.problems else EXIT_DONE
     left = _left(report.faults, groups)
     if not groups:
         _say(console, "nothing is moved: " + ("moving would not mend it" if left else "nothing is wrong"))

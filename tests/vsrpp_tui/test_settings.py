@@ -219,7 +219,7 @@ async def test_settings_that_cannot_be_read_are_told(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await training(pilot, recording_worker)
         await pilot.press("enter")
-        await until(pilot, lambda: any("config.toml cannot be read" in n.message for n in app._notifications))
+        await until(pilot, lambda: any("config.toml does not exist" in n.message for n in app._notifications))
         assert isinstance(app.screen, TrainingScreen)
 
 

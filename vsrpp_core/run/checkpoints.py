@@ -272,6 +272,8 @@ def load(path: Path) -> dict[str, Any]:
             damage = _damage(file)
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a checkpoint file (.pth) of a run") from None
+    except IsADirectoryError:
+        raise VsrppError(f"{path} is a folder; name a checkpoint file (.pth) in it") from None
     except OSError as error:  # says nothing of what is in the file
         raise VsrppError(f"{path} cannot be read ({error.strerror}); use another one") from None
     if damage:

@@ -46,8 +46,11 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         return tomllib.loads(text), text
     except tomllib.TOMLDecodeError as error:
         raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
+    except FileNotFoundError:
+        raise VsrppError(f"{path} does not exist; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise VsrppError(f"{path} cannot be read ({error}); check the file and its permissions") from None
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise VsrppError(f"{path} cannot be read ({reason}); check the file and its permissions") from None
 
 
 def validated(model: type[M], values: Mapping[str, Any], source: str, text: str, nearest: Nearest) -> M:

@@ -24,9 +24,9 @@ def read_chosen(folder: RunFolder, wanted: str) -> tuple[str, dict[str, Any]]:
     path = folder.path / asked.name
     elsewhere = asked != Path(asked.name) and asked.absolute().parent != folder.path
     if elsewhere or not path.is_file():
-        raise VsrppError(
-            f"{wanted} is not in {folder.path}; name one of its checkpoints, e.g. checkpoint_step_1000.pth"
-        )
+        there = [info for info in folder.checkpoint_infos() if not info.is_damaged]
+        example = f", e.g. {there[0].name}" if there else ""
+        raise VsrppError(f"{wanted} is not in {folder.path}; name one of its checkpoints{example}")
     path = _meant(path)
     try:
         return path.name, checkpoints.load(path)

@@ -163,6 +163,8 @@ def test_fixing_from_the_command_line(make_dataset: MakeDataset, capsys: pytest.
     root = make_dataset()
     spoil(root)
     before = snapshot(root)
+    assert main(["check", str(root)]) == 1
+    assert f"`vsrpp check {root} --fix` moves" in capsys.readouterr().out.replace("\n", "")
     assert main(["check", str(root), "--fix", "--dry-run"]) == 1
     told = capsys.readouterr().out
     assert snapshot(root) == before and "would move" in told and "1 pair and 2 files without a partner" in told

@@ -113,7 +113,7 @@ def test_a_missing_file_is_told(folder: RunFolder) -> None:
 
 
 def test_a_folder_is_no_checkpoint(folder: RunFolder) -> None:
-    assert "cannot be read" in refusal(folder.path, damaged=False)
+    assert "is a folder; name a checkpoint file" in refusal(folder.path, damaged=False)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.config import RunConfig, setting_names
+from vsrpp_core.run.settings import read_toml
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "settings.txt"
 
@@ -108,6 +109,12 @@ def test_a_value_that_does_not_fit_is_named(path: Path, text: str, phrase: str) 
 def test_a_file_that_is_no_toml_is_told_with_the_place(path: Path) -> None:
     told = refusal(path, "[training]\nbatch_size = = 2\n")
     assert f"{path} is not valid TOML" in told and "line 2" in told
+
+
+def test_a_file_that_is_missing_is_told_in_plain_words(path: Path) -> None:
+    with pytest.raises(VsrppError) as caught:
+        read_toml(path)
+    assert str(caught.value) == f"{path} does not exist; check the path"
 
 
 def test_a_file_that_is_no_text_is_told(path: Path) -> None:

@@ -95,7 +95,10 @@ def test_a_path_names_a_checkpoint_too(run: Path, data: Path, monkeypatch: pytes
 @pytest.mark.parametrize(
     ("wanted", "phrase"),
     [
-        ("checkpoint_step_9.pth", "is not in .*; name one of its checkpoints"),
+        (
+            "checkpoint_step_9.pth",
+            r"is not in .*; name one of its checkpoints, e\.g\. checkpoint_(step_\d+|recovery)\.pth",
+        ),
         ("elsewhere/checkpoint_step_8.pth", "is not in .*; name one of its checkpoints"),
         ("../run", "is not in"),
         ("config.toml", "cannot be read as a checkpoint"),

@@ -139,12 +139,6 @@ async def quitting(studio: Studio) -> None:
         await studio.shoot(pilot, "quitting")
 
 
-@scene("completed")
-async def completed(studio: Studio) -> None:
-    async with studio.open(desk(studio, recorded())) as pilot:
-        await studio.shoot(pilot, "completed")
-
-
 @scene("failed")
 async def failed(studio: Studio) -> None:
     failure = ev.SessionFailed(

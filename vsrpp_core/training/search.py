@@ -204,9 +204,13 @@ class Search:
     def set_by_hand(
         self, n_feats: int, n_blocks: int, batch_size: int, accumulation: int, checkpointing: str
     ) -> tuple[RunConfig, list[str]]:
-        """Settings with these sizes, and a warning for each limit they are over. Raises UsageError for others."""
+        """Settings with these sizes, and a warning for each limit they are over. Raises UsageError for others.
+
+        On a CPU all else is as for the small network: whole patches and a GPU's schedule would be no use there.
+        """
         chosen = self.config.with_overrides(
             (
+                *(self.small.also if self.small else ()),
                 ("model.n_feats", str(n_feats)),
                 ("model.n_blocks", str(n_blocks)),
                 ("model.n_frames", str(self.geometry.n_frames)),

@@ -290,6 +290,13 @@ def test_a_cpu_may_take_or_measure_a_rung(monkeypatch: pytest.MonkeyPatch, cpu_s
     assert (steered.config.model.n_feats, steered.config.data.crop) == (64, 0)
 
 
+def test_by_hand_a_cpu_keeps_all_else_of_its_small_network(monkeypatch: pytest.MonkeyPatch, cpu_speed: None) -> None:
+    steered = on_cpu(monkeypatch, once(ev.ChoiceOffered, cmd.SetByHand(16, 4, 4, 1, "none")))
+    config = steered.config
+    assert (config.model.n_feats, config.model.n_blocks, config.training.batch_size) == (16, 4, 4)
+    assert (config.data.crop, config.schedule.lr_max, config.training.max_steps) == (48, 4e-4, 20_000)
+
+
 def test_a_cpu_is_not_asked_for_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch, cpu_speed: None) -> None:
     react = once(ev.ChoiceOffered, cmd.MeasureRung(8), cmd.ChooseRung(9))
     steered = on_cpu(monkeypatch, react, tune__max_memory="0.01")

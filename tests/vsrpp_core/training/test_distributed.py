@@ -16,6 +16,9 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.run import checkpoints
 
+pytestmark = pytest.mark.timeout(900)
+"""Three trainings of two processes each, on a machine that may be busy."""
+
 SETTINGS = {
     **TINY,
     "data.cache": "disk",

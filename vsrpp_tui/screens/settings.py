@@ -21,6 +21,7 @@ from vsrpp_tui.draft import Draft
 from vsrpp_tui.state import RunState
 from vsrpp_tui.widgets.figures import spread
 from vsrpp_tui.widgets.footer import KeyFooter
+from vsrpp_tui.widgets.run_card import home_for_short
 
 
 class SettingRow(Horizontal):
@@ -108,7 +109,7 @@ class SettingsScreen(Screen[None]):
         for setting in live:
             yield SettingRow(setting, self._draft.text(setting.key))
         if fixed := [setting for setting in settings if setting not in live and setting.value != ""]:
-            named = " · ".join(f"{setting.key.partition('.')[2]} {as_text(setting.value)}" for setting in fixed)
+            named = " · ".join(f"{setting.key.partition('.')[2]} {_told(setting)}" for setting in fixed)
             yield Static(f"fixed while training: {named}", markup=False, classes="setting-fixed")
 
     def on_mount(self) -> None:
@@ -219,3 +220,8 @@ class SettingsScreen(Screen[None]):
         if self._answers:
             return Content.styled("✓ done; config.toml has it too", "$success")
         return Content.styled("↑ ↓ to a value, type another", "$secondary")
+
+
+def _told(setting: Setting) -> str:
+    """The value as in config.toml, a folder from the home folder on."""
+    return home_for_short(Path(setting.value)) if setting.key == "data.root" else as_text(setting.value)

@@ -14,7 +14,7 @@ from docs.screens.studio.svg import Cell, Look, Row, svg_of, text_of
 PICTURES = Path(__file__).parents[2] / "docs" / "screens"
 ALL = list(chosen(()))
 LINES_TOLD = 40
-LOOKS = 3
+LOOKS = 5
 
 
 def _id(drawn: Scene | Size) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vsrpp_core.data.check import CheckProgress, CheckReport
-from vsrpp_tui.job_state import OVER, JobEnded, JobFailed, JobPhase, JobStopping, Pace, how_ended
+from vsrpp_tui.job_state import JobEnded, JobFailed, JobPhase, JobState, JobStopping, Pace, how_ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,24 +16,12 @@ class MovedAside:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckState:
-    phase: JobPhase = "loading"
-    begun_at: float = 0.0
-    now: float = 0.0
+class CheckState(JobState):
     progress: CheckProgress | None = None
     pace: Pace = field(default_factory=Pace)
     """Pairs."""
     moved: MovedAside | None = None
     report: CheckReport | None = None
-    failure: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        return self.phase in OVER
-
-    @property
-    def elapsed(self) -> float:
-        return self.now - self.begun_at if self.begun_at else 0.0
 
     @property
     def share(self) -> float:

@@ -37,6 +37,25 @@ class JobFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class JobState:
+    """What is known of any job; each kind adds its own."""
+
+    phase: JobPhase = "loading"
+    begun_at: float = 0.0
+    now: float = 0.0
+    """Of the last event, or of the last tick of a job at work."""
+    failure: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        return self.phase in OVER
+
+    @property
+    def elapsed(self) -> float:
+        return self.now - self.begun_at if self.begun_at else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """How fast something goes, over the last minute: at most a point a second is kept."""
 

@@ -4,27 +4,15 @@ import math
 from dataclasses import dataclass, replace
 
 from vsrpp_core.data.prepare import PrepareProgress, PrepareReport
-from vsrpp_tui.job_state import OVER, JobEnded, JobFailed, JobPhase, JobStopping, how_ended
+from vsrpp_tui.job_state import JobEnded, JobFailed, JobPhase, JobState, JobStopping, how_ended
 
 PHASES: dict[str, JobPhase] = {"looking": "looking", "cutting": "working", "finishing": "finishing"}
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareState:
-    phase: JobPhase = "loading"
-    begun_at: float = 0.0
-    now: float = 0.0
+class PrepareState(JobState):
     progress: PrepareProgress | None = None
     report: PrepareReport | None = None
-    failure: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        return self.phase in OVER
-
-    @property
-    def elapsed(self) -> float:
-        return self.now - self.begun_at if self.begun_at else 0.0
 
     @property
     def share(self) -> float:

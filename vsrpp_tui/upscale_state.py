@@ -7,7 +7,18 @@ from typing import Literal
 
 from vsrpp_core.apply import events as up
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_tui.job_state import OVER, JobEnded, JobFailed, JobPhase, JobStopping, Log, Pace, clock, how_ended, logged
+from vsrpp_tui.job_state import (
+    JobEnded,
+    JobFailed,
+    JobPhase,
+    JobState,
+    JobStopping,
+    Log,
+    Pace,
+    clock,
+    how_ended,
+    logged,
+)
 from vsrpp_tui.state import Tone
 
 FileStage = Literal["waiting", "working", "done", "failed"]
@@ -49,11 +60,7 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
-class UpscaleState:
-    phase: JobPhase = "loading"
-    begun_at: float = 0.0
-    now: float = 0.0
-    """Of the last event, or of the last tick of a job at work."""
+class UpscaleState(JobState):
     files: tuple[FileState, ...] = ()
     started: up.UpscaleStarted | None = None
     """Of the file at hand."""
@@ -63,16 +70,7 @@ class UpscaleState:
     """Pictures of the file at hand."""
     work_pace: Pace = field(default_factory=Pace)
     """Of all files, in pixels."""
-    failure: str = ""
     log: Log = ()
-
-    @property
-    def is_over(self) -> bool:
-        return self.phase in OVER
-
-    @property
-    def elapsed(self) -> float:
-        return self.now - self.begun_at if self.begun_at else 0.0
 
     @property
     def n_over(self) -> int:

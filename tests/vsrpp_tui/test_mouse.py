@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.command import CommandPalette
+from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 from textual.widgets._footer import FooterKey
@@ -32,12 +33,23 @@ from vsrpp_tui.screens.training import POINTED, TrainingScreen
 from vsrpp_tui.widgets.hint import pointed
 from vsrpp_tui.widgets.log import LogView
 
+LOOKS = 15
+"""So often, 20 ms apart, a key is found where it was before it is clicked."""
+
 
 async def press(pilot: Pilot[Farewell], description: str) -> None:
-    """Click a key in the footer, which may still be on its way."""
-    keys = [key for key in pilot.app.screen.query(FooterKey) if key.description == description]
-    assert keys, f"the footer has no {description}"
-    await pilot.click(keys[0])
+    """Click a key in the footer once it stands still: the footer is made anew whenever the keys that apply change."""
+    looks: list[tuple[FooterKey, Region]] = []
+
+    def stands_still() -> bool:
+        now = [(key, key.region) for key in pilot.app.screen.query(FooterKey) if key.description == description]
+        if not now or not now[0][1] or (looks and looks[-1] != now[0]):
+            looks.clear()
+        looks.extend(now[:1])
+        return len(looks) > LOOKS
+
+    await until(pilot, stands_still)
+    assert await pilot.click(looks[-1][0]), f"something covers {description} in the footer"
     await pilot.pause()
 
 

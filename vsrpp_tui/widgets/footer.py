@@ -8,14 +8,26 @@ from textual.widgets._footer import FooterKey
 PADDING = 3
 """Cells around key and description."""
 
+Key = tuple[str, str, bool]
+"""What a key says, what it does and whether it applies now."""
+
 
 class KeyFooter(Footer):
     """Bindings are shown in their order, as many as there is room for."""
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
+        self._shown: tuple[int, list[Key]] | None = None
+
+    def wanted(self) -> tuple[int, list[Key]]:
+        """The room in cells, and what the keys that apply now would say in it."""
+        active = (each for each in self.screen.active_bindings.values() if each.binding.show)
+        return self.app.size.width, [
+            (self.app.get_key_display(each.binding), each.binding.description, each.enabled) for each in active
+        ]
 
     def compose(self) -> ComposeResult:
+        self._shown = self.wanted() if self._bindings_ready else None
         room = self.app.size.width
         for widget in super().compose():
             if isinstance(widget, FooterKey):
@@ -23,6 +35,11 @@ class KeyFooter(Footer):
                 if room < 0:
                     return
             yield widget
+
+    async def recompose(self) -> None:
+        """Make the keys anew, only where they would differ: every change of focus asks for it."""
+        if self.is_attached and self.wanted() != self._shown:
+            await super().recompose()
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self.recompose)

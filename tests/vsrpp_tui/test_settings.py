@@ -93,8 +93,8 @@ def test_every_live_setting_can_be_sent_alone_as_it_is_shown() -> None:
 
 def test_what_the_session_changed_is_the_present_value() -> None:
     made = draft(("schedule.factor", "0.5"))
-    made.update((("loss.l1", "0.5"), ("loss.ms", "0.3"), ("schedule.factor", "0.5")))
-    assert made.present.loss.l1 == 0.5 and made.text("loss.ms") == "0.3" and made.changed() == {}
+    made.update((("loss.l1", "0.7"), ("loss.ms", "0.1"), ("schedule.factor", "0.5")))
+    assert made.present.loss.l1 == 0.7 and made.text("loss.ms") == "0.1" and made.changed() == {}
 
 
 # the form

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vsrpp_core.network.loss import LossWeights
-from vsrpp_core.run.config import LossConfig
+from vsrpp_core.run.config import GRAD_MAX, GRAD_MIN, L1_MIN, MS_MAX, LossConfig
 
 NORMAL_EVERY, NORMAL_UP, NORMAL_DOWN = 50, 1.05, 0.95
 AGGRESSIVE_EVERY, AGGRESSIVE_FACTOR = 10, 1.15
@@ -19,7 +19,6 @@ AGGRESSIVE_BELOW, AGGRESSIVE_GRAD_LOSS = 0.70, 0.025
 AGGRESSIVE_WEIGHTS = LossWeights(l1=0.55, ms=0.15, grad=0.30)
 AGGRESSIVE_MAX_STEPS = 5_000
 RECENT = 20
-GRAD_MIN, GRAD_MAX, MS_MAX, L1_MIN = 0.15, 0.5, 0.2, 0.3
 
 
 @dataclass(frozen=True, slots=True)

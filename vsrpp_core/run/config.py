@@ -25,6 +25,9 @@ Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Checkpointing = Literal["none", "block", "trunk"]
 CacheKind = Literal["none", "memory", "disk"]
 
+GRAD_MIN, GRAD_MAX, MS_MAX, L1_MIN = 0.15, 0.5, 0.2, 0.3
+"""Between these the loss weights adapt."""
+
 
 LIVE = (
     "training.max_steps",
@@ -151,6 +154,17 @@ class LossConfig(Section):
     def _sum_is_one(self) -> Self:
         if abs(self.l1 + self.ms + self.grad - 1) > 1e-6:
             raise ValueError(f"l1 + ms + grad must be 1, not {self.l1 + self.ms + self.grad:g}")
+        return self
+
+    @model_validator(mode="after")
+    def _adaptive_within_bounds(self) -> Self:
+        slack = 1e-6
+        grad_fits = GRAD_MIN - slack <= self.grad <= GRAD_MAX + slack
+        if self.adaptive and not (self.l1 >= L1_MIN - slack and self.ms <= MS_MAX + slack and grad_fits):
+            raise ValueError(
+                f"weights that adapt begin with l1 at least {L1_MIN}, ms at most {MS_MAX} and grad from {GRAD_MIN} "
+                f"to {GRAD_MAX}; others stay fixed with adaptive = false"
+            )
         return self
 
 

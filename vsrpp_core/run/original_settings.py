@@ -37,7 +37,7 @@ SETTINGS = {
 }
 """Keys with an equivalent. Of two for one setting the first counts: what auto-tune found is what was trained with."""
 
-WEIGHTS = ("L1_WEIGHT", "MS_WEIGHT", "GRAD_WEIGHT")
+WEIGHTS = ("L1_WEIGHT", "MS_WEIGHT", "GRAD_WEIGHT", "ADAPTIVE_LOSS_WEIGHTS")
 """Right or wrong only together."""
 
 SHAPE = {

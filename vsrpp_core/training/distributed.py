@@ -105,10 +105,22 @@ class SharedInbox(Inbox):
         return self._ranks.agree(super().next(wait) if self._ranks.is_first else None)
 
 
+LOST = (
+    "onnection closed",
+    "onnection reset",
+    "onnection refused",
+    "roken pipe",
+    "remote process exit",
+    "communicator was aborted",
+)
+"""How gloo and NCCL tell that the other end is gone."""
+
+
 def another_rank_has_ended(error: BaseException) -> bool:
     """Whether ``error`` only says that the connection to another rank is gone; that one knows why."""
     text = str(error)
-    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and "onnection" in text
+    lost = any(words in text for words in LOST)
+    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and lost
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class OptimizerStep:
             with self._ranks.postponed(self._model):
                 sums += self._backward(network, batch, weights)
         sums += self._backward(network, batches[-1], weights)
-        *losses, edges, target_edges = self._ranks.sum(sums)  # first: a rank that has died is noticed before the update
+        *losses, edges, target_edges = self._ranks.sum(sums)  # first: on CPUs this waits, and tells of a dead rank
         norm = self._update(clip_norm, learning_rate)
         return torch.stack((*losses, sharpness(edges, target_edges), norm.float()))
 

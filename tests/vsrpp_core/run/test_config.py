@@ -175,12 +175,28 @@ def test_a_save_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.M
         ({"cadence.checkpoint_every": "1000"}, "best_from must be less than checkpoint_every (1000)"),
         ({"cadence.best_from": "9000"}, "best_from must be at most best_until (8000)"),
         ({"clipping.minimum": "600"}, "minimum must be at most window (500)"),
+        ({"loss": "{l1 = 0.3, ms = 0.5, grad = 0.2}"}, "weights that adapt begin with l1 at least 0.3, ms at most 0.2"),
+        ({"loss": "{l1 = 0.9, ms = 0.0, grad = 0.1}"}, "others stay fixed with adaptive = false"),
+        ({"loss": "{l1 = 0.4, ms = 0.0, grad = 0.6}"}, "grad from 0.15 to 0.5"),
+        ({"loss": "{l1 = 0.25, ms = 0.25, grad = 0.5}"}, "weights that adapt begin with"),
     ],
 )
 def test_settings_that_could_never_act_are_refused(setting: dict[str, str], phrase: str) -> None:
     with pytest.raises(UsageError) as caught:
         RunConfig().with_overrides(setting.items())
     assert phrase in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "{l1 = 1.0, ms = 0.0, grad = 0.0, adaptive = false}",
+        "{l1 = 0.85, ms = 0.0, grad = 0.15}",
+        "{l1 = 0.3, ms = 0.2, grad = 0.5}",
+    ],
+)
+def test_loss_weights_may_stand_at_their_bounds_and_beyond_them_where_fixed(loss: str) -> None:
+    RunConfig().with_overrides([("loss", loss)])
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:

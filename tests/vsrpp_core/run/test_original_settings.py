@@ -140,7 +140,14 @@ def test_no_dataset_stays_no_dataset(tmp_path: Path) -> None:
         ({"MAX_LR": float("nan")}, "MAX_LR = NaN"),
         ({"MIN_LR": -1.0}, "MIN_LR = -1.0 (schedule.lr_min: "),
         ({"ADAPTIVE_LOSS_WEIGHTS": 1}, "ADAPTIVE_LOSS_WEIGHTS = 1 (loss.adaptive: "),
-        ({"GRAD_WEIGHT": 0.3}, "L1_WEIGHT = 0.5, MS_WEIGHT = 0.25, GRAD_WEIGHT = 0.3 (loss: l1 + ms + grad must be 1"),
+        (
+            {"GRAD_WEIGHT": 0.3},
+            "L1_WEIGHT = 0.5, MS_WEIGHT = 0.25, GRAD_WEIGHT = 0.3, ADAPTIVE_LOSS_WEIGHTS = false (loss: l1 + ms + gra",
+        ),
+        (
+            {"ADAPTIVE_LOSS_WEIGHTS": True},
+            "ADAPTIVE_LOSS_WEIGHTS = true (loss: weights that adapt begin with l1 at least",
+        ),
         ({"SAVE_STEP_EVERY": 0}, "SAVE_STEP_EVERY = 0 (cadence.checkpoint_every: "),
         ({"SAVE_STEP_EVERY": "often"}, 'SAVE_STEP_EVERY = "often"'),
         ({"DATASET_ROOT": 5}, "DATASET_ROOT = 5 is no path"),

@@ -1,12 +1,15 @@
 """Two ranks train as one does, obey together, and only the first writes."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from tests.helpers import TINY, write_dataset
 from tests.vsrpp_core.training.ranks_job import STEERED, train
@@ -15,9 +18,13 @@ from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.run import checkpoints
+from vsrpp_core.training.distributed import another_rank_has_ended
 
 pytestmark = pytest.mark.timeout(900)
 """Three trainings of two processes each, on a machine that may be busy."""
+
+RANKS_SECONDS = 600
+"""Ranks that take longer hang: they are killed, and the test tells it."""
 
 SETTINGS = {
     **TINY,
@@ -37,7 +44,17 @@ FIGURES = (
 def run_ranks(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    return subprocess.run([*launcher, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    errors = folder / "errors.txt"
+    with errors.open("w") as stderr:  # a file: a rank that is left over would hold a pipe open for ever
+        started = subprocess.Popen(
+            [*launcher, *arguments], cwd=folder, env=environment, stderr=stderr, stdout=stderr, start_new_session=True
+        )
+        try:
+            status = started.wait(RANKS_SECONDS)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(started.args, status, stderr=errors.read_text())
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +125,22 @@ def test_a_mistake_is_told_once(job: Path) -> None:
     done = run_ranks(job, "-m", "vsrpp_core", "train", str(job / "whole-2"))
     assert done.returncode != 0
     assert done.stderr.count("already holds a run at step 50") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [
+        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1"), True),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Read error: Connection reset by peer"), True),
+        (dist.DistBackendError("NCCL error in: a.cpp:1, remote process exited or there was a network error"), True),
+        (dist.DistBackendError("NCCL communicator was aborted on rank 1."), True),
+        (dist.DistBackendError("NCCL error in: a.cpp:1, unhandled cuda error, NCCL version 2"), False),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ConnectionResetError("Connection reset by peer"), False),
+    ],
+)
+def test_a_rank_that_is_gone_is_known_by_its_words(error: Exception, gone: bool) -> None:
+    assert another_rank_has_ended(error) is gone
 
 
 @pytest.mark.parametrize("n_ranks", [2, 3, 4])

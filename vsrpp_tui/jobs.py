@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from vsrpp_core.errors import VsrppError
 from vsrpp_tui.job_state import JobEnded, JobFailed
 from vsrpp_tui.prepare_draft import PrepareRequest
+from vsrpp_tui.priority import stand_back
 from vsrpp_tui.upscale_draft import UpscaleRequest
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Job:
             self._thread.join()
 
     def _work(self) -> None:
+        stand_back()
         try:
             with closing(_events(self.request)) as events:
                 for event in events:

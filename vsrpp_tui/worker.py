@@ -16,6 +16,7 @@ from typing import Literal
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import Command, CommandQueue, Stop
+from vsrpp_tui.priority import stand_back
 
 STEPS_WAITING = 256
 """Step reports that may wait for a screen that does not look; beyond, the newest replaces the last."""
@@ -121,6 +122,7 @@ class Worker:
 
     def _work(self) -> None:
         """Whatever goes wrong before the session can tell it itself becomes a SessionFailed too."""
+        stand_back()
         try:
             for event in self._events():
                 self.mailbox.put(event)

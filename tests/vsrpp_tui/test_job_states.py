@@ -53,6 +53,12 @@ def test_a_look_at_the_next_film_takes_no_stop_back() -> None:
     assert upscaled(looked, JobStopping(), looked).phase == "stopping"
 
 
+def test_a_film_of_an_earlier_call_is_done_without_a_pace() -> None:
+    kept = up.UpscaleFinished("a.mkv", FILMS / "a.mkv", 3, 3, 0.0, is_kept=True)
+    state = upscaled(UpscaleLooked((FileState("a.mkv", FILMS),)), kept)
+    assert (state.files[0].stage, state.files[0].told) == ("done", "3 frames, finished by an earlier call")
+
+
 def test_films_of_unknown_length_count_by_their_number() -> None:
     files = (FileState("a.mkv", FILMS, 10, 4), FileState("b.mkv", FILMS))
     state = upscaled(UpscaleLooked(files), started(), up.UpscaleProgress("a.mkv", "upscaling", 5, 10, 1))

@@ -1,3 +1,4 @@
+import errno
 import json
 import signal
 import subprocess
@@ -134,6 +135,38 @@ def test_what_is_missing_is_told_with_status_1(
     assert main(arguments) == 1
     assert phrase in capsys.readouterr().err
     assert "--resume" not in arguments or not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/mnt/a"),
+            "/mnt/a cannot be read or written (No space left on device); make room there and give the same command",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", b"/mnt/b"), "/mnt/b cannot be read or written (Permission"),
+        (OSError(errno.EIO, "Input/output error"), "a file or device cannot be read or written (Input/output error);"),
+        (OSError("cannot identify image file"), "a file or device cannot be read or written (cannot identify image"),
+    ],
+)
+def test_an_error_of_the_system_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, told: str
+) -> None:
+    def fails(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("vsrpp_core.data_console.show_check", fails)
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"vsrpp: {told}") and said.err.count("\n") == 1 and said.out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_is_full_is_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vsrpp_core", "config", str(tmp_path)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode != 0 and "Traceback" not in done.stderr and "No space left on device" in done.stderr
 
 
 # training
@@ -283,6 +316,21 @@ def test_wrong_evaluation_is_told_before_anything_is_scored(
     assert main(["evaluate", network.name, *arguments]) == 2
     told = capsys.readouterr().err
     assert phrase in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "upscale", "export"])
+@pytest.mark.parametrize("name", ["x.onnx", "film.mp4"])
+def test_what_is_no_checkpoint_is_told_with_what_can_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"\x08\x0a\x12pytorch")
+    Path("clip").mkdir()
+    Image.new("RGB", (30, 30)).save("clip/1.png")
+    assert main([verb, name, *({"export": ["b.onnx"], "upscale": ["clip", "out"]}.get(verb, ["clip"]))]) == 1
+    told = capsys.readouterr().err
+    assert f"{name} is not a checkpoint of VSR++; name a .pth file of a run or a .safetensors file that" in told
+    assert told.count("\n") == 1 and "zip" not in told
 
 
 def test_a_folder_of_frames_may_be_named_like_a_network(

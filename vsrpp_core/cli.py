@@ -302,7 +302,7 @@ def _tune(options: argparse.Namespace) -> int:
 
 def _add_config(verbs: Any) -> None:
     parser = verbs.add_parser("config", help="list every setting of a run, its value and meaning")
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the run's folder (default: all defaults)")
     parser.set_defaults(verb=_config)
 
 

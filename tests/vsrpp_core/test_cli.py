@@ -74,7 +74,10 @@ def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFix
         ("training.batch_size", 2, "--set training.batch_size has no value; write it as KEY=VALUE"),
         ("training.batch_sise=8", 2, "did you mean training.batch_size?"),
         ("training.batch_size=many", 2, "training.batch_size = many is not a number"),
-        ("training.batch_size=0", 2, "training.batch_size: input should be greater than or equal to 1"),
+        ("training.batch_size=0", 2, "training.batch_size: input should be greater than or equal to 1 (≥ 1, ≤ "),
+        ("model.n_feats=banana", 2, "model.n_feats = banana is not a number or true/false (≥ 4, ≤ 512)"),
+        ("model.n_feats=9999", 2, "model.n_feats: input should be less than or equal to 512 (≥ 4, ≤ 512)"),
+        ("model.n_feats=1.5", 2, "model.n_feats: input should be a valid integer (≥ 4, ≤ 512)"),
     ],
 )
 def test_wrong_settings_are_told_in_one_line(
@@ -122,6 +125,8 @@ def test_a_run_whose_checkpoints_are_damaged_is_not_replaced_unasked(
         (["train", "run"], "give one with --data ROOT"),
         (["train", "run", "--data", "x"], "x is not a folder"),
         (["train", "run", "--resume", "--data", "x"], "run does not exist"),
+        (["config", "run"], "run does not exist; name a run's folder, or none to list the defaults"),
+        (["config", "."], ". has no config.toml, so it is no run; name a run's folder"),
     ],
 )
 def test_what_is_missing_is_told_with_status_1(
@@ -163,7 +168,7 @@ def test_an_error_of_the_system_is_one_sentence(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_an_output_that_is_full_is_no_traceback(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "vsrpp_core", "config", str(tmp_path)]
+    command = [sys.executable, "-m", "vsrpp_core", "config"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode != 0 and "Traceback" not in done.stderr and "No space left on device" in done.stderr
@@ -192,7 +197,8 @@ def test_a_failed_session_is_status_1(
     data = make_dataset(n_train=3)
     Image.new("RGB", (9, 9)).save(data / "Patches" / "GT" / "s001.png")
     assert train(tmp_path / "run", data) == 1
-    assert "s001.png is 9x9" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "s001.png is 9x9" in told and f"`vsrpp check {data}` lists every such file" in told
 
 
 def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -215,9 +221,8 @@ def test_every_setting_is_listed_with_its_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["config", str(tmp_path)]) == 0
+    assert main(["config"]) == 0
     told = capsys.readouterr().out
-    assert "does not exist yet; these are the defaults" in told
     assert all(key in told for key in setting_names())
     RunConfig().with_overrides([("training.batch_size", "8")]).save(tmp_path / "config.toml")
     assert main(["config", str(tmp_path)]) == 0

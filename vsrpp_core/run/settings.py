@@ -21,8 +21,10 @@ M = TypeVar("M", bound=BaseModel)
 Nearest = Callable[[str], str]
 """From an unknown key to the end of the sentence about it."""
 
-OF_ONE_VALUE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
-OF_ONE_VALUE += ("int_type", "int_from_float", "float_type")
+OF_ONE_VALUE = (
+    *("greater_than", "greater_than_equal", "less_than", "less_than_equal"),
+    *("int_type", "int_from_float", "float_type"),
+)
 """Faults, as pydantic names them, after which it helps to know the range."""
 
 

@@ -8,13 +8,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from vsrpp_core import __version__
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import UsageError, VsrppError, told
 from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader (head, less) has left; nothing more can be said to it
         sys.stderr.close()
+        return EXIT_FAILED
+    except OSError as error:  # where it happened nobody could say more
+        with suppress(OSError):  # it may be the terminal itself that is gone
+            _complain(told(error), EXIT_FAILED)
         return EXIT_FAILED
 
 
@@ -297,7 +302,7 @@ def _tune(options: argparse.Namespace) -> int:
 
 def _add_config(verbs: Any) -> None:
     parser = verbs.add_parser("config", help="list every setting of a run, its value and meaning")
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the run's folder (default: all defaults)")
     parser.set_defaults(verb=_config)
 
 

@@ -153,15 +153,20 @@ def _stop_on_signals(commands: CommandQueue) -> AbstractContextManager[None]:
     return on_signals(lambda: commands.put(Stop()))
 
 
-def show_config(run: Path) -> int:
-    """Every setting of a run: its value, the line of config.toml it is from, its default, what it means and may be."""
+def show_config(run: Path | None) -> int:
+    """Every setting of a run: its value, the line of config.toml it is from, its default, what it means and may be.
+
+    Without a run the defaults; VsrppError where ``run`` is none.
+    """
     from vsrpp_core.run.config import RunConfig, line_of
 
-    folder, console = RunFolder(run), Console()
-    if not folder.config.is_file():
-        console.print(f"{folder.config} does not exist yet; these are the defaults", markup=False, highlight=False)
-    config = RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()
-    text = folder.config.read_text(encoding="utf-8") if folder.config.is_file() else ""
+    console, config, text = Console(), RunConfig(), ""
+    if run is not None:
+        file = RunFolder(run).config
+        if not file.is_file():
+            what = "has no config.toml, so it is no run" if run.is_dir() else "does not exist"
+            raise VsrppError(f"{run} {what}; name a run's folder, or none to list the defaults")
+        config, text = RunConfig.load(file), file.read_text(encoding="utf-8")
     table = Table(box=None, pad_edge=False)
     for heading in ("setting", "value", "source", "default", "meaning"):
         table.add_column(heading, overflow="fold")

@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.progress import TimeRemainingColumn
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.long_work import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, StageLine, on_signals, progress_line
+from vsrpp_core.long_work import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    StageLine,
+    on_signals,
+    progress_line,
+    same_command,
+)
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.disk import size_in_words
 
@@ -25,38 +33,53 @@ def show_check(root: Path, fix: bool = False, remarks_too: bool = False, dry_run
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
     from vsrpp_core.data.aside import to_move
 
-    console = Console()
-    report = _checked(console, root)
-    for problem in report.problems:
-        console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
-    _say(console, str(report))
-    groups = to_move(report.faults, remarks_too)
-    if not fix:
-        if groups:
-            _say(console, f"`vsrpp check {root} --fix` moves what cannot be trained on aside; it can be brought back")
-        return EXIT_FAILED if report.problems else EXIT_DONE
-    left = _left(report.faults, groups)
+    console, stopping = Console(), Event()
+    with on_signals(stopping.set):
+        report = _checked(console, root, stopping)
+        if report is None:
+            _say(console, "stopped before all was read; nothing was changed")
+            return EXIT_INTERRUPTED
+        for problem in report.problems:
+            console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(console, str(report))
+        groups = to_move(report.faults, remarks_too)
+        if not fix:
+            if groups:
+                _say(
+                    console, f"`vsrpp check {root} --fix` moves what cannot be trained on aside; it can be brought back"
+                )
+            return EXIT_FAILED if report.problems else EXIT_DONE
+        return _fix(console, report, groups, dry_run, stopping)
+
+
+def _fix(console: Console, report: "CheckReport", groups: "list[Group]", dry_run: bool, stopping: Event) -> int:
+    root, left = report.root, _left(report.faults, groups)
     if not groups:
         _say(console, "nothing is moved: " + ("moving would not mend it" if left else "nothing is wrong"))
     elif dry_run:
         _say(console, *(f"would move {' and '.join(map(str, group.files))}" for group in groups))
         _say(console, f"without --dry-run, {_count(groups)} would be moved into a folder of {root / '.aside'}")
         return EXIT_FAILED
-    else:
-        _move(console, root, groups)
+    elif rest := _move(console, root, groups, stopping):
+        where = "stays where it is" if len(rest) == 1 else "stay where they are"
+        _say(console, f"stopped; {_count(rest)} {where}. Go on with: {same_command()}")
+        return EXIT_INTERRUPTED
     _say(console, *_remaining(left))
     return EXIT_FAILED if left else EXIT_DONE
 
 
-def _checked(console: Console, root: Path) -> "CheckReport":
+def _checked(console: Console, root: Path, stopping: Event) -> "CheckReport | None":
+    """None where it was stopped."""
     from vsrpp_core.data.check import CheckReport, check
 
-    with progress_line(console, TimeRemainingColumn()) as progress:
+    with progress_line(console, TimeRemainingColumn()) as progress, closing(check(root)) as steps:
         line = StageLine(console, progress, "checking")
-        for step in check(root):
+        for step in steps:
             if isinstance(step, CheckReport):
                 return step
             line.show("checking", step.done, step.total)
+            if stopping.is_set():
+                return None
     raise AssertionError("a check ends with its report")
 
 
@@ -66,15 +89,18 @@ def _left(faults: "tuple[Fault, ...]", groups: "list[Group]") -> "list[Fault]":
     return [fault for fault in faults if fault.files not in moved]
 
 
-def _move(console: Console, root: Path, groups: "list[Group]") -> None:
-    from vsrpp_core.data.aside import REASONS_NAME, move_aside
+def _move(console: Console, root: Path, groups: "list[Group]", stopping: Event) -> "list[Group]":
+    """Those that stay as it was stopped."""
+    from vsrpp_core.data.aside import REASONS_NAME, move_aside, moved_of
 
-    target = move_aside(root, groups)
-    _say(
-        console,
-        f"moved {_count(groups)} into {target}, where {REASONS_NAME} says why; nothing was deleted",
-        f"to bring them back, move the folders in it to {root}, e.g. cp -Rn {target}/. {root}/",
-    )
+    target = move_aside(root, groups, stopping.is_set)
+    if moved := moved_of(groups):
+        _say(
+            console,
+            f"moved {_count(moved)} into {target}, where {REASONS_NAME} says why; nothing was deleted",
+            f"to bring them back, move the folders in it to {root}, e.g. cp -Rn {target}/. {root}/",
+        )
+    return [group for group in groups if group not in moved]
 
 
 def _remaining(left: "list[Fault]") -> list[str]:

@@ -47,7 +47,7 @@ OPTIONS = {
 
 def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.data.prepare import PrepareReport, draft_of, prepare
+    from vsrpp_core.data.prepare import PrepareReport, draft_of, finished, prepare
     from vsrpp_core.data.recipe import Recipe
 
     console = Console()
@@ -57,6 +57,9 @@ def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]
     if options.out is None:
         raise UsageError("--out is missing; name the dataset's folder with --out ROOT")
     recipe, stopping = _recipe(options, settings), Event()
+    if not options.fresh and (made := finished(recipe, options.out)):
+        console.print(str(made), markup=False, highlight=False, soft_wrap=True)
+        return EXIT_DONE
     with progress_line(console) as progress, on_signals(stopping.set):
         view = _View(console, progress)
         if not options.fresh and draft_of(options.out):

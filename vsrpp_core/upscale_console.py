@@ -110,6 +110,8 @@ class _View:
                 )
             case up.UpscaleProgress():
                 self._advance(event)
+            case up.UpscaleFinished(is_kept=True):
+                self.say(f"{event.out} is finished, by an earlier call of this very job; --fresh makes it again")
             case up.UpscaleFinished():
                 frames = event.frames - event.resumed_from
                 rate = f", {frames / event.seconds:.2f} fps" if frames and event.seconds else ""

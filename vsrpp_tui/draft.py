@@ -99,7 +99,7 @@ class Draft:
             return "a value is missing"
         message = self._refusal([(key, text)])
         if message.startswith(f"{key}: "):
-            return plain(message.removeprefix(f"{key}: "))
+            return plain(message.removeprefix(f"{key}: ").removesuffix(f" ({self._range(key)})"))
         if message.startswith(f"{key} = "):
             return "must be true or false" if isinstance(self._value(self.present, key), bool) else "must be a number"
         return ""
@@ -121,6 +121,10 @@ class Draft:
 
     def _in_toml(self, key: str, text: str) -> str:
         return json.dumps(text) if isinstance(self._value(self.present, key), str) else text
+
+    def _range(self, key: str) -> str:
+        """Which the form tells anyway."""
+        return next(setting.range for setting in self.settings() if setting.key == key)
 
     @staticmethod
     def _value(config: RunConfig, key: str) -> object:

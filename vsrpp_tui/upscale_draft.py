@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.sidecar import info_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vsrpp_core.apply.outlook import Outlook
     from vsrpp_core.apply.targets import Plan
 
-OPTIONS = ("preview", "start", "codec", "crf", "pixels", "fps")
+OPTIONS = ("preview", "start", "codec", "crf", "preset", "pixels", "fps", "precision", "tile")
 """Fields that are options of the same name on the command line."""
 
 FLAGS = ("overwrite", "png", "force", "drop-tracks", "fresh")
@@ -136,6 +136,7 @@ def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
     from vsrpp_core.apply.encoding import CODECS, Wanted
     from vsrpp_core.apply.options import Options, read_length, read_rate, read_seconds
     from vsrpp_core.apply.source import Span
+    from vsrpp_core.run.config import Precision
 
     def read(key: str, reader: Callable[[str, str], Any], default: Any) -> Any:
         try:
@@ -146,10 +147,15 @@ def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
     codec = words.get("codec")
     if codec is not None and codec not in CODECS:
         raise FieldError("codec", f"{codec} is none of {', '.join(CODECS)}")
+    precision = next((one for one in get_args(Precision) if one == words.get("precision", "auto")), None)
+    if precision is None:
+        raise FieldError("precision", f"{words['precision']} is none of {', '.join(get_args(Precision))}")
     return Options(
-        Wanted(codec, read("crf", _number, None), None, words.get("pixels")),
+        Wanted(codec, read("crf", _number, None), words.get("preset"), words.get("pixels")),
+        precision,
         span=Span(read("start", read_seconds, 0.0), read("preview", read_length, None)),
         rate=read("fps", read_rate, None),
+        tile=read("tile", _pixels, 0),
         overwrite="overwrite" in flags,
         fresh="fresh" in flags,
         force="force" in flags,
@@ -165,8 +171,16 @@ def _number(option: str, typed: str) -> float:
         raise UsageError(f"{option} {typed} is no number; less is better, e.g. 16") from None
 
 
+def _pixels(option: str, typed: str) -> int:
+    if not typed.isdecimal():
+        raise UsageError(f"{option} {typed} is no number of pixels; write it like 256, or 0 to go by the memory")
+    return int(typed)
+
+
 FIELD_OF = (
+    ("neither --crf nor --preset", "codec"),
     ("--crf", "crf"),
+    ("--preset", "preset"),
     ("pixel format", "pixels"),
     ("--pixels", "pixels"),
     ("encoder", "codec"),

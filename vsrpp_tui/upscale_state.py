@@ -171,6 +171,7 @@ def _finished(state: UpscaleState, event: up.UpscaleFinished) -> UpscaleState:
     made = event.frames - event.resumed_from
     rate = f", {made / event.seconds:.2f} fps" if made and event.seconds else ""
     told = f"{event.frames:,} frames in {clock(event.seconds)}{rate}"
+    told = f"{event.frames:,} frames, finished by an earlier call" if event.is_kept else told
     state = _with(state, event.name, stage="done", told=told, done=event.frames, frames=event.frames)
     return _said(state, "good", f"{event.out}: {told}")
 

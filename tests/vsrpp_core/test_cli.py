@@ -1,3 +1,4 @@
+import errno
 import json
 import signal
 import subprocess
@@ -73,7 +74,10 @@ def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFix
         ("training.batch_size", 2, "--set training.batch_size has no value; write it as KEY=VALUE"),
         ("training.batch_sise=8", 2, "did you mean training.batch_size?"),
         ("training.batch_size=many", 2, "training.batch_size = many is not a number"),
-        ("training.batch_size=0", 2, "training.batch_size: input should be greater than or equal to 1"),
+        ("training.batch_size=0", 2, "training.batch_size: input should be greater than or equal to 1 (≥ 1, ≤ "),
+        ("model.n_feats=banana", 2, "model.n_feats = banana is not a number or true/false (≥ 4, ≤ 512)"),
+        ("model.n_feats=9999", 2, "model.n_feats: input should be less than or equal to 512 (≥ 4, ≤ 512)"),
+        ("model.n_feats=1.5", 2, "model.n_feats: input should be a valid integer (≥ 4, ≤ 512)"),
     ],
 )
 def test_wrong_settings_are_told_in_one_line(
@@ -121,6 +125,8 @@ def test_a_run_whose_checkpoints_are_damaged_is_not_replaced_unasked(
         (["train", "run"], "give one with --data ROOT"),
         (["train", "run", "--data", "x"], "x is not a folder"),
         (["train", "run", "--resume", "--data", "x"], "run does not exist"),
+        (["config", "run"], "run does not exist; name a run's folder, or none to list the defaults"),
+        (["config", "."], ". has no config.toml, so it is no run; name a run's folder"),
     ],
 )
 def test_what_is_missing_is_told_with_status_1(
@@ -134,6 +140,38 @@ def test_what_is_missing_is_told_with_status_1(
     assert main(arguments) == 1
     assert phrase in capsys.readouterr().err
     assert "--resume" not in arguments or not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/mnt/a"),
+            "/mnt/a cannot be read or written (No space left on device); make room there and give the same command",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", b"/mnt/b"), "/mnt/b cannot be read or written (Permission"),
+        (OSError(errno.EIO, "Input/output error"), "a file or device cannot be read or written (Input/output error);"),
+        (OSError("cannot identify image file"), "a file or device cannot be read or written (cannot identify image"),
+    ],
+)
+def test_an_error_of_the_system_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: OSError, told: str
+) -> None:
+    def fails(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("vsrpp_core.data_console.show_check", fails)
+    assert main(["check", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"vsrpp: {told}") and said.err.count("\n") == 1 and said.out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_is_full_is_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vsrpp_core", "config"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode != 0 and "Traceback" not in done.stderr and "No space left on device" in done.stderr
 
 
 # training
@@ -159,7 +197,8 @@ def test_a_failed_session_is_status_1(
     data = make_dataset(n_train=3)
     Image.new("RGB", (9, 9)).save(data / "Patches" / "GT" / "s001.png")
     assert train(tmp_path / "run", data) == 1
-    assert "s001.png is 9x9" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "s001.png is 9x9" in told and f"`vsrpp check {data}` lists every such file" in told
 
 
 def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -182,9 +221,8 @@ def test_every_setting_is_listed_with_its_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["config", str(tmp_path)]) == 0
+    assert main(["config"]) == 0
     told = capsys.readouterr().out
-    assert "does not exist yet; these are the defaults" in told
     assert all(key in told for key in setting_names())
     RunConfig().with_overrides([("training.batch_size", "8")]).save(tmp_path / "config.toml")
     assert main(["config", str(tmp_path)]) == 0
@@ -283,6 +321,21 @@ def test_wrong_evaluation_is_told_before_anything_is_scored(
     assert main(["evaluate", network.name, *arguments]) == 2
     told = capsys.readouterr().err
     assert phrase in told and told.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "upscale", "export"])
+@pytest.mark.parametrize("name", ["x.onnx", "film.mp4"])
+def test_what_is_no_checkpoint_is_told_with_what_can_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"\x08\x0a\x12pytorch")
+    Path("clip").mkdir()
+    Image.new("RGB", (30, 30)).save("clip/1.png")
+    assert main([verb, name, *({"export": ["b.onnx"], "upscale": ["clip", "out"]}.get(verb, ["clip"]))]) == 1
+    told = capsys.readouterr().err
+    assert f"{name} is not a checkpoint of VSR++; name a .pth file of a run or a .safetensors file that" in told
+    assert told.count("\n") == 1 and "zip" not in told
 
 
 def test_a_folder_of_frames_may_be_named_like_a_network(

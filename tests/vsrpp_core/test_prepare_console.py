@@ -39,6 +39,22 @@ def test_options_override_the_recipe(films: Path, tmp_path: Path, capsys: pytest
     assert main(["check", str(out)]) == 0 and "no problems" in capsys.readouterr().out
 
 
+def test_a_finished_dataset_has_nothing_left_to_do(
+    films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["prepare", str(films), "--out", str(out), *SMALL]
+    assert main(command) == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    capsys.readouterr()
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1 and "is finished already, of the same recipe and videos: " in told
+    assert main([*command, "--fresh"]) == 1 and "name another folder" in capsys.readouterr().err
+    assert main([*command, "--seed", "1"]) == 1 and "another dataset.seed (0, not 1)" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from textual.widgets import Static
 
 from tests.vsrpp_tui.job_screens import FILMS, NOW, SCREENS, Shown, upscale_events
@@ -51,6 +52,12 @@ def test_results_that_are_there_are_told_once() -> None:
 def test_a_look_at_the_next_film_takes_no_stop_back() -> None:
     looked = UpscaleLooked((FileState("a.mkv", FILMS),))
     assert upscaled(looked, JobStopping(), looked).phase == "stopping"
+
+
+def test_a_film_of_an_earlier_call_is_done_without_a_pace() -> None:
+    kept = up.UpscaleFinished("a.mkv", FILMS / "a.mkv", 3, 3, 0.0, is_kept=True)
+    state = upscaled(UpscaleLooked((FileState("a.mkv", FILMS),)), kept)
+    assert (state.files[0].stage, state.files[0].told) == ("done", "3 frames, finished by an earlier call")
 
 
 def test_films_of_unknown_length_count_by_their_number() -> None:
@@ -130,6 +137,17 @@ def test_a_long_line_of_names_is_no_name_that_is_too_long(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     names = [f"film{number:03d}.mkv" for number in range(60)]
     assert read_paths(" ".join(names)) == [tmp_path / name for name in names]
+
+
+def test_the_form_of_upscaling_says_what_the_command_says(tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    for name in ("frames/1.png", "network.pth"):
+        Image.new("RGB", (16, 16)).save(tmp_path / name, format="PNG")
+    values = {"network": f"{tmp_path}/network.pth", "sources": f"{tmp_path}/frames", "out": f"{tmp_path}/out.mkv"}
+    checked = upscale_draft.check({**values, "preset": "slow", "precision": "fp32", "tile": "64"})
+    assert checked.request and checked.request.command.endswith("out.mkv --preset slow --precision fp32 --tile 64")
+    _, options = checked.request.read()
+    assert (options.wanted.preset, options.precision, options.tile) == ("slow", "fp32", 64)
 
 
 @pytest.mark.parametrize("key", ["videos", "recipe", "out"])

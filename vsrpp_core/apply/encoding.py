@@ -36,6 +36,23 @@ DEFAULT_CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20}
 
 HIGHEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63}
 DEFAULT_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
+X26_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
+X26_NUMBERS = tuple(map(str, range(len(X26_PRESETS))))
+PRESETS = {
+    **dict.fromkeys(("libx264", "libx265"), (*X26_PRESETS, *X26_NUMBERS)),
+    "libsvtav1": tuple(map(str, range(-2, 14))),
+}
 X264_SAME_EVERY_TIME = {"mbtree": "0"}
 """With macroblock trees and B-frames x264 (core 165) made up to 31 different films in 60 encodings of the same small
 pictures, also with one thread; without the trees one. What a job makes must not depend on where it was interrupted."""
@@ -285,6 +302,9 @@ def _options(codec: CodecName, wanted: Wanted, facts: Facts) -> dict[str, str]:
             raise UsageError(f"--crf {crf:g} is not between 0 and {HIGHEST_CRF[codec]}, the range of {codec}")
         options["crf"] = f"{crf:g}"
         options["preset"] = wanted.preset or DEFAULT_PRESET[codec]
+        if options["preset"] not in PRESETS[codec]:
+            known = "0 to 13" if codec == "libsvtav1" else ", ".join(X26_PRESETS)
+            raise UsageError(f"--preset {wanted.preset} is none of {codec}; it has {known}")
     elif wanted.crf is not None or wanted.preset:
         raise UsageError(f"{codec} is lossless and takes neither --crf nor --preset")
     if codec == "libx264":

@@ -54,6 +54,8 @@ class UpscaleFinished:
     frames: int
     resumed_from: int
     seconds: float
+    is_kept: bool = False
+    """An earlier call of the same job made it, and nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)

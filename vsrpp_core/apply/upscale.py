@@ -18,6 +18,7 @@ from vsrpp_core.apply import mux
 from vsrpp_core.apply.encoding import Encoding
 from vsrpp_core.apply.evaluate import load_network
 from vsrpp_core.apply.events import UpscaleEvent, UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
+from vsrpp_core.apply.finished import Mark, Marks
 from vsrpp_core.apply.inference import PictureUpscaler
 from vsrpp_core.apply.options import Options
 from vsrpp_core.apply.outlook import encoding_of, open_film
@@ -45,18 +46,24 @@ __all__ = [
 def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
     """Do the jobs in turn. Closing the iterator stops after the picture at hand; finished segments stay.
 
-    VsrppError where a single job fails; of several the others are done, and each failure is told.
+    VsrppError where a single job fails; of several the others are done, and each failure is told. Of several that may
+    overwrite, those that an earlier call finished by the same options are left as they are until all are done.
     """
     hardware = choose_hardware(options.precision)
     hardware.apply()
     model = load_network(checkpoint, hardware)
     network = _Network(model, model.n_frames, hardware, options.tile, _digest(checkpoint))
-    for job in jobs:
+    marks, failed = Marks([job.out for job in jobs], len(jobs) > 1 and options.overwrite, options.fresh), 0
+    for number, job in enumerate(jobs, start=1):
         try:
-            yield from _run(job, network, options)
+            for event in _run(job, network, options, marks.of(job.out)):
+                if number == len(jobs) and not failed and isinstance(event, UpscaleFinished):
+                    marks.clear()  # before it is told, as who listens may leave then
+                yield event
         except VsrppError as error:
             if len(jobs) == 1:
                 raise
+            failed += 1
             yield UpscaleFailed(job.source.name, str(error))
 
 
@@ -77,7 +84,10 @@ def _digest(checkpoint: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _run(job: Job, network: _Network, options: Options) -> Iterator[UpscaleEvent]:
+def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> Iterator[UpscaleEvent]:
+    if mark and (frames := _kept(job, network, options, mark)):
+        yield UpscaleFinished(job.source.name, job.out, frames, frames, 0.0, is_kept=True)
+        return
     job.refuse_overwriting(options.overwrite)
     film = open_film(job, options)
     encoding, notes = encoding_of(job, film, options)
@@ -86,12 +96,39 @@ def _run(job: Job, network: _Network, options: Options) -> Iterator[UpscaleEvent
             if not job.is_pictures:
                 notes += mux.check(film, encoding, work, job.out.suffix, options.drop_tracks)
             yield from _told(notes)
-            yield from _Task(job, film, encoding, work, network, options).run()
+            yield from _Task(job, film, encoding, work, network, options, mark).run()
     except (FFmpegError, OSError) as error:
         reason = error.strerror or error
         raise VsrppError(
             f"{job.out} cannot be written ({reason}); make room and give the same command again"
         ) from error
+
+
+def _kept(job: Job, network: _Network, options: Options, mark: Mark) -> int:
+    """Pictures of the result where an earlier call finished just this job; else 0."""
+    if not mark.path.exists():
+        return 0
+    film = open_film(job, options)
+    encoding, _ = encoding_of(job, film, options)
+    return mark.frames_of(_whole_job(job, _segments_of(film, encoding, network, options), options))
+
+
+def _whole_job(job: Job, segments: dict[str, Any], options: Options) -> dict[str, Any]:
+    """What decides the result, its tracks too."""
+    own = {"name": job.source.name, "tracks left out": options.drop_tracks, "by force": options.force}
+    return {**segments, **own}
+
+
+def _segments_of(film: Film, encoding: Encoding, network: _Network, options: Options) -> dict[str, Any]:
+    """What decides the segments, under the words in which a difference is told."""
+    return {
+        "source": film.identity(),
+        "checkpoint": network.digest,
+        "precision": network.hardware.precision,
+        "start or length": [options.span.start, options.span.length],
+        "segment length": options.segment_seconds,
+        **encoding.fingerprint(),
+    }
 
 
 def _told(notes: Iterable[str]) -> Iterator[WarningRaised]:
@@ -109,11 +146,13 @@ class _Task:
     work: WorkFolder
     network: _Network
     options: Options
+    mark: Mark | None
 
     def run(self) -> Iterator[UpscaleEvent]:
         started = time.monotonic()
         sink = _Sink(self.encoding, self.work, self.options.segment_seconds)
-        sink.go_on_after(self.work.begin(self._description(), self.options.fresh))
+        segments = _segments_of(self.film, self.encoding, self.network, self.options)
+        sink.go_on_after(self.work.begin(segments, self.options.fresh))
         resumed_from = sink.done
         yield self._started(resumed_from)
         try:
@@ -121,6 +160,8 @@ class _Task:
         finally:
             sink.discard()
         yield from self._join(sink)
+        if self.mark:
+            self.mark.write(_whole_job(self.job, segments, self.options), sink.done)
         self.work.remove()
         seconds = time.monotonic() - started
         yield UpscaleFinished(self.job.source.name, self.job.out, sink.done, resumed_from, seconds)
@@ -152,17 +193,6 @@ class _Task:
         for written in write(self.film, self.encoding, self.work, sink.count, made):
             yield self._progress("joining", written, sink.done)
         put_in_place(made, self.job.out)
-
-    def _description(self) -> dict[str, Any]:
-        """What decides the segments, under the words in which a difference is told."""
-        return {
-            "source": self.film.identity(),
-            "checkpoint": self.network.digest,
-            "precision": self.network.hardware.precision,
-            "start or length": [self.options.span.start, self.options.span.length],
-            "segment length": self.options.segment_seconds,
-            **self.encoding.fingerprint(),
-        }
 
     def _started(self, done: int) -> UpscaleStarted:
         encoding, hardware = self.encoding, self.network.hardware

@@ -5,7 +5,7 @@ Separate from check.py, which finds them and changes nothing. Nothing is deleted
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +39,8 @@ def to_move(faults: Iterable[Fault], remarks_too: bool = False) -> list[Group]:
     return [Group(files, tuple(texts)) for files, texts in reasons.items() if files in wanted]
 
 
-def move_aside(root: Path, groups: list[Group]) -> Path:
-    """Move all ``groups`` into a new folder below ``root``; the folder.
+def move_aside(root: Path, groups: list[Group], is_stopped: Callable[[], bool] = lambda: False) -> Path:
+    """Move all ``groups`` into a new folder below ``root``; the folder. ``is_stopped`` is asked before each of them.
 
     A link is moved as the link it is; links to folders are not gone through. Of each group all files are moved or none.
     VsrppError where one cannot be moved; what was moved before it stays aside, and its reasons are there.
@@ -53,6 +53,8 @@ def move_aside(root: Path, groups: list[Group]) -> Path:
     moved: list[Group] = []
     try:
         for group in groups:
+            if is_stopped():
+                break
             _move(group, root, target)
             moved.append(group)
     finally:
@@ -61,6 +63,11 @@ def move_aside(root: Path, groups: list[Group]) -> Path:
         elif not any(target.iterdir()):
             target.rmdir()
     return target
+
+
+def moved_of(groups: Iterable[Group]) -> list[Group]:
+    """Those that are no longer in their place."""
+    return [group for group in groups if not any(os.path.lexists(file) for file in group.files)]
 
 
 def _parents(file: Path, root: Path) -> Iterable[Path]:
@@ -72,23 +79,24 @@ def _parents(file: Path, root: Path) -> Iterable[Path]:
 
 
 def _move(group: Group, root: Path, target: Path) -> None:
-    done: list[tuple[Path, Path]] = []
+    places = {file: target / file.relative_to(root) for file in group.files}
+    begun: list[Path] = []
     try:
-        for file in group.files:
-            place = target / file.relative_to(root)
+        for file, place in places.items():
             place.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(place):  # the folder is new, so only another process can have put it there
                 raise VsrppError(f"{place} appeared meanwhile; let only one program move files of {root}")
+            begun.append(file)
             file.rename(place)
-            done.append((file, place))
-    except (OSError, VsrppError) as error:
-        for file, place in reversed(done):
-            place.rename(file)
+    except BaseException as error:  # an interruption too, which may come right after the rename
+        for file in reversed(begun):
+            if os.path.lexists(places[file]) and not os.path.lexists(file):
+                places[file].rename(file)
         _remove_empty(target)
-        if isinstance(error, VsrppError):
+        if not isinstance(error, OSError):
             raise
         raise VsrppError(
-            f"{group.files[len(done)]} cannot be moved aside ({error.strerror}); check its folder"
+            f"{begun[-1] if begun else group.files[0]} cannot be moved aside ({error.strerror}); check its folder"
         ) from None
 
 

@@ -7,7 +7,7 @@ it before starting a training that takes days.
 import json
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -119,7 +119,7 @@ class _Finding:
         return Fault(text, (self.pair.lr, self.pair.gt), is_remark=True)
 
 
-def check(root: Path) -> Iterator[CheckProgress | CheckReport]:
+def check(root: Path) -> Generator[CheckProgress | CheckReport, None, None]:
     """Read every pair of the dataset ``root``, telling how far it is; the report is last.
 
     VsrppError where ``root`` is no folder or a folder in it cannot be listed; all else is told in the report.

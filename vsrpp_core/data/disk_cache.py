@@ -110,7 +110,9 @@ def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
             try:
                 found = path.stat()
             except OSError as error:
-                raise VsrppError(f"{path} is gone ({error.strerror}); run `vsrpp check` on the dataset") from None
+                raise VsrppError(
+                    f"{path} is gone ({error.strerror}); `vsrpp check {path.parents[2]}` tells what is left"
+                ) from None
             digest.update(f"\0{found.st_size}\0{found.st_mtime_ns}".encode())
     return digest.hexdigest()
 

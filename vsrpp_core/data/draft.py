@@ -40,6 +40,15 @@ def draft_path(out: Path) -> Path:
     return out.with_name(f".{out.name}.prepare")
 
 
+def clear_finished(out: Path) -> None:
+    """Remove what a kill left between the last rename and the removal of the draft that ``out`` was made in."""
+    path = draft_path(out)
+    if path.is_dir() and not (path / MADE).exists():
+        with Draft(out) as draft:
+            if draft.selection.exists():
+                draft.remove()
+
+
 class Draft:
     """Hidden, beside the dataset that it becomes. Entered while a process works on it; a second one is refused."""
 

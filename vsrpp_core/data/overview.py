@@ -18,7 +18,8 @@ from vsrpp_core.data.gather import Chosen, Footage, Gathered
 from vsrpp_core.data.recipe import Recipe
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
 
-MANIFEST, REPORT, RECIPE, SHEET = "manifest.jsonl", "report.txt", "recipe.toml", "contact_sheet.png"
+MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
+RECIPE, SHEET = "recipe.toml", "contact_sheet.png"
 COLUMNS, ROWS, CATEGORIES, TILE, LABEL = 10, 3, 12, 128, 14
 ENDS = 1 << 20
 """Bytes of a video's beginning and end that its fingerprint is made of, beside its size."""

@@ -9,19 +9,21 @@ import json
 import math
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from vsrpp_core.data.draft import Draft, draft_path
+from vsrpp_core.data.finished import Finished, finished, video_lines
 from vsrpp_core.data.gather import Chosen, Footage, Gathered, gather, paces
 from vsrpp_core.data.overview import (
     MANIFEST,
     RECIPE,
     REPORT,
     SHEET,
+    VIDEOS,
     CategoryReport,
     PrepareReport,
     contact_sheet,
@@ -30,13 +32,13 @@ from vsrpp_core.data.overview import (
 )
 from vsrpp_core.data.patches import Cut
 from vsrpp_core.data.recipe import Recipe, WorkPart
-from vsrpp_core.data.sources import Source, named_videos, survey
+from vsrpp_core.data.sources import Named, Source, named_videos, survey
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.data.workers import Workers
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
 
-__all__ = ["CategoryReport", "PrepareProgress", "PrepareReport", "draft_of", "prepare"]
+__all__ = ["CategoryReport", "Finished", "PrepareProgress", "PrepareReport", "draft_of", "finished", "prepare"]
 
 TRIES = 3.0
 """Places tried for each pair of a limited number: of 29 web clips about one in six was skipped, of films it is more."""
@@ -81,11 +83,12 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
     complete.
 
     Everything is checked first: UsageError for what is missing or another recipe's, VsrppError where ``out`` holds
-    something, no video can be used, nothing came out of them, or a file cannot be read or written on the way.
+    something (``finished`` tells whether it is what was asked for), no video can be used, nothing came out of them, or
+    a file cannot be read or written on the way.
     """
     began, out = time.monotonic(), out.resolve()
     videos = named_videos(recipe)
-    _check_output(out)
+    _check_output(recipe, out)
     with Draft(out) as draft, _faults_told():
         draft.begin(recipe, videos, fresh)
         sources: list[Source] = []
@@ -106,7 +109,7 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
         if not report.train or not report.val:
             draft.remove()
             raise VsrppError(_nothing(report))
-        yield from _put_together(draft, found, report, recipe, len(footage))
+        yield from _put_together(draft, found, report, recipe, videos)
         _rename(draft.made, out)
         draft.remove()
     yield report_of(out, recipe, footage, found, refused, time.monotonic() - began)
@@ -124,18 +127,12 @@ def _faults_told() -> Iterator[None]:
         ) from error
 
 
-def _check_output(out: Path) -> None:
-    if out.is_dir() and any(out.iterdir()):
-        folder = DatasetFolder(out)
-        pairs = len(folder.pairs("train")) + len(folder.pairs("val"))
-        what = f"already holds {pairs:,} pairs" if pairs else "is not empty"
-        if pairs and draft_path(out).is_dir() and not (draft_path(out) / "made").exists():
-            with Draft(out) as draft:  # killed between the last rename and the removal of what it was for
-                if draft.selection.exists():
-                    draft.remove()
-        raise VsrppError(f"{out} {what}; name another folder, or remove this one first")
+def _check_output(recipe: Recipe, out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise VsrppError(f"{out} is a file; name a folder")
+    if same := finished(recipe, out):
+        pairs = same.train + same.val
+        raise VsrppError(f"{out} already holds {pairs:,} pairs; name another folder, or remove this one first")
 
 
 def _looking(number: int, videos: int) -> PrepareProgress:
@@ -199,7 +196,7 @@ def _cutting(workers: Workers, begun: float) -> PrepareProgress:
 
 
 def _put_together(
-    draft: Draft, found: Gathered, report: PrepareReport, recipe: Recipe, videos: int
+    draft: Draft, found: Gathered, report: PrepareReport, recipe: Recipe, videos: Sequence[Named]
 ) -> Iterator[PrepareProgress]:
     """Move the chosen pairs where they belong, and describe them; begun again after a kill it ends the same."""
     if not draft.selection.exists():
@@ -213,9 +210,10 @@ def _put_together(
     for number, pair in enumerate(found.chosen, start=1):
         _move(draft.cut, made, pair)
         if number % 500 == 0 or number == total:
-            skipped = report.skipped
-            yield PrepareProgress("finishing", number, total, math.nan, videos, videos, total, skipped, (), 0, None)
+            skipped, count = report.skipped, sum(category.videos for category in report.categories)
+            yield PrepareProgress("finishing", number, total, math.nan, count, count, total, skipped, (), 0, None)
     write_text_atomically(draft.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
+    write_text_atomically(draft.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
     write_text_atomically(draft.made / REPORT, "\n".join([first, *report.details()]) + "\n")
     same = recipe.model_copy(update={"work": WorkPart()})  # which decides nothing of what was made

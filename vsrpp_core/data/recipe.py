@@ -286,9 +286,9 @@ def _nearest(key: str) -> str:
     models: dict[str, type[BaseModel]] = {"category": Category, "video": VideoRule}
     local = models.get(prefix.split(".")[0])
     if local:
-        known = [f"{prefix}.{name}" for name in local.model_fields]
+        known = {f"{prefix}.{name}": range_of(field) for name, field in local.model_fields.items()}
     elif prefix:
-        known = [setting.key for setting in Recipe().settings()]
+        known = {setting.key: setting.range for setting in Recipe().settings()}
     else:
-        known = list(Recipe.model_fields)
+        known = dict.fromkeys(Recipe.model_fields, "")
     return did_you_mean(key, known, "`vsrpp prepare --recipe-example` lists all settings")

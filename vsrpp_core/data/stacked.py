@@ -139,13 +139,21 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
                 (width, height), (wanted_width, wanted_height) = image.size, size
                 raise VsrppError(
                     f"{path} is {width}x{height}, not {wanted_width}x{wanted_height} like the dataset; "
-                    "run `vsrpp check` on the dataset to list every such file"
+                    f"{_check_of(path)} lists every such file"
                 )
             return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
-        raise VsrppError(f"{path} is gone; run `vsrpp check` on the dataset") from None
+        raise VsrppError(f"{path} is gone; {_check_of(path)} tells what is left") from None
     except UNREADABLE as error:
-        raise VsrppError(f"{path} cannot be read as an image ({error}); run `vsrpp check` on the dataset") from None
+        raise VsrppError(
+            f"{path} cannot be read as an image ({error}); {_check_of(path)} lists every such file"
+        ) from None
+
+
+def _check_of(path: Path) -> str:
+    """The command that reads the whole dataset of an image."""
+    is_of_one = path.parent.name in ("LR", "GT") and len(path.parents) > 2
+    return f"`vsrpp check {path.parents[2] if is_of_one else 'ROOT'}`"
 
 
 def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
@@ -237,4 +245,6 @@ def measure(pair: PairPaths) -> StackGeometry:
         with Image.open(pair.lr) as lr, Image.open(pair.gt) as gt:
             return geometry_of(lr.size, gt.size)
     except UNREADABLE as error:
-        raise VsrppError(f"{pair.lr} and its ground truth are not a pair: {error}; run `vsrpp check`") from None
+        raise VsrppError(
+            f"{pair.lr} and its ground truth are not a pair: {error}; {_check_of(pair.lr)} lists every such pair"
+        ) from None

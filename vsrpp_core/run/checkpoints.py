@@ -34,6 +34,7 @@ from vsrpp_core.run.sidecar import (
 )
 
 FORMAT = 2
+SUFFIX = ".pth"
 
 
 class CheckpointError(Exception):
@@ -276,6 +277,11 @@ def load(path: Path) -> dict[str, Any]:
         raise VsrppError(f"{path} is a folder; name a checkpoint file (.pth) in it") from None
     except OSError as error:  # says nothing of what is in the file
         raise VsrppError(f"{path} cannot be read ({error.strerror}); use another one") from None
+    if damage and path.suffix.lower() != SUFFIX:  # a file of a run that is no archive was one
+        raise VsrppError(
+            f"{path} is not a checkpoint of VSR++; name a .pth file of a run or a .safetensors file that "
+            "`vsrpp export` wrote"
+        )
     if damage:
         raise DamagedCheckpointError(f"{path} {damage}; use another checkpoint")
     try:

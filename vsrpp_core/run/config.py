@@ -17,7 +17,7 @@ from tomlkit.items import Table
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.run.settings import Section, Setting, did_you_mean, line_of, range_of, read_toml, validated
+from vsrpp_core.run.settings import Section, Setting, did_you_mean, in_brackets, line_of, range_of, read_toml, validated
 
 __all__ = ["RunConfig", "Setting", "as_text", "is_bound", "is_live", "line_of", "setting_names"]
 
@@ -313,7 +313,8 @@ def _assign(values: dict[str, Any], key: str, text: str) -> str:
     try:
         values[section][name] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return f"{key} = {text} is not a number or true/false"
+        allowed = {setting.key: setting.range for setting in RunConfig().settings()}[key]
+        return f"{key} = {text} is not a number or true/false{in_brackets(allowed)}"
     return ""
 
 
@@ -332,8 +333,9 @@ def _assign_table(values: dict[str, Any], section: str, text: str) -> str:
 
 
 def _nearest(key: str) -> str:
-    known = setting_names() if "." in key else [f"[{section}]" for section in RunConfig.model_fields]
-    return did_you_mean(key if "." in key else f"[{key}]", known, "`vsrpp config RUN` lists all settings")
+    sections = {f"[{section}]": "" for section in RunConfig.model_fields}
+    known = {setting.key: setting.range for setting in RunConfig().settings()} if "." in key else sections
+    return did_you_mean(key if "." in key else f"[{key}]", known, "`vsrpp config` lists all settings")
 
 
 def _ints_where_floats_are_meant(values: Mapping[str, Any]) -> dict[str, Any]:

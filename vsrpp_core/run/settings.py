@@ -21,6 +21,12 @@ M = TypeVar("M", bound=BaseModel)
 Nearest = Callable[[str], str]
 """From an unknown key to the end of the sentence about it."""
 
+OF_ONE_VALUE = (
+    *("greater_than", "greater_than_equal", "less_than", "less_than_equal"),
+    *("int_type", "int_from_float", "float_type"),
+)
+"""Faults, as pydantic names them, after which it helps to know the range."""
+
 
 class Section(BaseModel):
     """A table of settings: frozen, and nothing in it that is not known."""
@@ -58,7 +64,7 @@ def validated(model: type[M], values: Mapping[str, Any], source: str, text: str,
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise VsrppError(f"{source}: {'; '.join(_faults(error, text, nearest))}") from None
+        raise VsrppError(f"{source}: {'; '.join(_faults(model, error, text, nearest))}") from None
 
 
 def range_of(field: FieldInfo) -> str:
@@ -71,12 +77,18 @@ def range_of(field: FieldInfo) -> str:
     return ", ".join(f"{sign} {limit:,}" if isinstance(limit, int) else f"{sign} {limit:g}" for sign, limit in limits)
 
 
-def did_you_mean(key: str, known: list[str], otherwise: str) -> str:
+def did_you_mean(key: str, known: Mapping[str, str], otherwise: str) -> str:
+    """The end of the sentence about an unknown ``key``: the nearest of the ``known`` names, with its range."""
     close = get_close_matches(key, known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; {otherwise}"
+    return f" (did you mean {f'{close[0]}? {known[close[0]]}'.rstrip()})" if close else f" ({otherwise})"
 
 
-def _faults(error: ValidationError, text: str, nearest: Nearest) -> list[str]:
+def in_brackets(text: str) -> str:
+    """To follow a sentence, or nothing."""
+    return f" ({text})" if text else ""
+
+
+def _faults(model: type[BaseModel], error: ValidationError, text: str, nearest: Nearest) -> list[str]:
     faults = []
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
@@ -86,8 +98,25 @@ def _faults(error: ValidationError, text: str, nearest: Nearest) -> list[str]:
             faults.append(f"{place}{key} is not a setting{nearest(key)}")
         else:
             message = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] in OF_ONE_VALUE:  # of several bounds pydantic tells the one that was passed
+                message += in_brackets(_range_at(model, fault["loc"]))
             faults.append(f"{place}{key}: {message[0].lower()}{message[1:]}" if key else f"{place}{message}")
     return faults
+
+
+def _range_at(model: type[BaseModel], key: tuple[int | str, ...]) -> str:
+    """Of the setting at ``key``, through tables of tables and lists of them; empty where there is none."""
+    part: Any = model
+    for name in key:
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            field = part.model_fields.get(str(name))
+            if field is None:
+                return ""
+            part = field.annotation
+        else:
+            field = None
+            part = next(iter(reversed(get_args(part))), None)
+    return range_of(field) if key and field else ""
 
 
 def _nearest_line(key: tuple[int | str, ...], text: str) -> int:

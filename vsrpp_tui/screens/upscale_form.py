@@ -14,6 +14,8 @@ from vsrpp_tui.widgets.form import Field, FieldRow, Tick
 from vsrpp_tui.widgets.run_card import home_for_short
 
 CODECS = ("libx264", "libx265", "libsvtav1", "ffv1")
+PRESETS = ("medium", "slow", "slower", "veryslow", "fast", "faster", "veryfast", "ultrafast")
+PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
 PIXELS = ("yuv420p", "yuv420p10le", "yuv422p10le", "yuv444p", "yuv444p10le")
 
 
@@ -27,8 +29,11 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
         Field("start", "From", "where to begin, e.g. 1:30", placeholder="the start"),
         Field("codec", "Codec", "H.265 for more than 8 bits or 4096 pixels", placeholder="by source", choices=CODECS),
         Field("crf", "Quality", "less is better and larger", placeholder="16 to 20"),
+        Field("preset", "Effort", "of the encoder: slower is smaller", placeholder="medium", choices=PRESETS),
         Field("pixels", "Pixels", "format of the colours", placeholder="as the source", choices=PIXELS),
         Field("fps", "Rate", "of a folder of images that becomes a video", placeholder="25"),
+        Field("precision", "Precision", "arithmetic of the network", placeholder="auto", choices=PRECISIONS),
+        Field("tile", "Tiles", "largest part at once, LR pixels a side", placeholder="by the memory"),
     )
     TICKS = (
         Tick("png", "images", "a folder of PNG images instead of a video"),

@@ -378,8 +378,10 @@ def test_a_cut_off_video_is_told_and_taken_by_force(tmp_path: Path, bilinear: Pa
 
 def test_settings_the_encoder_refuses_are_told_before_any_work(tmp_path: Path, bilinear: Path) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
-    with pytest.raises(UsageError, match=r"libx264 with .*warp.* is refused"):
+    with pytest.raises(UsageError, match=r"--preset warp is none of libx264; it has ultrafast,"):
         run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", preset="warp"))
+    with pytest.raises(UsageError, match="--preset slow is none of libsvtav1; it has 0 to 13"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libsvtav1", preset="slow"))
     with pytest.raises(UsageError, match="--crf 52 is not between 0 and 51"):
         run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", crf=52))
     with pytest.raises(UsageError, match="ffv1 is lossless and takes neither --crf"):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from tests.conftest import MakeDataset
 from vsrpp_core.cli import main
 from vsrpp_core.data import aside
+from vsrpp_core.data import check as checking
 from vsrpp_core.data.aside import REASONS_NAME, move_aside, to_move
 from vsrpp_core.data.check import CheckReport, check
 from vsrpp_core.errors import VsrppError
@@ -177,6 +179,62 @@ def test_fixing_from_the_command_line(make_dataset: MakeDataset, capsys: pytest.
     assert main(["check", str(root), "--fix"]) == 0
     assert "nothing is moved: nothing is wrong" in capsys.readouterr().out
     assert main(["check", str(root)]) == 0
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, place: int, number: signal.Signals, count: int = 1) -> None:
+    """After file ``place`` was moved, from 1, so many signals come."""
+    rename, moves = Path.rename, []
+
+    def signalled(self: Path, target: Path) -> Path:
+        moved = rename(self, target)
+        moves.append(self)
+        if len(moves) == place:
+            for _ in range(count):
+                os.kill(os.getpid(), number)
+        return moved
+
+    monkeypatch.setattr(Path, "rename", signalled)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_between_the_moves_leaves_pairs_whole(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    root = make_dataset()
+    for spoilt in ("s001.png", "s002.png", "s003.png"):
+        truncate(root / "Patches/LR" / spoilt)
+    interrupt(monkeypatch, 3, getattr(signal, name))  # the first file of the second pair
+    assert main(["check", str(root), "--fix"]) == 130
+    told = capsys.readouterr().out
+    (target,) = (root / ".aside").iterdir()
+    assert f"moved 2 pairs into {target}" in told and "stopped; 1 pair stays where it is. Go on with: " in told
+    assert [path.name for path in sorted((target / "Patches/GT").iterdir())] == ["s001.png", "s002.png"]
+    assert (target / "Patches/LR/s002.png").exists() and "s002" in (target / REASONS_NAME).read_text()
+    assert [Path(line.split()[0]).name for line in report_of(root).problems] == ["s003.png"]
+    assert main(["check", str(root), "--fix"]) == 0
+
+
+def test_giving_up_at_once_leaves_the_pair_whole(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_dataset()
+    truncate(root / "Patches/LR/s001.png")
+    before = snapshot(root)
+    interrupt(monkeypatch, 1, signal.SIGINT, 2)
+    assert main(["check", str(root), "--fix"]) == 130
+    assert snapshot(root) == before and "interrupted" in capsys.readouterr().err
+
+
+def test_a_signal_while_reading_changes_nothing(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_dataset()
+    spoil(root)
+    before, read = snapshot(root), checking._read
+    monkeypatch.setattr(checking, "_read", lambda *a: (os.kill(os.getpid(), signal.SIGTERM), read(*a))[1])
+    assert main(["check", str(root), "--fix"]) == 130
+    assert "stopped before all was read; nothing was changed" in capsys.readouterr().out
+    assert snapshot(root) == before
 
 
 def test_what_cannot_be_mended_by_moving_is_told(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:

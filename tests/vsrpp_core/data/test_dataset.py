@@ -114,7 +114,7 @@ def test_a_sample_is_a_function_of_seed_epoch_and_index(marked: Path) -> None:
 def test_an_image_that_does_not_fit_is_named(marked: Path, folder: str) -> None:
     path = marked / "Patches" / folder / "s3.png"
     Image.new("RGB", (30, 30)).save(path)
-    with pytest.raises(VsrppError, match=rf"{path} is 30x30, not .* run `vsrpp check`"):
+    with pytest.raises(VsrppError, match=rf"{path} is 30x30, not .* `vsrpp check {marked}` lists"):
         dataset(marked)[1, 3]
 
 

@@ -212,8 +212,8 @@ def test_every_fault_of_a_file_is_told_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(VsrppError) as caught:
         RunConfig.load(tmp_path / "config.toml")
     told = str(caught.value)
-    assert "line 2: modell is not a setting; did you mean [model]?" in told
-    assert "line 5: training.batch_sise is not a setting; did you mean training.batch_size?" in told
+    assert "line 2: modell is not a setting (did you mean [model]?)" in told
+    assert "line 5: training.batch_sise is not a setting (did you mean training.batch_size? ≥ 1, ≤ " in told
     assert "line 6: training.seed: input should be greater than or equal to 0" in told
     assert "line 8: loss: l1 + ms + grad must be 1" in told
 

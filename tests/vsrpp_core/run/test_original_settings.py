@@ -131,10 +131,13 @@ def test_no_dataset_stays_no_dataset(tmp_path: Path) -> None:
     ("changed", "phrase"),
     [
         ({"BATCH_SIZE": "4"}, 'BATCH_SIZE = "4" (training.batch_size: '),
-        ({"BATCH_SIZE": 0}, "BATCH_SIZE = 0 (training.batch_size: input should be greater than or equal to 1)"),
+        (
+            {"BATCH_SIZE": 0},
+            "BATCH_SIZE = 0 (training.batch_size: input should be greater than or equal to 1 (≥ 1, ≤ 256))",
+        ),
         ({"BATCH_SIZE": 4.5}, "BATCH_SIZE = 4.5 (training.batch_size: "),
         ({"BATCH_SIZE": True}, "BATCH_SIZE = true (training.batch_size: "),
-        ({"NUM_WORKERS": None}, "NUM_WORKERS = null (data.workers = null is not a number or true/false)"),
+        ({"NUM_WORKERS": None}, "NUM_WORKERS = null (data.workers = null is not a number or true/false (≥ "),
         ({"MAX_LR": [1e-4]}, "MAX_LR = [0.0001] (schedule.lr_max: "),
         ({"MAX_LR": {"a": 1}}, "MAX_LR = "),
         ({"MAX_LR": float("nan")}, "MAX_LR = NaN"),

@@ -70,7 +70,7 @@ def test_loss_weights_are_changed_together_and_the_rate_follows_the_schedule(
         ("training.batch_size", "8", "training.batch_size cannot change while training"),
         ("loss.warmup_steps", "9", "loss.warmup_steps cannot change while training"),
         ("model.n_feats", "8", "model.n_feats cannot change while training"),
-        ("loss.l2", "0.9", "loss.l2 is not a setting; did you mean loss.l1?"),
+        ("loss.l2", "0.9", "loss.l2 is not a setting (did you mean loss.l1? "),
         ("loss", "much", "loss = much is not a table like {a = 1, b = 2}"),
         ("loss", "{l2 = 1}", "loss.l2 is not a setting"),
         ("training.max_steps", "3", "step 3 is past that"),

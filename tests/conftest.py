@@ -1,7 +1,8 @@
 """Fixtures that keep a test away from the user's own folders, and datasets small enough to train on in a second."""
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -28,3 +29,11 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         return write_dataset(root or tmp_path / "data", **shape)
 
     return make
+
+
+@pytest.fixture
+def heard_signals() -> Iterator[None]:
+    """A terminal that closes is heard of, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

@@ -85,7 +85,7 @@ class StageLine:
 
 @contextmanager
 def on_signals(stop: Callable[[], object]) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP call ``stop``; a second Ctrl-C gives up at once."""
+    """Ctrl-C, SIGTERM and SIGHUP call ``stop``; a second Ctrl-C gives up at once. What nohup ignores stays ignored."""
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -95,7 +95,8 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
         asked = True
         stop()
 
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    there = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+    names = [name for name in there if name != "SIGHUP" or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN]
     previous = {name: signal.signal(getattr(signal, name), handle) for name in names}
     try:
         yield

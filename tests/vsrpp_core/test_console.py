@@ -3,6 +3,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.metrics import Score
 
+pytestmark = pytest.mark.usefixtures("heard_signals")
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_asks_the_session_to_stop(number: signal.Signals) -> None:
@@ -22,6 +25,18 @@ def test_a_signal_asks_the_session_to_stop(number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
         assert commands.get(timeout=5) == Stop()
     assert signal.getsignal(number) is before
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    commands = CommandQueue()
+    with _stop_on_signals(commands):
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert commands.get(timeout=5) == Stop()
+    with pytest.raises(Empty):
+        commands.get_nowait()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
 def test_a_second_interrupt_gives_up_at_once_and_a_second_hang_up_does_not() -> None:

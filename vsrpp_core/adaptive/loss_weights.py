@@ -33,7 +33,7 @@ class _State:
     aggressive: bool = False
     aggressive_since: int = 0
     may_begin_at: int = 0
-    """First step at which aggressive mode may begin: the end of the warm-up or of a cool-down."""
+    """First step at which aggressive mode may begin where no warm-up forbids it: the end of a cool-down."""
 
 
 class AdaptiveLossWeights:
@@ -44,9 +44,8 @@ class AdaptiveLossWeights:
     """
 
     def __init__(self, config: LossConfig, lr_warmup_steps: int) -> None:
-        warmup = lr_warmup_steps if config.warmup_steps < 0 else config.warmup_steps
-        self._config = config
-        self._state = _State(LossWeights(config.l1, config.ms, config.grad), may_begin_at=warmup)
+        self._config, self._lr_warmup_steps = config, lr_warmup_steps
+        self._state = _State(LossWeights(config.l1, config.ms, config.grad))
         self._sharpness: deque[float] = deque(maxlen=RECENT)
         self._grad_loss: deque[float] = deque(maxlen=RECENT)
 
@@ -58,12 +57,20 @@ class AdaptiveLossWeights:
     def aggressive(self) -> bool:
         return self._state.aggressive
 
-    def reconfigure(self, config: LossConfig) -> None:
-        """Go by other settings from now on. Other weights, or none that adapt, are taken at once, in normal mode."""
+    def reconfigure(self, config: LossConfig, lr_warmup_steps: int, step: int) -> None:
+        """Go by other settings after ``step``. Other weights, or none that adapt, are taken at once, in normal mode.
+
+        Aggressive mode waits its cool-down before it replaces weights that were set.
+        """
         weights, before = LossWeights(config.l1, config.ms, config.grad), self._config
         if not config.adaptive or weights != LossWeights(before.l1, before.ms, before.grad):
-            self._state = replace(self._state, weights=weights, aggressive=False)
-        self._config = config
+            pause = step + config.cooldown_steps
+            self._state = replace(self._state, weights=weights, aggressive=False, may_begin_at=pause)
+        self._config, self._lr_warmup_steps = config, lr_warmup_steps
+
+    @property
+    def _warmup_steps(self) -> int:
+        return self._lr_warmup_steps if self._config.warmup_steps < 0 else self._config.warmup_steps
 
     def observe(self, step: int, sharpness: float, grad_loss: float) -> WeightChange | None:
         """Take one finished step in; the change it leads to, if any."""
@@ -73,7 +80,7 @@ class AdaptiveLossWeights:
             return None
         if self._state.aggressive:
             return self._in_aggressive_mode(step)
-        if step >= self._state.may_begin_at and self._is_far_off():
+        if step >= max(self._state.may_begin_at, self._warmup_steps) and self._is_far_off():
             return self._begin_aggressive_mode(step)
         if step % NORMAL_EVERY == 0:
             return self._adjust(up=NORMAL_UP, down=NORMAL_DOWN)

@@ -28,7 +28,8 @@ class LRSchedule:
         self._smoothed: float | None = None
         self._best = math.inf
         self._without_progress = 0
-        self._may_cut_at = config.warmup_steps
+        self._may_cut_at = 0
+        """End of the last cut's cool-down."""
 
     def reconfigure(self, config: ScheduleConfig, max_steps: int) -> None:
         """Go by other settings from now on; what plateaus have cut stays cut."""
@@ -75,7 +76,8 @@ class LRSchedule:
             return False
         previous = loss if self._smoothed is None else self._smoothed
         self._smoothed = LOSS_SMOOTHING * previous + (1 - LOSS_SMOOTHING) * loss
-        if step <= self._may_cut_at or self._smoothed < self._best * (1 - self._config.plateau_threshold):
+        waits = step <= max(self._may_cut_at, self._config.warmup_steps)
+        if waits or self._smoothed < self._best * (1 - self._config.plateau_threshold):
             self._best = self._smoothed
             self._without_progress = 0
             return False

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported, ValidationProgressed
+from vsrpp_core.messages.events import EVENT_TYPES, Event, ParameterChanged, StepReported, ValidationProgressed
 
 
 def encode(event: Event) -> str:
@@ -107,6 +107,8 @@ class JournalWriter:
             return
         if isinstance(event, StepReported) and event.step % self._step_every:
             return
+        if isinstance(event, ParameterChanged) and event.key == "cadence.journal_every":
+            self._step_every = int(event.new)
         self._file.write(encode(event) + "\n")
         self._file.flush()
 

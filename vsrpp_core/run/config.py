@@ -40,11 +40,7 @@ LIVE = (
     "loss.adaptive",
     "loss.cooldown_steps",
     "clipping.*",
-    "cadence.validate_every",
-    "cadence.checkpoint_every",
-    "cadence.best_from",
-    "cadence.best_until",
-    "cadence.recovery_minutes",
+    "cadence.*",
     "checkpoints.*",
 )
 """What may change while training; anything else is read once, when a session begins."""
@@ -253,6 +249,20 @@ class RunConfig(Section):
     def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
         """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
         return validated(cls, _ints_where_floats_are_meant(values), source, text, _nearest)
+
+    @classmethod
+    def as_saved(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """The settings in a checkpoint, by the rules of the version that saved it: they were in force, fit or not.
+
+        What this version has besides takes its default.
+        """
+        sections: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            model = field.annotation
+            assert isinstance(model, type) and issubclass(model, BaseModel)
+            known = {key: value for key, value in values.get(name, {}).items() if key in model.model_fields}
+            sections[name] = model.model_construct(**known)
+        return cls.model_construct(**sections)
 
     def settings(self) -> Iterator[Setting]:
         """Every setting with its value, in the order of the file."""

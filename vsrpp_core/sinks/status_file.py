@@ -24,6 +24,8 @@ class StatusFile:
         match event:
             case ev.SessionStarted():
                 self._started = event
+            case ev.ParameterChanged(key="cadence.status_every"):
+                self._every = int(event.new)
             case ev.ParameterChanged() if self._started:
                 self._started = ev.with_change(self._started, event)
             case ev.ValidationFinished():

@@ -23,6 +23,8 @@ class TensorBoardSink:
         match event:
             case ev.StepReported() if event.step % self._every == 0:
                 self._scalars(event.step, _step_scalars(event))
+            case ev.ParameterChanged(key="cadence.tensorboard_every"):
+                self._every = int(event.new)
             case ev.ActivityMeasured():
                 self._scalars(event.step, _activity_scalars(event))
             case ev.ValidationFinished():

@@ -78,22 +78,25 @@ def open_session(
 
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
     ``resume`` goes on from the newest readable checkpoint, or from the one that ``checkpoint`` names; newer ones then
-    move into the trash. ``data`` defaults to the dataset in ``config.toml``. With ``demo`` the demo dataset is made if
-    need be, and a fresh run takes the demo's settings. ``overrides`` are dotted settings; they are kept in
-    ``config.toml``. Another run without settings of its own is tuned first on a GPU and gets a small network on a CPU.
+    move into the trash. ``data`` defaults to ``data.root`` in the overrides, then to the dataset in ``config.toml``.
+    With ``demo`` the demo dataset is made if need be, and a fresh run takes the demo's settings. ``overrides`` are
+    dotted settings; they are kept in ``config.toml``. Another run without settings of its own is tuned first on a GPU
+    and gets a small network on a CPU.
     With ``tune`` a fresh run is tuned whatever settings it has, also on a CPU. ``attended`` says that somebody watches
     and may choose what auto-tune finds; otherwise the first that passes is taken. Raises VsrppError, with the run
     untouched and unlocked. Of several ranks the first does all this and tells the others.
     """
     folder = RunFolder(run)
     state: dict[str, Any] = {}
+    overrides = tuple(overrides)
     with ExitStack() as held:
 
         def settle() -> Plan:
             if start == "resume" and not folder.path.is_dir():
                 raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
             held.enter_context(folder.lock())
-            asked = _Asked(data, start, demo, tuple(overrides), checkpoint, tune, ranks.size)
+            root = data or _root_in(overrides)
+            asked = _Asked(root, start, demo, overrides, checkpoint, tune, ranks.size)
             plan, read = _settle(folder, asked)
             state.update(read)
             return replace(plan, attended=attended)
@@ -243,12 +246,17 @@ class Session:
             return f"another rank has ended; what went wrong there is in {self.folder.training_log}"
         return f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}"
 
+    @property
+    def _is_resumable(self) -> bool:
+        """Whether there is, or will be once the session has failed, a checkpoint to go on from."""
+        return bool(self._plan.resumed_from) or (self._trainer is not None and self._trainer.progress.step > 0)
+
     def _out_of_memory(self) -> str:
         training, size = self.config.training, min(self._geometry.height, self._geometry.width)
         return (
             f"{describe_device().name} has no memory left for a step of batch {training.batch_size} x "
             f"{training.accumulation} (training.checkpointing = {training.checkpointing}); "
-            f"{advice(self.config, size, str(self.folder.path), self._ranks.size)}"
+            f"{advice(self.config, size, str(self.folder.path), self._ranks.size, self._is_resumable)}"
         )
 
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
@@ -398,6 +406,12 @@ class Session:
             self._log.write(text, time.time())
 
 
+def _root_in(overrides: Overrides) -> Path | None:
+    """The dataset that the settings name, if any."""
+    named = (value for key, value in overrides if key == "data.root" and value)
+    return next((Path(value).expanduser() for value in named), None)
+
+
 def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:
     """The dataset's root and what is in it; VsrppError when none is known or it cannot be trained on."""
     known = RunConfig.load(folder.config).data.root if folder.config.is_file() else ""
@@ -425,7 +439,7 @@ def _settle_config(
     if folder.config.is_file():
         return RunConfig.load(folder.config)
     if resumed:
-        return RunConfig.from_mapping(state["config"], source=resumed)
+        return RunConfig.as_saved(state["config"])
     geometry = summary.geometry
     side = min(geometry.height, geometry.width) if geometry else 0
     n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()

@@ -4,6 +4,8 @@ The network of a run keeps its size; what may shrink without changing the traini
 once. Separate from the session, which tells the proposal, so that it can be tested as a table.
 """
 
+import shlex
+
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.presets import SMALLEST_CROP
 
@@ -29,10 +31,11 @@ def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Proposal:
     return (("data.crop", str(side // 2)),) if side // 2 >= SMALLEST_CROP else ()
 
 
-def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1) -> str:
-    """What to do next, as the end of a sentence."""
+def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1, resumable: bool = True) -> str:
+    """What to do next, as the end of a sentence. ``resumable`` says whether the run has a checkpoint to go on from."""
     proposal = smaller(config, lr_side, n_ranks)
     if not proposal:
         return "start a fresh run with a smaller model.n_feats"
     settings = " ".join(f"--set {key}={value}" for key, value in proposal)
-    return f"go on with the next smaller configuration: vsrpp train {run} --resume {settings}"
+    resume = "--resume " if resumable else ""
+    return f"go on with the next smaller configuration: vsrpp train {shlex.quote(run)} {resume}{settings}"

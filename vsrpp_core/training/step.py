@@ -25,8 +25,9 @@ FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradie
 class OptimizerStep:
     """Owns the optimizer and, for fp16, the loss scaler; Stateful.
 
-    A step whose gradient is not finite leaves weights and moments bit-unchanged: fused AdamW is told on the device.
-    Of several ranks each takes its part of the step; weights, and the figures of the whole step, are the same on all.
+    A step whose loss or gradient is not finite leaves weights and moments bit-unchanged: fused AdamW is told on the
+    device. Of several ranks each takes its part of the step; weights, and the figures of the whole step, are the same
+    on all.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class OptimizerStep:
         parts = hybrid_loss(prediction.float(), ground_truth)
         total = parts.total(weights)
         share_of_mean = batch.share * self._ranks.size  # gradients of ranks are averaged, where a sum is meant
-        self._scaler.scale(total * share_of_mean).backward()  # type: ignore[no-untyped-call]
+        sound = 1 + 0 * total.detach()  # NaN of a loss that is not finite, so that no gradient of it is either
+        self._scaler.scale(total * share_of_mean * sound).backward()  # type: ignore[no-untyped-call]
         figures = (parts.l1, parts.ms, parts.grad, total, parts.edges, parts.target_edges)
         return batch.share * torch.stack(figures).detach()
 
@@ -94,7 +96,7 @@ class OptimizerStep:
         return norm
 
     def adopt(self, optimizer: dict[str, Any]) -> None:
-        """Take over the moments of another AdamW of the same parameters; its rates and decays are not taken."""
+        """Take over the moments of another AdamW of the same parameters; rates and decays are those of the settings."""
         own = self._optimizer.state_dict()
         self._optimizer.load_state_dict({"state": optimizer["state"], "param_groups": own["param_groups"]})
 
@@ -102,7 +104,7 @@ class OptimizerStep:
         return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.adopt(state["optimizer"])
         if self._scaler.is_enabled() and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
 

@@ -7,6 +7,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.network.lean import LeanVSR
+from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
 from vsrpp_core.run.checkpoints import CheckpointStore
 from vsrpp_core.run.config import RunConfig
@@ -42,6 +44,17 @@ REPORT_SECONDS = 0.5
 """A slow step is reported at once, so that a screen moves; a fast one at the status cadence."""
 
 ROLLBACK_LR_FACTOR = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a step is taken with, and told with: the loss told is the sum by these weights."""
+
+    weights: LossWeights
+    aggressive: bool
+    clip_norm: float
+    learning_rate: float
+    lr_phase: int
 
 
 class Trainer:
@@ -70,6 +83,7 @@ class Trainer:
         self._saving = Saving(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
         self._skipped_steps = 0
+        self._taken: _Taken | None = None
         self._reported_step = -1
 
     # what a session may ask
@@ -100,7 +114,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state by the settings of now; those that differ from its own are applied to it."""
         config = self._config
-        self.reconfigure(RunConfig.from_mapping(state["config"], source="the checkpoint"))
+        self.reconfigure(RunConfig.as_saved(state["config"]))
         self.model.load_state_dict(state["model"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
@@ -135,7 +149,7 @@ class Trainer:
     def reconfigure(self, config: RunConfig) -> None:
         """Go by other settings from the next step on; only those in ``run.config.LIVE`` may differ."""
         self._config, self._cadence = config, config.cadence
-        self._weights.reconfigure(config.loss)
+        self._weights.reconfigure(config.loss, config.schedule.warmup_steps, self._progress.step)
         self._clip.reconfigure(config.clipping)
         self._schedule.reconfigure(config.schedule, config.training.max_steps)
         self._saving.reconfigure(config)
@@ -147,6 +161,8 @@ class Trainer:
         self._inbox = inbox
         steering = Steering(self, inbox)
         yield self._phase("training")
+        if self._progress.step and not self.is_complete and self._progress.last_quality_step != self._progress.step:
+            yield from self._validate_when_due()  # a Stop came between the step and its validation
         while not self.is_complete:
             yield from steering.obey()
             if steering.stopping:
@@ -171,9 +187,10 @@ class Trainer:
         with self._clock.step(), self._activity_when_due(step) as activity:
             with self._clock.waiting():
                 batches = self._stream.next_step()
-            rate = self._schedule.rate(step)
-            weights, clip_norm = self._weights.weights, self._clip.clip_norm
-            figures = self._step.run(batches, weights, clip_norm, rate, observed=activity is not None)
+            self._taken = taken = self._to_take(step)
+            figures = self._step.run(
+                batches, taken.weights, taken.clip_norm, taken.learning_rate, observed=activity is not None
+            )
         self._average.update()
         self._clock.count(self._stream.samples_drawn)
         self._stream.confirm()
@@ -181,13 +198,22 @@ class Trainer:
         self._progress.step = step
         return activity
 
+    def _to_take(self, step: int) -> "_Taken":
+        return _Taken(
+            self._weights.weights,
+            self._weights.aggressive,
+            self._clip.clip_norm,
+            self._schedule.rate(step),
+            int(self._schedule.phase(step)),
+        )
+
     def _activity_when_due(self, step: int) -> contextlib.AbstractContextManager[Activity | None]:
         if step % self._cadence.tensorboard_every:
             return contextlib.nullcontext()
         return measure_activity(self.model)
 
     def _adapt_when_due(self) -> Iterator[ev.Event]:
-        """Hand the figures of the last steps to the adaptive parts, in order."""
+        """Hand the figures of the last steps to the adaptive parts, in order; a change holds for the next step."""
         now = self._progress.step
         if now % ADAPT_EVERY:
             return
@@ -204,14 +230,14 @@ class Trainer:
         change = self._weights.observe(step, row["sharpness"], row["loss_grad"])
         if change:
             yield ev.WeightsAdapted(
-                step=step,
+                step=self._progress.step,
                 reason=change.reason,
                 sharpness=row["sharpness"],
                 aggressive=self._weights.aggressive,
                 **_weight_fields(change.weights),
             )
         if self._schedule.observe(step, row["loss_l1"]):  # L1: its meaning stays as the weights move
-            yield ev.LearningRateReduced(step=step, factor=self._schedule.factor)
+            yield ev.LearningRateReduced(step=self._progress.step, factor=self._schedule.factor)
 
     def _count_skipped(self, step: int, row: dict[str, float]) -> None:
         """Weights are untouched by a skipped step; many in a row mean that training cannot go on like this."""
@@ -273,6 +299,7 @@ class Trainer:
 
     def _report(self) -> ev.Event:
         step = self._reported_step = self._progress.step
+        taken = self._taken or self._to_take(step)
         with self._clock.reading():
             row = self._figures.latest()
         self._progress.last_loss = row["loss_total"]
@@ -283,11 +310,11 @@ class Trainer:
             epoch=self._stream.epoch,
             epoch_step=self._stream.epoch_step,
             **row,
-            **_weight_fields(self._weights.weights),
-            aggressive=self._weights.aggressive,
-            learning_rate=self._schedule.rate(step),
-            lr_phase=int(self._schedule.phase(step)),
-            clip_norm=self._clip.clip_norm,
+            **_weight_fields(taken.weights),
+            aggressive=taken.aggressive,
+            learning_rate=taken.learning_rate,
+            lr_phase=taken.lr_phase,
+            clip_norm=taken.clip_norm,
             skipped_steps=self._skipped_steps,
             seconds_per_step=seconds,
             samples_per_second=samples,

@@ -98,3 +98,23 @@ def test_state_survives_at_every_step() -> None:
         resumed.load_state_dict(whole.state_dict())
         first, second = whole.observe(step, sharpness, 0.02), resumed.observe(step, sharpness, 0.02)
         assert first == second and whole.state_dict() == resumed.state_dict()
+
+
+def test_the_warm_up_of_now_counts() -> None:
+    weights = make(warmup=50)
+    weights.reconfigure(LossConfig(), lr_warmup_steps=500, step=10)
+    assert drive(weights, range(11, 500), sharpness=0.74, grad_loss=0.03).count("aggressive mode began") == 0
+    assert drive(weights, range(500, 501), sharpness=0.74, grad_loss=0.03) == ["aggressive mode began"]
+    own = make(warmup=50)
+    own.reconfigure(LossConfig(warmup_steps=100), lr_warmup_steps=500, step=10)
+    assert "aggressive mode began" in drive(own, range(11, 101), sharpness=0.6)
+
+
+def test_weights_set_by_hand_outlast_aggressive_mode() -> None:
+    weights = make(cooldown=100)
+    drive(weights, range(1, 41), sharpness=0.6)
+    assert weights.aggressive
+    weights.reconfigure(LossConfig(l1=0.7, ms=0.1, grad=0.2, cooldown_steps=100), lr_warmup_steps=0, step=41)
+    assert drive(weights, range(42, 50), sharpness=0.6) == []
+    assert weights.weights == (0.7, 0.1, 0.2) and not weights.aggressive
+    assert "aggressive mode began" in drive(weights, range(50, 142), sharpness=0.6)

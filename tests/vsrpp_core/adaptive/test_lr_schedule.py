@@ -80,3 +80,15 @@ def test_state_survives() -> None:
     plateau_at(first, range(1, 1250), loss=0.02)
     second.load_state_dict(first.state_dict())
     assert plateau_at(first, range(1250, 1400), 0.02) == plateau_at(second, range(1250, 1400), 0.02) == [1300]
+
+
+def test_a_longer_warm_up_has_no_plateau_either() -> None:
+    schedule = make(warmup_steps=1000)
+    schedule.reconfigure(ScheduleConfig(warmup_steps=5000), MAX_STEPS)
+    assert plateau_at(schedule, range(1, 6000), loss=0.02) == [5300]
+
+
+def test_a_rollback_in_the_warm_up_does_not_shorten_it() -> None:
+    schedule = make(warmup_steps=1000, plateau_cooldown=10)
+    schedule.slow_down(0.5, step=200)
+    assert plateau_at(schedule, range(201, 1400), loss=0.02) == [1300]

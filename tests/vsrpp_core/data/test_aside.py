@@ -196,6 +196,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, place: int, number: signal.Signal
     monkeypatch.setattr(Path, "rename", signalled)
 
 
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_between_the_moves_leaves_pairs_whole(
     make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str

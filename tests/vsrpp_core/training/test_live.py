@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import replay
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import RunConfig, ScheduleConfig
 from vsrpp_core.training.session import open_session
@@ -104,3 +106,15 @@ def test_a_resume_goes_by_what_was_changed(make_dataset: MakeDataset, tmp_path: 
     assert {n: (s.loss_total, s.weight_grad) for n, s in parts.items()} == {
         n: (s.loss_total, s.weight_grad) for n, s in steps(whole).items()
     }
+
+
+def test_who_listens_goes_by_cadences_changed_while_training(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    cadences = (("cadence.journal_every", "4"), ("cadence.status_every", "5"), ("cadence.tensorboard_every", "4"))
+    events = train(run, make_dataset(), 12, *cadences)
+    assert answers(events) == [(True, "done")] * 3
+    journaled = [event.step for event in replay(run / "events.jsonl") if isinstance(event, ev.StepReported)]
+    assert journaled == [*range(1, 13), 16, 20, 24]
+    board = EventAccumulator(str(run / "logs"))
+    board.Reload()
+    assert [point.step for point in board.Scalars("Loss/Total")] == [6, 12, 16, 20, 24]

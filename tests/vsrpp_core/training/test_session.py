@@ -214,6 +214,73 @@ def test_settings_edited_between_sessions_are_gone_by(make_dataset: MakeDataset,
     assert again[0].clip_norm == 7.5 and again[0].weight_l1 == 0.5
 
 
+def test_decays_edited_between_sessions_are_gone_by(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    weights = []
+    for name, decay in (("kept", "0.0"), ("edited", "0.9")):
+        run, data = tmp_path / name, make_dataset()
+        train(run, data, react=stop_at(12))
+        train(run, data, start="resume", training__weight_decay=decay)
+        (group,) = checkpoints.load(run / "checkpoint_step_24.pth")["optimizer_step"]["optimizer"]["param_groups"]
+        assert group["weight_decay"] == float(decay)
+        weights.append(weights_of(run, "checkpoint_step_24.pth", "model"))
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_checkpoint_goes_by_the_rules_it_was_saved_with(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    """A rule that came later must not make a run's checkpoints useless, nor a setting that is no more."""
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, react=stop_at(12))
+    path = run / "checkpoint_recovery.pth"
+    state = checkpoints.load(path)
+    state["config"]["loss"] |= {"l1": 1.0, "ms": 0.0, "grad": 0.0, "adaptive": True, "of_old": 3}
+    state["loss_weights"]["weights"] = [1.0, 0.0, 0.0]
+    torch.save(state, path)
+    fixed = {"loss__l1": "1.0", "loss__ms": "0.0", "loss__grad": "0.0", "loss__adaptive": "false"}
+    events = train(run, data, start="resume", **fixed)
+    assert of(events, ev.SessionEnded)[0].step == 24
+    assert {step.weight_l1 for step in of(events, ev.StepReported)} == {1.0}
+
+
+def test_without_settings_those_of_a_checkpoint_are_held_to_the_rules_of_now(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, react=stop_at(12))
+    (run / "config.toml").unlink()
+    path = run / "checkpoint_recovery.pth"
+    state = checkpoints.load(path)
+    state["config"]["loss"] |= {"l1": 1.0, "ms": 0.0, "grad": 0.0}
+    torch.save(state, path)
+    with pytest.raises(VsrppError, match="weights that adapt begin with"):
+        open_session(run, data, start="resume")
+    overrides = [("loss.adaptive", "false")]
+    assert of(collect(open_session(run, data, start="resume", overrides=overrides)), ev.SessionEnded)[0].step == 24
+
+
+def test_the_dataset_may_be_named_by_its_setting(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data, other = tmp_path / "run", make_dataset(), make_dataset(tmp_path / "other")
+    collect(open_session(run, None, start="fresh", overrides={**TINY, "data.root": str(data)}.items()), stop_at(3))
+    assert RunConfig.load(run / "config.toml").data.root == str(data)
+    events = collect(open_session(run, None, start="resume", overrides=[("data.root", str(other))]), stop_at(6))
+    assert of(events, ev.SessionStarted)[0].data == str(other)
+    assert RunConfig.load(run / "config.toml").data.root == str(other)
+
+
+def test_a_step_is_told_with_what_it_was_taken_with(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    settings = {"training__max_steps": "60", "loss__warmup_steps": "25", "schedule__plateau_patience": "10"}
+    events = train(tmp_path / "run", make_dataset(), **settings)
+    changes = [e for e in events if isinstance(e, ev.WeightsAdapted | ev.LearningRateReduced)]
+    adapted = of(events, ev.WeightsAdapted)
+    assert adapted and [e.step % 10 for e in changes] == [0] * len(changes)
+    weights = {e.step: (e.weight_l1, e.weight_ms, e.weight_grad) for e in adapted}
+    for told in of(events, ev.StepReported):
+        parts = (told.loss_l1, told.loss_ms, told.loss_grad)
+        now = (told.weight_l1, told.weight_ms, told.weight_grad)
+        assert told.loss_total == pytest.approx(sum(w * p for w, p in zip(now, parts, strict=True)), rel=1e-5)
+        before = [step for step in weights if step < told.step]
+        assert now == pytest.approx(weights[before[-1]] if before else (0.6, 0.2, 0.2))
+
+
 def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
     alone = train(tmp_path / "a", data, training__max_steps="6")
@@ -260,6 +327,17 @@ def test_stop_ends_a_validation_early(make_dataset: MakeDataset, tmp_path: Path)
     assert of(events, ev.ValidationProgressed)[-1].done == 2
     assert of(events, ev.ValidationAborted) and not of(events, ev.ValidationFinished)
     assert of(events, ev.SessionEnded)[0].step == 12
+
+
+def test_a_validation_that_a_stop_ended_is_made_first_by_the_next_session(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    whole, parts, data = tmp_path / "whole", tmp_path / "parts", make_dataset(n_val=6)
+    expected = of(train(whole, data), ev.ValidationFinished)
+    train(parts, data, react=lambda e: (cmd.Stop(),) if isinstance(e, ev.ValidationProgressed) else ())
+    made = of(train(parts, data, start="resume"), ev.ValidationFinished)
+    assert [(e.step, e.ki_quality) for e in made] == [(e.step, e.ki_quality) for e in expected]
+    assert [e.step for e in made] == [12, 24]
 
 
 def test_commands_do_not_change_the_numbers(make_dataset: MakeDataset, tmp_path: Path) -> None:

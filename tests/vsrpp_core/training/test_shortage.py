@@ -1,5 +1,6 @@
 """Out of memory: what is proposed, and what a session does about it."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
+from vsrpp_core.cli import main
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run import checkpoints
@@ -65,3 +67,20 @@ def test_a_step_that_does_not_fit_is_saved_before_and_told_with_what_to_do(
     assert checkpoints.load(run / failed.checkpoint)["progress"]["step"] == 7
     resumed = train(run, data, "resume", ("training.checkpointing", "block"))
     assert isinstance(resumed[-1], ev.SessionEnded) and resumed[-1].step == 24
+
+
+def test_where_nothing_was_saved_yet_the_advice_is_a_fresh_start_that_works(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: OptimizerStep, *args: Any, **kwargs: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    run, data = tmp_path / "my run", make_dataset()
+    with monkeypatch.context() as patch:
+        patch.setattr(OptimizerStep, "run", full)
+        failed = train(run, data, "fresh", *TINY.items())[-1]
+    assert isinstance(failed, ev.SessionFailed) and not failed.checkpoint
+    command = failed.error[failed.error.index("vsrpp train") :]
+    assert shlex.split(command) == ["vsrpp", "train", str(run), "--set", "training.checkpointing=block"]
+    assert main(shlex.split(command)[1:]) == 0
+    assert (run / "checkpoint_step_24.pth").exists()

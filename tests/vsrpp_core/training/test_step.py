@@ -64,6 +64,26 @@ def test_a_gradient_that_is_not_finite_changes_no_bit(value: float) -> None:
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
+def test_a_loss_that_is_not_finite_is_skipped_though_its_gradient_is_finite() -> None:
+    """A prediction that overflows in one pixel: L1 has a gradient of 1 there all the same."""
+    model, step = make_step()
+    step.run([batch(2)], WEIGHTS, 1.5, RATE)
+    before = everything(model, step)
+
+    def overflow(module: torch.nn.Module, arguments: Any, prediction: torch.Tensor) -> torch.Tensor:
+        flood = torch.zeros_like(prediction)
+        flood[0, 0, 0, 0] = math.inf
+        return prediction + flood
+
+    handle = model.register_forward_hook(overflow)
+    figures = step.run([batch(2, seed=1)], LossWeights(1.0, 0.0, 0.0), 1.5, RATE)
+    assert not math.isfinite(float(figures[FIGURES.index("gradient_norm")]))
+    assert everything(model, step) == before
+    handle.remove()
+    step.run([batch(2, seed=2)], WEIGHTS, 1.5, RATE)
+    assert everything(model, step) != before
+
+
 @pytest.mark.parametrize("sizes", [(2, 2), (3, 1), (1, 1, 1, 1)])
 def test_accumulation_is_one_big_batch(sizes: tuple[int, ...]) -> None:
     whole = batch(4)

@@ -39,14 +39,14 @@ def undisturbed() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def family(pid: int) -> list[psutil.Process]:
-    """The process, all that descends from it, and the rest of its process group."""
-    try:
-        head = psutil.Process(pid)
-        found = {head, *head.children(recursive=True)}
-    except psutil.NoSuchProcess:
-        found = set()
-    return [*found, *(process for process in psutil.process_iter() if process not in found and _group(process) == pid)]
+def family(*pids: int) -> list[psutil.Process]:
+    """Those of these processes that are there, all that descends from them, and the rest of their process groups."""
+    found: set[psutil.Process] = set()
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            head = psutil.Process(pid)
+            found |= {head, *head.children(recursive=True)}
+    return [*found, *(one for one in psutil.process_iter() if one not in found and _group(one) in pids)]
 
 
 def _group(process: psutil.Process) -> int:
@@ -58,12 +58,18 @@ def _group(process: psutil.Process) -> int:
 
 def see_off(processes: Sequence[psutil.Process], patience: float) -> None:
     """Give them the time they were asked to end in, then kill those that are still there."""
+    for process in _left(processes, patience):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    _left(processes, patience)
+
+
+def _left(processes: Sequence[psutil.Process], patience: float) -> list[psutil.Process]:
+    """Those that still run after ``patience`` seconds, or at once none."""
     end = time.monotonic() + patience
     while (left := [process for process in processes if lives(process)]) and time.monotonic() < end:
         time.sleep(LOOK)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    return left
 
 
 def lives(process: psutil.Process) -> bool:

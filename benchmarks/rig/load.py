@@ -45,7 +45,7 @@ def cores_of_others(begun: tuple[float, float, float], ended: tuple[float, float
 def _machine() -> float:
     """Guests are counted as users already; what a hypervisor took away was not ours either."""
     times = psutil.cpu_times()._asdict()
-    return sum(value for name, value in times.items() if name not in ("idle", "iowait", "guest", "guest_nice"))
+    return float(sum(value for name, value in times.items() if name not in ("idle", "iowait", "guest", "guest_nice")))
 
 
 def _tree(root: int) -> float:

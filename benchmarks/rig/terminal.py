@@ -24,8 +24,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
 
-import psutil
-
 from .ending import family, lives, see_off, signals_unwind, undisturbed
 
 GIVE_UP = 40.0
@@ -60,7 +58,7 @@ class Terminal:
             self._control = self._open_control()
             told = self._ask("list-panes -F '#{pane_pid} #{pid}'").split()
             self.pid, self.server = int(told[0]), int(told[1])
-            self._program = psutil.Process(self.pid)
+            self._program = next((one for one in family(self.pid) if one.pid == self.pid), None)
             self._held.callback(self._end_program)
         except BaseException:
             self._end()
@@ -113,7 +111,7 @@ class Terminal:
 
     def _end_program(self) -> None:
         """The whole family, and the server: tmux hangs up, which the application takes as the wish to save and end."""
-        processes = family(self.pid)
+        processes = family(self.pid, self.server)
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=GRACE)
         see_off(processes, GRACE)
 
@@ -165,7 +163,7 @@ class Terminal:
 
     @property
     def is_over(self) -> bool:
-        return not lives(self._program)  # tmux does not always collect it
+        return self._program is None or not lives(self._program)  # tmux does not always collect it
 
     @property
     def screen(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vsrpp_core.messages import events as ev
 
-LEAST_STEPS = 4
+LEAST_STEPS = 3
 """Reports that a window must have."""
 
 
@@ -27,28 +27,33 @@ def turns(pairs: int) -> list[bool]:
 
 
 def speed(events: Sequence[ev.Event], window: Window) -> float:
-    """Steps a second from the first report within a window to the last."""
+    """Steps a second from the first report within a window to the last; 0 where too few were reported to tell."""
     within = [event for event in events if window.begun <= event.time <= window.ended]
     if other := [event for event in within if isinstance(event, ev.PhaseChanged)]:
         sys.exit(f"the trainer was {other[0].phase} within a window, which is not to be compared with training")
     steps = [event for event in within if isinstance(event, ev.StepReported)]
     if len(steps) < LEAST_STEPS:
-        sys.exit(
-            f"only {len(steps)} steps were reported in {window.ended - window.begun:.0f} s; "
-            "this machine is too slow or too busy to compare"
-        )
+        return 0.0
     return (steps[-1].step - steps[0].step) / (steps[-1].time - steps[0].time)
 
 
 def compared(events: Sequence[ev.Event], windows: Sequence[Window]) -> dict[str, object]:
+    """The line's figures. A pair with a window of too few steps is left out; at least half of the pairs must remain."""
     speeds = [(window.shown, speed(events, window)) for window in windows]
     pairs = [dict(speeds[place : place + 2]) for place in range(0, len(speeds), 2)]
-    ratios = [pair[True] / pair[False] for pair in pairs]
+    usable = [pair for pair in pairs if all(pair.values())]
+    if 2 * len(usable) < len(pairs):
+        sys.exit(
+            f"fewer than {LEAST_STEPS} steps were reported in a window of {len(pairs) - len(usable)} of {len(pairs)} "
+            "pairs: this machine is too slow or too busy to compare"
+        )
+    ratios = [pair[True] / pair[False] for pair in usable]
     return {
-        "with_screen_steps_per_s": round(statistics.median(pair[True] for pair in pairs), 2),
-        "without_steps_per_s": round(statistics.median(pair[False] for pair in pairs), 2),
+        "with_screen_steps_per_s": round(statistics.median(pair[True] for pair in usable), 2),
+        "without_steps_per_s": round(statistics.median(pair[False] for pair in usable), 2),
         "ratio": round(statistics.median(ratios), 3),
         "ratios": [round(ratio, 3) for ratio in ratios],
+        "pairs_left_out": len(pairs) - len(usable),
         "screen_thread_on": _share(windows, shown=True),
         "screen_thread_off": _share(windows, shown=False),
     }

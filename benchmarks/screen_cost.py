@@ -30,7 +30,7 @@ from textual.binding import Binding, BindingType
 from vsrpp_core.messages.journal import replay
 from vsrpp_tui.screens.start import Choice
 
-WINDOW, PAIRS = 4.0, 10
+WINDOW, PAIRS = 6.0, 8
 SETTLING = 1.5
 """Seconds left out after each turn: charts may be drawn up to a second after the state they show."""
 

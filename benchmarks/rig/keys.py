@@ -52,7 +52,7 @@ PICTURES = (
 )
 PAUSE = (
     Press("p", ("pausing after this step", "‖ paused"), "p, pause", settles="‖ paused"),
-    Press("p", ("going on", "● training"), "p, go on", settles="● training"),
+    Press("p", ("paused · going on", "● training"), "p, go on", settles="● training"),
 )
 ALL = (*WITHOUT_TRAINER, *PICTURES, *PAUSE)
 """Needs a validation behind it, for the pictures. One pause in a round, so that it trains nearly all the time."""

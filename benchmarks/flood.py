@@ -77,7 +77,7 @@ def main() -> None:
         with Terminal(command, {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}) as terminal:
             terminal.until("● training")
             terminal.watch(5)
-            load = OtherLoad(terminal.server)
+            load = OtherLoad()
             early, begun = memory(terminal.pid), time.monotonic()
             seconds = reactions(terminal, ROUNDS, WITHOUT_TRAINER)
             late, ended = memory(terminal.pid), time.monotonic()

@@ -36,7 +36,7 @@ def main() -> None:
             terminal.press("v")
             terminal.until("dB over LR")
             terminal.watch(3)
-            begun, load = time.monotonic(), OtherLoad(terminal.server)
+            begun, load = time.monotonic(), OtherLoad()
             seconds = reactions(terminal, ROUNDS, ALL)
             ended, others = time.monotonic(), load.tell()
             terminal.press("q")

@@ -89,7 +89,7 @@ def main() -> None:
             terminal.press("v")
             terminal.until("dB over LR")
             terminal.watch(WARM_UP)
-            load = OtherLoad(terminal.server)
+            load = OtherLoad()
             terminal.press(TAKE_TURNS)
             windows = reported(terminal, report, patience=60 + 2 * PAIRS * (WINDOW + SETTLING))["windows"]
             others = load.tell()

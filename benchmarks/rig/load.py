@@ -10,12 +10,33 @@ BUSY = 0.2
 """Cores; with more than that in other hands, a figure tells of them too."""
 
 
+class Ours:
+    """Processes whose work is ours although they do not descend from this one, such as a tmux server."""
+
+    def __init__(self) -> None:
+        self._roots = {os.getpid()}
+        self._gone = 0.0
+
+    def take_in(self, pid: int) -> None:
+        self._roots.add(pid)
+
+    def let_go(self, pid: int) -> None:
+        """Before it ends: what it has done stays counted."""
+        self._roots.discard(pid)
+        self._gone += _tree(pid)
+
+    def seconds(self) -> float:
+        """Of work so far."""
+        return self._gone + sum(_tree(root) for root in self._roots)
+
+
+OURS = Ours()
+
+
 class OtherLoad:
     """Cores that programs other than ours kept busy, since it was made, on average."""
 
-    def __init__(self, *roots: int) -> None:
-        """``roots`` are processes of ours that do not descend from this one, such as a tmux server."""
-        self._roots = (os.getpid(), *roots)
+    def __init__(self) -> None:
         self._begun = self._now()
 
     def cores(self) -> float:
@@ -33,7 +54,7 @@ class OtherLoad:
 
     def _now(self) -> tuple[float, float, float]:
         """Moment, seconds of work of the whole machine, seconds of ours."""
-        return time.monotonic(), _machine(), sum(_tree(root) for root in self._roots)
+        return time.monotonic(), _machine(), OURS.seconds()
 
 
 def cores_of_others(begun: tuple[float, float, float], ended: tuple[float, float, float]) -> float:

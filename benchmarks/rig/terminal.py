@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from .ending import family, lives, see_off, signals_unwind, undisturbed
+from .load import OURS
 
 GIVE_UP = 40.0
 GRACE = 15.0
@@ -59,6 +60,7 @@ class Terminal:
             told = self._ask("list-panes -F '#{pane_pid} #{pid}'").split()
             self.pid, self.server = int(told[0]), int(told[1])
             self._program = next((one for one in family(self.pid) if one.pid == self.pid), None)
+            OURS.take_in(self.server)
             self._held.callback(self._end_program)
         except BaseException:
             self._end()
@@ -111,6 +113,7 @@ class Terminal:
 
     def _end_program(self) -> None:
         """The whole family, and the server: tmux hangs up, which the application takes as the wish to save and end."""
+        OURS.let_go(self.server)
         processes = family(self.pid, self.server)
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=GRACE)
         see_off(processes, GRACE)

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.rig import every
 from benchmarks.rig.ending import lives
 from benchmarks.rig.keys import by_key, quantile
-from benchmarks.rig.load import OtherLoad, cores_of_others
+from benchmarks.rig.load import Ours, cores_of_others
 from benchmarks.rig.windows import Window, compared, turns
 from tests.helpers import make_event
 from vsrpp_core.messages import events as ev
@@ -66,9 +66,22 @@ def test_other_load_is_what_is_not_ours() -> None:
 
 
 def test_the_work_of_a_child_is_ours() -> None:
-    load = OtherLoad()
-    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass"], check=True)
-    assert load._now()[2] - load._begun[2] >= 0.4
+    ours = Ours()
+    begun = ours.seconds()
+    subprocess.run([sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"], check=True)
+    assert ours.seconds() - begun >= 0.25
+
+
+def test_what_a_process_did_stays_counted_when_it_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = {os.getpid(): 1.0, 17: 4.0}
+    monkeypatch.setattr("benchmarks.rig.load._tree", lambda pid: work.get(pid, 0.0))
+    ours = Ours()
+    assert ours.seconds() == 1.0
+    ours.take_in(17)
+    assert ours.seconds() == 5.0
+    ours.let_go(17)
+    del work[17]
+    assert ours.seconds() == 5.0
 
 
 def test_figures_of_each_key() -> None:

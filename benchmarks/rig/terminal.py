@@ -115,7 +115,8 @@ class Terminal:
         """The whole family, and the server: tmux hangs up, which the application takes as the wish to save and end."""
         OURS.let_go(self.server)
         processes = family(self.pid, self.server)
-        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=GRACE)
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=GRACE)
         see_off(processes, GRACE)
 
     def _end_client(self, client: "subprocess.Popen[bytes]") -> None:
@@ -191,8 +192,8 @@ class Terminal:
 
     def _drawn(self) -> float:
         """When the last of what is on its way to the client arrived there."""
-        moment = 0.0
-        while self._read(FRAME):
+        moment, end = 0.0, time.monotonic() + LOOK
+        while time.monotonic() < end and self._read(FRAME):
             moment = time.monotonic()
         return moment
 

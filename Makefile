@@ -38,7 +38,7 @@ tests: $(STAMP)
 
 # benchmarks/adaptive_weights.py wants a dataset and clips, and an hour; benchmarks/tile_halo.py a trained network and a clip.
 bench: $(STAMP)
-	@for script in $(filter-out benchmarks/adaptive_weights.py benchmarks/tile_halo.py, $(wildcard benchmarks/*.py)); do $(BIN)/python $$script; done
+	@$(BIN)/python benchmarks/rig/every.py $(filter-out benchmarks/adaptive_weights.py benchmarks/tile_halo.py, $(wildcard benchmarks/*.py))
 
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults.kills

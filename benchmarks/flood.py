@@ -14,8 +14,11 @@ import time
 from pathlib import Path
 
 from replay import _started, _step
-from rig.probed import Probed, lateness, run
-from rig.terminal import Terminal, memory, quantile, reactions
+from rig.keys import WITHOUT_TRAINER, by_key, quantile, reactions
+from rig.load import OtherLoad
+from rig.memory import memory
+from rig.probed import Probed, lateness, reported, run
+from rig.terminal import Terminal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.screens.start import Choice
@@ -74,24 +77,28 @@ def main() -> None:
         with Terminal(command, {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}) as terminal:
             terminal.until("● training")
             terminal.watch(5)
+            load = OtherLoad()
             early, begun = memory(terminal.pid), time.monotonic()
-            seconds = reactions(terminal, ROUNDS)
+            seconds = reactions(terminal, ROUNDS, WITHOUT_TRAINER)
             late, ended = memory(terminal.pid), time.monotonic()
+            others = load.tell()
             terminal.press("q")
-            while not report.exists():
-                terminal.watch(0.1)
-        ticks = lateness(report, begun, ended)
-        told = json.loads(report.read_text())
+            told = reported(terminal, report)
+    ticks = lateness(told, begun, ended)
+    keys = [value for values in seconds.values() for value in values]
     figures = {
         "events_per_s": round(told["rate"]),
         "most_waiting": told["most_waiting"],
-        "key_p50_s": round(statistics.median(seconds), 4),
-        "key_worst_s": round(max(seconds), 4),
+        "keys": len(keys),
+        "key_p50_s": round(statistics.median(keys), 4),
+        "key_worst_s": round(max(keys), 4),
         "timer_late_p99_s": round(quantile(ticks, 0.99), 4),
         "memory_early_mb": early,
         "memory_late_mb": late,
+        **others,
+        "by_key": by_key(seconds),
     }
-    print(json.dumps({"benchmark": "flood", **figures}))
+    print(json.dumps({"benchmark": "flood", **figures}, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from rig.probed import Probed, run
-from rig.terminal import Terminal, peak_memory
+from rig.load import OtherLoad
+from rig.memory import peak_memory
+from rig.probed import Probed, reported, run
+from rig.terminal import Terminal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import encode
@@ -144,9 +146,7 @@ def gone_on(run_: Path, folder: str) -> dict[str, float]:
     report.unlink(missing_ok=True)
     command = [sys.executable, __file__, str(run_), str(report)]
     with Terminal(command, {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}) as terminal:
-        while not report.exists():
-            terminal.watch(0.1)
-    figures: dict[str, float] = json.loads(report.read_text())
+        figures: dict[str, float] = reported(terminal, report)
     return figures
 
 
@@ -156,9 +156,11 @@ def main() -> None:
         place.mkdir()
         count = write_journal(place / "events.jsonl")
         size = (place / "events.jsonl").stat().st_size
+        load = OtherLoad()
         replayed = [watched("--replay", place / "events.jsonl", "▶", folder) for _ in range(ROUNDS)]
         attached = [watched("--attach", place, "no process trains it now", folder) for _ in range(ROUNDS)]
         resumed = [gone_on(place, folder) for _ in range(ROUNDS)]
+        others = load.tell()
     figures = {
         "lines": count,
         "journal_mb": round(size / 1e6, 1),
@@ -168,6 +170,7 @@ def main() -> None:
         "attach_mb": max(memory for _, memory in attached),
         "resume_s": round(statistics.median(one["there_s"] for one in resumed), 2),
         "resume_late_worst_s": round(statistics.median(one["late_worst_s"] for one in resumed), 3),
+        **others,
     }
     print(json.dumps({"benchmark": "replay", **figures}))
 

@@ -1,89 +1,101 @@
 """What the screen costs the training: the demo's speed with the screen on against the same session without it.
 
-One session in one process, in tmux, 140×45, on as many cores as there are. Windows take turns: in one the application
-shows what the session says, in the next it draws nothing and looks at nothing, as if there were none. Prints one JSON
-line: steps a second (medians of the windows) and the median ratio of neighbouring windows. Aim: 0.95 or more.
+One session in one process, in tmux, 140×45, on as many cores as there are: settings, threads and what the trainer
+writes are the same throughout. Windows take turns, in an order that a steady drift of the machine does not favour: in
+one the application shows what the session says, in the next it takes nothing from it and draws nothing. The seconds
+after each turn are left out, as what was begun before is drawn in them and what had waited is taken in; validations
+and checkpoints are set aside for the whole of it. Speed is read off the session's own journal.
+
+Prints one JSON line: steps a second (medians of the windows), the ratio of each pair of neighbouring windows and their
+median, and the share of a core that the screen's thread took in either kind of window: next to none while it is off, or
+the comparison is not with a session without a screen. Aim: a ratio of 0.95 or more.
 """
 
+import asyncio
 import json
-import statistics
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import ClassVar
 
 from rig.demo import demo_run
-from rig.probed import Probed, run
+from rig.load import OtherLoad
+from rig.probed import Probed, reported, run
 from rig.terminal import Terminal
+from rig.windows import Window, compared, turns
+from textual.binding import Binding, BindingType
 
-from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import replay
 from vsrpp_tui.screens.start import Choice
 
-WINDOW = 4.0
-PAIRS = 10
-SETTLING = 5.0
-"""Seconds of training before the first window."""
+WINDOW, PAIRS = 6.0, 8
+SETTLING = 1.5
+"""Seconds left out after each turn: charts may be drawn up to a second after the state they show."""
+
+WARM_UP = 8.0
+"""Seconds of training before the first window, the first validation among what comes before them."""
+
+QUIET = (
+    ("cadence.validate_every", "1000000"),
+    ("cadence.checkpoint_every", "10000000"),
+    ("cadence.recovery_minutes", "1440"),
+    ("cadence.journal_every", "5"),  # as often as the status file is written, so that no step more is reported
+)
+TAKE_TURNS = "\x14"
 
 
 class TurnByTurn(Probed):
-    """Shows nothing in every second window, and notes when which step was taken."""
+    """From ctrl+t on shows nothing in every second window, and ends after the last."""
 
-    def __init__(self, choice: Choice) -> None:
-        super().__init__(choice)
-        self.begun = 0.0
-        self.seen: list[tuple[float, int, int]] = []
-        """Moment (seconds since the Unix epoch), step and window of reports."""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t", "take_turns", show=False, priority=True)]
+
+    shown = True
+
+    def on_ready(self) -> None:
+        self.windows: list[Window] = []  # and no timer: it would be work in both windows
+
+    def action_take_turns(self) -> None:
+        self.run_worker(self._take_turns())
+
+    async def _take_turns(self) -> None:
+        for shown in turns(PAIRS):
+            self.shown = shown
+            await asyncio.sleep(SETTLING)
+            begun, work = time.time(), time.thread_time()
+            await asyncio.sleep(WINDOW)
+            self.windows.append(Window(shown, begun, time.time(), time.thread_time() - work))
+        self.shown = True
+        self.action_leave()
 
     def pump(self) -> None:
-        if self.state.phase == "training" and not self.begun:
-            self.begun = time.time() + SETTLING
-        window = int((time.time() - self.begun) // WINDOW) if self.begun else -1
-        if window >= 2 * PAIRS:
-            self.action_leave()
-        if window < 0 or window % 2 == 0 or window >= 2 * PAIRS:
-            before = self.state.step
+        if self.shown:
             super().pump()
-            steps = [self.state.step] if self.state.step and self.state.step is not before else []
-        else:
-            assert self.worker
-            steps = [event for event in self.worker.mailbox.take() if isinstance(event, ev.StepReported)]
-        for step in steps:
-            self.seen.append((step.time, step.step, int((step.time - self.begun) // WINDOW) if self.begun else -1))
 
     def figures(self) -> dict[str, object]:
-        return {"seen": self.seen}
-
-
-def speed(seen: list[tuple[float, int, int]], window: int) -> float:
-    """Steps a second from the first report within a window to the last."""
-    within = [(moment, step) for moment, step, of in seen if of == window]
-    if len(within) < 2:
-        sys.exit(
-            f"fewer than two steps were reported in {WINDOW:.0f} s: this machine is too slow or too busy to compare"
-        )
-    return (within[-1][1] - within[0][1]) / (within[-1][0] - within[0][0])
+        return {"windows": [asdict(window) for window in self.windows]}
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        place, data = demo_run(Path(folder))
+        place, data = demo_run(Path(folder), QUIET)
         report = Path(folder) / "report.json"
         command = [sys.executable, __file__, str(place), str(data), str(report)]
         with Terminal(command, {"XDG_STATE_HOME": folder, "XDG_CONFIG_HOME": folder}) as terminal:
             terminal.until("[S]tart")
             terminal.press("s")
-            while not report.exists():
-                terminal.watch(0.2)
-        seen = json.loads(report.read_text())["seen"]
-    on = [speed(seen, 2 * pair) for pair in range(PAIRS)]
-    off = [speed(seen, 2 * pair + 1) for pair in range(PAIRS)]
-    figures = {
-        "with_screen_steps_per_s": round(statistics.median(on), 2),
-        "without_steps_per_s": round(statistics.median(off), 2),
-        "ratio": round(statistics.median(a / b for a, b in zip(on, off, strict=True)), 3),
-        "pairs": PAIRS,
-    }
-    print(json.dumps({"benchmark": "screen_cost", **figures}))
+            terminal.until("● training")
+            terminal.press("v")
+            terminal.until("dB over LR")
+            terminal.watch(WARM_UP)
+            load = OtherLoad()
+            terminal.press(TAKE_TURNS)
+            windows = reported(terminal, report, patience=60 + 2 * PAIRS * (WINDOW + SETTLING))["windows"]
+            others = load.tell()
+        events = list(replay(place / "events.jsonl"))
+    figures = compared(events, [Window(**window) for window in windows])
+    print(json.dumps({"benchmark": "screen_cost", **figures, **others}))
 
 
 if __name__ == "__main__":

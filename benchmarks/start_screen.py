@@ -14,7 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+
+from rig.ending import signals_unwind
+from rig.load import OtherLoad
 
 ROUNDS = 9
 GIVE_UP = 60.0
@@ -33,6 +37,7 @@ def seconds_to_answer(command: list[str], home: str) -> float:
     """From starting the process until ANSWER is drawn; the process is killed then."""
     leader, follower = pty.openpty()
     environment = {**os.environ, "HOME": home, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    environment |= {f"XDG_{kind}_HOME": home for kind in ("CACHE", "CONFIG", "DATA", "STATE")}
     start = time.perf_counter()
     process = subprocess.Popen(
         command, stdin=follower, stdout=follower, stderr=follower, env=environment, start_new_session=True
@@ -42,18 +47,32 @@ def seconds_to_answer(command: list[str], home: str) -> float:
     seen = b""
     try:
         while ANSWER not in seen:
-            if time.perf_counter() - start > GIVE_UP or not select.select([leader], [], [], GIVE_UP)[0]:
-                sys.exit(f"no answer from {command[1:]} within {GIVE_UP:.0f} s")
-            seen = seen[-4096:] + os.read(leader, 65536)
+            left = GIVE_UP - (time.perf_counter() - start)
+            if left <= 0 or not select.select([leader], [], [], left)[0]:
+                sys.exit(f"no answer from {command[1:]} within {GIVE_UP:.0f} s; it drew:\n{_text(seen)}")
+            seen = seen[-4096:] + _drawn(leader, seen, command)
         return time.perf_counter() - start
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         os.close(leader)
 
 
+def _drawn(leader: int, seen: bytes, command: list[str]) -> bytes:
+    try:
+        return os.read(leader, 65536)
+    except OSError:  # how Linux tells that the other end is closed
+        sys.exit(f"{command[1:]} ended before it answered; it drew:\n{_text(seen)}")
+
+
+def _text(drawn: bytes) -> str:
+    return drawn.decode(errors="replace")
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory() as home:
+    with signals_unwind(), tempfile.TemporaryDirectory() as home:
+        load = OtherLoad()
         ours = [sys.executable, "-m", "vsrpp_tui", str(Path(home) / "Learn")]
         floor = [sys.executable, "-c", EMPTY]
         seconds: dict[str, list[float]] = {"start_screen": [], "empty_application": []}
@@ -62,9 +81,10 @@ def main() -> None:
                 taken = seconds_to_answer(command, home)
                 if round_:  # the first round fills the disk's cache
                     seconds[name].append(taken)
+        others = load.tell()
     medians = {f"{name}_s": round(statistics.median(values), 3) for name, values in seconds.items()}
     ratio = round(medians["start_screen_s"] / medians["empty_application_s"], 2)
-    print(json.dumps({"benchmark": "start_screen", **medians, "ratio": ratio, "rounds": ROUNDS}))
+    print(json.dumps({"benchmark": "start_screen", **medians, "ratio": ratio, "rounds": ROUNDS, **others}))
 
 
 if __name__ == "__main__":

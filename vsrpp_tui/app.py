@@ -369,7 +369,6 @@ class VsrppApp(DeskApp[Farewell]):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
@@ -394,6 +393,7 @@ def _application(options: argparse.Namespace) -> VsrppApp:
 
 def _run(app: VsrppApp, go_on: bool = False) -> int:
     """``go_on``: with the training, where the screen breaks."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
     farewell: Farewell | None = None
     broke = False
     with screen_to_itself():

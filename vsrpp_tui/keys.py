@@ -90,6 +90,7 @@ SCREENS: dict[str, dict[str, str]] = {
     "settings": {
         "apply": "ctrl+s",
         "discard": "escape",
+        "leave_field": "enter",
         "next_field": "down",
         "previous_field": "up",
     },
@@ -104,6 +105,7 @@ SCREENS: dict[str, dict[str, str]] = {
         "begin": "ctrl+s",
         "browse": "ctrl+o",
         "cancel": "escape",
+        "leave_field": "enter",
         "next_field": "down",
         "previous_field": "up",
     },

@@ -1,18 +1,23 @@
 """A run of the demo that does not come to its end while something is measured."""
 
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from vsrpp_core.data.demo import demo_dataset_root
-from vsrpp_core.training.presets import demo_config
-from vsrpp_core.training.session import prepare_demo
 
+def demo_run(folder: Path, overrides: Iterable[tuple[str, str]] = ()) -> tuple[Path, Path]:
+    """A run's folder with settings, and the dataset; made first, in a quarter of a minute, where `make demo` never was.
 
-def demo_run(folder: Path) -> tuple[Path, Path]:
-    """A run's folder with settings, and the dataset; made first where `make demo` never was."""
-    for progress in prepare_demo():
-        print(f"{progress.task} {progress.done}/{progress.total}", end="\r", file=sys.stderr)
+    What needs torch is imported here: the application that is measured imports the same script, and loads torch
+    itself, after its own settings.
+    """
+    from vsrpp_core.data.demo import demo_dataset_root
+    from vsrpp_core.training.presets import demo_config
+    from vsrpp_core.training.session import prepare_demo
+
+    for _ in prepare_demo():
+        pass
     run = folder / "run"
     run.mkdir()
-    demo_config(demo_dataset_root()).with_overrides((("training.max_steps", "1000000"),)).save(run / "config.toml")
+    settings = (("training.max_steps", "1000000"), *overrides)
+    demo_config(demo_dataset_root()).with_overrides(settings).save(run / "config.toml")
     return run, demo_dataset_root()

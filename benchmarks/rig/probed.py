@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from vsrpp_tui.app import VsrppApp, _run
+
+from .terminal import GIVE_UP, Terminal
 
 EVERY = 0.05
 
 
 class Probed(VsrppApp):
-    """Its notes are in ``report`` at the end: moment (time.monotonic) and lateness of each tick, seconds."""
-
-    report = Path()
+    """What it notes is its report: moment (time.monotonic) and lateness of each tick, seconds."""
 
     def on_ready(self) -> None:
         self.ticks: list[tuple[float, float]] = []
@@ -30,12 +32,22 @@ class Probed(VsrppApp):
 
 
 def run(app: Probed, report: Path) -> None:
-    app.report = report
-    _run(app)
+    """As ``vsrpp-tui`` runs it, until its end; then the report, and the application's own exit status."""
+    if "torch" in sys.modules:
+        sys.exit("torch was loaded before the application, which sets how torch's threads wait: nothing is comparable")
+    status = _run(app)
     report.write_text(json.dumps(app.figures()))
+    sys.exit(status)
 
 
-def lateness(report: Path, since: float, until: float) -> list[float]:
-    """Of the ticks between two moments."""
-    ticks: list[tuple[float, float]] = json.loads(report.read_text())["ticks"]
-    return [late for moment, late in ticks if since <= moment <= until]
+def reported(terminal: Terminal, report: Path, patience: float = GIVE_UP) -> Any:
+    """What the application reports at its end, which is waited for."""
+    terminal.until_ended(patience)
+    if not report.exists():
+        terminal.fail("the program ended without a report")
+    return json.loads(report.read_text())
+
+
+def lateness(report: Any, since: float, until: float) -> list[float]:
+    """Of the ticks between two moments, seconds."""
+    return [late for moment, late in report["ticks"] if since <= moment <= until]

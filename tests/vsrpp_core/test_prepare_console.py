@@ -55,6 +55,21 @@ def test_a_finished_dataset_has_nothing_left_to_do(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
+def test_too_few_pairs_are_told_at_the_end(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", str(films), "--out", str(tmp_path / "one"), *SMALL, "--patches", "500"]) == 0
+    told = capsys.readouterr().out
+    assert " of the 500 training pairs wanted; more videos or" in told and "others" not in told
+    recipe = tmp_path / "recipe.toml"
+    kinds = {kind: films / f"film{number}.mp4" for number, kind in enumerate(("film", "toon"))}
+    named = "".join(f'[category.{kind}]\npaths = ["{path.as_posix()}"]\n' for kind, path in kinds.items())
+    recipe.write_text(f"[dataset]\npatches = 500\n{named}")
+    often = ["--per-minute", "1500", "--val-share", "0.2"]
+    assert main(["prepare", "--recipe", str(recipe), "--out", str(tmp_path / "two"), *SMALL, *often]) == 0
+    told = capsys.readouterr().out
+    for kind in kinds:
+        assert f"\n{kind}: " in told and f"note: {kind} gives " in told and "of its share of 250 pairs; others" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

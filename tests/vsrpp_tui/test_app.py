@@ -187,6 +187,9 @@ async def test_keys_become_commands(tmp_path: Path, make_dataset: MakeDataset, r
         await until(pilot, lambda: app.state.phase == "paused")
         await pilot.press("c", "v", "p")
         assert worker.commands == [cmd.Pause(), cmd.SaveCheckpoint(), cmd.Validate(), cmd.Resume()]
+        await until(pilot, lambda: shows(pilot, "‖ paused · going on"))
+        worker.say(ev.PhaseChanged(phase="training", step=100))
+        await until(pilot, lambda: shows(pilot, "● training") and not shows(pilot, "going on"))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -193,13 +193,17 @@ def _limited(train: list[Chosen], recipe: Recipe, result: Gathered) -> list[Chos
         pairs.sort(key=lambda pair: (-pair.source.priority, draw(recipe.dataset.seed, pair.cut.name)))
         taken += pairs[: quotas[name]]
         if len(pairs) < result.quotas[name]:
-            result.notes.append(
-                f"{name} gives {len(pairs):,} of its share of {result.quotas[name]:,} pairs; "
-                "others take its place as far as they have more"
-            )
+            result.notes.append(_short(name, len(pairs), result.quotas[name], is_alone=len(of) == 1))
     if len(taken) < len(train):
         result.skipped[SURPLUS] += len(train) - len(taken)
     return taken
+
+
+def _short(name: str, found: int, wanted: int, is_alone: bool) -> str:
+    more = "more videos or more patches_per_minute give more"
+    if is_alone:
+        return f"the videos give {found:,} of the {wanted:,} training pairs wanted; {more}"
+    return f"{name} gives {found:,} of its share of {wanted:,} pairs; others take its place where they can, {more}"
 
 
 def shares(total: int, weights: dict[str, float], most: dict[str, int] | None = None) -> dict[str, int]:

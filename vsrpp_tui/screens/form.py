@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Input, Static
 from textual.worker import Worker
 
 from vsrpp_tui.checked import Checked, Values
 from vsrpp_tui.paths import is_there, read_paths, write_paths
 from vsrpp_tui.screens.browse import BrowseScreen
+from vsrpp_tui.screens.typed import LEAVE_FIELD, TypedScreen
 from vsrpp_tui.widgets.figures import spread
 from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.form import Field, FieldRow, Tick, TickRow
@@ -24,13 +24,14 @@ PAUSE_SECONDS = 0.15
 """Of typing, before what was typed is looked at: it opens files."""
 
 
-class FormScreen(Screen[Request | None]):
+class FormScreen(TypedScreen[Request | None]):
     """Dismissed with the request, or with None; what was typed stays in ``values`` for the next time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "begin", "Begin", id="begin", priority=True, tooltip="begin the work"),
         Binding("ctrl+o", "browse", "Choose", id="browse", tooltip="choose a file or folder for this field"),
         Binding("escape", "dismiss(None)", "Back", id="cancel", tooltip="nothing is begun"),
+        LEAVE_FIELD,
         Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next field"),
         Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the one before"),
     ]
@@ -80,19 +81,16 @@ class FormScreen(Screen[Request | None]):
     # typing
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        row = event.input.query_ancestor(FieldRow)
-        if self.values.get(row.field.key, "") != event.value:
-            self.values[row.field.key] = event.value
-            self._touched = True
-            self._look()
+        self._take_in(event.input.query_ancestor(FieldRow).field.key, event.value)
 
     def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
-        self.values[event.checkbox.name or ""] = event.value
-        self._touched = True
-        self._look()
+        self._take_in(event.checkbox.name or "", event.value)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.focus_next()
+    def _take_in(self, key: str, value: str | bool) -> None:
+        if self.values.get(key, type(value)()) != value:
+            self.values[key] = value
+            self._touched = True
+            self._look()
 
     # looking
 
@@ -113,7 +111,7 @@ class FormScreen(Screen[Request | None]):
         self._draw()
         if self._begin_then:
             self._begin_then = False
-            self.action_begin()
+            self._begin()
 
     # choosing a file
 
@@ -148,6 +146,13 @@ class FormScreen(Screen[Request | None]):
         self.action_begin()
 
     def action_begin(self) -> None:
+        self.after_typing(self._begin)
+
+    def _begin(self) -> None:
+        for row in self.query(FieldRow):
+            self._take_in(row.field.key, row.input.value)
+        for box in self.query(Checkbox):
+            self._take_in(box.name or "", box.value)
         if self._checked is None:
             self._begin_then = True
         elif self._checked.request is not None:

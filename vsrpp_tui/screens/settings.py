@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from vsrpp_core.errors import VsrppError
@@ -18,6 +17,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig, Setting, as_text, is_live
 from vsrpp_tui.draft import Draft
+from vsrpp_tui.screens.typed import LEAVE_FIELD, TypedScreen
 from vsrpp_tui.state import RunState
 from vsrpp_tui.widgets.figures import spread
 from vsrpp_tui.widgets.footer import KeyFooter
@@ -54,16 +54,21 @@ class SettingRow(Horizontal):
         parts += [(f" · now {was}", "$warning")] if was else []
         self._told.update(Content.assemble(*parts))
 
+    @property
+    def text(self) -> str:
+        return self._input.value
+
     def set_text(self, text: str) -> None:
         self._input.value = text
 
 
-class SettingsScreen(Screen[None]):
+class SettingsScreen(TypedScreen[None]):
     """The form. What is sent stays until the session has answered; what it refuses stays to be mended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "apply", "Apply", id="apply", priority=True, tooltip="send what was changed to the trainer"),
         Binding("escape", "dismiss", "Discard", id="discard", tooltip="back; what was not applied is forgotten"),
+        LEAVE_FIELD,
         Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next value"),
         Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the one before"),
     ]
@@ -154,13 +159,19 @@ class SettingsScreen(Screen[None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         row = event.input.parent
-        if isinstance(row, SettingRow) and event.value.strip() != self._draft.text(row.key):
-            self._last = row.key
-            self._answers.pop(row.key, None)
-            self._draft.edit(row.key, event.value)
+        if isinstance(row, SettingRow) and self._take_in(row.key, event.value):
             self._draw()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
+    def _take_in(self, key: str, text: str) -> bool:
+        """Whether it is another than before."""
+        if text.strip() == self._draft.text(key):
+            return False
+        self._last = key
+        self._answers.pop(key, None)
+        self._draft.edit(key, text)
+        return True
+
+    def action_leave_field(self) -> None:
         self.focus_next(Input)
 
     # applying
@@ -169,6 +180,11 @@ class SettingsScreen(Screen[None]):
         self.action_apply()
 
     def action_apply(self) -> None:
+        self.after_typing(self._apply)
+
+    def _apply(self) -> None:
+        for row in self.query(SettingRow):
+            self._take_in(row.key, row.text)
         if self._waiting or self._state.is_over or self._draft.faults():
             self._draw()
             return

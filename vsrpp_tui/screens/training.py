@@ -249,7 +249,7 @@ class TrainingScreen(Screen[None]):
         self._order(cmd.Pause(), "pausing after this step")
 
     def action_go_on(self) -> None:
-        self._order(cmd.Resume(), "")
+        self._order(cmd.Resume(), "going on")
 
     def action_checkpoint(self) -> None:
         self._order(cmd.SaveCheckpoint(), "saving after this step")

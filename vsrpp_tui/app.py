@@ -302,7 +302,8 @@ class VsrppApp(DeskApp[Farewell]):
     def action_help(self) -> None:
         from vsrpp_tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen())
+        asked = getattr(self.screen, "panel_in_question", None)
+        self.push_screen(HelpScreen(*asked()) if asked else HelpScreen())
 
     def action_leave(self) -> None:
         """Quit; while a session runs, only once it has saved."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -44,6 +43,9 @@ from vsrpp_tui.widgets.window import Window, panned, zoomed
 
 CHART_SECONDS = 1.0
 """A chart costs milliseconds each; they are redrawn this often at most."""
+
+LOOKS = 3
+"""Looks at the figures that are sure to come between two turns of the charts; each draws its share of them."""
 
 LAID_OUT_SECONDS = 0.05
 """After a view was changed its charts have their place, and can be drawn in it."""
@@ -117,6 +119,9 @@ class TrainingScreen(Screen[None]):
         self._clock = clock
         self._drawn: tuple[RunState | None, list[Chart]] = None, []
         """What the charts in sight show, and which charts these were."""
+        self._waiting: list[Chart] = []
+        """Charts to be drawn at the next looks at the figures."""
+        self._panels: tuple[Panel, ...] = ()
         self._view, self._look = VIEWS[0], Look()
         self._full: Widget | None = None
         """The panel that has the whole screen."""
@@ -126,7 +131,7 @@ class TrainingScreen(Screen[None]):
         self._views = ViewLine(id="views")
         self._pictures = Pictures(id="comparison")
         self._events = EventsPanel(id="events")
-        self._places: tuple[Widget, ...] = (
+        self._boxes = (
             Box("Loss", LossPanel(id="loss-figures"), LossChart(id="loss-chart"), id="loss"),
             Box("Validation", ValidationPanel(id="validation-figures"), ValidationChart(), id="validation"),
             Box("Adaptive", AdaptivePanel(id="adaptive-figures"), WeightsChart(), id="adaptive"),
@@ -135,8 +140,8 @@ class TrainingScreen(Screen[None]):
             Box("Memory and speed", MemoryPanel(id="memory-figures"), SpeedChart(), id="memory"),
             Box("Layer activity", ActivityPanel(id="activity-figures"), id="activity"),
             Box("Pictures", self._pictures, id="pictures"),
-            self._events,
         )
+        self._places: tuple[Widget, ...] = (*self._boxes, self._events)
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -149,7 +154,8 @@ class TrainingScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._arrange()
-        self.set_interval(CHART_SECONDS, partial(self._draw_charts, CHART_SECONDS / len(self._places)))
+        self._panels = tuple(self.query(Panel))
+        self.set_interval(CHART_SECONDS, self._draw_charts_beside_figures)
         self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
 
     # showing
@@ -163,11 +169,11 @@ class TrainingScreen(Screen[None]):
         if moved_on:
             self.refresh_bindings()
         self._header.now = self._clock()
-        for panel in self.query(Panel):
+        for panel in self._panels:
             panel.show(state)
         self._events.show(state)
         self._pictures.show(state)
-        self._label_borders()
+        self._draw_waiting()
 
     def _label_borders(self) -> None:
         """What is to come, and which keys do something here."""
@@ -180,12 +186,10 @@ class TrainingScreen(Screen[None]):
             "rate": look.describe_range(),
             "pictures": self._pictures.keys,
         }
-        charts = {box.id for box in self._places if any(chart.display for chart in box.query(Chart))}
-        for box in self._places:
-            if box.id in said:
-                box.border_subtitle = said[box.id] if box.id in charts | {"validation", "pictures"} else ""
-            if box.id == "pictures":
-                box.border_title = self._pictures.title
+        charts = {box.id for box in self._places if any(chart.display for chart in self._charts_of(box))}
+        for box in self._boxes:
+            words = said.get(str(box.id), "") if box.id in charts | {"validation", "pictures"} else ""
+            box.say(self._pictures.title if box.id == "pictures" else box.title, words)
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= DASHBOARD[0] and event.size.height >= DASHBOARD[1], "-dashboard")
@@ -205,20 +209,35 @@ class TrainingScreen(Screen[None]):
         self._drawn = None, []
         self.call_after_refresh(self._draw_charts)
 
-    def _draw_charts(self, apart: float = 0.0) -> None:
-        """Each is a turn of its own, ``apart`` seconds after the one before, so that a key waits for one at most."""
+    def _draw_charts(self) -> None:
+        """Draw the charts in sight, each in a turn of its own, so that a key waits for one at most."""
+        self._waiting.clear()
+        for chart in self._changed_charts():
+            chart.call_later(self._draw, chart)
+
+    def _draw_charts_beside_figures(self) -> None:
+        """Let the charts wait for the next looks at the figures: what is drawn together costs the screen once.
+
+        Those that no look came for are drawn now.
+        """
+        for chart in self._waiting:
+            chart.call_later(self._draw, chart)
+        self._waiting = self._changed_charts()
+
+    def _draw_waiting(self) -> None:
+        for _ in range(-(-len(self._waiting) // LOOKS)):
+            self._draw(self._waiting.pop(0))
+
+    def _changed_charts(self) -> list[Chart]:
+        """The charts in sight, where they or the state are others than those drawn last; borders are labelled then."""
         charts = self._charts()
         state, drawn = self._drawn
         if state is self.state and drawn == charts:
-            return
+            return []
         self._drawn = self.state, charts
-        for place, chart in enumerate(charts):
-            if apart and place:
-                chart.set_timer(place * apart, partial(self._draw, chart))
-            else:
-                chart.call_later(self._draw, chart)
         self._pictures.show(self.state)
         self._label_borders()
+        return list(charts)
 
     def _draw(self, chart: Chart) -> None:
         if chart.is_on_screen:
@@ -227,7 +246,11 @@ class TrainingScreen(Screen[None]):
     def _charts(self) -> list[Chart]:
         """Those in sight; the one of the panel with the focus first."""
         boxes = sorted(self._places, key=lambda box: not box.has_focus)
-        return [chart for box in boxes for chart in box.query(Chart) if chart.is_on_screen]
+        return [chart for box in boxes for chart in self._charts_of(box) if chart.is_on_screen]
+
+    @staticmethod
+    def _charts_of(box: Widget) -> list[Chart]:
+        return [part for part in box.children if isinstance(part, Chart)]
 
     # keys
 
@@ -325,6 +348,11 @@ class TrainingScreen(Screen[None]):
         hovered = [box for box in shown if box.has_pseudo_class("hover")]
         self._full = None if self._full else next(iter([*chosen, *hovered, *shown]), None)
         self._arrange()
+
+    def panel_in_question(self) -> tuple[str, str]:
+        """Id and name of the panel that has the screen or the focus; empty where none has."""
+        box = self._full or next((box for box in self._places if box.has_focus or box.has_focus_within), None)
+        return (str(box.id), _name(box)) if box else ("", "")
 
     def action_back(self) -> None:
         """From a whole screen to the view; from there the focus goes."""

@@ -84,6 +84,7 @@ class Chart(Plot):
         if asked != self._drawn:
             self._drawn = asked
             self.draw(curves, frame, look.window or _range(curves, state, look))
+            self.render()  # its canvases now, or they would cost the screen a turn of their own
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
         """What to draw; later ones lie on top."""

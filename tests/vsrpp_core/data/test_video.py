@@ -125,7 +125,7 @@ def test_truncated_file_gives_its_good_frames_then_says_so(make_video: MakeVideo
 def test_truncation_near_the_end_is_told(make_video: MakeVideo) -> None:
     path = make_video("film.mp4", pan(1, 80), muxer={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(BrokenVideoError, match="incomplete data"):
+    with pytest.raises(BrokenVideoError, match="get an undamaged copy"):  # the decoder may notice before the demuxer
         list(video.frames(path))
 
 

@@ -284,9 +284,12 @@ class TrainingScreen(Screen[None]):
         self.action_view(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
 
     def action_view(self, view: str) -> None:
-        """The line of views answers at once; the panels, which have to be laid out anew, follow it."""
         self._view, self._full = view, None
-        self._views.show(view, "")
+        self._follow()
+
+    def _follow(self) -> None:
+        """The line of views answers at once; the panels, which have to be laid out anew, follow it."""
+        self._views.show(self._view, _name(self._full) if self._full else "")
         self._is_behind = True
         self.call_after_refresh(self._catch_up)
 
@@ -347,7 +350,7 @@ class TrainingScreen(Screen[None]):
         chosen = [box for box in shown if box.has_focus or box.has_focus_within]
         hovered = [box for box in shown if box.has_pseudo_class("hover")]
         self._full = None if self._full else next(iter([*chosen, *hovered, *shown]), None)
-        self._arrange()
+        self._follow()
 
     def panel_in_question(self) -> tuple[str, str]:
         """Id and name of the panel that has the screen or the focus; empty where none has."""
@@ -360,7 +363,7 @@ class TrainingScreen(Screen[None]):
             self.set_focus(None)
             return
         self._full = None
-        self._arrange()
+        self._follow()
 
     def action_next_panel(self, by: int) -> None:
         """To the next panel; on the whole screen also to those that the view does not show."""

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Click, Resize
 from textual.message import Message
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -105,6 +106,9 @@ class TrainingScreen(Screen[None]):
 
     AUTO_FOCUS = ""
 
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """A panel draws its own border anew; the library would draw the whole screen."""
+
     class Ordered(Message):
         """The user wants the trainer to do something."""
 
@@ -168,6 +172,7 @@ class TrainingScreen(Screen[None]):
             self._header.asked = ""
         if moved_on:
             self.refresh_bindings()
+            self._label_borders()
         self._header.now = self._clock()
         for panel in self._panels:
             panel.show(state)

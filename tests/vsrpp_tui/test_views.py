@@ -302,7 +302,7 @@ async def test_before_the_first_figures_every_view_says_what_is_missing(tmp_path
             await pilot.pause()
             said.append(on_screen(pilot))
             await pilot.press("s")
-        assert "waiting for the first step" in said[0] and "first validation in 100 steps" in said[0]
+        assert "waiting for the first step" in said[0] and "waiting for the first validation" in said[0]
         assert "no points yet" in said[1] and "not yet" in said[2] and "no pictures yet" in said[3]
 
 

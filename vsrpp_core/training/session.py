@@ -13,7 +13,7 @@ from vsrpp_core import __version__
 from vsrpp_core.data.dataset import PairDataset, TrainingStream
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.disk_cache import DiskCache
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, summarize
+from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, measure, summarize
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
@@ -476,6 +476,11 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
             f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "
             f"set model.n_frames = {geometry.n_frames} for a fresh run or use another dataset"
         )
+    for pair in DatasetFolder(root).pairs("val"):  # by their headers: one would end the session at its first validation
+        if (found := measure(pair)) != geometry:
+            raise VsrppError(
+                f"{pair.lr} has {found}, where training has {geometry}; `vsrpp check {root}` lists every such pair"
+            )
 
 
 def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:

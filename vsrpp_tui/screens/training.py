@@ -172,6 +172,7 @@ class TrainingScreen(Screen[None]):
             self._header.asked = ""
         if moved_on:
             self.refresh_bindings()
+        if moved_on or not self._drawn[1]:  # with charts inside, drawing a border costs more: that waits for theirs
             self._label_borders()
         self._header.now = self._clock()
         for panel in self._panels:

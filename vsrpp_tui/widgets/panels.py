@@ -60,7 +60,7 @@ class ValidationPanel(Panel):
         v = state.validation
         if not v:
             which = "next" if state.curves.ki_psnr.points else "first"  # after a rollback it may be unknown
-            words = f"{which} validation in {state.next_validation:,} steps" if state.started else ""
+            words = f"waiting for the {which} validation" if state.started else ""
             return Content.styled(words, "$secondary")
         heading = Content.styled(f"{'':4}{'PSNR':>9}{'SSIM':>9}{'quality':>10}", "$secondary")
         low = Content.styled(_scores("LR", v.lr_psnr, v.lr_ssim, v.lr_quality), "$secondary")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -470,6 +471,17 @@ def test_mistakes_are_told_before_anything_is_touched(
     with pytest.raises(VsrppError, match=phrase):
         open_session(run, data, start=start, overrides=settings.items())  # type: ignore[arg-type]
     assert RunFolder(run).contents() == [] and not (run / "config.toml").exists() and RunFolder(run).owner() == 0
+
+
+def test_a_validation_pair_of_another_size_is_told_before_anything_is_trained(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    data, other = make_dataset(), make_dataset(tmp_path / "other", side=20)
+    for side in ("LR", "GT"):
+        shutil.copy(other / "Val" / side / "s000.png", data / "Val" / side / "t.png")
+    with pytest.raises(VsrppError, match=r"Val/LR/t.png has 5 × 20×20 → 60×60, where training has 5 × 16×16") as caught:
+        open_session(tmp_path / "run", data, start="fresh", overrides=TINY.items())
+    assert f"`vsrpp check {data}`" in str(caught.value) and RunFolder(tmp_path / "run").contents() == []
 
 
 def test_a_changed_shape_is_named_on_resume(make_dataset: MakeDataset, tmp_path: Path) -> None:

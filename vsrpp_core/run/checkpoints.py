@@ -123,6 +123,23 @@ class CheckpointStore:
             raise VsrppError(f"{best} could not be renewed ({error.strerror}); make room") from None
         return True
 
+    def mend_best(self, step: int, branch: int) -> None:
+        """Where the checkpoint of the best ``step`` is kept but not named so, name it: a kill came in between.
+
+        Nothing where the file of that step is missing, damaged or of another branch. Raises CheckpointError.
+        """
+        path = self._folder.checkpoint(step)
+        info = read_checkpoint_info(info_path(path)) if path.is_file() else None
+        if info and info.branch == branch and not info.is_damaged and not self._is_best(info):
+            self.mark_best(info)
+
+    def _is_best(self, info: CheckpointInfo) -> bool:
+        best = self._folder.path / BEST_NAME
+        if best.is_symlink() or not best.exists():
+            return best.is_symlink() and str(best.readlink()) == info.name
+        copied = read_checkpoint_info(info_path(best))
+        return copied is not None and (copied.branch, copied.step) == (info.branch, info.step)
+
     def kept_kind(self, step: int, branch: int = 0) -> CheckpointKind | None:
         """``regular`` or ``manual`` where the file of this step is one that stays, else None."""
         path = self._folder.checkpoint(step)

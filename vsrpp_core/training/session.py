@@ -297,6 +297,7 @@ class Session:
                     f"{self._plan.resumed_from} was scored on; the best is looked for anew"
                 )
                 trainer.forget_best()
+            yield from trainer.mend_best()
             self._state = {}  # no second copy of the network while it trains
         self._trainer = trainer
         yield self._started(hardware, stream, validator)

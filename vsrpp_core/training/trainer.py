@@ -111,6 +111,10 @@ class Trainer:
         """Qualities measured so far cannot be compared with those to come."""
         self._progress.best_quality, self._progress.best_step, self._progress.last_quality_step = 0.0, 0, -1
 
+    def mend_best(self) -> Iterator[ev.Event]:
+        """Name the best checkpoint the best where the session that saved it was killed before it could."""
+        yield from self._saving.mend_best()
+
     def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
         """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""
         self.model.load_state_dict(weights)

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -215,6 +216,25 @@ def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeD
     assert info.kind == "recovery" and info.step >= 1
     assert train(run, data, "--resume", training__max_steps=str(info.step + 1)) == 0
     assert RunFolder(run).checkpoint(info.step + 1).is_file()
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGHUP, signal.SIGTERM)], ids=["Ctrl-C", "the others"])
+def test_signals_to_a_training_and_its_readers_stop_it_in_order(
+    make_dataset: MakeDataset, tmp_path: Path, numbers: tuple[signal.Signals, ...]
+) -> None:
+    """As Ctrl-C, a closed terminal and a stopped service send them."""
+    run, data = tmp_path / "run", make_dataset(n_train=9)
+    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000", data__workers="2")
+    command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        assert any("step 1 of" in line for line in process.stdout)
+        for number in numbers:
+            os.killpg(process.pid, number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped at step" in output
+    assert "Traceback" not in output and "resource_tracker" not in output
+    assert [info.kind for info in RunFolder(run).checkpoint_infos()] == ["recovery"]
 
 
 def test_every_setting_is_listed_with_its_meaning(

@@ -111,7 +111,7 @@ class Saving:
         try:
             self._store.mend_best(self._progress.best_step, self._progress.best_branch)
         except CheckpointError as error:
-            yield ev.WarningRaised(message=f"{error}; make room, then resume once more")
+            yield ev.WarningRaised(message=f"{error}, then resume once more")
 
     def last_good(self, up_to: int) -> tuple[str, dict[str, Any], list[str]]:
         """The newest checkpoint up to a step whose gradients were finite when it was made: its name and contents.

@@ -147,12 +147,12 @@ def _settle(folder: RunFolder, asked: _Asked) -> tuple[Plan, dict[str, Any]]:
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
     if resumed:
         _check_goes_on(folder, config, resumed, state)
+    if not untuned:
+        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     trash = None if resumed else folder.move_to_trash()
     moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
     if checkpoint:
         moved += put_newer_aside(folder, resumed, state)
-    if not untuned:
-        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     return Plan(config, summary, resumed, untuned, small=small, warnings=(*moved, *damaged)), state
 
 

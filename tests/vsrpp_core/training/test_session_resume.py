@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import MakeDataset
 from tests.faults.kills import misnamed_best
-from tests.helpers import TINY
+from tests.helpers import TINY, flip_a_bit
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -59,9 +59,8 @@ def test_what_was_found_damaged_is_marked_for_whoever_lists_it(make_dataset: Mak
     run, data = tmp_path / "run", make_dataset()
     train(run, data, "fresh", stop=9)
     recovery = run / "checkpoint_recovery.pth"
-    content, written = bytearray(recovery.read_bytes()), recovery.stat()
-    content[len(content) // 2] ^= 1
-    recovery.write_bytes(content)
+    written = recovery.stat()
+    flip_a_bit(recovery)
     os.utime(recovery, ns=(written.st_atime_ns, written.st_mtime_ns))  # as a failing disk does it: unseen
     assert described(run)["checkpoint_recovery.pth"].crc == "verified"
     events = train(run, data, "resume", stop=6)

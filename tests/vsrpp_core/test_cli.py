@@ -252,6 +252,17 @@ def test_every_setting_is_listed_with_its_meaning(
     assert row.split()[1:5] == ["8", "line", str(place), "4"] and "(≥ 1, ≤ 256)" in row
 
 
+def test_a_setting_that_is_written_in_another_way_is_not_a_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "config.toml").write_text("loss = {l1 = 0.5, ms = 0.2, grad = 0.3}\nmodel.n_feats = 4\n")
+    assert main(["config", str(tmp_path)]) == 0
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert rows["loss.l1"][:2] == ["0.5", "config.toml"] and rows["model.n_feats"][:3] == ["4", "line", "2"]
+    assert rows["model.n_blocks"][1] == "default"
+
+
 # use
 
 

@@ -444,7 +444,8 @@ def _small(folder: RunFolder, summary: DatasetSummary, overrides: Overrides) -> 
     """Settings of the network for CPUs; none on a GPU, where the ladder is what to choose from."""
     if describe_device().kind != "cpu" or summary.geometry is None:
         return ()
-    return small_settings(summary.geometry, folder.config.is_file(), overrides)
+    known = RunConfig.load(folder.config) if folder.config.is_file() else None
+    return small_settings(summary.geometry, known, overrides)
 
 
 def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:

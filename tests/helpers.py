@@ -1,6 +1,10 @@
 """What tests of many parts need: events and checkpoint states made whole, and settings of a run that takes seconds."""
 
 import itertools
+import resource
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from types import GenericAlias
@@ -79,6 +83,26 @@ def make_state(step: int = 1) -> dict[str, Any]:
         "stream": {"epoch": 1},
         "config": {"training": {"max_steps": 100}},
     }
+
+
+def flip_a_bit(checkpoint: Path) -> None:
+    """In the middle of its largest part: between the parts are bytes that no CRC covers and nothing reads."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        largest = archive.read(max(archive.infolist(), key=lambda part: part.file_size))
+    content = bytearray(checkpoint.read_bytes())
+    content[content.index(largest) + len(largest) // 2] ^= 1
+    checkpoint.write_bytes(content)
+
+
+@contextmanager
+def files_of_at_most(n_bytes: int) -> Iterator[None]:
+    """No file of this process can grow beyond ``n_bytes``: the system refuses, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write_dataset(root: Path, n_train: int = 10, n_val: int = 2, side: int = LR_SIDE) -> Path:

@@ -156,17 +156,20 @@ def _stop_on_signals(commands: CommandQueue) -> AbstractContextManager[None]:
 def show_config(run: Path | None) -> int:
     """Every setting of a run: its value, the line of config.toml it is from, its default, what it means and may be.
 
+    Of one that shares its line with others, in braces, only the file is named.
     Without a run the defaults; VsrppError where ``run`` is none.
     """
     from vsrpp_core.run.config import RunConfig, line_of
+    from vsrpp_core.run.settings import read_toml
 
-    console, config, text = Console(), RunConfig(), ""
+    console, config, text, written = Console(), RunConfig(), "", set[str]()
     if run is not None:
         file = RunFolder(run).config
         if not file.is_file():
             what = "has no config.toml, so it is no run" if run.is_dir() else "does not exist"
             raise VsrppError(f"{run} {what}; name a run's folder, or none to list the defaults")
-        config, text = RunConfig.load(file), file.read_text(encoding="utf-8")
+        config, (document, text) = RunConfig.load(file), read_toml(file)
+        written = {f"{section}.{name}" for section, table in document.items() for name in table}
     table = Table(box=None, pad_edge=False)
     for heading in ("setting", "value", "source", "default", "meaning"):
         table.add_column(heading, overflow="fold")
@@ -175,7 +178,8 @@ def show_config(run: Path | None) -> int:
         default = "" if setting.value == setting.default else json.dumps(setting.default)
         meaning = f"{setting.description} ({setting.range})" if setting.range else setting.description
         value = Text(json.dumps(setting.value), "bold" if default else "")
-        table.add_row(setting.key, value, f"line {line}" if line else "default", default, Text(meaning, "dim"))
+        source = f"line {line}" if line else "config.toml" if setting.key in written else "default"
+        table.add_row(setting.key, value, source, default, Text(meaning, "dim"))
     console.print(table)
     return EXIT_DONE
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import multiprocessing.resource_tracker
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from vsrpp_core import __version__
+from vsrpp_core.data.helpers import start_tracker
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
@@ -398,7 +398,7 @@ def _run(app: VsrppApp, go_on: bool = False) -> int:
     farewell: Farewell | None = None
     broke = False
     with screen_to_itself():
-        multiprocessing.resource_tracker.ensure_running()  # a running screen's descriptors must not reach it
+        start_tracker()  # a running screen's descriptors must not reach it
         try:
             farewell = app.run()
             broke = farewell is None  # Textual has told the exception to the log

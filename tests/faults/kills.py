@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tests.helpers import TINY, write_dataset
@@ -22,7 +23,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.run import checkpoints
-from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.folder import BEST_NAME, RunFolder
 
 KILLS, IN_SAVES = 30, 10
 START_SECONDS = 120.0
@@ -46,9 +47,13 @@ SAVING = {**SETTINGS, "cadence.checkpoint_every": "1", "cadence.best_until": "0"
 class Outcome:
     """What one kill left. ``damaged`` names files under a final name that cannot be read."""
 
+    resumed_from: int
+    """The step that the killed session had gone on from; 0 for one that was begun fresh."""
     reached: int
     resumable: int
     damaged: tuple[str, ...]
+    misnamed: str = ""
+    """What is wrong with the best link, or empty."""
 
     @property
     def lost(self) -> int:
@@ -82,7 +87,24 @@ def look(run: Path) -> Outcome:
                 json.loads(path.read_text())
         except (VsrppError, ValueError) as error:
             damaged.append(f"{path.name}: {error}")
-    return Outcome(_last_step(run), max(steps), tuple(damaged))
+    return Outcome(_begun_at(run), _last_step(run), max(steps), tuple(damaged), misnamed_best(run))
+
+
+def misnamed_best(run: Path) -> str:
+    """Where the best link names another file than that of the best step. Of the newest checkpoint it may: it was killed
+    before it could be named, and the next session does that."""
+    newest, *_ = [*RunFolder(run).checkpoint_infos(), None]
+    best, link = RunFolder(run).checkpoint(newest.best_step if newest else 0), run / BEST_NAME
+    if newest is None or newest.best_step in (0, newest.step) or not best.is_file():
+        return ""
+    named = link.readlink().name if link.is_symlink() else "nothing"
+    return "" if named == best.name else f"{BEST_NAME} names {named}, and {best.name} is the best"
+
+
+def _begun_at(run: Path) -> int:
+    """Where the last session in the journal went on from; 0 for a fresh one."""
+    started = [event for event in journal.replay(run / "events.jsonl") if isinstance(event, ev.SessionStarted)]
+    return started[-1].step if started and started[-1].resumed_from else 0
 
 
 def _steps(run: Path) -> int:
@@ -125,7 +147,9 @@ def main() -> None:
         result = {
             "faults": "kills",
             "kills": kills,
-            "resumed": len(outcomes) - 1,
+            "resumable": sum(outcome.resumable > 0 for outcome in outcomes[:-1]),
+            "resumed": sum(after.resumed_from == before.resumable > 0 for before, after in pairwise(outcomes)),
+            "misnamed_best": sum(bool(outcome.misnamed) for outcome in outcomes),
             "damaged_files": sum(len(outcome.damaged) for outcome in outcomes),
             "steps_lost_at_most": max(outcome.lost for outcome in outcomes),
             "steps_reached": outcomes[-1].reached,

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -217,6 +218,25 @@ def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeD
     assert RunFolder(run).checkpoint(info.step + 1).is_file()
 
 
+@pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGHUP, signal.SIGTERM)], ids=["Ctrl-C", "the others"])
+def test_signals_to_a_training_and_its_readers_stop_it_in_order(
+    make_dataset: MakeDataset, tmp_path: Path, numbers: tuple[signal.Signals, ...]
+) -> None:
+    """As Ctrl-C, a closed terminal and a stopped service send them."""
+    run, data = tmp_path / "run", make_dataset(n_train=9)
+    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000", data__workers="2")
+    command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        assert any("step 1 of" in line for line in process.stdout)
+        for number in numbers:
+            os.killpg(process.pid, number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and "stopped at step" in output
+    assert "Traceback" not in output and "resource_tracker" not in output
+    assert [info.kind for info in RunFolder(run).checkpoint_infos()] == ["recovery"]
+
+
 def test_every_setting_is_listed_with_its_meaning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +250,17 @@ def test_every_setting_is_listed_with_its_meaning(
     lines = (tmp_path / "config.toml").read_text().splitlines()
     place = 1 + next(number for number, line in enumerate(lines) if line.startswith("batch_size"))
     assert row.split()[1:5] == ["8", "line", str(place), "4"] and "(≥ 1, ≤ 256)" in row
+
+
+def test_a_setting_that_is_written_in_another_way_is_not_a_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "config.toml").write_text("loss = {l1 = 0.5, ms = 0.2, grad = 0.3}\nmodel.n_feats = 4\n")
+    assert main(["config", str(tmp_path)]) == 0
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert rows["loss.l1"][:2] == ["0.5", "config.toml"] and rows["model.n_feats"][:3] == ["4", "line", "2"]
+    assert rows["model.n_blocks"][1] == "default"
 
 
 # use

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vsrpp_core.data.cache import DecodedCache
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
+from vsrpp_core.data.helpers import begin_reading, start_server
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
 from vsrpp_core.errors import VsrppError
 
@@ -237,6 +238,8 @@ class TrainingStream:
             epoch, seen = epoch + 1, 0
 
     def _loader(self) -> DataLoader[Read | VsrppError]:
+        if self._workers:
+            start_server()
         return DataLoader(
             _Telling(self._dataset),
             batch_sampler=_Batches(self._micro_batches()),
@@ -244,6 +247,7 @@ class TrainingStream:
             collate_fn=_collate,
             pin_memory=torch.cuda.is_available(),
             multiprocessing_context="forkserver" if self._workers else None,
+            worker_init_fn=begin_reading,
             generator=torch.Generator(),  # its own, so that making an iterator draws nothing from the global RNG
         )
 

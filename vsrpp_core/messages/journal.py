@@ -1,19 +1,29 @@
 """Events as lines of JSON, so that a screen can be rebuilt after a crash or in another terminal.
 
 One event is one line: its class name under ``event``, then its fields. Figures that are not finite are written
-as JSON's common extension (NaN, Infinity), which Python reads back. A line torn by a crash is the last one
-and is passed over; an event name this version does not know is passed over too.
+as JSON's common extension (NaN, Infinity), which Python reads back. A line torn by a crash or a full disk is the last
+one of its writer and is passed over; an event name this version does not know is passed over too.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, TextIO
 
-from vsrpp_core.messages.events import EVENT_TYPES, Event, ParameterChanged, StepReported, ValidationProgressed
+from vsrpp_core.messages.events import (
+    EVENT_TYPES,
+    Event,
+    ParameterChanged,
+    StepReported,
+    ValidationProgressed,
+    WarningRaised,
+)
+
+GAP = "what happened before this line is missing here: the disk took nothing"
 
 
 def encode(event: Event) -> str:
@@ -92,23 +102,37 @@ class JournalWriter:
 
     ``StepReported`` comes several times a second for days; only every ``step_every``-th step of them is kept, and
     nothing of how far a validation was: a screen rebuilt later shows its result. Everything else is kept whole. Lines
-    are flushed one by one: a crash loses at most the one being written.
+    are flushed one by one: a crash loses at most the one being written, and so does a disk that takes no more.
     """
 
     def __init__(self, path: Path, step_every: int = 10) -> None:
-        self._step_every = step_every
-        torn = _ends_torn(path)
-        self._file = path.open("a", encoding="utf-8")
-        if torn:
-            self._file.write("\n")
+        self.path, self._step_every = path, step_every
+        self._file = open_for_lines(path)
 
     def handle(self, event: Event) -> None:
         if isinstance(event, ValidationProgressed):
             return
         if isinstance(event, StepReported) and event.step % self._step_every:
             return
+        self._heed(event)
+        self._write(event)
+
+    def miss(self, event: Event) -> None:
+        """What was missed is told by ``retry``."""
+        self._heed(event)
+
+    def _heed(self, event: Event) -> None:
         if isinstance(event, ParameterChanged) and event.key == "cadence.journal_every":
             self._step_every = int(event.new)
+
+    def retry(self) -> None:
+        """Begin a new line, and say there that something is missing."""
+        with contextlib.suppress(OSError):  # of what could not be written before
+            self._file.close()
+        self._file = open_for_lines(self.path)
+        self._write(WarningRaised(message=GAP))
+
+    def _write(self, event: Event) -> None:
         self._file.write(encode(event) + "\n")
         self._file.flush()
 
@@ -122,6 +146,15 @@ class JournalWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def open_for_lines(path: Path) -> TextIO:
+    """A file to append lines to: the first of them is a new one, also after a line that was torn. Raises OSError."""
+    torn = _ends_torn(path)
+    file = path.open("a", encoding="utf-8")
+    if torn:
+        file.write("\n")
+    return file
 
 
 def _ends_torn(path: Path) -> bool:

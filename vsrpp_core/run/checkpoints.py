@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import FULL, VsrppError
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically
 from vsrpp_core.run.folder import RunFolder
@@ -38,7 +38,7 @@ SUFFIX = ".pth"
 
 
 class CheckpointError(Exception):
-    """A checkpoint could not be written; whatever was there before is intact."""
+    """A checkpoint could not be written; whatever was there before is intact. Says what, why, and what to do first."""
 
 
 class DamagedCheckpointError(VsrppError):
@@ -75,7 +75,7 @@ class CheckpointStore:
             info = replace(describe(path.name, path.stat().st_size), crc="verified")
             write_checkpoint_info(self._folder.path, info)
         except OSError as error:
-            raise CheckpointError(f"{path.name} could not be written: {error}") from error
+            raise CheckpointError(f"{path.name} could not be written {_told(error)}") from error
         return info
 
     def mark_best(self, info: CheckpointInfo) -> None:
@@ -90,7 +90,7 @@ class CheckpointStore:
             if not self.keep_superseded_best:
                 self._drop_superseded()
         except OSError as error:
-            raise CheckpointError(f"{BEST_NAME} could not be renewed: {error}") from error
+            raise CheckpointError(f"{BEST_NAME} could not be renewed {_told(error)}") from error
 
     def newer_than(self, name: str, step: int, branch: int = 0) -> list[CheckpointInfo]:
         """What a resume would prefer to the checkpoint ``name``, which is of ``step`` and ``branch``; newest first."""
@@ -122,6 +122,23 @@ class CheckpointStore:
         except OSError as error:
             raise VsrppError(f"{best} could not be renewed ({error.strerror}); make room") from None
         return True
+
+    def mend_best(self, step: int, branch: int) -> None:
+        """Where the checkpoint of the best ``step`` is kept but not named so, name it: a kill came in between.
+
+        Nothing where the file of that step is missing, damaged or of another branch. Raises CheckpointError.
+        """
+        path = self._folder.checkpoint(step)
+        info = read_checkpoint_info(info_path(path)) if path.is_file() else None
+        if info and info.branch == branch and not info.is_damaged and not self._is_best(info):
+            self.mark_best(info)
+
+    def _is_best(self, info: CheckpointInfo) -> bool:
+        best = self._folder.path / BEST_NAME
+        if best.is_symlink() or not best.exists():
+            return best.is_symlink() and str(best.readlink()) == info.name
+        copied = read_checkpoint_info(info_path(best))
+        return copied is not None and (copied.branch, copied.step) == (info.branch, info.step)
 
     def kept_kind(self, step: int, branch: int = 0) -> CheckpointKind | None:
         """``regular`` or ``manual`` where the file of this step is one that stays, else None."""
@@ -321,6 +338,12 @@ def _damage(file: Path | BinaryIO) -> str:
     return f"is damaged (its part {part} fails the check)" if part else ""
 
 
+def _told(error: OSError) -> str:
+    """Why a disk did not take something, and what to do."""
+    what_to_do = "make room" if error.errno in FULL else "check that disk"
+    return f"({error.strerror or error}); {what_to_do}"
+
+
 def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
@@ -328,8 +351,11 @@ def _reason(error: Exception) -> str:
 def _write(state: dict[str, Any], path: Path) -> None:
     """``state`` as an archive that was found whole when read back, as the operating system gives it."""
     try:
-        torch.save(state, path)
-    except RuntimeError as error:  # how torch tells of a full disk
+        with path.open("wb") as file:  # by a path torch writes itself, and forgets why a disk took no more
+            torch.save(state, file)
+    except RuntimeError as error:  # of an archive cut short; what had cut it off came before
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
         raise OSError(str(error).splitlines()[0]) from error
     if damage := _damage(path):
         raise OSError(f"what the disk gave back {damage}")

@@ -13,7 +13,8 @@ from typing import Any, Literal, Self
 
 import tomlkit
 from pydantic import BaseModel, Field, model_validator
-from tomlkit.items import Table
+from tomlkit.container import OutOfOrderTableProxy
+from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
@@ -365,15 +366,20 @@ def _ints_where_floats_are_meant(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel) -> None:
+    """Bring a section up to date where it stands: under a header, in braces, or as dotted keys."""
     existing = document.get(section)
-    table = existing if isinstance(existing, Table) else tomlkit.table()
+    table = existing if isinstance(existing, Table | InlineTable | OutOfOrderTableProxy) else tomlkit.table()
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         if name not in table:
-            item = tomlkit.item(value)
-            item.comment(field.description or "")
-            table.add(name, item)
+            table[name] = value if isinstance(table, InlineTable) else _explained(value, field.description or "")
         elif table[name] != value:
             table[name] = value
     if existing is not table:
         document[section] = table
+
+
+def _explained(value: Any, description: str) -> Item:
+    item: Item = tomlkit.item(value)
+    item.comment(description)
+    return item

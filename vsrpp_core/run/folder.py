@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import FULL, VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
 from vsrpp_core.run.sidecar import (
     BEST_NAME,
@@ -245,20 +245,20 @@ class RunFolder:
         The lock is the operating system's and goes with the process, so a killed trainer leaves none behind.
         """
         self.create()
-        lock = FileLock(self.path / ".lock")
+        lock, owner = FileLock(self.path / ".lock"), self.path / ".owner"
         try:
             lock.acquire(timeout=0)
+            owner.write_text(str(os.getpid()), encoding="ascii")
         except Timeout:
             raise VsrppError(
                 f"{self.path} is being trained by another process (PID {self._owner_pid() or 'unknown'}); "
                 "stop that one first or name another run"
             ) from None
         except OSError as error:
-            reason = error.strerror
-            raise VsrppError(f"{self.path} cannot be locked ({reason}); name a folder you may write to") from None
-        owner = self.path / ".owner"
+            lock.release()
+            what_to_do = "make room there" if error.errno in FULL else "name a folder you may write to"
+            raise VsrppError(f"{self.path} cannot be locked ({error.strerror}); {what_to_do}") from None
         try:
-            owner.write_text(str(os.getpid()), encoding="ascii")
             yield
         finally:
             owner.unlink(missing_ok=True)

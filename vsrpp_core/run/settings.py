@@ -136,8 +136,8 @@ def line_of(key: tuple[int | str, ...], text: str) -> int:
             section = [*entry[1].split("."), str(count[entry[1]])]
         elif header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
             section = header[1].split(".")
-        elif assigned := re.match(r"\s*([\w-]+)\s*=", line):
-            if [*section, assigned[1]] == names:
+        elif assigned := re.match(r"\s*([\w.-]+)\s*=", line):
+            if [*section, *assigned[1].split(".")] == names:
                 return number
             continue
         else:

@@ -1,6 +1,7 @@
 """``training_status.txt``: how it stands now, replaced whole, for ``watch cat`` and other people's scripts."""
 
 import os
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -14,13 +15,22 @@ class StatusFile:
     """
 
     def __init__(self, path: Path, every: int) -> None:
-        self._path, self._every = path, every
+        self.path, self._every = path, every
         self._phase = "preparing"
         self._started: ev.SessionStarted | None = None
         self._step: ev.StepReported | None = None
         self._validation: ev.ValidationFinished | None = None
 
     def handle(self, event: ev.Event) -> None:
+        self.miss(event)
+        match event:
+            case ev.PhaseChanged() | ev.SessionEnded() | ev.SessionFailed():
+                self._write(event.time)
+            case ev.StepReported() if event.step % self._every == 0:
+                self._write(event.time)
+
+    def miss(self, event: ev.Event) -> None:
+        """Know how it stands, to be written later."""
         match event:
             case ev.SessionStarted():
                 self._started = event
@@ -32,20 +42,22 @@ class StatusFile:
                 self._validation = event
             case ev.PhaseChanged():
                 self._phase = event.phase
-                self._write(event.time)
             case ev.StepReported():
                 self._step = event
-                if event.step % self._every == 0:
-                    self._write(event.time)
-            case ev.SessionEnded() | ev.SessionFailed():
-                self._phase = event.reason if isinstance(event, ev.SessionEnded) else f"failed: {event.error}"
-                self._write(event.time)
+            case ev.SessionEnded():
+                self._phase = event.reason
+            case ev.SessionFailed():
+                self._phase = f"failed: {event.error}"
+
+    def retry(self) -> None:
+        """Write how it stands, whatever is due."""
+        self._write(time.time())
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _write(self, time: float) -> None:
-        lines = [f"updated     {datetime.fromtimestamp(time):%Y-%m-%d %H:%M:%S}", f"state       {self._phase}"]
+    def _write(self, when: float) -> None:
+        lines = [f"updated     {datetime.fromtimestamp(when):%Y-%m-%d %H:%M:%S}", f"state       {self._phase}"]
         if self._started and self._step:
             lines += _step_lines(self._started, self._step)
         if self._validation:
@@ -54,9 +66,9 @@ class StatusFile:
             best = f"{v.best_quality:.4f} at {v.best_step}"
             lines.append(f"validation  step {v.step}  LR {lr}  KI {ki}")
             lines.append(f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {best}")
-        temporary = self._path.with_name(f".tmp-{self._path.name}")
+        temporary = self.path.with_name(f".tmp-{self.path.name}")
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        os.replace(temporary, self._path)
+        os.replace(temporary, self.path)
 
 
 def _step_lines(started: ev.SessionStarted, step: ev.StepReported) -> list[str]:

@@ -1,5 +1,7 @@
 """TensorBoard: the promised tags, every 100 steps, on validation and on checkpoints."""
 
+import contextlib
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,10 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.run.files import TEMPORARY_PREFIX
+
+ROOM = 16 * 2**10
+"""Bytes that must be free for a new file."""
 
 
 class TensorBoardSink:
@@ -15,16 +21,18 @@ class TensorBoardSink:
 
     def __init__(self, logs: Path, run: Path, every: int, first_step: int) -> None:
         """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
-        self._logs, self._run, self._every = logs, run, every
+        self.path, self._run, self._every = logs, run, every
         self._writer = self._open(first_step)
         self._comparisons: list[NDArray[np.uint8]] = []
+        self._rolled_back_to = 0
+        self._other_hook, threading.excepthook = threading.excepthook, self._thread_ended
 
     def handle(self, event: ev.Event) -> None:
         match event:
             case ev.StepReported() if event.step % self._every == 0:
                 self._scalars(event.step, _step_scalars(event))
-            case ev.ParameterChanged(key="cadence.tensorboard_every"):
-                self._every = int(event.new)
+            case ev.ParameterChanged():
+                self._heed(event)
             case ev.ActivityMeasured():
                 self._scalars(event.step, _activity_scalars(event))
             case ev.ValidationFinished():
@@ -43,11 +51,37 @@ class TensorBoardSink:
                 self._writer.close()
                 self._writer = self._open(event.to_step)
 
+    def miss(self, event: ev.Event) -> None:
+        """What the run has gone back behind is hidden by the next file."""
+        if isinstance(event, ev.RolledBack):
+            self._rolled_back_to = event.to_step
+        self._heed(event)
+
+    def _heed(self, event: ev.Event) -> None:
+        if isinstance(event, ev.ParameterChanged) and event.key == "cadence.tensorboard_every":
+            self._every = int(event.new)
+
+    def retry(self) -> None:
+        """Go on in a new file: TensorBoard reads it after the one that ends torn."""
+        _try_room(self.path)
+        with contextlib.suppress(OSError):  # of what could not be written before
+            self._writer.close()
+        self._writer = self._open(self._rolled_back_to)
+        self._rolled_back_to = 0
+        self._comparisons.clear()
+
     def close(self) -> None:
+        threading.excepthook = self._other_hook
         self._writer.close()
 
+    def _thread_ended(self, ended: threading.ExceptHookArgs) -> None:
+        """A full disk ends the thread that writes. The next event is told why; a traceback would garble a screen."""
+        is_of_tensorboard = type(ended.thread).__module__.startswith("tensorboard.")
+        if not (is_of_tensorboard and isinstance(ended.exc_value, OSError)):
+            self._other_hook(ended)
+
     def _open(self, first_step: int) -> SummaryWriter:
-        return SummaryWriter(str(self._logs), purge_step=first_step + 1 if first_step else None, flush_secs=10)
+        return SummaryWriter(str(self.path), purge_step=first_step + 1 if first_step else None, flush_secs=10)
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         for tag, value in values.items():
@@ -59,6 +93,15 @@ class TensorBoardSink:
             sheet = np.concatenate(self._comparisons)
             self._writer.add_image("Validation/Comparison", sheet, step, dataformats="HWC")
             self._comparisons.clear()
+
+
+def _try_room(folder: Path) -> None:
+    """OSError where a few kilobytes cannot be written: each writer that fails would leave a file and a thread."""
+    probe = folder / f"{TEMPORARY_PREFIX}room"
+    try:
+        probe.write_bytes(bytes(ROOM))
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _read_rgb(path: Path) -> NDArray[np.uint8]:

@@ -76,7 +76,7 @@ def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
         try:
             saved = trainer.save("manual")
         except CheckpointError as error:
-            raise VsrppError(f"{error}; make room") from None
+            raise VsrppError(str(error)) from None
         config.save(folder.config)
     return Adopted(saved, config, settings, (*source.notes, *notes, *_notes(source, config, settings, folder)))
 

@@ -1,9 +1,11 @@
 """Settings for a run that brings none of its own: the demo, and a first network for the device at hand."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from vsrpp_core.run.config import RunConfig
+from vsrpp_core.errors import UsageError
+from vsrpp_core.run.config import RunConfig, as_text
 from vsrpp_core.training.hardware import DeviceDescription
 
 Overrides = Iterable[tuple[str, str]]
@@ -37,6 +39,9 @@ CPU: Overrides = (
 )
 """A network that two cores carry: the auto-tune ladder is meant for GPUs and starts far above it."""
 
+SMALL_NETWORK = "the small network for CPUs"
+"""How ``tune.found`` begins where it is that network."""
+
 CPU_CROP = 48
 SMALLEST_CROP = 24
 """LR pixels; with less a network sees little but borders."""
@@ -67,3 +72,21 @@ def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
 def cpu_settings(lr_side: int) -> Overrides:
     """The CPU preset, with a crop that fits LR patches of ``lr_side`` pixels."""
     return (*CPU, ("data.crop", str(CPU_CROP if lr_side > CPU_CROP else 0)))
+
+
+def left_of_cpu(config: RunConfig) -> frozenset[str]:
+    """The keys in which ``config`` still is as a search on a CPU has left it; none where there was no such search."""
+    if not config.tune.found.startswith(SMALL_NETWORK):
+        return frozenset()
+    values = {setting.key: setting.value for setting in config.settings()}
+    preset = RunConfig().with_overrides(cpu_settings(CPU_CROP + 1)).settings()
+    return frozenset(s.key for s in preset if s.value != s.default and values[s.key] == s.value)
+
+
+def without_cpu(config: RunConfig) -> RunConfig:
+    """``config`` with the defaults in place of what a search on a CPU has set and nobody changed since."""
+    defaults = {setting.key: setting.default for setting in config.settings()}
+    for key in sorted(left_of_cpu(config)):
+        with suppress(UsageError):  # it goes together with a setting that was changed since, and stays
+            config = config.with_overrides(((key, as_text(defaults[key])),))
+    return config

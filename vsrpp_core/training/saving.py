@@ -104,6 +104,15 @@ class Saving:
             step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
         )
 
+    def mend_best(self) -> Iterator[ev.WarningRaised]:
+        """After a resume: the best file bears its name, also where a kill or a full disk came in between."""
+        if not self._ranks.is_first or not self._progress.best_step:
+            return
+        try:
+            self._store.mend_best(self._progress.best_step, self._progress.best_branch)
+        except CheckpointError as error:
+            yield ev.WarningRaised(message=f"{error}, then resume once more")
+
     def last_good(self, up_to: int) -> tuple[str, dict[str, Any], list[str]]:
         """The newest checkpoint up to a step whose gradients were finite when it was made: its name and contents.
 

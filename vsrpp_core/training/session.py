@@ -150,12 +150,12 @@ def _settle(folder: RunFolder, asked: _Asked) -> tuple[Plan, dict[str, Any]]:
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
     if resumed:
         _check_goes_on(folder, config, resumed, state)
+    if not untuned:
+        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     trash = None if resumed else folder.move_to_trash()
     moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
     if checkpoint:
         moved += put_newer_aside(folder, resumed, state)
-    if not untuned:
-        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     return Plan(config, summary, resumed, untuned, small=small, warnings=(*moved, *damaged)), state
 
 
@@ -305,6 +305,7 @@ class Session:
                     f"{self._plan.resumed_from} was scored on; the best is looked for anew"
                 )
                 trainer.forget_best()
+            yield from trainer.mend_best()
             self._state = {}  # no second copy of the network while it trains
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
@@ -457,7 +458,8 @@ def _small(folder: RunFolder, summary: DatasetSummary, overrides: Overrides) -> 
     """Settings of the network for CPUs; none on a GPU, where the ladder is what to choose from."""
     if describe_device().kind != "cpu" or summary.geometry is None:
         return ()
-    return small_settings(summary.geometry, folder.config.is_file(), overrides)
+    known = RunConfig.load(folder.config) if folder.config.is_file() else None
+    return small_settings(summary.geometry, known, overrides)
 
 
 def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:

@@ -24,7 +24,7 @@ from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
-from vsrpp_core.run.checkpoints import CheckpointStore
+from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.distributed import ALONE, Ranks
@@ -124,6 +124,10 @@ class Trainer:
     def forget_best(self) -> None:
         """Qualities measured so far cannot be compared with those to come."""
         self._progress.best_quality, self._progress.best_step, self._progress.last_quality_step = 0.0, 0, -1
+
+    def mend_best(self) -> Iterator[ev.Event]:
+        """Name the best checkpoint the best where the session that saved it was killed before it could."""
+        yield from self._saving.mend_best()
 
     def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
         """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""
@@ -402,13 +406,19 @@ class Trainer:
         yield self._phase("stopping")
         kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
         if self._ranks.is_first and (kind == "recovery" or not self._saving.step_is_kept):
-            yield self.save(kind)
+            yield self._save_last(kind)
         yield from steering.decline_the_rest()
         yield ev.SessionEnded(
             reason="completed" if self.is_complete else "stopped",
             step=self._progress.step,
             checkpoint=self._saving.name_of(kind),
         )
+
+    def _save_last(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
+        try:
+            return self.save(kind)
+        except CheckpointError as error:
+            raise VsrppError(f"{error}, then go on with --resume") from None
 
     # what is told
 

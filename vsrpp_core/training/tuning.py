@@ -17,7 +17,7 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.training.autotune import tune
 from vsrpp_core.training.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.training.ladder import GB, Limits, Rung, check_rung, forecast
-from vsrpp_core.training.presets import MODEL_SIZE, cpu_settings
+from vsrpp_core.training.presets import MODEL_SIZE, SMALL_NETWORK, cpu_settings, left_of_cpu, without_cpu
 
 ASSUMED = StackGeometry(n_frames=5, height=180, width=180)
 """The stacks of a list that is asked for without a dataset."""
@@ -32,8 +32,8 @@ class _Target:
 
     folder: RunFolder
     config: RunConfig
-    configured: bool
-    """Whether the run has settings of its own."""
+    known: RunConfig | None
+    """The run's settings as they are on the disk, where it has some."""
     root: Path
     geometry: StackGeometry
 
@@ -58,8 +58,9 @@ def tune_run(run: Path, data: Path | None, overrides: Overrides = ()) -> Iterato
     """Tune for a run's dataset and write the result into its ``config.toml``, with the ``overrides``.
 
     All rungs' predictions come first, then an event per measurement. Of settings that are there already only the size
-    of the network, of the batch and of the crop and the checkpointing are replaced. Raises VsrppError when there is no
-    dataset, nothing passes, or the run has a network already.
+    of the network, of the batch and of the crop and the checkpointing are replaced; on a GPU also what a search on a
+    CPU had set besides, by the defaults. Raises VsrppError when there is no dataset, nothing passes, or the run has a
+    network already.
     """
     target = _target(run, data, overrides)
     with target.folder.lock():
@@ -120,16 +121,16 @@ def _target(run: Path, data: Path | None, overrides: Overrides) -> _Target:
         raise VsrppError(
             f"{run} holds a network at step {checkpoints[0].step:,}, which cannot change its size; name another run"
         )
-    configured = folder.config.is_file()
-    config = anew(RunConfig.load(folder.config) if configured else RunConfig(), overrides)
+    known = RunConfig.load(folder.config) if folder.config.is_file() else None
+    config = anew(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     if root is None:
         raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
-    return _Target(folder, config, configured, root, _geometry(root, config))
+    return _Target(folder, config, known, root, _geometry(root, config))
 
 
 def anew(config: RunConfig, overrides: Overrides) -> RunConfig:
-    """The settings a search begins with: what an earlier one found about memory is forgotten.
+    """The settings a search begins with: what an earlier one found about memory, and set for a CPU, is forgotten.
 
     Raises UsageError for a setting that is tune's to find.
     """
@@ -137,7 +138,7 @@ def anew(config: RunConfig, overrides: Overrides) -> RunConfig:
     if found := [key for key, _ in overrides if key in FOUND_BY_TUNE]:
         raise UsageError(f"--set {found[0]} is what auto-tune finds; leave it out, or take a rung with --choose N")
     if config.tune.found:
-        config = config.with_overrides((("training.checkpointing", "none"), ("tune.found", "")))
+        config = without_cpu(config).with_overrides((("training.checkpointing", "none"), ("tune.found", "")))
     return config.with_overrides(overrides)
 
 
@@ -154,17 +155,21 @@ def _geometry(root: Path, config: RunConfig) -> StackGeometry:
     return geometry
 
 
-def small_settings(geometry: StackGeometry, configured: bool, overrides: Overrides = ()) -> tuple[tuple[str, str], ...]:
-    """Those of the network for CPUs. Of a run with settings of its own only what depends on the device is replaced."""
+def small_settings(
+    geometry: StackGeometry, known: RunConfig | None, overrides: Overrides = ()
+) -> tuple[tuple[str, str], ...]:
+    """Those of the network for CPUs. Of a run with settings of its own only what depends on the device is replaced,
+    and what a search on a CPU has set before."""
     settings = cpu_settings(min(geometry.height, geometry.width))
-    wanted = (setting for setting in settings if setting[0] in MODEL_SIZE or not configured)
+    replaced = MODEL_SIZE | left_of_cpu(known) if known else {key for key, _ in settings}
+    wanted = (setting for setting in settings if setting[0] in replaced)
     return (*wanted, *overrides)
 
 
 def _for_cpu(target: _Target, overrides: Overrides) -> RunConfig:
     """The small network; what was asked for with ``overrides`` goes before the preset."""
-    found = ("tune.found", f"the small network for CPUs, not measured, {date.today().isoformat()}")
-    return target.config.with_overrides((*small_settings(target.geometry, target.configured, overrides), found))
+    found = ("tune.found", f"{SMALL_NETWORK}, not measured, {date.today().isoformat()}")
+    return target.config.with_overrides((*small_settings(target.geometry, target.known, overrides), found))
 
 
 def _words(hardware: Hardware) -> str:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import make_event
+from tests.helpers import files_of_at_most, make_event
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.journal import JournalWriter, decode, encode, follow, replay
+from vsrpp_core.messages.journal import GAP, JournalWriter, decode, encode, follow, replay
 
 
 @pytest.mark.parametrize("kind", ev.EVENT_TYPES.values(), ids=ev.EVENT_TYPES)
@@ -158,3 +158,24 @@ def test_a_journal_that_is_replaced_or_emptied_is_read_from_its_start(tmp_path: 
         lambda: None,
     )
     assert list(follow(path, grows)) == events
+
+
+@pytest.mark.parametrize("tries", [1, 2], ids=["room at once", "still none at the first try"])
+def test_a_disk_that_was_full_tears_a_line_at_most(tmp_path: Path, tries: int) -> None:
+    """Where there is room again the rest of the line follows; else it is lost, and a new line begins."""
+    path = tmp_path / "events.jsonl"
+    first, second, third = (make_event(ev.MarkPlaced, text=text) for text in "abc")
+    with JournalWriter(path) as writer:
+        writer.handle(first)
+        with files_of_at_most(path.stat().st_size + 20):
+            with pytest.raises(OSError):
+                writer.handle(second)
+            for _ in range(tries - 1):
+                with pytest.raises(OSError):
+                    writer.retry()
+        writer.retry()
+        writer.handle(third)
+    told = list(replay(path))
+    gaps = [event for event in told if isinstance(event, ev.WarningRaised)]
+    assert [event.message for event in gaps] == [GAP] * tries
+    assert told == [first, *([second] if tries == 1 else []), *gaps, third]

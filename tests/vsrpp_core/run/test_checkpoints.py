@@ -1,3 +1,4 @@
+import io
 import json
 import math
 import os
@@ -5,12 +6,12 @@ import random
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 import torch
 
-from tests.helpers import make_info, make_state
+from tests.helpers import files_of_at_most, make_info, make_state
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run import checkpoints
@@ -139,12 +140,21 @@ def test_a_full_disk_leaves_the_previous_file_and_nothing_else(
     save(folder, 7, "recovery")
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
 
-    def full(state: Any, path: Path) -> None:
-        path.write_bytes(b"half")
+    def full(state: Any, file: BinaryIO) -> None:
+        file.write(b"half")
         raise error
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(CheckpointError, match=r"checkpoint_recovery\.pth could not be written"):
+        save(folder, 9, "recovery")
+    assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_why_a_disk_took_no_more_and_what_to_do_is_told(folder: RunFolder) -> None:
+    save(folder, 7, "recovery")
+    before = {path: path.read_bytes() for path in folder.path.iterdir()}
+    told = r"checkpoint_recovery\.pth could not be written \(File too large\); make room"
+    with files_of_at_most(1000), pytest.raises(CheckpointError, match=told):
         save(folder, 9, "recovery")
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
 
@@ -156,14 +166,14 @@ def test_what_the_disk_gives_back_wrong_never_replaces_a_good_file(
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
     whole = torch.save
 
-    def with_a_flipped_bit(state: Any, path: Path) -> None:
-        whole(state, path)
-        content = bytearray(path.read_bytes())
+    def with_a_flipped_bit(state: Any, file: BinaryIO) -> None:
+        whole(state, buffer := io.BytesIO())
+        content = bytearray(buffer.getvalue())
         content[content.index(make_state(9)["model"]["weight"].numpy().tobytes()) + 5] ^= 1
-        path.write_bytes(content)
+        file.write(content)
 
     monkeypatch.setattr(torch, "save", with_a_flipped_bit)
-    with pytest.raises(CheckpointError, match=r"checkpoint_recovery\.pth could not be written: .* is damaged"):
+    with pytest.raises(CheckpointError, match=r"checkpoint_recovery\.pth could not be written \(.* is damaged"):
         save(folder, 9, "recovery")
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
 

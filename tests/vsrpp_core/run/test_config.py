@@ -74,6 +74,34 @@ def test_other_ways_of_writing_toml_are_saved_right(path: Path, text: str) -> No
     assert RunConfig.load(path) == changed
 
 
+OTHER_WAYS = """\
+loss = {l1 = 0.5, ms = 0.2, grad = 0.3} # mine
+model.n_feats = 4 # small
+data.root = "/x" # here
+model.n_blocks = 2
+schedule.lr_max = 1e-3 # quick
+
+[training]
+batch_size = 3 # three
+"""
+
+
+def test_a_table_in_braces_and_dotted_keys_stay_with_their_comments(path: Path) -> None:
+    path.write_text(OTHER_WAYS, encoding="utf-8")
+    overrides = [("model.n_feats", "8"), ("loss.warmup_steps", "7"), ("data.crop", "24"), ("schedule.lr_max", "2e-3")]
+    changed = RunConfig.load(path).with_overrides(overrides)
+    changed.save(path)
+    assert RunConfig.load(path) == changed
+    once = path.read_text(encoding="utf-8")
+    lines = once.splitlines()
+    assert lines[0].startswith("loss = {l1 = 0.5, ms = 0.2, grad = 0.3, ") and lines[0].endswith("} # mine")
+    for line in ("model.n_feats = 8 # small", 'data.root = "/x" # here', "schedule.lr_max = 0.002 # quick"):
+        assert line in lines
+    assert "[model]" not in lines and "[loss]" not in lines
+    RunConfig.load(path).save(path)
+    assert path.read_text(encoding="utf-8") == once
+
+
 def test_a_new_file_explains_every_setting(path: Path) -> None:
     RunConfig().save(path)
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if " = " in line]

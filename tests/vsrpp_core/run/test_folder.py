@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import make_info
+from tests.helpers import files_of_at_most, make_info
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
@@ -192,6 +192,15 @@ def test_a_folder_that_cannot_be_locked_is_told(folder: RunFolder, monkeypatch: 
     monkeypatch.setattr(FileLock, "acquire", read_only)
     with pytest.raises(VsrppError, match="Permission denied"), folder.lock():
         pass
+
+
+def test_a_run_that_cannot_be_locked_on_a_full_disk_is_told_and_unlocked(folder: RunFolder) -> None:
+    folder.create()
+    told = rf"{folder.path} cannot be locked \(File too large\); make room there"
+    with files_of_at_most(0), pytest.raises(VsrppError, match=told), folder.lock():
+        pass
+    with folder.lock():
+        assert folder.owner() == os.getpid()
 
 
 def test_the_settings_are_summed_up(folder: RunFolder) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import make_event
+from tests.helpers import files_of_at_most, make_event
 from vsrpp_core.messages import events as ev
 from vsrpp_core.sinks.status_file import StatusFile
 
@@ -78,3 +78,15 @@ def test_a_reader_never_sees_half_of_it(tmp_path: Path, monkeypatch: pytest.Monk
     ((new, before),) = seen
     assert before == "old" and new == path.read_text() and new.endswith("paused\n")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_was_missed_on_a_full_disk_is_in_the_next_one(tmp_path: Path) -> None:
+    status = StatusFile(tmp_path / "status.txt", every=5)
+    status.handle(make_event(ev.PhaseChanged, phase="training"))
+    with files_of_at_most(0), pytest.raises(OSError):
+        status.handle(STEP)
+    for event in (make_event(ev.SessionStarted, max_steps=4_150), VALIDATION, make_event(ev.PhaseChanged)):
+        status.miss(event)
+    status.retry()
+    told = (tmp_path / "status.txt").read_text(encoding="utf-8")
+    assert "state       preparing" in told and "step        250 of 4150" in told and "validation  step 200" in told

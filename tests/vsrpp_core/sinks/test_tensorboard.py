@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.helpers import make_event
+from tests.helpers import files_of_at_most, make_event
 from vsrpp_core.messages import events as ev
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 
@@ -118,3 +118,25 @@ def test_a_mark_stands_at_its_step_with_its_text(run: Path) -> None:
     assert steps(written, "Events/Marks") == [40]
     (note,) = written.Tensors("Events/Marks/text_summary")
     assert note.step == 40 and note.tensor_proto.string_val[0].decode() == "brighter footage from here"
+
+
+def test_after_a_full_disk_the_curves_go_on(run: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def step(number: int) -> ev.Event:
+        return make_event(ev.StepReported, step=number)
+
+    sink = TensorBoardSink(run / "logs", run, every=10, first_step=0)
+    sink._writer.flush()
+    with files_of_at_most(0):
+        with pytest.raises(OSError):
+            for number in range(10, 10_000, 10):
+                sink.handle(step(number))
+                sink._writer.flush()
+        sink.miss(make_event(ev.RolledBack, to_step=20))
+        with pytest.raises(OSError):
+            sink.retry()
+    sink.retry()
+    sink.handle(step(30))
+    sink.close()
+    written = EventAccumulator(str(run / "logs")).Reload()
+    assert steps(written, "Loss/L1") == [30] and len(list((run / "logs").iterdir())) == 2
+    assert "Traceback" not in capfd.readouterr().err

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import make_event
+from tests.helpers import files_of_at_most, make_event
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import GAP
 from vsrpp_core.sinks.describe import describe
 from vsrpp_core.sinks.training_log import TrainingLog
 
@@ -85,3 +86,18 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
 )  # fmt: skip
 def test_lines_read_well(event: ev.Event, line: str) -> None:
     assert describe(event) == line
+
+
+def test_after_a_full_disk_it_goes_on_in_a_new_line(tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path / "training.log")
+    log.handle(make_event(ev.WarningRaised, message="a"))
+    with files_of_at_most((tmp_path / "training.log").stat().st_size + 8):
+        with pytest.raises(OSError):
+            log.handle(make_event(ev.WarningRaised, message="b"))
+        with pytest.raises(OSError):
+            log.retry()
+    log.retry()
+    log.handle(make_event(ev.WarningRaised, message="c"))
+    log.close()
+    lines = (tmp_path / "training.log").read_text().splitlines()
+    assert [line[21:] for line in lines] == ["warning: a", "", *[f"warning: {GAP}"] * 2, "warning: c"]

@@ -266,7 +266,7 @@ def cpu_speed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_cpu(monkeypatch: pytest.MonkeyPatch, react: React, pace: float = 9.0, **settings: str) -> Steered:
-    small = small_settings(PATCHES, configured=False)
+    small = small_settings(PATCHES, known=None)
     return Steered(
         monkeypatch, Results(FINE), react, hardware=CPU, geometry=PATCHES, small=small, pace=pace, **settings
     )

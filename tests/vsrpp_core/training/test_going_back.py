@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY
+from tests.helpers import TINY, flip_a_bit
 from vsrpp_core.cli import main
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
@@ -101,7 +101,7 @@ def test_a_path_names_a_checkpoint_too(run: Path, data: Path, monkeypatch: pytes
         ),
         ("elsewhere/checkpoint_step_8.pth", "is not in .*; name one of its checkpoints"),
         ("../run", "is not in"),
-        ("config.toml", "cannot be read as a checkpoint"),
+        ("config.toml", r"is not a checkpoint of VSR\+\+"),
     ],
 )
 def test_what_cannot_be_resumed_from_is_told_and_nothing_touched(
@@ -115,9 +115,7 @@ def test_what_cannot_be_resumed_from_is_told_and_nothing_touched(
 
 def test_a_damaged_one_is_refused_and_marked_and_nothing_put_aside(run: Path, data: Path) -> None:
     chosen = run / "checkpoint_step_8.pth"
-    content = bytearray(chosen.read_bytes())
-    content[len(content) // 2] ^= 1
-    chosen.write_bytes(content)
+    flip_a_bit(chosen)
     with pytest.raises(VsrppError, match=r"checkpoint_step_8\.pth .*; use another checkpoint"):
         open_session(run, data, start="resume", checkpoint=chosen.name)
     assert not RunFolder(run).trash.exists()

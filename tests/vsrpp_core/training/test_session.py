@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY, make_event
+from tests.helpers import TINY, files_of_at_most, flip_a_bit, make_event
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -423,10 +423,7 @@ def test_a_reader_that_leaves_loses_nothing(make_dataset: MakeDataset, tmp_path:
 def test_resume_passes_over_a_damaged_checkpoint(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, react=lambda e: (cmd.SaveCheckpoint(),) if isinstance(e, ev.StepReported) and e.step == 8 else ())
-    newest = run / "checkpoint_step_24.pth"
-    content = bytearray(newest.read_bytes())
-    content[len(content) // 2] ^= 1
-    newest.write_bytes(content)
+    flip_a_bit(run / "checkpoint_step_24.pth")
     events = train(run, data, start="resume")
     assert of(events, ev.SessionStarted)[0].resumed_from == "checkpoint_step_8.pth"
     assert "checkpoint_step_24.pth is damaged" in of(events, ev.WarningRaised)[0].message
@@ -441,6 +438,15 @@ def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(
     assert of(events, ev.SessionStarted)[0].step == 0 and of(events, ev.SessionEnded)[0].step == 3
     (trashed,) = (run / ".trash").iterdir()
     assert (trashed / "checkpoint_step_3.pth").is_file() and (trashed / "events.jsonl").is_file()
+
+
+def test_a_fresh_start_that_cannot_keep_its_settings_moves_nothing(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, training__max_steps="3")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with files_of_at_most(20), pytest.raises(VsrppError, match=r"config\.toml cannot be written \(File too large\)"):
+        open_session(run, None, start="fresh", overrides=[("training.max_steps", "7")])
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset: MakeDataset, tmp_path: Path) -> None:

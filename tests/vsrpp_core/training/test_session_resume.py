@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY
+from tests.faults.kills import misnamed_best
+from tests.helpers import TINY, flip_a_bit
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.run import checkpoints
+from vsrpp_core.run.checkpoints import CheckpointStore
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.run.sidecar import CheckpointInfo, info_path
+from vsrpp_core.run.sidecar import BEST_NAME, BEST_OLD_NAME, CheckpointInfo, info_path
 from vsrpp_core.training.session import open_session
 
 
@@ -57,9 +59,8 @@ def test_what_was_found_damaged_is_marked_for_whoever_lists_it(make_dataset: Mak
     run, data = tmp_path / "run", make_dataset()
     train(run, data, "fresh", stop=9)
     recovery = run / "checkpoint_recovery.pth"
-    content, written = bytearray(recovery.read_bytes()), recovery.stat()
-    content[len(content) // 2] ^= 1
-    recovery.write_bytes(content)
+    written = recovery.stat()
+    flip_a_bit(recovery)
     os.utime(recovery, ns=(written.st_atime_ns, written.st_mtime_ns))  # as a failing disk does it: unseen
     assert described(run)["checkpoint_recovery.pth"].crc == "verified"
     events = train(run, data, "resume", stop=6)
@@ -87,3 +88,47 @@ def test_a_checkpoint_of_another_version_is_passed_over_and_not_marked(
     checkpoints.torch.save({"format": 99}, run / "checkpoint_step_70.pth")
     assert resumed_from(train(run, data, "resume", stop=6)) == ("checkpoint_recovery.pth", 5)
     assert described(run)["checkpoint_step_70.pth"].crc == "unknown"
+
+
+EVERY_BEST = {**TINY, "cadence.validate_every": "4", "cadence.best_from": "0", "training.max_steps": "6"}
+
+
+def killed_before_the_best_is_named(run: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(store: CheckpointStore, info: CheckpointInfo) -> None:
+        raise KeyboardInterrupt  # which no session survives, and none saves after it
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(CheckpointStore, "mark_best", kill)
+        list(open_session(run, data, start="fresh", overrides=EVERY_BEST.items()).events(CommandQueue()))
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["the first best", "a later best"])
+def test_a_kill_between_the_best_file_and_its_name_loses_no_best(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    killed_before_the_best_is_named(run, data, monkeypatch)
+    if earlier:
+        (run / "checkpoint_step_2.pth").write_bytes(b"an earlier best one")
+        (run / BEST_NAME).symlink_to("checkpoint_step_2.pth")
+    assert resumed_from(train(run, data, "resume", stop=5)) == ("checkpoint_step_4.pth", 4)
+    assert misnamed_best(run) == "" and (run / BEST_NAME).readlink() == Path("checkpoint_step_4.pth")
+    assert (run / BEST_OLD_NAME).is_symlink() == earlier
+    (run / BEST_NAME).unlink()
+    assert misnamed_best(run) == "checkpoint_best.pth names nothing, and checkpoint_step_4.pth is the best"
+
+
+def test_a_best_that_still_cannot_be_named_is_told_and_the_run_goes_on(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    killed_before_the_best_is_named(run, data, monkeypatch)
+
+    def full(store: CheckpointStore, link: str, target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(CheckpointStore, "_link", full)
+    events = train(run, data, "resume", stop=5)
+    told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
+    assert any("checkpoint_best.pth could not be renewed" in line and "make room" in line for line in told)
+    assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 5

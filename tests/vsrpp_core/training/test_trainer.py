@@ -1,5 +1,6 @@
 """What a session seldom meets: gradients that stay broken, disks that are full, a best that was saved before."""
 
+import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterable
@@ -10,12 +11,14 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY
+from tests.helpers import TINY, files_of_at_most
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
 from vsrpp_core.network.metrics import Score
 from vsrpp_core.run import checkpoints
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.sinks import sink
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training import trainer, validator
 from vsrpp_core.training.session import open_session
@@ -235,7 +238,34 @@ def test_a_full_disk_is_told_and_training_goes_on(
     (answer,) = (event for event in events if isinstance(event, ev.CommandAnswered))
     assert failure.step == 3 and "No space left" in failure.error and not answer.accepted
     assert max(event.step for event in events if isinstance(event, ev.StepReported)) == 6
-    assert "TrainingLog is given up" in next(e.message for e in events if isinstance(e, ev.WarningRaised))
+    told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
+    assert len(told) == 1 and "training.log cannot be written (No space left on device); make room there" in told[0]
+
+
+def test_a_disk_that_was_full_for_a_while_costs_only_what_fell_into_it(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "RETRY_SECONDS", 0.0)
+    run, full = tmp_path / "run", contextlib.ExitStack()
+
+    def disk(event: ev.Event) -> None:
+        if isinstance(event, ev.StepReported) and event.step == 5:
+            full.enter_context(files_of_at_most(0))
+        if isinstance(event, ev.StepReported) and event.step == 10:
+            full.close()
+
+    session = open_session(run, make_dataset(), start="fresh", overrides=TINY.items())
+    with full:
+        events = [event for event in session.events(cmd.CommandQueue()) if disk(event) is None]
+    told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
+    names = ("events.jsonl", "training_status.txt")
+    assert all(len([line for line in told if f"{name} cannot be written" in line]) == 1 for name in names)
+    assert all(f"{run / name} is written again" in told for name in names)
+    steps = [event.step for event in journal.replay(run / "events.jsonl") if isinstance(event, ev.StepReported)]
+    assert [step for step in steps if step <= 5 or step > 11] == [*range(1, 6), *range(12, 25)]
+    assert isinstance(list(journal.replay(run / "events.jsonl"))[-1], ev.SessionEnded)
+    assert "state       completed" in (run / "training_status.txt").read_text()
+    assert "completed at step 24" in (run / "training.log").read_text()
 
 
 def test_a_disk_that_fills_is_told_once(
@@ -263,7 +293,10 @@ def test_a_session_on_a_full_disk_ends_in_an_event_and_unlocks_the_run(
 ) -> None:
     fill_the_disk(monkeypatch)
     failed = train(tmp_path / "run", make_dataset(), training__max_steps="3")[-1]
-    assert isinstance(failed, ev.SessionFailed) and failed.checkpoint == "" and "No space left" in failed.error
+    assert isinstance(failed, ev.SessionFailed) and failed.checkpoint == ""
+    assert failed.error == (
+        "checkpoint_step_3.pth could not be written (No space left on device); make room, then go on with --resume"
+    )
     assert RunFolder(tmp_path / "run").owner() == 0 and not list((tmp_path / "run").glob("*.pth"))
 
 

@@ -114,6 +114,56 @@ def test_settings_of_one_s_own_stay_but_for_the_size(cpu_only: None, make_datase
     assert (config.loss.l1, config.model.n_feats) == (0.7, 32)
 
 
+def of_a_cpu(config: RunConfig) -> tuple[int, float, int, int, int]:
+    """Of its preset what no rung sets."""
+    schedule, training = config.schedule, config.training
+    return config.data.crop, schedule.lr_max, training.max_steps, schedule.warmup_steps, config.cadence.best_from
+
+
+SET_BY_A_CPU = (48, 4e-4, 20_000, 200, 0)
+DEFAULT = of_a_cpu(RunConfig())
+
+
+def test_a_rung_chosen_after_a_search_on_a_cpu_keeps_nothing_of_its_preset(
+    cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run, data = tmp_path / "run", make_dataset(side=60)
+    list(tune_run(run, data, [("training.seed", "7")]))
+    assert of_a_cpu(written(run)) == SET_BY_A_CPU
+    list(choose_rung(run, None, 8))
+    assert of_a_cpu(written(run)) == DEFAULT and written(run).training.seed == 7
+
+
+def test_a_card_measures_without_the_preset_of_a_cpu(
+    cpu_only: None, monkeypatch: pytest.MonkeyPatch, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run, data = tmp_path / "run", make_dataset(side=60)
+    list(tune_run(run, data))
+    asked = pretend_card(monkeypatch, FINE)
+    list(tune_run(run, None))
+    assert [of_a_cpu(config) for config in (*asked, written(run))] == [DEFAULT, DEFAULT]
+
+
+def test_a_second_search_on_a_cpu_finds_the_same(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset(side=60)
+    list(tune_run(run, data))
+    first = written(run)
+    list(tune_run(run, None))
+    assert written(run) == first
+
+
+def test_what_was_changed_after_a_search_on_a_cpu_stays(
+    cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    """``best_from`` stays at 0 with it: the default would lie beyond the checkpoints that were asked for."""
+    run, data = tmp_path / "run", make_dataset(side=60)
+    list(tune_run(run, data))
+    mine = [("schedule.lr_max", "3e-4"), ("cadence.checkpoint_every", "1000"), ("cadence.best_until", "900")]
+    written(run).with_overrides(mine).save(run / "config.toml")
+    list(choose_rung(run, None, 8))
+    assert of_a_cpu(written(run)) == (0, 3e-4, DEFAULT[2], DEFAULT[3], 0)
+
+
 # chosen by hand
 
 

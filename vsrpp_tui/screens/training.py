@@ -220,6 +220,7 @@ class TrainingScreen(Screen[None]):
         self._waiting.clear()
         for chart in self._changed_charts():
             chart.call_later(self._draw, chart)
+        self._label_borders()
 
     def _draw_charts_beside_figures(self) -> None:
         """Let the charts wait for the next looks at the figures: what is drawn together costs the screen once.
@@ -229,20 +230,20 @@ class TrainingScreen(Screen[None]):
         for chart in self._waiting:
             chart.call_later(self._draw, chart)
         self._waiting = self._changed_charts()
+        self._label_borders()  # also of pictures that have been read meanwhile
 
     def _draw_waiting(self) -> None:
         for _ in range(-(-len(self._waiting) // LOOKS)):
             self._draw(self._waiting.pop(0))
 
     def _changed_charts(self) -> list[Chart]:
-        """The charts in sight, where they or the state are others than those drawn last; borders are labelled then."""
+        """The charts in sight, where they or the state are others than those drawn last."""
         charts = self._charts()
         state, drawn = self._drawn
         if state is self.state and drawn == charts:
             return []
         self._drawn = self.state, charts
         self._pictures.show(self.state)
-        self._label_borders()
         return list(charts)
 
     def _draw(self, chart: Chart) -> None:

@@ -115,6 +115,7 @@ async def _charts_drawn(pilot: Pilot[Any]) -> None:
                 for chart in screen._charts():
                     chart._drawn = None
                     chart.show(screen.state, screen._look)
+                screen._label_borders()
         await pilot.pause()
         await asyncio.sleep(BREATH)
         await pilot.pause()

@@ -379,8 +379,8 @@ class TrainingScreen(Screen[None]):
             self.focus_next() if by > 0 else self.focus_previous()
             return
         self._full = self._places[(self._places.index(self._full) + by) % len(self._places)]
-        self.set_focus(self._full)
-        self._arrange()
+        self._follow()
+        self.call_after_refresh(self.set_focus, self._full)
 
     async def on_click(self, event: Click) -> None:
         """On a panel's title: the whole screen for it, or back. On a key in its lower border: what the key does."""

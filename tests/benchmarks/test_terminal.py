@@ -37,9 +37,10 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> bool:
 
 
 def test_words_are_seen_whose_cells_came_one_by_one() -> None:
-    code = "import time; print('old', end='', flush=True); time.sleep(0.5); print('\\x1b[1;1Hc', end='', flush=True)"
+    code = "import time; print('old', end='', flush=True); input(); print('\\x1b[1;1Hc', end='', flush=True)"
     with Terminal(python(f"{code}; time.sleep(300)"), {}) as terminal:
         terminal.until("old")
+        terminal.press("\n")
         terminal.until("cld")
         terminal.until("cld")  # what stands there already counts too
         terminal.until_gone("old")
@@ -92,7 +93,8 @@ def test_an_exception_ends_program_children_and_tmux(monkeypatch: pytest.MonkeyP
 
 
 BENCHMARK = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 from benchmarks.rig.terminal import Terminal
 with Terminal(sys.argv[1:], {}) as terminal:
     terminal.until("up")

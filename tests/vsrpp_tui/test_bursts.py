@@ -14,6 +14,7 @@ from tests.vsrpp_tui.test_settings import NewestWorker, form, row
 from vsrpp_core.messages.commands import SetParameter
 from vsrpp_tui.app import VsrppApp
 from vsrpp_tui.prepare_draft import PrepareRequest
+from vsrpp_tui.screens.help import HelpScreen
 from vsrpp_tui.screens.prepare_form import PrepareForm
 from vsrpp_tui.screens.start import Choice
 from vsrpp_tui.widgets.form import FieldRow
@@ -56,6 +57,21 @@ async def test_beginning_right_after_typing_takes_what_was_typed_last(tmp_path: 
         await until(pilot, lambda: bool(begun))
     (request,) = begun
     assert request and request.out == tmp_path / "out-two" and ("dataset.patch", "96") in request.settings
+
+
+async def test_beginning_twice_in_a_burst_begins_once(tmp_path: Path) -> None:
+    (tmp_path / "a.mkv").touch()
+    begun: list[PrepareRequest | None] = []
+    app = Shown(HelpScreen())
+    async with app.run_test(size=(80, 24)) as pilot:
+        below = app.screen
+        form = PrepareForm({"videos": str(tmp_path / "a.mkv"), "out": str(tmp_path / "out")}, tmp_path)
+        app.push_screen(form, begun.append)
+        await until(pilot, lambda: bool(app.screen.query(FieldRow)) and ready(app))
+        burst(app, "\x13\x13")
+        await until(pilot, lambda: bool(begun))
+        await pilot.pause(0.2)
+        assert app.screen is below and len(begun) == 1
 
 
 async def test_settings_are_sent_as_they_were_typed_last(

@@ -81,8 +81,10 @@ def _parents(file: Path, root: Path) -> Iterable[Path]:
 def _move(group: Group, root: Path, target: Path) -> None:
     places = {file: target / file.relative_to(root) for file in group.files}
     begun: list[Path] = []
+    at = group.files[0]
     try:
         for file, place in places.items():
+            at = file
             place.parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(place):  # the folder is new, so only another process can have put it there
                 raise VsrppError(f"{place} appeared meanwhile; let only one program move files of {root}")
@@ -95,9 +97,7 @@ def _move(group: Group, root: Path, target: Path) -> None:
         _remove_empty(target)
         if not isinstance(error, OSError):
             raise
-        raise VsrppError(
-            f"{begun[-1] if begun else group.files[0]} cannot be moved aside ({error.strerror}); check its folder"
-        ) from None
+        raise VsrppError(f"{at} cannot be moved aside ({error.strerror}); check its folder") from None
 
 
 def _remove_empty(target: Path) -> None:

@@ -103,7 +103,8 @@ def _made(out: Path) -> _Made | None:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = path.read_text(encoding="utf-8").split("\n")  # a name may hold what else counts as a line's end
+    return [json.loads(line) for line in lines if line]
 
 
 # what differs

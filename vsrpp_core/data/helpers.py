@@ -12,7 +12,7 @@ from collections.abc import Callable
 from multiprocessing import forkserver, parent_process, resource_tracker
 from multiprocessing.process import BaseProcess
 
-TO_ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TO_ALL = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 LOOK_SECONDS = 1.0
 
 
@@ -35,7 +35,7 @@ def begin_reading(number: int) -> None:
     """
     main = parent_process()
     assert main is not None, "readers are started by another process"
-    if not hasattr(signal, "sigtimedwait"):  # there nobody can tell who has sent a signal
+    if not hasattr(signal, "sigtimedwait") and hasattr(signal, "pthread_sigmask"):  # who has sent one cannot be told
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     threading.Thread(target=_end_with, args=(main,), name=f"reader {number}", daemon=True).start()
 
@@ -57,7 +57,10 @@ def _is_asked_by(main: BaseProcess) -> bool:
 
 
 def _start_deaf(start: Callable[[], None]) -> None:
-    """A process inherits which signals are blocked in the thread that starts it."""
+    """A process inherits which signals are blocked in the thread that starts it, where there is such a thing."""
+    if not hasattr(signal, "pthread_sigmask"):
+        start()
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, TO_ALL)
     try:
         start()

@@ -71,8 +71,10 @@ class TensorBoardSink:
         self._comparisons.clear()
 
     def close(self) -> None:
-        threading.excepthook = self._other_hook
-        self._writer.close()
+        try:
+            self._writer.close()
+        finally:
+            threading.excepthook = self._other_hook
 
     def _thread_ended(self, ended: threading.ExceptHookArgs) -> None:
         """A full disk ends the thread that writes. The next event is told why; a traceback would garble a screen."""

@@ -410,7 +410,7 @@ class Session:
 def _root_in(overrides: Overrides) -> Path | None:
     """The dataset that the settings name, if any."""
     named = (value for key, value in overrides if key == "data.root" and value)
-    return next((Path(value).expanduser() for value in named), None)
+    return next((Path(value).expanduser() for value in reversed([*named])), None)
 
 
 def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:

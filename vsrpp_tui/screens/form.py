@@ -149,6 +149,8 @@ class FormScreen(TypedScreen[Request | None]):
         self.after_typing(self._begin)
 
     def _begin(self) -> None:
+        if self.app.screen is not self:  # a second ctrl+s in one burst: it has begun
+            return
         for row in self.query(FieldRow):
             self._take_in(row.field.key, row.input.value)
         for box in self.query(Checkbox):

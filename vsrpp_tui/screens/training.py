@@ -45,9 +45,6 @@ from vsrpp_tui.widgets.window import Window, panned, zoomed
 CHART_SECONDS = 1.0
 """A chart costs milliseconds each; they are redrawn this often at most."""
 
-LOOKS = 3
-"""Looks at the figures that are sure to come between two turns of the charts; each draws its share of them."""
-
 LAID_OUT_SECONDS = 0.05
 """After a view was changed its charts have their place, and can be drawn in it."""
 
@@ -223,7 +220,7 @@ class TrainingScreen(Screen[None]):
         self._label_borders()
 
     def _draw_charts_beside_figures(self) -> None:
-        """Let the charts wait for the next looks at the figures: what is drawn together costs the screen once.
+        """Let the charts wait for the next looks at the figures, one for each: together they cost the screen once.
 
         Those that no look came for are drawn now.
         """
@@ -233,7 +230,7 @@ class TrainingScreen(Screen[None]):
         self._label_borders()  # also of pictures that have been read meanwhile
 
     def _draw_waiting(self) -> None:
-        for _ in range(-(-len(self._waiting) // LOOKS)):
+        if self._waiting:
             self._draw(self._waiting.pop(0))
 
     def _changed_charts(self) -> list[Chart]:

@@ -11,19 +11,21 @@ from pathlib import Path
 import psutil
 import pytest
 
+from benchmarks.rig.ending import lives
+
 PROGRAM = """
-import multiprocessing, sys, time
+import multiprocessing, os, sys, time
 from vsrpp_core.data.helpers import begin_reading, start_server
 
 def read():
     begin_reading(0)
+    print(os.getpid(), flush=True)
     time.sleep(60)
 
 if __name__ == "__main__":
     start_server()
     reader = multiprocessing.get_context("forkserver").Process(target=read, daemon=True)
     reader.start()
-    print(reader.pid, flush=True)
     for line in sys.stdin:
         reader.terminate()
         reader.join(10)
@@ -49,7 +51,7 @@ def reader_of(program: Program) -> psutil.Process:
 
 def is_gone(process: psutil.Process, within: float = 10.0) -> bool:
     end = time.monotonic() + within
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+    while lives(process):
         if time.monotonic() > end:
             return False
         time.sleep(0.05)

@@ -168,7 +168,8 @@ def show_config(run: Path | None) -> int:
         if not file.is_file():
             what = "has no config.toml, so it is no run" if run.is_dir() else "does not exist"
             raise VsrppError(f"{run} {what}; name a run's folder, or none to list the defaults")
-        config, (document, text) = RunConfig.load(file), read_toml(file)
+        document, text = read_toml(file)
+        config = RunConfig.from_mapping(document, source=str(file), text=text)
         written = {f"{section}.{name}" for section, table in document.items() for name in table}
     table = Table(box=None, pad_edge=False)
     for heading in ("setting", "value", "source", "default", "meaning"):

@@ -247,6 +247,11 @@ class RunConfig(Section):
         return cls.from_mapping(document, source=str(path), text=text)
 
     @classmethod
+    def load_if_any(cls, path: Path) -> Self | None:
+        """As ``load``; None where a run has no settings yet."""
+        return cls.load(path) if path.is_file() else None
+
+    @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
         """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
         return validated(cls, _ints_where_floats_are_meant(values), source, text, _nearest)

@@ -105,7 +105,7 @@ def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[Origin
 
 
 def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | None) -> RunConfig:
-    known = RunConfig.load(folder.config) if folder.config.is_file() else RunConfig()
+    known = RunConfig.load_if_any(folder.config) or RunConfig()
     taken = settings.overrides if settings else []
     return known.with_overrides((*taken, *((f"model.{name}", str(value)) for name, value in source.shape.items())))
 

@@ -119,13 +119,13 @@ class _Asked:
     tune: bool
     n_ranks: int
 
-    def is_to_be_tuned(self, folder: RunFolder) -> bool:
+    def is_to_be_tuned(self, known: RunConfig | None) -> bool:
         if self.start == "resume" or self.demo:
             return False
         if self.tune:
             return True
         sized = any(key in TUNED or key in ("model", "training") for key, _ in self.overrides)
-        return not (sized or folder.config.is_file()) and describe_device().kind == "cuda"
+        return not (sized or known) and describe_device().kind == "cuda"
 
 
 def _settle(folder: RunFolder, asked: _Asked) -> tuple[Plan, dict[str, Any]]:
@@ -134,17 +134,18 @@ def _settle(folder: RunFolder, asked: _Asked) -> tuple[Plan, dict[str, Any]]:
     if asked.start == "resume":
         CheckpointStore(folder).describe_missing()
     resumed, state, damaged = _read(folder, checkpoint) if asked.start == "resume" else ("", {}, [])
-    root, summary = _settle_data(folder, asked.data, demo)
-    untuned = asked.is_to_be_tuned(folder)
+    known = RunConfig.load_if_any(folder.config)
+    root, summary = _settle_data(folder, known, asked.data, demo)
+    untuned = asked.is_to_be_tuned(known)
     if untuned and asked.n_ranks > 1:
         raise VsrppError(
             f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
         )
-    small = _small(folder, summary, asked.overrides) if untuned and asked.tune else ()
+    small = _small(known, summary, asked.overrides) if untuned and asked.tune else ()
     if untuned and asked.tune:
-        config = _config_to_tune(folder, summary, asked.overrides)
+        config = _config_to_tune(known, summary, asked.overrides)
     else:
-        config = _settle_config(folder, root, summary, demo, resumed, state)
+        config = _settle_config(known, root, summary, demo, resumed, state)
     config = config.with_overrides((*asked.overrides, ("data.root", str(root))))
     _check_dataset(root, summary, config)
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
@@ -409,21 +410,23 @@ class Session:
 
 def _root_in(overrides: Overrides) -> Path | None:
     """The dataset that the settings name, if any."""
-    named = (value for key, value in overrides if key == "data.root" and value)
-    return next((Path(value).expanduser() for value in reversed([*named])), None)
+    named = [value for key, value in overrides if key == "data.root" and value]
+    return Path(named[-1]).expanduser() if named else None
 
 
-def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path, DatasetSummary]:
+def _settle_data(
+    folder: RunFolder, known: RunConfig | None, data: Path | None, demo: bool
+) -> tuple[Path, DatasetSummary]:
     """The dataset's root and what is in it; VsrppError when none is known or it cannot be trained on."""
-    known = RunConfig.load(folder.config).data.root if folder.config.is_file() else ""
+    known_root = known.data.root if known else ""
     if demo:
         root = demo_dataset_root()
-        if known and not is_demo_dataset(Path(known)):
-            raise VsrppError(f"{folder.path} is a run on {known}, not the demo's; name another folder")
+        if known_root and not is_demo_dataset(Path(known_root)):
+            raise VsrppError(f"{folder.path} is a run on {known_root}, not the demo's; name another folder")
         for _ in prepare_demo():  # made already where a front end showed its progress
             pass
-    elif data is not None or known:
-        root = data.absolute() if data else Path(known)
+    elif data is not None or known_root:
+        root = data.absolute() if data else Path(known_root)
     else:
         raise VsrppError(f"{folder.path} names no dataset yet; give one with --data ROOT")
     if root == folder.path:
@@ -432,13 +435,13 @@ def _settle_data(folder: RunFolder, data: Path | None, demo: bool) -> tuple[Path
 
 
 def _settle_config(
-    folder: RunFolder, root: Path, summary: DatasetSummary, demo: bool, resumed: str, state: dict[str, Any]
+    known: RunConfig | None, root: Path, summary: DatasetSummary, demo: bool, resumed: str, state: dict[str, Any]
 ) -> RunConfig:
     """The run's own settings if it has some, else a preset. A fresh demo is always the demo."""
     if demo and not resumed:
         return demo_config(root)
-    if folder.config.is_file():
-        return RunConfig.load(folder.config)
+    if known:
+        return known
     if resumed:
         return RunConfig.as_saved(state["config"])
     geometry = summary.geometry
@@ -447,18 +450,17 @@ def _settle_config(
     return default_config(describe_device(), side).with_overrides(n_frames)
 
 
-def _config_to_tune(folder: RunFolder, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
+def _config_to_tune(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
     """Where a search that was asked for begins: the run's own settings but for what an earlier search found."""
-    config = anew(RunConfig.load(folder.config) if folder.config.is_file() else RunConfig(), overrides)
+    config = anew(known or RunConfig(), overrides)
     n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
     return config.with_overrides((("model.n_frames", str(n_frames)),))
 
 
-def _small(folder: RunFolder, summary: DatasetSummary, overrides: Overrides) -> Overrides:
+def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> Overrides:
     """Settings of the network for CPUs; none on a GPU, where the ladder is what to choose from."""
     if describe_device().kind != "cpu" or summary.geometry is None:
         return ()
-    known = RunConfig.load(folder.config) if folder.config.is_file() else None
     return small_settings(summary.geometry, known, overrides)
 
 

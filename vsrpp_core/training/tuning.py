@@ -107,8 +107,8 @@ def choose_rung(
 def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = ()) -> Listing:
     """Predict only; nothing is written. Without a dataset five frames of 180x180 pixels are supposed."""
     folder = RunFolder(run) if run else None
-    config = RunConfig.load(folder.config) if folder and folder.config.is_file() else RunConfig()
-    config = anew(config, overrides)
+    known = RunConfig.load_if_any(folder.config) if folder else None
+    config = anew(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     geometry = _geometry(root, config) if root else ASSUMED
     hardware = choose_hardware(config.training.precision)
@@ -121,7 +121,7 @@ def _target(run: Path, data: Path | None, overrides: Overrides) -> _Target:
         raise VsrppError(
             f"{run} holds a network at step {checkpoints[0].step:,}, which cannot change its size; name another run"
         )
-    known = RunConfig.load(folder.config) if folder.config.is_file() else None
+    known = RunConfig.load_if_any(folder.config)
     config = anew(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     if root is None:

@@ -14,14 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TextIO
 
-from vsrpp_core.messages.events import (
-    EVENT_TYPES,
-    Event,
-    ParameterChanged,
-    StepReported,
-    ValidationProgressed,
-    WarningRaised,
-)
+from vsrpp_core.messages.cadence import Cadence
+from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported, ValidationProgressed, WarningRaised
 
 GAP = "what happened before this line is missing here: the disk took nothing"
 
@@ -106,24 +100,20 @@ class JournalWriter:
     """
 
     def __init__(self, path: Path, step_every: int = 10) -> None:
-        self.path, self._step_every = path, step_every
+        self.path, self._steps = path, Cadence("cadence.journal_every", step_every)
         self._file = open_for_lines(path)
 
     def handle(self, event: Event) -> None:
         if isinstance(event, ValidationProgressed):
             return
-        if isinstance(event, StepReported) and event.step % self._step_every:
+        if isinstance(event, StepReported) and not self._steps.is_due(event.step):
             return
-        self._heed(event)
+        self._steps.heed(event)
         self._write(event)
 
     def miss(self, event: Event) -> None:
         """What was missed is told by ``retry``."""
-        self._heed(event)
-
-    def _heed(self, event: Event) -> None:
-        if isinstance(event, ParameterChanged) and event.key == "cadence.journal_every":
-            self._step_every = int(event.new)
+        self._steps.heed(event)
 
     def retry(self) -> None:
         """Begin a new line, and say there that something is missing."""

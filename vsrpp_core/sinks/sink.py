@@ -60,9 +60,7 @@ class SinkGroup:
 
     def close(self) -> None:
         for sink in self._sinks:
-            with contextlib.suppress(
-                OSError
-            ):  # what it still had to write is lost; the other sinks and the run are not
+            with contextlib.suppress(OSError):  # what it still had to write is lost; other sinks and the run are not
                 sink.close()
 
     def _is_due(self, sink: Sink, event: Event) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.cadence import Cadence
 
 
 class StatusFile:
@@ -15,7 +16,7 @@ class StatusFile:
     """
 
     def __init__(self, path: Path, every: int) -> None:
-        self.path, self._every = path, every
+        self.path, self._steps = path, Cadence("cadence.status_every", every)
         self._phase = "preparing"
         self._started: ev.SessionStarted | None = None
         self._step: ev.StepReported | None = None
@@ -26,16 +27,15 @@ class StatusFile:
         match event:
             case ev.PhaseChanged() | ev.SessionEnded() | ev.SessionFailed():
                 self._write(event.time)
-            case ev.StepReported() if event.step % self._every == 0:
+            case ev.StepReported() if self._steps.is_due(event.step):
                 self._write(event.time)
 
     def miss(self, event: ev.Event) -> None:
         """Know how it stands, to be written later."""
+        self._steps.heed(event)
         match event:
             case ev.SessionStarted():
                 self._started = event
-            case ev.ParameterChanged(key="cadence.status_every"):
-                self._every = int(event.new)
             case ev.ParameterChanged() if self._started:
                 self._started = ev.with_change(self._started, event)
             case ev.ValidationFinished():

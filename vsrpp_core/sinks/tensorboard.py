@@ -10,6 +10,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.cadence import Cadence
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 
 ROOM = 16 * 2**10
@@ -21,18 +22,17 @@ class TensorBoardSink:
 
     def __init__(self, logs: Path, run: Path, every: int, first_step: int) -> None:
         """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
-        self.path, self._run, self._every = logs, run, every
+        self.path, self._run, self._steps = logs, run, Cadence("cadence.tensorboard_every", every)
         self._writer = self._open(first_step)
         self._comparisons: list[NDArray[np.uint8]] = []
         self._rolled_back_to = 0
         self._other_hook, threading.excepthook = threading.excepthook, self._thread_ended
 
     def handle(self, event: ev.Event) -> None:
+        self._steps.heed(event)
         match event:
-            case ev.StepReported() if event.step % self._every == 0:
+            case ev.StepReported() if self._steps.is_due(event.step):
                 self._scalars(event.step, _step_scalars(event))
-            case ev.ParameterChanged():
-                self._heed(event)
             case ev.ActivityMeasured():
                 self._scalars(event.step, _activity_scalars(event))
             case ev.ValidationFinished():
@@ -55,11 +55,7 @@ class TensorBoardSink:
         """What the run has gone back behind is hidden by the next file."""
         if isinstance(event, ev.RolledBack):
             self._rolled_back_to = event.to_step
-        self._heed(event)
-
-    def _heed(self, event: ev.Event) -> None:
-        if isinstance(event, ev.ParameterChanged) and event.key == "cadence.tensorboard_every":
-            self._every = int(event.new)
+        self._steps.heed(event)
 
     def retry(self) -> None:
         """Go on in a new file: TensorBoard reads it after the one that ends torn."""

@@ -10,9 +10,7 @@ FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 """What the system says of a disk, or a share of one, that takes no more."""
 
 WHAT_TO_DO = {
-    errno.ENOSPC: "make room there and give the same command again",
-    errno.EDQUOT: "make room there and give the same command again",
-    errno.EFBIG: "make room there and give the same command again",
+    **dict.fromkeys(FULL, "make room there and give the same command again"),
     errno.EIO: "check that disk before giving the same command again",
     errno.EACCES: "check its permissions",
     errno.EPERM: "check its permissions",

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.commands import SetParameter
-from vsrpp_core.run.config import RunConfig, Setting, as_text, is_bound, is_live
+from vsrpp_core.run.config import RunConfig, Setting, as_text, is_bound, is_live, setting_ranges
+from vsrpp_core.run.settings import in_brackets
 
 PLAIN = (
     ("input should be", "must be"),
@@ -99,7 +100,8 @@ class Draft:
             return "a value is missing"
         message = self._refusal([(key, text)])
         if message.startswith(f"{key}: "):
-            return plain(message.removeprefix(f"{key}: ").removesuffix(f" ({self._range(key)})"))
+            told_anyway = in_brackets(setting_ranges()[key])
+            return plain(message.removeprefix(f"{key}: ").removesuffix(told_anyway))
         if message.startswith(f"{key} = "):
             return "must be true or false" if isinstance(self._value(self.present, key), bool) else "must be a number"
         return ""
@@ -121,10 +123,6 @@ class Draft:
 
     def _in_toml(self, key: str, text: str) -> str:
         return json.dumps(text) if isinstance(self._value(self.present, key), str) else text
-
-    def _range(self, key: str) -> str:
-        """Which the form tells anyway."""
-        return next(setting.range for setting in self.settings() if setting.key == key)
 
     @staticmethod
     def _value(config: RunConfig, key: str) -> object:

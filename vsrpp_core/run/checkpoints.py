@@ -135,9 +135,9 @@ class CheckpointStore:
 
     def _is_best(self, info: CheckpointInfo) -> bool:
         best = self._folder.path / BEST_NAME
-        if best.is_symlink() or not best.exists():
-            return best.is_symlink() and str(best.readlink()) == info.name
-        copied = read_checkpoint_info(info_path(best))
+        if best.is_symlink():
+            return str(best.readlink()) == info.name
+        copied = read_checkpoint_info(info_path(best)) if best.is_file() else None
         return copied is not None and (copied.branch, copied.step) == (info.branch, info.step)
 
     def kept_kind(self, step: int, branch: int = 0) -> CheckpointKind | None:
@@ -229,12 +229,11 @@ class CheckpointStore:
     def _make_old(self, info: CheckpointInfo) -> None:
         """The best so far becomes the one before, unless it is ``info`` itself."""
         best, old = self._folder.path / BEST_NAME, self._folder.path / BEST_OLD_NAME
-        if best.is_symlink():
-            if (target := str(best.readlink())) != info.name:
-                self._link(BEST_OLD_NAME, target)
+        if self._is_best(info):
             return
-        copied = read_checkpoint_info(info_path(best)) if best.is_file() else None
-        if copied and (copied.branch, copied.step) != (info.branch, info.step):
+        if best.is_symlink():
+            self._link(BEST_OLD_NAME, str(best.readlink()))
+        elif best.is_file() and read_checkpoint_info(info_path(best)):
             os.replace(best, old)
             os.replace(info_path(best), info_path(old))
 

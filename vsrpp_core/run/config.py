@@ -20,7 +20,7 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.settings import Section, Setting, did_you_mean, in_brackets, line_of, range_of, read_toml, validated
 
-__all__ = ["RunConfig", "Setting", "as_text", "is_bound", "is_live", "line_of", "setting_names"]
+__all__ = ["RunConfig", "Setting", "as_text", "is_bound", "is_live", "line_of", "setting_ranges"]
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Checkpointing = Literal["none", "block", "trunk"]
@@ -311,9 +311,9 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def setting_names() -> list[str]:
-    """All settings, dotted, in the order of the file."""
-    return [setting.key for setting in RunConfig().settings()]
+def setting_ranges() -> dict[str, str]:
+    """All settings, dotted, in the order of the file, with what each may be."""
+    return {setting.key: setting.range for setting in RunConfig().settings()}
 
 
 def _assign(values: dict[str, Any], key: str, text: str) -> str:
@@ -329,8 +329,7 @@ def _assign(values: dict[str, Any], key: str, text: str) -> str:
     try:
         values[section][name] = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        allowed = {setting.key: setting.range for setting in RunConfig().settings()}[key]
-        return f"{key} = {text} is not a number or true/false{in_brackets(allowed)}"
+        return f"{key} = {text} is not a number or true/false{in_brackets(setting_ranges()[key])}"
     return ""
 
 
@@ -349,8 +348,7 @@ def _assign_table(values: dict[str, Any], section: str, text: str) -> str:
 
 
 def _nearest(key: str) -> str:
-    sections = {f"[{section}]": "" for section in RunConfig.model_fields}
-    known = {setting.key: setting.range for setting in RunConfig().settings()} if "." in key else sections
+    known = setting_ranges() if "." in key else {f"[{section}]": "" for section in RunConfig.model_fields}
     return did_you_mean(key if "." in key else f"[{key}]", known, "`vsrpp config` lists all settings")
 
 

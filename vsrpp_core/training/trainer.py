@@ -83,7 +83,7 @@ class Trainer:
         self._saving = Saving(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
         self._skipped_steps = 0
-        self._taken: _Taken | None = None
+        self._taken = self._to_take(step=1)
         self._reported_step = -1
 
     # what a session may ask
@@ -303,7 +303,7 @@ class Trainer:
 
     def _report(self) -> ev.Event:
         step = self._reported_step = self._progress.step
-        taken = self._taken or self._to_take(step)
+        taken = self._taken
         with self._clock.reading():
             row = self._figures.latest()
         self._progress.last_loss = row["loss_total"]

@@ -68,11 +68,12 @@ class PrepareScreen(JobScreen):
         if state.report:
             sheet = state.report.out / "contact_sheet.png"
             self._picture.show(Shown(sheet, "report", _whole))
-            self._picture_box.border_title, self._figures_box.border_title = "Contact sheet", "Report"
+            self._picture_box.say("Contact sheet")
+            self._figures_box.border_title = "Report"
         elif state.progress and state.progress.newest:
             newest = state.progress.newest
             self._picture.show(Shown(newest, newest.name, _pair, LABELS))
-            self._picture_box.border_title = f"Newest patch · {newest.stem}"
+            self._picture_box.say(f"Newest patch · {newest.stem}")
 
     def dataset_made(self) -> Path | None:
         report: PrepareReport | None = self.state.report

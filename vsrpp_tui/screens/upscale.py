@@ -66,8 +66,7 @@ class UpscaleScreen(JobScreen):
             path = preview.detail if self._detail else preview.whole
             what = "a detail, where they differ most" if self._detail else "the whole picture"
             self._picture.show(Shown(path, (preview.name, preview.frame), partial(read_parts, count=2), LABELS))
-            self._picture_box.border_title = f"{preview.name} · frame {preview.frame:,}"
-            self._picture_box.border_subtitle = f"{what} · i the other"
+            self._picture_box.say(f"{preview.name} · frame {preview.frame:,}", f"{what} · i the other")
 
     def has_detail(self) -> bool:
         return self.state.preview is not None

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from textual.content import Content
 
+from vsrpp_core.run.config import Precision
 from vsrpp_core.run.folder import BEST_NAME, CheckpointInfo
 from vsrpp_tui.checked import Checked, Values
 from vsrpp_tui.screens.form import FormScreen
@@ -15,7 +17,7 @@ from vsrpp_tui.widgets.run_card import home_for_short
 
 CODECS = ("libx264", "libx265", "libsvtav1", "ffv1")
 PRESETS = ("medium", "slow", "slower", "veryslow", "fast", "faster", "veryfast", "ultrafast")
-PRECISIONS = ("auto", "fp32", "tf32", "bf16", "fp16")
+PRECISIONS = get_args(Precision)
 PIXELS = ("yuv420p", "yuv420p10le", "yuv422p10le", "yuv444p", "yuv444p10le")
 
 

@@ -12,7 +12,7 @@ class Box(Vertical, can_focus=True):
         self.border_title = self.title = title
         self._said: tuple[str, str] = (title, "")
 
-    def say(self, title: str, subtitle: str) -> None:
+    def say(self, title: str, subtitle: str = "") -> None:
         """Set both borders' words where they differ: each setting costs drawing all that is inside."""
         before, self._said = self._said, (title, subtitle)
         if title != before[0]:

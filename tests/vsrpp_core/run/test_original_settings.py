@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.config import RunConfig, setting_names
+from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.original_settings import SETTINGS, read_original_settings
 
 CONTENT: dict[str, Any] = {
@@ -60,7 +60,7 @@ def refusal(path: Path) -> str:
 
 
 def test_every_equivalent_is_a_setting() -> None:
-    assert set(SETTINGS.values()) <= set(setting_names())
+    assert set(SETTINGS.values()) <= set(setting_ranges())
 
 
 def test_everything_with_an_equivalent_is_taken_over(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from vsrpp_core import __version__
-from vsrpp_core.data.helpers import start_tracker
+from vsrpp_core.data.readers import start_tracker
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command

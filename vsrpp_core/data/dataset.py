@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vsrpp_core.data.cache import DecodedCache
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
-from vsrpp_core.data.helpers import begin_reading, start_server
+from vsrpp_core.data.readers import begin_reading, start_server
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
 from vsrpp_core.errors import VsrppError
 

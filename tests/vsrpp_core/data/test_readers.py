@@ -15,7 +15,7 @@ from benchmarks.rig.ending import lives
 
 PROGRAM = """
 import multiprocessing, os, sys, time
-from vsrpp_core.data.helpers import begin_reading, start_server
+from vsrpp_core.data.readers import begin_reading, start_server
 
 def read():
     begin_reading(0)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -261,6 +262,7 @@ def test_a_killed_job_goes_on_and_makes_the_same_pictures(tmp_path: Path, networ
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
         work = tmp_path / ".out.mkv.vsrpp"
         wait_for(lambda: len(list(work.glob("segment_*.json"))) >= 4)
+        wait_for(lambda: stands_still_with(process, lambda: any(work.glob(".tmp-segment_*"))))
         process.kill()
     assert not out.exists() and list(work.glob(".tmp-*"))
     events = run(network, source, out)
@@ -269,6 +271,17 @@ def test_a_killed_job_goes_on_and_makes_the_same_pictures(tmp_path: Path, networ
     assert not work.exists() and seconds(out) == seconds(undisturbed)
     assert all(np.array_equal(a, b) for a, b in zip(pictures(out), pictures(undisturbed), strict=True))
     assert tracks(out) == tracks(undisturbed)
+
+
+def stands_still_with(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:
+    """Stop the process where it is; where the condition does not hold it goes on: between two segments none is half
+    made."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if condition():
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
 
 
 def wait_for(condition: Any) -> None:

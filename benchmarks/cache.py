@@ -15,10 +15,10 @@ from statistics import median
 
 import numpy as np
 
-from vsrpp_core.data.cache_making import make_cache
-from vsrpp_core.data.dataset import PairDataset
-from vsrpp_core.data.degrade import downscale3, imresize
+from vsrpp_core.batches.dataset import PairDataset
+from vsrpp_core.data.build_disk_cache import make_cache
 from vsrpp_core.data.disk_cache import DiskCache, header_for
+from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths, StackGeometry, load_pair, measure, write_pair
 
 PAIRS, ROUNDS, CROP = 24, 5, 64

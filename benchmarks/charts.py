@@ -16,10 +16,10 @@ from collections.abc import Callable
 from textual.app import App, ComposeResult
 from textual_plot import HiResMode, PlotWidget
 
-from vsrpp_tui.series import SERIES_LIMIT, Point, smoothed
-from vsrpp_tui.themes import THEME
-from vsrpp_tui.widgets.figures import decimate
-from vsrpp_tui.widgets.plot import Curve, Frame, Plot
+from vsrpp_tui.state.series import SERIES_LIMIT, Point, smoothed
+from vsrpp_tui.user.themes import THEME
+from vsrpp_tui.widgets.charts.plot import Curve, Frame, Plot
+from vsrpp_tui.widgets.text import decimate
 
 SIZES = ((63, 24), (120, 40))
 ROUNDS = 25

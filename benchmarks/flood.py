@@ -21,9 +21,9 @@ from rig.probed import Probed, lateness, reported, run
 from rig.terminal import Terminal
 
 from vsrpp_core.messages import events as ev
-from vsrpp_tui.screens.start import Choice
-from vsrpp_tui.screens.training import TrainingScreen
-from vsrpp_tui.worker import SessionRequest, Worker
+from vsrpp_tui.screens.run.training import TrainingScreen
+from vsrpp_tui.screens.start.start import Choice
+from vsrpp_tui.threads.session import SessionRequest, Worker
 
 PER_SECOND = 10_000
 BATCH = 100

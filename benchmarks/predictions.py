@@ -18,16 +18,16 @@ from typing import Any
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.device.hardware import choose_hardware
+from vsrpp_core.device.speed import CPU_EFFICIENCY, _cpu_flops
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.training.autotune import _random_batch
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.hardware import choose_hardware
-from vsrpp_core.training.ladder import MODES
-from vsrpp_core.training.predict import predict
-from vsrpp_core.training.speed import CPU_EFFICIENCY, _cpu_flops
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import build_model
+from vsrpp_core.tune.ladder import MODES
+from vsrpp_core.tune.measure import _random_batch
+from vsrpp_core.tune.predict import predict
 
 CONFIGURATIONS = ((16, 4, 4, 48), (32, 10, 4, 48), (64, 20, 1, 96), (64, 20, 1, 180))
 """n_feats, n_blocks, samples, side of the LR patch."""

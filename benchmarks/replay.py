@@ -20,8 +20,8 @@ from rig.terminal import Terminal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import encode
-from vsrpp_tui.screens.start import Choice, StartScreen
-from vsrpp_tui.worker import Worker
+from vsrpp_tui.screens.start.start import Choice, StartScreen
+from vsrpp_tui.threads.session import Worker
 
 STEPS, SECONDS = 100_000, 2.6
 JOURNAL_EVERY, ACTIVITY_EVERY, ADAPTED_EVERY, VALIDATE_EVERY, SAVE_EVERY = 10, 100, 50, 500, 1_000
@@ -177,9 +177,9 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        import vsrpp_tui.app
+        import vsrpp_tui.app.app
 
-        vsrpp_tui.app.Worker = Idle  # type: ignore[misc]
+        vsrpp_tui.app.app.Worker = Idle  # type: ignore[misc]
         run(Resumed(Path(sys.argv[1])), Path(sys.argv[2]))
     else:
         main()

@@ -18,7 +18,7 @@ from rig.load import OtherLoad
 from rig.probed import Probed, lateness, reported, run
 from rig.terminal import Terminal
 
-from vsrpp_tui.screens.start import Choice
+from vsrpp_tui.screens.start.start import Choice
 
 ROUNDS = 6
 

@@ -28,7 +28,7 @@ from rig.windows import Window, compared, turns
 from textual.binding import Binding, BindingType
 
 from vsrpp_core.messages.journal import replay
-from vsrpp_tui.screens.start import Choice
+from vsrpp_tui.screens.start.start import Choice
 
 WINDOW, PAIRS = 6.0, 8
 SETTLING = 1.5

@@ -24,12 +24,12 @@ import torch
 from torch import Tensor
 
 from vsrpp_core.apply.evaluate import load_network
-from vsrpp_core.data import video
-from vsrpp_core.data.degrade import downscale3
+from vsrpp_core.data.resize import downscale3
 from vsrpp_core.data.stacked import read_image
+from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.network.tiles import _spans, receptive_radius, upscale
-from vsrpp_core.training.hardware import choose_hardware
+from vsrpp_core.video import reading
 
 WINDOWS = 3
 STEPS = (0, 0.06, 0.12, 0.25, 0.5, 0.75, 1)
@@ -44,7 +44,7 @@ def stacks_of(clip: Path, n_frames: int) -> list[Tensor]:
         files = sorted(path for path in clip.iterdir() if path.suffix.lower() in (".png", ".jpg"))
         total, frames = len(files), map(read_image, files)
     else:
-        total, frames = video.probe(clip).frames, video.frames(clip)
+        total, frames = reading.probe(clip).frames, reading.frames(clip)
     begins = {round(i * (total - n_frames) / max(1, WINDOWS - 1)) for i in range(WINDOWS)}
     last = max(begins) + n_frames
     small = {}

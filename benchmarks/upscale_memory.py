@@ -38,7 +38,7 @@ def write(folder: Path, frames: int) -> tuple[Path, Path]:
 
 def upscale(checkpoint: str, film: str) -> None:
     """Print this process's peak of resident memory, MB."""
-    from vsrpp_core.cli import main
+    from vsrpp_core.cli.main import main
 
     assert main(["upscale", checkpoint, film, f"{film}.out.mkv", "--precision", "fp32", "--preset", "ultrafast"]) == 0
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vsrpp_core.data.degrade import downscale3, imresize
+from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.messages.events import Event
 from vsrpp_core.run.folder import CheckpointInfo
 
 E = TypeVar("E", bound=Event)
+ROOT = Path(__file__).parents[1]
+GOLDEN = ROOT / "tests" / "golden"
 N_FRAMES = 5
 LR_SIDE = 16
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from vsrpp_core.cli import main
+from vsrpp_core.cli.main import main
 
 sys.exit(main())

@@ -11,8 +11,8 @@ def demo_run(folder: Path, overrides: Iterable[tuple[str, str]] = ()) -> tuple[P
     itself, after its own settings.
     """
     from vsrpp_core.data.demo import demo_dataset_root
-    from vsrpp_core.training.presets import demo_config
-    from vsrpp_core.training.session import prepare_demo
+    from vsrpp_core.session.session import prepare_demo
+    from vsrpp_core.tune.presets import demo_config
 
     for _ in prepare_demo():
         pass

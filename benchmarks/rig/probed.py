@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vsrpp_tui.app import VsrppApp, _run
+from vsrpp_tui.app.app import VsrppApp, _run
 
 from .terminal import GIVE_UP, Terminal
 

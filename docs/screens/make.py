@@ -3,8 +3,8 @@
 make screens                            all of them
 python -m docs.screens.make NAME...     those of the scenes that draw NAME
 
-They are also what tests/vsrpp_tui/test_screens.py holds the screens to: a picture that was looked at and committed is
-what the screen has to look like.
+They are also what tests/vsrpp_tui/screens/test_screens.py holds the screens to: a picture that was looked at and
+committed is what the screen has to look like.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import CommandQueue
-from vsrpp_core.training.session import open_session
+from vsrpp_core.session.session import open_session
 
 SETTINGS = (
     ("training.max_steps", "2000"),

@@ -15,10 +15,8 @@ from benchmarks.rig.ending import lives
 from benchmarks.rig.keys import by_key, quantile
 from benchmarks.rig.load import Ours, cores_of_others
 from benchmarks.rig.windows import Window, compared, turns
-from tests.helpers import make_event
+from tests.helpers import ROOT, make_event
 from vsrpp_core.messages import events as ev
-
-ROOT = Path(__file__).parents[2]
 
 
 def steps(begun: float, ended: float, seconds: float, first: int = 0) -> list[ev.Event]:

@@ -19,10 +19,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.helpers import TINY, write_dataset
+from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_core.run import checkpoints
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 
 KILLS, IN_SAVES = 30, 10

@@ -21,7 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vsrpp_core.data.degrade import imresize
+from vsrpp_core.data.resize import imresize
 
 KILLS = 20
 OPTIONS = ["--patch", "96", "--frames", "3", "--per-minute", "240", "--degradation", "real"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import av
 
-from vsrpp_core.data import video
+from vsrpp_core.video import reading
 
 TOLERANCE = 0.0015
 """Seconds: Matroska keeps times in milliseconds."""
@@ -68,7 +68,7 @@ def by_pyav(path: Path) -> Facts:
             (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]), c["metadata"].get("title", ""))
             for c in container.chapters()
         )
-        matrix = video.matrix_of(first)
+        matrix = reading.matrix_of(first)
         colours = (
             matrix,
             max(1, first.color_range),

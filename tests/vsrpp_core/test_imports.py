@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 LIGHT = """
-    vsrpp_core.cli vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
+    vsrpp_core.cli.main vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
     vsrpp_core.messages.journal vsrpp_core.run.config vsrpp_core.run.files vsrpp_core.run.folder
     vsrpp_core.sinks.describe vsrpp_core.sinks.status_file vsrpp_core.sinks.training_log vsrpp_core.data.stacked
 """
@@ -24,5 +24,5 @@ def test_messages_settings_and_folders_load_neither_torch_nor_a_screen() -> None
 
 
 def test_the_core_loads_no_screen() -> None:
-    loaded = loaded_by(["vsrpp_core.training.session", "vsrpp_core.apply.evaluate", "vsrpp_core.console"])
+    loaded = loaded_by(["vsrpp_core.session.session", "vsrpp_core.apply.evaluate", "vsrpp_core.cli.train"])
     assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_image", "vsrpp_tui"})

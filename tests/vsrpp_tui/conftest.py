@@ -7,7 +7,7 @@ import pytest
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import Command
-from vsrpp_tui.worker import Mailbox, SessionRequest
+from vsrpp_tui.threads.session import Mailbox, SessionRequest
 
 STARTED: dict[str, Any] = {
     "run": "/runs/Learn",
@@ -138,6 +138,6 @@ def recording_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], R
         made.append(RecordingWorker(request))
         return made[-1]
 
-    monkeypatch.setattr("vsrpp_tui.app.Worker", make)
-    monkeypatch.setattr("vsrpp_tui.app.device_line", lambda: "Tesla P4 · 8.0 GB")
+    monkeypatch.setattr("vsrpp_tui.app.app.Worker", make)
+    monkeypatch.setattr("vsrpp_tui.app.app.device_line", lambda: "Tesla P4 · 8.0 GB")
     yield lambda: made[-1]

@@ -7,12 +7,12 @@ from textual.screen import Screen
 
 from tests.vsrpp_tui.conftest import RecordingWorker, started, step
 from vsrpp_core.messages import events as ev
-from vsrpp_tui.app import VsrppApp
-from vsrpp_tui.preferences import Preferences
-from vsrpp_tui.screens.start import Choice
-from vsrpp_tui.screens.training import TrainingScreen
-from vsrpp_tui.state import RunState, replay
-from vsrpp_tui.worker import SessionRequest
+from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.screens.run.training import TrainingScreen
+from vsrpp_tui.screens.start.start import Choice
+from vsrpp_tui.state.run import RunState, replay
+from vsrpp_tui.threads.session import SessionRequest
+from vsrpp_tui.user.preferences import Preferences
 
 TRAINING = (started(), step(100), ev.PhaseChanged(phase="training", step=100))
 

@@ -11,9 +11,9 @@ CHECK = "import sys; import {module}; print(sorted(set({heavy!r}) & set(sys.modu
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("vsrpp_tui.app", ("torch", "numpy", "PIL", "pydantic", "textual_image", "tensorboard")),
-        ("vsrpp_tui.state", ("torch", "numpy", "textual")),
-        ("vsrpp_tui.screens.training", ("torch", "vsrpp_core.training")),
+        ("vsrpp_tui.app.app", ("torch", "numpy", "PIL", "pydantic", "textual_image", "tensorboard")),
+        ("vsrpp_tui.state.run", ("torch", "numpy", "textual")),
+        ("vsrpp_tui.screens.run.training", ("torch", "vsrpp_core.training")),
     ],
 )
 def test_a_light_module_stays_light(module: str, heavy: tuple[str, ...]) -> None:

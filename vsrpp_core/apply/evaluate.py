@@ -17,19 +17,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vsrpp_core.data import video
-from vsrpp_core.data.degrade import blur_downscale3, downscale3, upscale3
+from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
+from vsrpp_core.data.resize import blur_downscale3, downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
+from vsrpp_core.device.hardware import Hardware, choose_hardware
+from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_core.network.memory import is_out_of_memory
+from vsrpp_core.network.inference import FrameUpscaler
 from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
-from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import Precision
-from vsrpp_core.run.exported import is_exported, read_exported
-from vsrpp_core.training.hardware import Hardware, choose_hardware
-from vsrpp_core.training.inference import FrameUpscaler
+from vsrpp_core.video import reading
 
 FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
@@ -214,7 +214,7 @@ def _whole_clip(clip: Path) -> tuple[int, Iterator[Frame]]:
     if clip.is_dir():
         paths = sorted(path for path in clip.iterdir() if path.suffix.lower() in FRAME_SUFFIXES)
         return len(paths), map(read_image, paths)
-    return video.probe(clip).frames, video.frames(clip)
+    return reading.probe(clip).frames, reading.frames(clip)
 
 
 def _ground_truth(clip: Path, frames: Iterator[Frame], border: int) -> Iterator[Frame]:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vsrpp_core.checkpoint.stored_network import SUFFIX as SAFETENSORS
+from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored, write_exported
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.run.exported import SUFFIX as SAFETENSORS
-from vsrpp_core.run.exported import StoredNetwork, read_stored, write_exported
 from vsrpp_core.run.files import write_atomically
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""From a video to a batch."""
+"""A dataset on disk: pairs, their check, quarantine and cache. No torch."""

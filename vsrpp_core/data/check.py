@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsrpp_core.data.degrade import downscale3
+from vsrpp_core.data.resize import downscale3
 from vsrpp_core.data.stacked import (
     SPLIT_FOLDERS,
     UNREADABLE,

@@ -17,7 +17,7 @@ from PIL import Image
 from platformdirs import user_cache_path
 from scipy.ndimage import affine_transform, spline_filter
 
-from vsrpp_core.data.degrade import downscale3, imresize
+from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import PreparationProgressed

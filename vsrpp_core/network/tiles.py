@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from vsrpp_core.network.memory import is_out_of_memory
+from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.network.model import SCALE
 
 SMALLEST_TILE = 32

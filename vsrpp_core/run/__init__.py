@@ -1,1 +1,1 @@
-"""What a run is on disk: its settings, its folder, its checkpoints."""
+"""What a run is on disk: its settings, its folder, its trash. No torch."""

@@ -1,1 +1,1 @@
-"""The loop, what it measures, and the session that wires everything."""
+"""The loop: steps, validation, checkpoints, and the commands it obeys in between."""

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vsrpp_core.data.dataset import Batch
+from vsrpp_core.batches.dataset import Batch
+from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.loss import LossWeights, hybrid_loss, sharpness
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import TrainingConfig
 from vsrpp_core.training.distributed import ALONE, Ranks
-from vsrpp_core.training.hardware import Hardware
 
 FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm")
 """What the figures of a step are, in order."""

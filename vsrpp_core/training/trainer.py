@@ -17,22 +17,22 @@ from vsrpp_core.adaptive.grad_clip import AdaptiveGradClip
 from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.adaptive.stateful import Stateful
-from vsrpp_core.data.dataset import TrainingStream
+from vsrpp_core.batches.dataset import TrainingStream
+from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
+from vsrpp_core.device.hardware import Hardware, MemoryMeter
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
-from vsrpp_core.run.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
+from vsrpp_core.training.checkpointing import Saving
 from vsrpp_core.training.distributed import ALONE, Ranks
 from vsrpp_core.training.figures import StepClock, StepFigures
-from vsrpp_core.training.hardware import Hardware, MemoryMeter
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress, TorchRandomState
-from vsrpp_core.training.saving import Saving
 from vsrpp_core.training.steering import Steering
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.validator import ValidationResult, Validator

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vsrpp_core.data.degrade import upscale3
+from vsrpp_core.data.resize import upscale3
 from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint, load_pair
+from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
+from vsrpp_core.network.inference import FrameUpscaler
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network
 from vsrpp_core.run.comparison import side_by_side
 from vsrpp_core.run.files import write_atomically
-from vsrpp_core.training.hardware import Hardware
-from vsrpp_core.training.inference import FrameUpscaler
 
 NO_SCORE = Score(math.nan, math.nan)
 """Of a picture that is none; it makes the whole validation's score no number, which is never the best."""

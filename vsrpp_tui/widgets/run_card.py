@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from vsrpp_core.run.folder import CheckpointInfo, RunSummary
-from vsrpp_tui.widgets.figures import duration, file_size, percent, shortened, spread
 from vsrpp_tui.widgets.pick_list import Row, remark
+from vsrpp_tui.widgets.text import duration, file_size, percent, shortened, spread
 
 if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary

@@ -6,9 +6,9 @@ from textual.screen import Screen
 
 from docs.screens.studio.scene import Studio, scene
 from docs.screens.studio.stage import MIDDLE
-from tests.vsrpp_tui.job_screens import NOW, SCREENS, Shown
+from tests.vsrpp_tui.screens.job_screens import NOW, SCREENS, Shown
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_tui.screens.upscale_form import UpscaleForm
+from vsrpp_tui.screens.jobs.upscale_form import UpscaleForm
 
 LATER = {"upscale": 921.0, "prepare": 461.0, "check": 27.0}
 """Seconds after the beginning of the work at which a picture of it is taken; what has ended tells its own time."""

@@ -14,9 +14,9 @@ from textual.widgets import Input
 
 from docs.screens.studio.stage import Stage, stage
 from docs.screens.studio.svg import Row, rows_of
-from vsrpp_tui.app import VsrppApp
-from vsrpp_tui.screens.training import TrainingScreen
-from vsrpp_tui.widgets.events import EventsPanel
+from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.screens.run.training import TrainingScreen
+from vsrpp_tui.widgets.panels.events import EventsPanel
 
 Size = tuple[int, int]
 NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 60)

@@ -21,8 +21,8 @@ from PIL import Image
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_tui.recent import list_path
-from vsrpp_tui.state import RunState, replay
+from vsrpp_tui.state.run import RunState, replay
+from vsrpp_tui.user.recent import list_path
 
 RECORDED = Path(__file__).parents[3] / "tests" / "golden" / "films"
 """What is kept of the recorded run."""
@@ -122,7 +122,7 @@ def stage() -> Iterator[Stage]:
     with ExitStack() as held:
         home = Path(held.enter_context(tempfile.TemporaryDirectory()))
         held.enter_context(patch.dict(os.environ, {name: str(home / _below(name)) for name in HOMES}))
-        held.enter_context(patch("vsrpp_tui.app.device_line", lambda: DEVICE))
+        held.enter_context(patch("vsrpp_tui.app.app.device_line", lambda: DEVICE))
         start = recorded()[0].time
         clock = held.enter_context(time_machine.travel(start, tick=False))
         held.callback(time.tzset)

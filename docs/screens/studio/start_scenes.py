@@ -7,8 +7,8 @@ from textual.app import App
 from docs.screens.studio.scene import Studio, scene
 from docs.screens.studio.stage import MIDDLE, Stage
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_tui.app import Farewell, VsrppApp
-from vsrpp_tui.screens.start import Choice
+from vsrpp_tui.app.app import Farewell, VsrppApp
+from vsrpp_tui.screens.start.start import Choice
 
 MINUTES = 60.0
 

@@ -8,13 +8,13 @@ from textual.screen import Screen
 from docs.screens.studio.scene import NORMAL, Studio, scene, settled
 from docs.screens.studio.stage import MIDDLE, Stage, recorded, until_step
 from vsrpp_core.messages import events as ev
-from vsrpp_tui.app import VsrppApp
-from vsrpp_tui.preferences import Preferences
-from vsrpp_tui.screens.failed import FailedScreen
-from vsrpp_tui.screens.saving import SavingScreen
-from vsrpp_tui.screens.start import Choice
-from vsrpp_tui.screens.training import TrainingScreen
-from vsrpp_tui.state import RunState
+from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.screens.run.failed import FailedScreen
+from vsrpp_tui.screens.run.saving import SavingScreen
+from vsrpp_tui.screens.run.training import TrainingScreen
+from vsrpp_tui.screens.start.start import Choice
+from vsrpp_tui.state.run import RunState
+from vsrpp_tui.user.preferences import Preferences
 
 CARD = 12 * 2**30
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from docs.screens.studio.scene import Studio, scene, settled
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_tui.app import VsrppApp
-from vsrpp_tui.screens.start import Choice
-from vsrpp_tui.screens.tune import TuneScreen
-from vsrpp_tui.state import RunState, replay
+from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.screens.run.tune import TuneScreen
+from vsrpp_tui.screens.start.start import Choice
+from vsrpp_tui.state.run import RunState, replay
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "golden"
 AFTER_OFFER = 18.0

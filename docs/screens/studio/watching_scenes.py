@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from docs.screens.studio.scene import Studio, scene, settled, until
 from docs.screens.studio.stage import MIDDLE, until_step
-from vsrpp_tui.watching import AttachedApp, ReplayApp
+from vsrpp_tui.app.watching import AttachedApp, ReplayApp
 
 BEFORE_THE_END = 20
 """Per cent of the run before its end at which the replay is drawn."""

@@ -24,14 +24,14 @@ from vsrpp_core.apply.evaluate import (
     mean_scores,
     windows,
 )
-from vsrpp_core.data import video
-from vsrpp_core.data.degrade import blur_downscale3, downscale3, imresize, upscale3
+from vsrpp_core.data.resize import blur_downscale3, downscale3, imresize, upscale3
 from vsrpp_core.data.stacked import read_image
+from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.metrics import Score, luma, psnr, ssim, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.training.hardware import choose_hardware
+from vsrpp_core.video import reading
 
 HEIGHT, WIDTH, FRAMES = 33, 36, 4
 Frame = NDArray[np.uint8]
@@ -233,9 +233,9 @@ def test_no_more_than_a_window_of_frames_is_held(
 def test_a_video_s_total_is_its_estimate_never_less_than_done(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch, estimate: int, totals: list[int]
 ) -> None:
-    info = video.VideoInfo(WIDTH, HEIGHT, frames=estimate, fps=25.0, duration=0.0, pixel_aspect=1.0)
-    monkeypatch.setattr(video, "probe", lambda path: info)
-    monkeypatch.setattr(video, "frames", lambda path: (scene(index) for index in range(FRAMES)))
+    info = reading.VideoInfo(WIDTH, HEIGHT, frames=estimate, fps=25.0, duration=0.0, pixel_aspect=1.0)
+    monkeypatch.setattr(reading, "probe", lambda path: info)
+    monkeypatch.setattr(reading, "frames", lambda path: (scene(index) for index in range(FRAMES)))
     *progress, row = run(checkpoint, [Path("film.mkv")])
     assert progress == [EvaluationProgress("film.mkv", n + 1, total) for n, total in enumerate(totals)]
     assert isinstance(row, ClipScores) and row.frames == FRAMES
@@ -245,7 +245,7 @@ def test_a_video_is_scored_as_its_frames_are(checkpoint: Path, tmp_path: Path) -
     film = write_video(tmp_path / "film.mkv", [scene(0)[:32], scene(1)[:32]])
     *progress, row = run(checkpoint, [film])
     assert progress == [EvaluationProgress("film.mkv", done, 2) for done in (1, 2)]
-    (same,) = run(checkpoint, [write_clip(tmp_path / "film", list(video.frames(film)))])[-1:]
+    (same,) = run(checkpoint, [write_clip(tmp_path / "film", list(reading.frames(film)))])[-1:]
     assert isinstance(row, ClipScores) and row == replace(same, clip="film.mkv")
 
 

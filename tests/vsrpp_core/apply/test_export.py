@@ -14,14 +14,15 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.vsrpp_core.run.test_exported import SHAPE, write_checkpoint
+from tests.helpers import ROOT
+from tests.vsrpp_core.checkpoint.test_stored_network import SHAPE, write_checkpoint
 from vsrpp_core.apply.evaluate import Options, evaluate, load_network
 from vsrpp_core.apply.export import TOLERANCE, Exported, build, export
-from vsrpp_core.cli import main
+from vsrpp_core.checkpoint.stored_network import read_stored, write_exported
+from vsrpp_core.cli.main import main
+from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.network.metrics import to_8bit
-from vsrpp_core.run.exported import read_stored, write_exported
-from vsrpp_core.training.hardware import choose_hardware
 
 Capture = pytest.CaptureFixture[str]
 
@@ -136,7 +137,7 @@ def test_without_its_packages_the_verb_says_what_to_install(
 def test_the_code_in_the_document_upscales(
     as_onnx: tuple[Path, Exported], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (Path(__file__).parents[3] / "docs" / "using-the-network.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "using-the-network.md").read_text(encoding="utf-8")
     by_onnxruntime, by_torch = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     shutil.copy(as_onnx[0], tmp_path / "film.onnx")
     write_exported(as_onnx[1].network, tmp_path / "film.safetensors")

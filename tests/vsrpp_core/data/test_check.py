@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.data.check import CheckProgress, CheckReport, check
-from vsrpp_core.data.degrade import downscale3, imresize
+from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, load_pair, write_pair
 from vsrpp_core.errors import VsrppError
 

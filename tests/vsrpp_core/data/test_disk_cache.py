@@ -15,9 +15,9 @@ import torch
 from filelock import FileLock
 
 from tests.conftest import MakeDataset
-from vsrpp_core.data import cache_making
-from vsrpp_core.data.cache_making import find_cache, make_cache, remove_cache
-from vsrpp_core.data.dataset import Batch, PairDataset, TrainingStream
+from vsrpp_core.batches.dataset import Batch, PairDataset, TrainingStream
+from vsrpp_core.data import build_disk_cache
+from vsrpp_core.data.build_disk_cache import find_cache, make_cache, remove_cache
 from vsrpp_core.data.disk_cache import (
     DATA_OFFSET,
     CacheHeader,
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_is_left_alone(
     make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_dataset()
-    monkeypatch.setattr(cache_making.os, "access", lambda path, mode: False)  # the tests may run as root
+    monkeypatch.setattr(build_disk_cache.os, "access", lambda path, mode: False)  # the tests may run as root
     cache, _ = made(root)
     assert cache.path == places(root)[1] and cache.path.is_file() and files_in(root) == set()
     assert find_cache(root, header_for(*pairs_of(root))) == cache.path
@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_written_is_left_alone(
 def test_two_processes_make_it_once(make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second waits for the first and takes what it made."""
     root = make_dataset()
-    monkeypatch.setattr(cache_making, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(build_disk_cache, "POLL_SECONDS", 0.01)
     lock = FileLock(root / ".Patches.cache.lock")
     lock.acquire()
     making = make_cache(root, *pairs_of(root))
@@ -296,7 +296,7 @@ def test_too_little_room_is_told_before_anything_is_written(
 ) -> None:
     root = make_dataset()
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(cache_making.shutil, "disk_usage", lambda path: usage(1000))
+    monkeypatch.setattr(build_disk_cache.shutil, "disk_usage", lambda path: usage(1000))
     with pytest.raises(VsrppError, match=r"would take .* but its disk has 1 kB left; make room"):
         made(root)
     assert files_in(root) == set()

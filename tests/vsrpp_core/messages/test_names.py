@@ -4,13 +4,13 @@ A name added on purpose is added to the golden file too; one renamed or removed 
 """
 
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, get_args
 
+from tests.helpers import GOLDEN
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "messages.txt"
+NAMES = GOLDEN / "messages.txt"
 
 
 def line(kind: Any) -> str:
@@ -19,7 +19,7 @@ def line(kind: Any) -> str:
 
 def test_messages_and_their_fields_keep_their_names() -> None:
     lines = ["events", *map(line, ev.EVENT_TYPES.values()), "", "commands", *map(line, get_args(cmd.Command))]
-    assert lines == GOLDEN.read_text(encoding="utf-8").splitlines()
+    assert lines == NAMES.read_text(encoding="utf-8").splitlines()
 
 
 def test_every_event_is_known_to_the_journal() -> None:

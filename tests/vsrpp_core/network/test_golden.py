@@ -1,15 +1,13 @@
 """The same function as the original VSR++: its weights give its picture and its losses, to 1e-5."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
+from tests.helpers import GOLDEN
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
 
-GOLDEN = Path(__file__).parents[2] / "golden"
 TOLERANCE = 1e-5
 
 

@@ -14,7 +14,7 @@ from skimage import data
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vsrpp_core.data.degrade import imresize
+from vsrpp_core.data.resize import imresize
 from vsrpp_core.network.metrics import Score, luma, mean_over_clips, mean_score, psnr, quality, ssim, to_8bit
 
 Picture = NDArray[np.uint8]

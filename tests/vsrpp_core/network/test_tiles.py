@@ -2,7 +2,6 @@
 
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.helpers import GOLDEN
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.network.tiles import Upscaler, receptive_radius, upscale
 
-WEIGHTS = Path(__file__).parents[2] / "golden" / "weights_16x6.npz"
+WEIGHTS = GOLDEN / "weights_16x6.npz"
 
 
 def trained(dtype: torch.dtype) -> VSRBidirectional3x:

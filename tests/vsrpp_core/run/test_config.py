@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.helpers import GOLDEN
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.settings import read_toml
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "settings.txt"
+NAMES = GOLDEN / "settings.txt"
 
 HAND_WRITTEN = """\
 # my run
@@ -37,7 +38,7 @@ def refusal(path: Path, text: str) -> str:
 
 def test_settings_keep_their_names() -> None:
     """Runs on disk are read by these names: one renamed or removed makes them unreadable."""
-    assert list(setting_ranges()) == GOLDEN.read_text(encoding="utf-8").split()
+    assert list(setting_ranges()) == NAMES.read_text(encoding="utf-8").split()
 
 
 def test_saved_settings_come_back(path: Path) -> None:

@@ -8,13 +8,13 @@ import torch
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
 from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.run import checkpoints
+from vsrpp_core.session.session import open_session
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.hardware import choose_hardware
-from vsrpp_core.training.session import open_session
 
 
 def network(fill: float) -> VSRBidirectional3x:

@@ -11,13 +11,13 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from tests.helpers import TINY, write_dataset
+from tests.helpers import ROOT, TINY, write_dataset
 from tests.vsrpp_core.training.ranks_job import STEERED, train
-from vsrpp_core.data.dataset import PairDataset, TrainingStream
+from vsrpp_core.batches.dataset import PairDataset, TrainingStream
+from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
-from vsrpp_core.run import checkpoints
 from vsrpp_core.training.distributed import another_rank_has_ended
 
 pytestmark = pytest.mark.timeout(900)
@@ -43,7 +43,7 @@ FIGURES = (
 
 def run_ranks(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     errors = folder / "errors.txt"
     with errors.open("w") as stderr:  # a file: a rank that is left over would hold a pipe open for ever
         started = subprocess.Popen(

@@ -8,12 +8,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
-from vsrpp_core.run import checkpoints
 from vsrpp_core.run.config import RunConfig, ScheduleConfig
-from vsrpp_core.training.session import open_session
+from vsrpp_core.session.session import open_session
 
 
 def train(run: Path, data: Path, step: int, *changes: tuple[str, str], start: str = "fresh") -> list[ev.Event]:

@@ -9,7 +9,7 @@ from tests.helpers import TINY
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
-from vsrpp_core.training.session import open_session
+from vsrpp_core.session.session import open_session
 
 
 def test_a_mark_is_in_the_journal_the_log_and_tensorboard(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from tests.helpers import TINY
-from vsrpp_core.data.dataset import Batch
+from vsrpp_core.batches.dataset import Batch
+from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.training.hardware import DeviceDescription, Hardware
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 from vsrpp_core.training.trainer import build_model
 

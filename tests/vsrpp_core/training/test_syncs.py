@@ -12,13 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
-from vsrpp_core.data.dataset import Batch
+from vsrpp_core.batches.dataset import Batch
+from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.session.session import open_session
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.hardware import choose_hardware
-from vsrpp_core.training.session import open_session
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import Trainer, build_model
 

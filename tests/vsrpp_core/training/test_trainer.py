@@ -12,16 +12,16 @@ import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY, files_of_at_most
+from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.network.metrics import Score
-from vsrpp_core.run import checkpoints
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.session.session import open_session
 from vsrpp_core.sinks import sink
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training import trainer, validator
-from vsrpp_core.training.session import open_session
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from tests.conftest import MakeDataset
 from tests.helpers import LR_SIDE
-from vsrpp_core.data.degrade import upscale3
+from vsrpp_core.data.resize import upscale3
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
+from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.messages import events as ev
 from vsrpp_core.network.metrics import Score, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.training import validator as validator_module
-from vsrpp_core.training.hardware import Hardware, choose_hardware
 from vsrpp_core.training.validator import COMPARISONS, ValidationResult, Validator
 
 Items = list[ev.Event | ValidationResult]

@@ -1,0 +1,600 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import psutil
+import pytest
+import torch
+import torch.nn.functional as F
+from av.stream import Disposition
+from PIL import Image
+
+from tests.vsrpp_core.apply.conftest import (
+    HEIGHT,
+    WIDTH,
+    Film,
+    Pixels,
+    pictures,
+    run,
+    seconds,
+    shot,
+    tracks,
+    write_film,
+)
+from vsrpp_core.apply.upscale.encoding import Wanted
+from vsrpp_core.apply.upscale.jobs import plan
+from vsrpp_core.apply.upscale.source import Span
+from vsrpp_core.apply.upscale.upscale import (
+    Options,
+    UpscaleFailed,
+    UpscaleFinished,
+    UpscaleProgress,
+    UpscaleStarted,
+    upscale,
+)
+from vsrpp_core.cli.main import main
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.tiled_inference import bytes_per_pixel
+from vsrpp_core.video import reading
+
+UNEVEN = [0, 40, 60, 120, 140, 200, 280, 300, 340, 400, 420, 440, 500]
+LOSSLESS = Wanted("ffv1", pixels="yuv444p")
+
+
+def first(path: Path) -> Any:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0))
+
+
+def enlarged(picture: Pixels) -> Pixels:
+    batch = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
+    large = F.interpolate(batch, scale_factor=3, mode="bilinear", align_corners=False)
+    return large[0].permute(1, 2, 0).round().numpy()  # type: ignore[no-any-return]
+
+
+def warned(events: list[Any]) -> str:
+    return " ".join(event.message for event in events if isinstance(event, WarningRaised))
+
+
+# what is carried over
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+def test_times_tracks_chapters_and_metadata_are_carried_over(tmp_path: Path, bilinear: Path, suffix: str) -> None:
+    film = Film(shot(1, 13), UNEVEN, audio=("eng", "deu"), chapters=True, metadata={"title": "Film – ü"})
+    source = write_film(tmp_path / f"film{suffix}", film)
+    out = tmp_path / f"out{suffix}"
+    *_, finished = run(bilinear, source, out)
+    assert isinstance(finished, UpscaleFinished) and finished.frames == 13
+    assert seconds(out) == seconds(source) == pytest.approx([t / 1000 for t in UNEVEN], abs=1e-3)
+    before, after = tracks(source), tracks(out)
+    assert [(t.kind, t.codec, t.language) for t in after] == [(t.kind, t.codec, t.language) for t in before]
+    assert after[1:] == before[1:] and len(before[1].packets) > 20
+    with av.open(str(source)) as a, av.open(str(out)) as b:
+        assert b.metadata["title"] == "Film – ü"
+        assert b.chapters() == a.chapters() and len(b.chapters()) == 2
+        assert b.duration == pytest.approx(a.duration, abs=1000)
+        assert [s.disposition for s in b.streams] == [s.disposition for s in a.streams]
+
+
+def test_subtitles_are_carried_over(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13), subtitles=True, audio=("eng",)))
+    run(bilinear, source, tmp_path / "out.mkv")
+    before, after = tracks(source)[2], tracks(tmp_path / "out.mkv")[2]
+    assert after == before and after.codec == "srt" and [data for _, data in after.packets] == [b"line 0", b"line 1"]
+
+
+def test_a_track_that_does_not_fit_is_refused_before_any_work(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13), subtitles=True))
+    with pytest.raises(UsageError, match=r"track 1 \(subtitle, .*\) does not fit .* name OUT out\.mkv, or .*--drop"):
+        run(bilinear, source, tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+    assert "track 1 (subtitle" in warned(run(bilinear, source, tmp_path / "out.mp4", drop_tracks=True))
+    assert len(tracks(tmp_path / "out.mp4")) == 1
+
+
+def test_fonts_and_a_cover_are_carried_over(tmp_path: Path, bilinear: Path) -> None:
+    write_png(tmp_path / "cover.png", shot(5, 1)[0])
+    files = [("font.ttf", "application/x-truetype-font", b"a font" * 9)]
+    files += [("cover.png", "image/png", (tmp_path / "cover.png").read_bytes())]
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13), attachments=files))
+    run(bilinear, source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        _, font, cover = container.streams
+        assert (font.name, font.mimetype, font.data) == files[0]  # type: ignore[attr-defined]
+        assert cover.metadata["filename"] == "cover.png" and cover.disposition == Disposition.attached_pic
+        assert [bytes(packet) for packet in container.demux(cover) if packet.size] == [files[1][2]]
+    with pytest.raises(UsageError, match=r"track 1 \(attachment, font\.ttf\) does not fit into a mp4 file"):
+        run(bilinear, source, tmp_path / "out.mp4")
+    run(bilinear, source, tmp_path / "out.mp4", drop_tracks=True)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [int(s.disposition & Disposition.attached_pic) > 0 for s in container.streams] == [False, True]
+
+
+@pytest.mark.parametrize("degrees", [90, 180])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_rotation_is_carried_over(tmp_path: Path, bilinear: Path, degrees: int, suffix: str) -> None:
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 3), rotation=degrees, options={"crf": "1"}))
+    out = tmp_path / f"out{suffix}"
+    run(bilinear, source, out)
+    assert first(out).rotation == first(source).rotation != 0
+    shown, wanted = next(reading.frames(out)), enlarged(next(reading.frames(source)))
+    assert shown.shape == wanted.shape and np.abs(shown - wanted).mean() < 3
+
+
+def test_a_shape_of_pixels_is_carried_over(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 2), aspect=Fraction(16, 11)))
+    run(bilinear, source, tmp_path / "out.mp4")
+    assert (
+        reading.probe(tmp_path / "out.mp4").pixel_aspect == reading.probe(source).pixel_aspect == pytest.approx(16 / 11)
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_films_shorter_than_a_window(tmp_path: Path, network: Path, count: int) -> None:
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, count)))
+    run(network, source, tmp_path / "out.mp4")
+    assert seconds(tmp_path / "out.mp4") == seconds(source) and len(seconds(source)) == count
+    assert first(tmp_path / "out.mp4").width == 3 * WIDTH
+
+
+# colours
+
+
+@pytest.mark.parametrize(("matrix", "span"), [(1, 1), (5, 1), (6, 2), (9, 1), (1, 2)])
+def test_colours_stay(tmp_path: Path, bilinear: Path, matrix: int, span: int) -> None:
+    tags = {"colorspace": matrix, "color_range": span, "color_primaries": 9, "color_trc": 13}
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2), pixels="yuv444p", options={"crf": "0"}, tags=tags))
+    run(bilinear, source, tmp_path / "out.mkv", wanted=LOSSLESS)
+    frame = first(tmp_path / "out.mkv")
+    assert {name: int(getattr(frame, name)) for name in tags} == tags
+    shown, wanted = next(reading.frames(tmp_path / "out.mkv")), enlarged(next(reading.frames(source)))
+    assert np.abs(shown - wanted).max() <= 3
+
+
+def test_an_unnamed_matrix_is_named_as_it_was_read(tmp_path: Path, bilinear: Path) -> None:
+    """A player would guess another one for the larger picture."""
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 2)))
+    run(bilinear, source, tmp_path / "out.mp4")
+    assert (first(source).colorspace, first(tmp_path / "out.mp4").colorspace) == (2, reading.BT601)
+
+
+@pytest.mark.parametrize("codec", [None, "libx264"])
+def test_ten_bits_stay_ten_bits(tmp_path: Path, bilinear: Path, codec: Any) -> None:
+    steps = np.linspace(20000, 21000, WIDTH, dtype=np.uint16)  # 16 levels of 10 bits, 4 of 8
+    picture = np.broadcast_to(steps[None, :, None], (HEIGHT, WIDTH, 3))
+    deep = Film(
+        [picture] * 3, codec="libx265", pixels="yuv420p10le", options={"x265-params": "lossless=1:log-level=none"}
+    )
+    source = write_film(tmp_path / "film.mkv", deep)
+    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted(codec, crf=1))
+    frame = first(tmp_path / "out.mkv")
+    assert frame.format.name == "yuv420p10le"
+    luma = np.frombuffer(bytes(frame.planes[0]), np.uint16).reshape(3 * HEIGHT, -1)[36, : 3 * WIDTH]
+    assert len(np.unique(luma)) >= 12 and np.abs(np.diff(luma.astype(int))).max() <= 2
+
+
+def test_hdr_passes_with_its_tags(tmp_path: Path, bilinear: Path) -> None:
+    tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16}
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    params = f"log-level=none:master-display={display}:max-cll=1000,400"
+    film = Film(shot(1, 3), codec="libx265", pixels="yuv420p10le", options={"x265-params": params}, tags=tags)
+    source = write_film(tmp_path / "film.mkv", film)
+    events = run(bilinear, source, tmp_path / "out.mkv")
+    before, after = first(source), first(tmp_path / "out.mkv")
+    assert {name: int(getattr(after, name)) for name in tags} == tags
+    for kind in (reading.Type.MASTERING_DISPLAY_METADATA, reading.Type.CONTENT_LIGHT_LEVEL):
+        assert reading.side_data(after, kind) == reading.side_data(before, kind) != b""
+    assert "is HDR (PQ)" in warned(events)
+
+
+def test_an_odd_size_is_neither_cropped_nor_padded(tmp_path: Path, bilinear: Path) -> None:
+    film = Film(shot(1, 3, 25, 33), codec="ffv1", pixels="yuv420p", options={})
+    source = write_film(tmp_path / "film.mkv", film)
+    events = run(bilinear, source, tmp_path / "out.mkv")
+    frame = first(tmp_path / "out.mkv")
+    assert (frame.width, frame.height, frame.format.name) == (99, 75, "yuv444p")
+    assert "three times 33x25 is odd" in warned(events)
+    with pytest.raises(UsageError, match="99x75 is odd, which yuv420p cannot hold"):
+        run(bilinear, source, tmp_path / "other.mkv", wanted=Wanted(pixels="yuv420p"))
+
+
+def test_interlaced_needs_force(tmp_path: Path, bilinear: Path) -> None:
+    film = Film(shot(1, 3, 32, 32), options={"x264-params": "interlaced=1:tff=1"})
+    source = write_film(tmp_path / "film.mkv", film)
+    with pytest.raises(VsrppError, match=r"is interlaced; .* or take it as it is with --force"):
+        run(bilinear, source, tmp_path / "out.mkv")
+    run(bilinear, source, tmp_path / "out.mkv", force=True)
+    assert len(seconds(tmp_path / "out.mkv")) == 3
+
+
+# which frames are seen
+
+
+class Shows(torch.nn.Module):
+    """A network whose picture has the darkest and the lightest of what it saw: one value, if it saw one scene."""
+
+    n_blocks, n_frames = 2, 5
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        lowest, highest = frames.amin(dim=(1, 2)), frames.amax(dim=(1, 2))
+        picture = torch.stack((lowest, highest, (lowest + highest) / 2), dim=1)
+        return F.interpolate(picture, scale_factor=3)
+
+
+def test_a_cut_never_mixes_scenes(tmp_path: Path, bilinear: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vsrpp_core.apply.upscale.upscale.load_network", lambda path, hardware: Shows())
+    flat = [np.full((HEIGHT, WIDTH, 3), level, np.uint8) for level in [30] * 9 + [90] * 1 + [200] * 7 + [120] * 8]
+    source = write_film(tmp_path / "film.mkv", Film(flat, codec="ffv1", pixels="bgr0", options={}))
+    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("ffv1", pixels="gbrp10le"))
+    made = pictures(tmp_path / "out.mkv")
+    for before, after in zip(flat, made, strict=True):
+        assert np.abs(after.astype(int) - int(before[0, 0, 0])).max() <= 1
+
+
+# stopping and going on
+
+
+def test_a_killed_job_goes_on_and_makes_the_same_pictures(tmp_path: Path, network: Path) -> None:
+    film = Film(shot(1, 30) + shot(2, 30), audio=("eng",))
+    source, out, undisturbed = write_film(tmp_path / "film.mkv", film), tmp_path / "out.mkv", tmp_path / "whole.mkv"
+    run(network, source, undisturbed)
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from vsrpp_core.apply import inference\n"
+        "plain = inference.PictureUpscaler.__call__\n"
+        "def slow(self, window): time.sleep(0.05); return plain(self, window)\n"
+        "inference.PictureUpscaler.__call__ = slow\n"
+        "from vsrpp_core.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    given = ["upscale", network, source, out, "--segment", "0.2s", "--precision", "fp32"]
+    arguments = [sys.executable, "-c", code, *map(str, given)]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
+        work = tmp_path / ".out.mkv.vsrpp"
+        wait_for(lambda: len(list(work.glob("segment_*.json"))) >= 4)
+        wait_for(lambda: stands_still_with(process, lambda: any(work.glob(".tmp-segment_*"))))
+        process.kill()
+    assert not out.exists() and list(work.glob(".tmp-*"))
+    events = run(network, source, out)
+    started = next(event for event in events if isinstance(event, UpscaleStarted))
+    assert 20 <= started.resumed_from < 60 and started.resumed_from % 5 == 0
+    assert not work.exists() and seconds(out) == seconds(undisturbed)
+    assert all(np.array_equal(a, b) for a, b in zip(pictures(out), pictures(undisturbed), strict=True))
+    assert tracks(out) == tracks(undisturbed)
+
+
+def stands_still_with(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:
+    """Stop the process where it is; where the condition does not hold it goes on: between two segments none is half
+    made."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    if condition():
+        return True
+    process.send_signal(signal.SIGCONT)
+    return False
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("stopped_after", range(2, 24, 3))
+def test_stopped_anywhere_it_goes_on_to_the_same_file(tmp_path: Path, network: Path, stopped_after: int) -> None:
+    source = write_film(
+        tmp_path / "film.mkv", Film(shot(1, 11) + shot(2, 9), UNEVEN + [520 + 30 * n for n in range(7)])
+    )
+    run(network, source, tmp_path / "whole.mkv")
+    stop(network, source, tmp_path / "out.mkv", stopped_after)
+    assert not (tmp_path / "out.mkv").exists()
+    run(network, source, tmp_path / "out.mkv")
+    assert tracks(tmp_path / "out.mkv") == tracks(tmp_path / "whole.mkv")
+
+
+def stop(checkpoint: Path, source: Path, out: Path, after: int) -> None:
+    """Close a job after so many events."""
+    events = upscale(checkpoint, plan([source], out, False, False).jobs, Options(precision="fp32", segment_seconds=0.2))
+    for _ in range(after):
+        next(events)
+    events.close()
+
+
+def test_a_damaged_segment_and_what_follows_are_made_again(tmp_path: Path, network: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 25)))
+    run(network, source, tmp_path / "whole.mkv")
+    stop(network, source, tmp_path / "out.mkv", 22)
+    damaged = tmp_path / ".out.mkv.vsrpp" / "segment_000002.packets"
+    data = bytearray(damaged.read_bytes())
+    data[len(data) // 2] ^= 1
+    damaged.write_bytes(data)
+    events = run(network, source, tmp_path / "out.mkv")
+    assert next(e for e in events if isinstance(e, UpscaleStarted)).resumed_from == 10
+    assert tracks(tmp_path / "out.mkv") == tracks(tmp_path / "whole.mkv")
+
+
+def test_a_job_with_other_settings_does_not_go_on(tmp_path: Path, network: Path, bilinear: Path) -> None:
+    source, out = write_film(tmp_path / "film.mkv", Film(shot(1, 20))), tmp_path / "out.mkv"
+    stop(network, source, out, 15)
+    with pytest.raises(UsageError, match=r"made with another options; use the same again .* or --fresh"):
+        run(network, source, out, wanted=Wanted(crf=30))
+    with pytest.raises(UsageError, match="another checkpoint"):
+        run(bilinear, source, out)
+    source.touch()
+    with pytest.raises(UsageError, match="another source"):
+        run(network, source, out)
+    events = run(network, source, out, fresh=True)
+    assert next(e for e in events if isinstance(e, UpscaleStarted)).resumed_from == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_it_and_tell_how_to_go_on(tmp_path: Path, network: Path, number: signal.Signals) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2000, 12, 16), options={"preset": "ultrafast"}))
+    out = tmp_path / "out.mkv"
+    command = [sys.executable, "-m", "vsrpp_core", "upscale", str(network), str(source), str(out), "--segment", "0.2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: list(tmp_path.glob(".out.mkv.vsrpp/segment_*.json")))
+        process.send_signal(number)
+        said = process.communicate()[0]
+    assert process.returncode == 130 and "Go on with: " in said and str(source) in said
+    assert not out.exists() and not list(tmp_path.glob(".out.mkv.vsrpp/.tmp-*"))
+
+
+def test_two_processes_do_not_make_the_same_file(tmp_path: Path, network: Path) -> None:
+    source, out = write_film(tmp_path / "film.mkv", Film(shot(1, 9))), tmp_path / "out.mkv"
+    events = upscale(network, plan([source], out, False, False).jobs, Options(precision="fp32"))
+    next(events)
+    with pytest.raises(VsrppError, match=r"out\.mkv is being made by another process"):
+        run(network, source, out)
+    events.close()
+
+
+# what is refused
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
+    before = source.read_bytes()
+    (tmp_path / "link.mkv").symlink_to(source)
+    for out in (source, tmp_path / "link.mkv"):
+        with pytest.raises(UsageError, match="is what is to be upscaled"):
+            run(bilinear, source, out, overwrite=True)
+    (tmp_path / "out.mkv").write_text("precious")
+    with pytest.raises(UsageError, match=r"out\.mkv already exists; .*--overwrite"):
+        run(bilinear, source, tmp_path / "out.mkv")
+    assert (tmp_path / "out.mkv").read_text() == "precious" and source.read_bytes() == before
+    run(bilinear, source, tmp_path / "out.mkv", overwrite=True)
+    assert len(seconds(tmp_path / "out.mkv")) == 2
+
+
+def test_a_cut_off_video_is_told_and_taken_by_force(tmp_path: Path, bilinear: Path) -> None:
+    whole = write_film(tmp_path / "whole.mkv", Film(shot(1, 80), options={"g": "5"}))
+    source = tmp_path / "film.mkv"
+    source.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(VsrppError, match=r"take what there is with --force"):
+        run(bilinear, source, tmp_path / "out.mkv")
+    assert not (tmp_path / "out.mkv").exists()
+    assert "what came before is taken" in warned(run(bilinear, source, tmp_path / "out.mkv", force=True))
+    assert 10 < len(seconds(tmp_path / "out.mkv")) < 80
+
+
+def test_settings_the_encoder_refuses_are_told_before_any_work(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
+    with pytest.raises(UsageError, match=r"--preset warp is none of libx264; it has ultrafast,"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", preset="warp"))
+    with pytest.raises(UsageError, match="--preset slow is none of libsvtav1; it has 0 to 13"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libsvtav1", preset="slow"))
+    with pytest.raises(UsageError, match="--crf 52 is not between 0 and 51"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", crf=52))
+    with pytest.raises(UsageError, match="ffv1 is lossless and takes neither --crf"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("ffv1", crf=5))
+    assert not list(tmp_path.glob(".out*"))
+    with pytest.raises(UsageError, match="libx264 has no pixel format gbrp16le; it has yuv420p,"):
+        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", pixels="gbrp16le"))
+
+
+# parts, pictures, many
+
+
+def test_a_preview_has_its_part_of_everything(tmp_path: Path, bilinear: Path) -> None:
+    film = Film(shot(1, 100), audio=("eng",), chapters=True, options={"g": "20", "crf": "8"})
+    source = write_film(tmp_path / "film.mkv", film)
+    run(bilinear, source, tmp_path / "begin.mkv", span=Span(0, 0.4))
+    assert seconds(tmp_path / "begin.mkv") == seconds(source)[:10]
+    run(bilinear, source, tmp_path / "middle.mkv", span=Span(2.8, 0.4), wanted=LOSSLESS)
+    assert seconds(tmp_path / "middle.mkv") == pytest.approx([0.04 * n for n in range(10)])
+    wanted = [enlarged(frame) for frame in list(reading.frames(source))[70:80]]
+    made = list(reading.frames(tmp_path / "middle.mkv"))
+    assert max(np.abs(a - b).max() for a, b in zip(made, wanted, strict=True)) <= 3
+    sound = tracks(tmp_path / "middle.mkv")[1].packets
+    assert 0 <= sound[0][0] < 0.03 and 0.37 < sound[-1][0] < 0.4
+    with av.open(str(tmp_path / "begin.mkv")) as container:
+        assert [float(c["end"] * (c["time_base"] or 0)) for c in container.chapters()] == [0.2, 0.4]
+
+
+def write_png(path: Path, picture: Any) -> None:
+    deep = picture.dtype == np.uint16
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb48le" if deep else "rgb24")
+    encoder: Any = av.CodecContext.create("png", "w")
+    encoder.height, encoder.width = picture.shape[:2]
+    encoder.pix_fmt, encoder.time_base = "rgb48be" if deep else "rgb24", Fraction(1)
+    path.write_bytes(b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None))))
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_folder_of_images_becomes_a_folder_of_images(tmp_path: Path, bilinear: Path, deep: bool) -> None:
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    folder.mkdir()
+    for number, picture in zip((1, 2, 10), shot(1, 3, 25, 33), strict=True):
+        write_png(folder / f"f{number}.png", picture.astype(np.uint16) * 257 if deep else picture)
+    run(bilinear, folder, out)
+    assert sorted(path.name for path in out.iterdir()) == ["f1.png", "f10.png", "f2.png"]
+    for number, picture in zip((1, 2, 10), shot(1, 3, 25, 33), strict=True):
+        frame = first(out / f"f{number}.png")
+        made = frame.to_ndarray(format="rgb48le") / 257 if deep else frame.to_ndarray(format="rgb24")
+        assert np.abs(made - enlarged(picture)).max() <= (1 if deep else 0)
+        assert frame.format.name == ("rgb48be" if deep else "rgb24")
+    with pytest.raises(UsageError, match="already exists and is not an empty folder"):
+        run(bilinear, folder, out)
+
+
+def test_images_become_a_video_and_a_turned_video_upright_images(tmp_path: Path, bilinear: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(shot(1, 6)):
+        Image.fromarray(picture).save(folder / f"{number}.bmp")
+    assert "stored as 4:4:4" in warned(run(bilinear, folder, tmp_path / "out.mkv", rate=Fraction(10)))
+    assert seconds(tmp_path / "out.mkv") == pytest.approx([0.1 * n for n in range(6)])
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 2), rotation=90, options={"crf": "1"}))
+    run(bilinear, source, tmp_path / "pictures", png=True)
+    made = sorted((tmp_path / "pictures").iterdir())
+    assert [path.name for path in made] == ["000001.png", "000002.png"]
+    with Image.open(made[0]) as image:
+        wanted = enlarged(next(reading.frames(source)))
+        assert np.abs(np.asarray(image) - wanted).max() <= 1
+
+
+def test_images_of_different_sizes_are_refused(tmp_path: Path, bilinear: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate([*shot(1, 6), *shot(1, 1, 12, 16)]):
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    with pytest.raises(VsrppError, match=r"6\.png is 16x12, unlike those before it \(32x24\)"):
+        run(bilinear, folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_several_a_bad_one_does_not_stop_the_others(
+    tmp_path: Path, bilinear: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    films, out = tmp_path / "films", tmp_path / "out"
+    films.mkdir()
+    write_film(films / "a.mp4", Film(shot(1, 3)))
+    (films / "b.mp4").write_text("hello" * 99)
+    shutil.copy(films / "a.mp4", films / "c.avi")
+    events = run(bilinear, films, out)
+    assert [e.name for e in events if isinstance(e, UpscaleFailed)] == ["b.mp4"]
+    assert sorted(path.name for path in out.iterdir()) == ["a.mp4", "c.mkv"]
+    before = (out / "a.mp4").stat().st_mtime_ns
+    (films / "b.mp4").unlink()
+    write_film(films / "d.mp4", Film(shot(2, 3)))
+    assert main(["upscale", str(bilinear), str(films), str(out), "--precision", "fp32"]) == 0
+    assert "a.mp4 is there already" in capsys.readouterr().out.replace("\n", "")
+    assert (out / "a.mp4").stat().st_mtime_ns == before and (out / "d.mp4").exists()
+
+
+def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "film.mp4").touch()
+    with pytest.raises(UsageError, match="would both become"):
+        plan([tmp_path / "a", tmp_path / "b"], tmp_path / "out", False, False)
+    with pytest.raises(UsageError, match=r"out\.mkv is one video file, but 2 sources need a folder"):
+        plan([tmp_path / "a", tmp_path / "b"], tmp_path / "out.mkv", False, False)
+
+
+def test_tiles_make_the_same_picture(tmp_path: Path, network: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 64, 96)))
+    run(network, source, tmp_path / "whole.mkv", wanted=Wanted("ffv1", pixels="bgr0"))
+    run(network, source, tmp_path / "tiles.mkv", wanted=Wanted("ffv1", pixels="bgr0"), tile=32)
+    assert all(
+        np.abs(a.astype(int) - b).max() <= 1
+        for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True)
+    )
+
+
+def test_a_cpu_takes_tiles_before_its_memory_is_full(
+    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 96, 96)))
+    exact = Wanted("ffv1", pixels="bgr0")
+    assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", wanted=exact))
+    free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(VSRBidirectional3x(4, 2, 5)))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: free)
+    events = run(network, source, tmp_path / "tiles.mkv", wanted=exact)
+    assert "no memory for whole frames; they are upscaled in tiles of at most 46x46" in warned(events)
+    for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True):
+        assert np.abs(a.astype(int) - b).max() <= 1
+
+
+def test_a_picture_that_fits_nowhere_is_told(tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Any, frames: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("vsrpp_core.network.model.VSRBidirectional3x.forward", full)
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
+    with pytest.raises(VsrppError, match="too little free memory for frames of 32x24, even in tiles"):
+        run(network, source, tmp_path / "out.mkv")
+
+
+def test_pictures_too_small_for_x265_are_given_to_x264_or_refused(tmp_path: Path, bilinear: Path) -> None:
+    """It would write beyond its memory."""
+    deep = [picture.astype(np.uint16) * 257 for picture in shot(1, 3, 16, 16)]
+    source = write_film(tmp_path / "film.mkv", Film(deep, pixels="yuv420p10le"))
+    run(bilinear, source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.name, context.pix_fmt, context.width) == ("h264", "yuv420p10le", 48)
+    with pytest.raises(UsageError, match="libx265 takes no pictures as small as 48x48"):
+        run(bilinear, source, tmp_path / "other.mkv", wanted=Wanted("libx265"))
+
+
+def test_h265_in_mp4_is_named_for_all_players(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 7)))
+    run(bilinear, source, tmp_path / "out.mp4", wanted=Wanted("libx265"))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+    assert seconds(tmp_path / "out.mp4") == seconds(source)
+
+
+@pytest.mark.parametrize("codec", ["libsvtav1", "ffv1"])
+def test_other_codecs(tmp_path: Path, bilinear: Path, codec: Any) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13, 48, 48), UNEVEN))
+    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted(codec))
+    assert seconds(tmp_path / "out.mkv") == seconds(source)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the policy of each thread")
+def test_an_encoder_leaves_the_program_at_its_ordinary_priority(
+    tmp_path: Path, bilinear: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """SVT-AV1 would schedule it in real time for root, and stop all else on the machine."""
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 7, 48, 48)))
+    jobs, ordinary = plan([source], tmp_path / "out.mkv", False, False).jobs, os.sched_getscheduler(0)
+    for event in upscale(bilinear, jobs, Options(precision="fp32", wanted=Wanted("libsvtav1"))):
+        policies = {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
+        assert policies == {ordinary}, event
+    assert "Svt" not in capfd.readouterr().err
+
+
+def test_progress_counts_up_to_the_end(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 7)))
+    steps = [e for e in run(bilinear, source, tmp_path / "out.mp4") if isinstance(e, UpscaleProgress)]
+    assert [(e.stage, e.done, e.total) for e in steps] == [
+        (stage, done, 7) for stage in ("upscaling", "joining") for done in range(1, 8)
+    ]
+
+
+def test_the_work_folder_says_what_it_is_for(tmp_path: Path, network: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 20)))
+    stop(network, source, tmp_path / "out.mkv", 15)
+    work = tmp_path / ".out.mkv.vsrpp"
+    job = json.loads((work / "job.json").read_text())
+    assert job["format"] == 1 and job["codec"] == "libx264" and len(job["checkpoint"]) == 64
+    segment = json.loads((work / "segment_000001.json").read_text())
+    assert (segment["first"], segment["frames"], len(segment["packets"])) == (5, 5, 5)
+    size = (work / "segment_000001.packets").stat().st_size
+    assert size == sum(packet[0] for packet in segment["packets"])

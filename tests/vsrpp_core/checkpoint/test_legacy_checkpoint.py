@@ -1,0 +1,103 @@
+"""Checkpoints of the original VSR++: read without running anything of theirs."""
+
+import pickle
+import tempfile
+import zipfile
+from collections import OrderedDict, defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from vsrpp_core.checkpoint.legacy_checkpoint import read_original
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.network.model import VSRBidirectional3x
+
+
+class AdaptiveLRScheduler:
+    """Of the original only the name; it has state, refers to another object, and would do harm if it were made."""
+
+    made: list[int] = []  # noqa: RUF012
+
+    def __init__(self, optimizer: object) -> None:
+        self.optimizer, self.history = optimizer, defaultdict(list, {"lr": [1e-4]})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.made.append(1)
+
+
+def write_original(path: Path, **changed: Any) -> VSRBidirectional3x:
+    """A file as the original wrote them, for a network of 8 feature maps and 4 blocks after two steps."""
+    torch.manual_seed(3)
+    model = VSRBidirectional3x(8, 4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    for _ in range(2):
+        model(torch.rand(1, 5, 3, 6, 6)).mean().backward()
+        optimizer.step()
+    content = {
+        "step": 25_500,
+        "model_state_dict": model.state_dict(),
+        "optimizer_state_dict": optimizer.state_dict(),
+        "scheduler_state_dict": AdaptiveLRScheduler(optimizer),
+        "metrics": {"ki_quality": 0.61},
+    }
+    torch.save({**content, **changed}, path)
+    return model
+
+
+def test_weights_optimizer_and_step_come_out(tmp_path: Path) -> None:
+    model = write_original(tmp_path / "old.pth")
+    AdaptiveLRScheduler.made.clear()
+    original = read_original(tmp_path / "old.pth")
+    assert (original.step, original.n_feats, original.n_blocks) == (25_500, 8, 4)
+    assert all(torch.equal(original.weights[name], weight) for name, weight in model.state_dict().items())
+    assert len(original.optimizer["state"]) == len(list(model.parameters()))
+    assert AdaptiveLRScheduler.made == [], "a foreign object was brought to life"
+
+
+def test_what_a_file_wants_run_is_not_run(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return tempfile.mkdtemp, ("", "harm", str(tmp_path))
+
+    write_original(tmp_path / "old.pth", scheduler_state_dict=Harm())
+    assert read_original(tmp_path / "old.pth").step == 25_500
+    assert not list(tmp_path.glob("harm*"))
+
+
+def test_what_has_no_harmless_stand_in_is_refused(tmp_path: Path) -> None:
+    class Harm:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "harm",)
+
+    write_original(tmp_path / "old.pth", scheduler_state_dict=Harm())
+    with pytest.raises(VsrppError, match="holds objects that no checkpoint needs"):
+        read_original(tmp_path / "old.pth")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "phrase"),
+    [
+        ({"step": "many"}, "is not a checkpoint of the original"),
+        ({"model_state_dict": OrderedDict()}, "is not a checkpoint of the original"),
+        ({"model_state_dict": [1, 2]}, "is not a checkpoint of the original"),
+    ],
+)
+def test_another_content_is_refused(tmp_path: Path, changed: dict[str, Any], phrase: str) -> None:
+    write_original(tmp_path / "old.pth", **changed)
+    with pytest.raises(VsrppError, match=phrase):
+        read_original(tmp_path / "old.pth")
+
+
+def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.pth").write_text("no checkpoint")
+    (tmp_path / "pickle.pth").write_bytes(pickle.dumps({"step": 1}))
+    torch.save([1, 2, 3], tmp_path / "list.pth")
+    with zipfile.ZipFile(tmp_path / "zip.pth", "w") as archive:
+        archive.writestr("notes.txt", "x")
+    for name in ("text.pth", "pickle.pth", "list.pth", "zip.pth", "nowhere.pth"):
+        with pytest.raises(VsrppError) as error:
+            read_original(tmp_path / name)
+        assert name in str(error.value) and "\n" not in str(error.value)

@@ -1,0 +1,98 @@
+"""A recipe: every fault at once with its place, what overrides it, and that it reads what it writes."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.prepare.recipe import Recipe, VideoRule, read_recipe, seconds
+
+FAULTY = """\
+[dataset]
+frame = 5
+height = 480
+patches = -1
+
+[skip]
+repeats = "maybe"
+
+[degradation]
+blur = [3, 1]
+
+[category.space]
+paths = []
+wieght = 2
+start = "soon"
+
+[[video]]
+path = "a"
+
+[[video]]
+path = "b"
+priorty = 3
+"""
+
+
+def test_every_fault_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(FAULTY)
+    with pytest.raises(VsrppError) as error:
+        read_recipe(path)
+    text = str(error.value)
+    assert "line 2: dataset.frame is not a setting (did you mean dataset.frames? ≥ 3, ≤ 99)" in text
+    assert "line 14: category.space.wieght is not a setting (did you mean category.space.weight? > 0, ≤ " in text
+    assert "line 22: video.1.priorty is not a setting (did you mean video.1.priority? " in text
+    places = {"line 4: dataset.patches", "line 7: skip.repeats", "line 10: degradation.blur"}
+    places |= {"line 13: category.space.paths", 'line 15: category.space.start: "soon" is no time'}
+    assert all(place in text for place in places) and text.count("; ") == 7 + 1  # one also says how to write it
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("dataset.patch", "100", "multiple of 3"),
+        ("dataset.frames", "4", "must be odd"),
+        ("dataset.height", "300", "less than the patch 540"),
+        ("degradation.h264_share", "0.9", "at most 1"),
+        ("degradation.mpeg2_quantizer", "[0, 3]", "between 1 and 31"),
+        ("dataset.pach", "3", "did you mean dataset.patch"),
+        ("skip.text", "maybe", "is not a number, true/false or a list"),
+    ],
+)
+def test_overrides_are_checked(key: str, value: str, words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        Recipe.of(["a"], [(key, value)])
+
+
+def test_a_recipe_reads_what_it_writes(tmp_path: Path) -> None:
+    recipe = Recipe.of(["~/a film.mkv", "b"], [("dataset.patch", "288"), ("degradation.noise", "[0, 2]")])
+    recipe = recipe.model_copy(update={"video": [VideoRule(path="*.mkv", priority=-2, start="1:30")]})
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.to_toml(), encoding="utf-8")
+    assert read_recipe(path) == recipe
+    assert "# side of the ground truth, pixels; a multiple of 3 (≥ 24, ≤ 4,096)" in recipe.to_toml()
+
+
+def test_every_setting_is_described() -> None:
+    settings = list(Recipe().settings())
+    assert len(settings) > 35 and all(setting.description for setting in settings)
+    assert {s.key: s.range for s in settings}["validation.by"] == "video, scene"
+
+
+def test_times() -> None:
+    assert [seconds(text) for text in ("", "90", "90s", "1:30", "1:02:03.5")] == [0, 90, 90, 90, 3723.5]
+    with pytest.raises(VsrppError, match='space ends at "1:00", before it starts'):
+        Recipe.from_mapping({"category": {"space": {"paths": ["a"], "start": "2:00", "end": "1:00"}}}, "test")
+
+
+def test_the_recipe_explained_in_the_documentation_is_one() -> None:
+    text = (ROOT / "docs" / "preparing.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    recipe, *_ = [Recipe.from_mapping(tomllib.loads(block), "docs/preparing.md", block) for block in blocks]
+    assert set(recipe.category) == {"general", "space", "toon"} and recipe.degradation.kind == "real"
+    for setting in Recipe().settings():
+        assert f"`{setting.key.partition('.')[2]}`" in text, setting.key

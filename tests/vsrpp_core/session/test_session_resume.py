@@ -1,0 +1,134 @@
+"""What a session goes on from after a kill or damage left the run's checkpoints in disorder."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeDataset
+from tests.faults.kills import misnamed_best
+from tests.helpers import TINY, flip_a_bit
+from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.checkpoint.checkpoints import CheckpointStore
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.commands import CommandQueue
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import BEST_NAME, BEST_OLD_NAME, CheckpointInfo, info_path
+from vsrpp_core.session.session import open_session
+
+
+def train(run: Path, data: Path, start: str, stop: int) -> list[ev.Event]:
+    """Train until step ``stop``; a checkpoint is saved by hand at step 4."""
+    session, queue, events = open_session(run, data, start=start, overrides=TINY.items()), CommandQueue(), []  # type: ignore[arg-type]
+    for event in session.events(queue):
+        events.append(event)
+        if isinstance(event, ev.StepReported) and event.step in (4, stop):
+            queue.put(cmd.Stop() if event.step == stop else cmd.SaveCheckpoint())
+    return events
+
+
+def resumed_from(events: list[ev.Event]) -> tuple[str, int]:
+    (started,) = (event for event in events if isinstance(event, ev.SessionStarted))
+    return started.resumed_from, started.step
+
+
+def described(run: Path) -> dict[str, CheckpointInfo]:
+    return {info.name: info for info in RunFolder(run).checkpoint_infos()}
+
+
+@pytest.mark.parametrize("left", ["nothing", "half of it", "that of the save before"])
+def test_a_kill_before_the_description_costs_no_step(make_dataset: MakeDataset, tmp_path: Path, left: str) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, "fresh", stop=3)
+    recovery = run / "checkpoint_recovery.pth"
+    before = info_path(recovery).read_text()
+    train(run, data, "resume", stop=9)
+    true = described(run)["checkpoint_recovery.pth"]
+    if left == "nothing":
+        info_path(recovery).unlink()
+    else:
+        info_path(recovery).write_text(before if left == "that of the save before" else before[:40])
+        os.utime(info_path(recovery), (true.saved_at - 60, true.saved_at - 60))
+    assert described(run)["checkpoint_recovery.pth"].step < 4
+    assert resumed_from(train(run, data, "resume", stop=10)) == ("checkpoint_recovery.pth", 9)
+
+
+def test_what_was_found_damaged_is_marked_for_whoever_lists_it(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, "fresh", stop=9)
+    recovery = run / "checkpoint_recovery.pth"
+    written = recovery.stat()
+    flip_a_bit(recovery)
+    os.utime(recovery, ns=(written.st_atime_ns, written.st_mtime_ns))  # as a failing disk does it: unseen
+    assert described(run)["checkpoint_recovery.pth"].crc == "verified"
+    events = train(run, data, "resume", stop=6)
+    assert resumed_from(events) == ("checkpoint_step_4.pth", 4)
+    assert any("checkpoint_recovery.pth is damaged" in e.message for e in events if isinstance(e, ev.WarningRaised))
+    assert described(run)["checkpoint_recovery.pth"].crc == "verified", "the session has saved it anew"
+
+
+def test_where_nothing_can_be_read_every_file_is_marked(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, "fresh", stop=5)
+    for name in described(run):
+        os.truncate(run / name, 400)
+    with pytest.raises(VsrppError, match="none of the checkpoints"):
+        open_session(run, data, start="resume")
+    assert {info.crc for info in described(run).values()} == {"damaged"}
+    assert RunFolder(run).summary().newest is None
+
+
+def test_a_checkpoint_of_another_version_is_passed_over_and_not_marked(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, "fresh", stop=5)
+    checkpoints.torch.save({"format": 99}, run / "checkpoint_step_70.pth")
+    assert resumed_from(train(run, data, "resume", stop=6)) == ("checkpoint_recovery.pth", 5)
+    assert described(run)["checkpoint_step_70.pth"].crc == "unknown"
+
+
+EVERY_BEST = {**TINY, "cadence.validate_every": "4", "cadence.best_from": "0", "training.max_steps": "6"}
+
+
+def killed_before_the_best_is_named(run: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kill(store: CheckpointStore, info: CheckpointInfo) -> None:
+        raise KeyboardInterrupt  # which no session survives, and none saves after it
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(CheckpointStore, "mark_best", kill)
+        list(open_session(run, data, start="fresh", overrides=EVERY_BEST.items()).events(CommandQueue()))
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["the first best", "a later best"])
+def test_a_kill_between_the_best_file_and_its_name_loses_no_best(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    killed_before_the_best_is_named(run, data, monkeypatch)
+    if earlier:
+        (run / "checkpoint_step_2.pth").write_bytes(b"an earlier best one")
+        (run / BEST_NAME).symlink_to("checkpoint_step_2.pth")
+    assert resumed_from(train(run, data, "resume", stop=5)) == ("checkpoint_step_4.pth", 4)
+    assert misnamed_best(run) == "" and (run / BEST_NAME).readlink() == Path("checkpoint_step_4.pth")
+    assert (run / BEST_OLD_NAME).is_symlink() == earlier
+    (run / BEST_NAME).unlink()
+    assert misnamed_best(run) == "checkpoint_best.pth names nothing, and checkpoint_step_4.pth is the best"
+
+
+def test_a_best_that_still_cannot_be_named_is_told_and_the_run_goes_on(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    killed_before_the_best_is_named(run, data, monkeypatch)
+
+    def full(store: CheckpointStore, link: str, target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(CheckpointStore, "_link", full)
+    events = train(run, data, "resume", stop=5)
+    told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
+    assert any("checkpoint_best.pth could not be renewed" in line and "make room" in line for line in told)
+    assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 5

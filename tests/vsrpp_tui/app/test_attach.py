@@ -1,0 +1,82 @@
+"""A run that another process trains is followed, and only looked at."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.vsrpp_tui.app.test_app import NOT_UNDERSTOOD, SIZES, until
+from tests.vsrpp_tui.conftest import started, step, validated
+from vsrpp_core.errors import UsageError
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.journal import JournalWriter
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_tui.app.app import Farewell
+from vsrpp_tui.app.watching import AttachedApp
+from vsrpp_tui.screens.run.watching import WatchingScreen
+
+
+def bar(pilot: Pilot[Farewell]) -> str:
+    return str(pilot.app.screen.query_one("#watch-bar", Static).render())
+
+
+def write(run: Path, *events: ev.Event) -> None:
+    with JournalWriter(run / "events.jsonl", step_every=1) as writer:
+        for event in events:
+            writer.handle(event)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_growing_journal_is_followed(tmp_path: Path, size: tuple[int, int]) -> None:
+    write(tmp_path, started(), *(step(n) for n in range(1, 400)))
+    app = AttachedApp(tmp_path)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.state.current_step == 399 and "no process trains it now" in bar(pilot))
+        assert len(app.state.curves.loss_total.points) == 399  # none is left out, as unseen reports of a session are
+        assert "ATTACHED" in bar(pilot) and len(bar(pilot)) <= size[0]
+        write(tmp_path, validated(400), step(400), ev.PhaseChanged(phase="training", step=400))
+        await until(pilot, lambda: app.state.validation is not None and app.state.phase == "training")
+        write(tmp_path, ev.SessionFailed(step=400, error="broken over there", checkpoint=""))
+        await until(pilot, lambda: app.state.phase == "failed")
+        assert isinstance(app.screen, WatchingScreen)
+        await pilot.press("q")
+    assert app.return_value == Farewell()
+    app.follower.finish()
+
+
+async def test_the_process_that_trains_is_named_and_left_alone(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    write(tmp_path, started(), step(5), ev.PhaseChanged(phase="training", step=5))
+    app = AttachedApp(tmp_path)
+    with folder.lock():
+        before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await until(pilot, lambda: f"process {folder.owner()} trains it" in bar(pilot))
+            await pilot.press("p", "c", "v", "enter", "m")
+            await until(pilot, lambda: len(app._notifications) >= 5)
+            assert all("steer it from its own terminal" in notice.message for notice in app._notifications)
+            await pilot.press("q")
+        app.follower.finish()
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+async def test_a_run_that_has_no_journal_yet_is_waited_for(tmp_path: Path) -> None:
+    app = AttachedApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "no event yet" in bar(pilot))
+        write(tmp_path, started(), step(7))
+        await until(pilot, lambda: app.state.current_step == 7)
+    app.follower.finish()
+
+
+async def test_a_line_that_is_not_understood_is_told(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text(NOT_UNDERSTOOD + "\n")
+    app = AttachedApp(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "a line that is not understood" in bar(pilot), seconds=5)
+
+
+def test_what_is_no_run_cannot_be_watched(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a run's folder"):
+        AttachedApp(tmp_path / "nowhere")

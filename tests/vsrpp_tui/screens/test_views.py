@@ -1,0 +1,357 @@
+"""The training screen's views and panels through Textual's pilot, at the sizes terminals have."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.app import App
+from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Static
+
+from tests.helpers import ROOT
+from tests.vsrpp_tui.conftest import activity, compared, started, step, validated
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.comparison import side_by_side
+from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.screens.run.training import TrainingScreen
+from vsrpp_tui.state.run import RunState, reduce, replay
+from vsrpp_tui.user.themes import THEME
+from vsrpp_tui.widgets.charts.charts import Chart
+from vsrpp_tui.widgets.charts.plot import Plot
+from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
+
+SIZES = ((80, 24), (120, 40), (200, 60))
+NOW = 5_000.0
+
+
+class Alone(App[None]):
+    """The training screen, its stylesheet and nothing else."""
+
+    CSS_PATH = VsrppApp.CSS_PATH
+    HORIZONTAL_BREAKPOINTS = VsrppApp.HORIZONTAL_BREAKPOINTS
+    VERTICAL_BREAKPOINTS = VsrppApp.VERTICAL_BREAKPOINTS
+
+    def _get_default_css_path(self) -> str:
+        return ""
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self.push_screen(TrainingScreen(clock=lambda: NOW))
+
+
+Alone.CSS_PATH = ROOT / "vsrpp_tui" / "app.tcss"
+
+
+def learned(run: Path) -> RunState:
+    """A run with steps, a validation, its pictures (on disk) and layer activity."""
+    (run / "pictures").mkdir(parents=True)
+    for value, name in enumerate(("film_a", "film_b")):
+        pictures = tuple(np.full((60, 60, 3), 40 * (value + part), np.uint8) for part in range(3))
+        side_by_side(pictures, ("LR", "KI", "GT")).save(run / "pictures" / f"{name}.png")
+    steps = [step(n, time=NOW - 1, epoch_step=n % 40, loss_total=0.03 / n**0.2) for n in range(1, 161)]
+    told = [compared("film_a"), compared("film_b"), validated(100, clips=2), activity()]
+    training = ev.PhaseChanged(phase="training", step=160, time=NOW - 1)
+    return replay([started(run=str(run), lr_max=1e-4, warmup_steps=50), *steps, *told, training])
+
+
+@asynccontextmanager
+async def showing(state: RunState, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
+    async with Alone().run_test(size=size) as pilot:
+        await pilot.pause()
+        training(pilot).show(state)
+        await pilot.pause()
+        yield pilot
+
+
+def training(pilot: Pilot[None]) -> TrainingScreen:
+    assert isinstance(pilot.app.screen, TrainingScreen)
+    return pilot.app.screen
+
+
+def on_screen(pilot: Pilot[None]) -> str:
+    """All characters that stand on the screen."""
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
+
+
+def shown(pilot: Pilot[None]) -> list[str]:
+    return [str(box.id) for box in pilot.app.screen.query(".panel, #events") if box.is_on_screen]
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(on_screen(pilot))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_views_go_round_both_ways_and_each_fits(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        seen = []
+        for view in VIEWS:
+            assert f"▸ {view}" in str(pilot.app.screen.query_one(ViewLine).render())
+            boxes = [box for box in pilot.app.screen.query(".panel, #events") if box.is_on_screen]
+            assert boxes and all(pilot.app.screen.region.contains_region(box.region) for box in boxes)
+            assert sum(box.region.area for box in boxes) == boxes[0].parent.region.area, "no gap and no overlap"
+            seen.append(shown(pilot))
+            await pilot.press("s")
+        assert seen[2:] == [["activity"], ["pictures"], ["events"]]
+        assert shown(pilot) == seen[0]
+        await pilot.press("S")
+        assert shown(pilot) == ["events"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_charts_are_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        await pilot.press("s")
+        wanted = ("total", "sharp", "Grad", "y log", "r all steps")
+        await until(pilot, lambda: all(word in on_screen(pilot) for word in wanted))
+        assert any("\u2800" < sign < "\u2900" for sign in on_screen(pilot))
+
+
+async def test_the_dashboard_shows_all_at_once(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (200, 60)) as pilot:
+        assert len(shown(pilot)) == 8
+        await until(pilot, lambda: "▀▀▀" in on_screen(pilot))
+        words = on_screen(pilot)
+        assert "film_a.png" in words and "backward trunk" in words and "8 pairs of 2 clips" in words
+
+
+async def test_keys_change_all_charts(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s", "y", "w", "r")
+        await pilot.pause()
+        words = on_screen(pilot)
+        assert "y linear" in words and "w mean of 96" in words and "r last 10,000" in words
+
+
+async def test_the_last_steps_are_shown_closely(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    for number in range(161, 1201):
+        state = reduce(state, step(number))
+    async with showing(state, (120, 40)) as pilot:
+        await pilot.press("s", "r", "r", "r")
+        await until(pilot, lambda: "r last 500" in on_screen(pilot))
+        chart = pilot.app.screen.query_one("#loss-chart", Chart)
+        await until(pilot, lambda: chart.window == (700, 1200))
+
+
+async def test_keys_look_closer_at_the_same_steps_in_all_charts(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s")
+        charts = [pilot.app.screen.query_one(f"#{panel} Chart", Chart) for panel in ("loss", "gradient")]
+        await until(pilot, lambda: all(chart.window == (1, 160) for chart in charts))
+        await pilot.press("z")
+        await until(pilot, lambda: all(chart.window == (80.5, 160) for chart in charts))
+        await until(pilot, lambda: "0 all · steps 80 to 160" in on_screen(pilot))
+        await pilot.press("comma")
+        await until(pilot, lambda: all(chart.window == (40.75, 120.25) for chart in charts))
+        await pilot.press("full_stop", "full_stop", "full_stop")
+        await until(pilot, lambda: charts[0].window == (80.5, 160))
+        await pilot.press("Z")
+        await until(pilot, lambda: charts[1].window == (1, 160) and "r all steps" in on_screen(pilot))
+        await pilot.press("z", "z", "0")
+        await until(pilot, lambda: charts[0].window == (1, 160) and "r all steps" in on_screen(pilot))
+
+
+async def test_the_wheel_looks_closer_and_a_drag_moves(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s")
+        loss, gradient = (pilot.app.screen.query_one(f"#{panel} Chart", Chart) for panel in ("loss", "gradient"))
+        await until(pilot, lambda: loss.window == (1, 160))
+        plane = loss.query_one("#plot")
+        await wheel(pilot, plane, up=True)
+        await until(pilot, lambda: loss.window != (1, 160) and gradient.window == loss.window)
+        assert loss.window and loss.window[0] > 1 and loss.window[1] < 160
+        width = loss.window[1] - loss.window[0]
+        before = loss.window
+        await pilot.mouse_down(plane, offset=(20, 3))
+        plane.post_message(MouseMove(plane, 25, 3, 5, 0, 1, False, False, False))
+        await pilot.mouse_up(plane, offset=(25, 3))
+        await until(pilot, lambda: loss.window != before and gradient.window == loss.window)
+        assert loss.window[0] < before[0] and loss.window[1] - loss.window[0] == pytest.approx(width)
+        await pilot.double_click(plane, offset=(20, 3))
+        await until(pilot, lambda: loss.window == (1, 160) == gradient.window)
+        for _ in range(3):
+            await wheel(pilot, plane, up=False)
+        await until(pilot, lambda: loss.window == (1, 160))
+        assert "r all steps" in on_screen(pilot), "there is nothing beyond all"
+
+
+async def test_the_wheel_on_the_figures_of_y_stretches_that_axis_alone(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press("s")
+        chart = pilot.app.screen.query_one("#gradient Chart", Chart)
+        await until(pilot, lambda: chart.window == (1, 160))
+        high = chart._y_max - chart._y_min
+        await wheel(pilot, chart.query_one("#margin-left"), up=True)
+        await until(pilot, lambda: chart._y_max - chart._y_min < high)
+        training(pilot).show(reduce(training(pilot).state, step(161, time=NOW)))
+        await until(pilot, lambda: chart.window == (1, 161))
+        assert chart._y_max - chart._y_min < high, "a new report changes nothing of that"
+        await pilot.press("0")
+        await until(pilot, lambda: chart._y_max - chart._y_min == pytest.approx(high))
+
+
+async def test_a_chart_is_drawn_only_in_sight_and_only_when_something_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    draw = Plot.draw
+    monkeypatch.setattr(Plot, "draw", lambda plot, *what: (drawn.append(type(plot).__name__), draw(plot, *what)))
+    state = learned(tmp_path)
+    async with showing(state, (120, 40)) as pilot:
+        await until(pilot, lambda: "LossChart" in drawn)
+        assert set(drawn) == {"LossChart", "ValidationChart"}, "others are in no view so far"
+        training(pilot)._redraw()
+        while drawn:  # until the layout has settled
+            drawn.clear()
+            await pilot.pause(0.5)
+        training(pilot)._redraw()
+        await pilot.pause(0.2)
+        assert drawn == [], "nothing has changed"
+        training(pilot).show(reduce(state, step(161, time=NOW)))
+        training(pilot)._draw_charts()
+        await until(pilot, lambda: bool(drawn))
+        await pilot.pause(0.2)
+        assert drawn == ["LossChart"], "the validation is as it was"
+
+
+async def wheel(pilot: Pilot[None], widget: Widget, up: bool) -> None:
+    """Turn the mouse wheel over the middle of ``widget``."""
+    kind = MouseScrollUp if up else MouseScrollDown
+    await pilot._post_mouse_events([kind], widget, offset=(widget.size.width // 2, widget.size.height // 2), button=0)
+
+
+@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+async def test_each_panel_can_have_the_whole_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        overview = shown(pilot)
+        await pilot.press("tab", "f")
+        assert shown(pilot) == ["loss"]
+        titles = []
+        for _ in range(9):
+            assert len(shown(pilot)) == 1
+            titles.append(shown(pilot)[0])
+            await pilot.press("tab")
+        assert len(set(titles)) == 9, "those that the view does not show are reached as well"
+        await pilot.press("shift+tab")
+        assert shown(pilot) == ["events"]
+        await pilot.press("escape")
+        assert shown(pilot) == overview
+
+
+async def test_a_click_on_a_title_gives_it_the_screen_and_takes_it_back(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.click("#adaptive", offset=(5, 2))
+        assert "charts" in on_screen(pilot) and len(shown(pilot)) == 5
+        await pilot.click("#adaptive", offset=(5, 0))
+        assert shown(pilot) == ["adaptive"]
+        await pilot.click("#adaptive", offset=(5, 0))
+        assert len(shown(pilot)) == 5
+
+
+async def test_a_click_on_a_view_chooses_it(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (80, 24)) as pilot:
+        await pilot.click("#views", offset=(33, 0))
+        assert shown(pilot) == ["activity"]
+
+
+async def test_pictures_are_stepped_through(tmp_path: Path) -> None:
+    async with showing(learned(tmp_path), (80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "film_a.png   step 100 · whole" in on_screen(pilot))
+        words = on_screen(pilot)
+        assert all(word in words for word in ("LR 28.00 dB", "KI 29.00 dB", "GT", "Pictures · 1 of 2", "▀▀▀"))
+        await pilot.press("right", "plus")
+        await until(pilot, lambda: "film_b.png   step 100 · detail 2×" in on_screen(pilot))
+        await pilot.press("right", "minus")
+        await until(pilot, lambda: "film_a.png" in on_screen(pilot) and "whole" in on_screen(pilot))
+
+
+async def test_a_new_validation_replaces_the_picture_on_the_screen(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    async with showing(state, (80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "step 100 · whole" in on_screen(pilot))
+        training(pilot).show(reduce(state, compared("film_a", step=200)))
+        await until(pilot, lambda: "step 200 · whole" in on_screen(pilot))
+
+
+async def test_a_missing_picture_is_told_in_its_panel(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    (tmp_path / "pictures" / "film_a.png").unlink()
+    async with showing(state, (120, 40)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "not there any more" in " ".join(on_screen(pilot).split()))
+        await pilot.press("right")
+        await until(pilot, lambda: "film_b.png" in on_screen(pilot))
+
+
+async def test_before_the_first_figures_every_view_says_what_is_missing(tmp_path: Path) -> None:
+    async with showing(replay([started(run=str(tmp_path))]), (120, 40)) as pilot:
+        said = []
+        for _ in VIEWS:
+            await pilot.pause()
+            said.append(on_screen(pilot))
+            await pilot.press("s")
+        assert "waiting for the first step" in said[0] and "waiting for the first validation" in said[0]
+        assert "no points yet" in said[1] and "not yet" in said[2] and "no pictures yet" in said[3]
+
+
+@pytest.mark.parametrize("view", range(len(VIEWS)))
+async def test_resizing_down_to_nothing_and_back_is_survived(tmp_path: Path, view: int) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await pilot.press(*["s"] * view)
+        for size in ((20, 5), (200, 60), (1, 1), (60, 16), (80, 24), (59, 15), (120, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            training(pilot).show(reduce(training(pilot).state, step(161, time=NOW)))
+            small = size[0] < 60 or size[1] < 16
+            assert pilot.app.screen.query_one("#too-small", Static).display == small
+        assert f"▸ {VIEWS[view]}" in on_screen(pilot)
+
+
+async def test_a_silence_is_told_calmly(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    quiet = ev.PhaseChanged(phase="training", step=160, time=NOW - 135)
+    state = reduce(reduce(state, step(160, time=NOW - 140)), quiet)
+    async with showing(state, (80, 24)) as pilot:
+        assert "● training · no step for 2 m 15" in on_screen(pilot)
+        training(pilot).show(reduce(state, step(161, time=NOW)))
+        await pilot.pause()
+        assert "no step for" not in on_screen(pilot)
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [
+        ("paused", "‖ paused"),
+        ("saving", "↓ saving"),
+        ("rolling back", "◀ rolling back"),
+        ("validating", "◆ validating 3/8"),
+    ],
+)
+async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phase: ev.RunPhase, words: str) -> None:
+    state = reduce(learned(tmp_path), ev.PhaseChanged(phase=phase, step=160))
+    if phase == "validating":
+        state = reduce(state, ev.ValidationProgressed(step=160, done=3, total=8))
+    async with showing(state, (120, 40)) as pilot:
+        header = on_screen(pilot).splitlines()[0]
+        assert words in header and "s/iter" in header and "fp32" in header and "Tesla P4" in header
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 18), (80, 24), (100, 32), (160, 48), (200, 60)])
+async def test_on_the_whole_screen_a_panel_is_as_large_as_all_were(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with showing(learned(tmp_path), size) as pilot:
+        await pilot.press("f", "shift+tab")
+        panels, events = pilot.app.screen.query_one("#panels"), pilot.app.screen.query_one("#events")
+        assert events.region == panels.region and "▸ Events" in str(pilot.app.screen.query_one(ViewLine).render())

@@ -1,0 +1,57 @@
+"""What charts and panels make of a state, without a screen."""
+
+import pytest
+
+from tests.vsrpp_tui.conftest import started, step
+from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.run.config import ScheduleConfig
+from vsrpp_tui.state.run import replay
+from vsrpp_tui.widgets.charts.charts import RANGES, SMOOTHINGS, Look, RateChart, planned_rates, stretches
+from vsrpp_tui.widgets.panels.activity import numbers, silent, vertical_bars
+
+
+def test_the_planned_curve_is_the_schedule_that_training_goes_by() -> None:
+    schedule = LRSchedule(ScheduleConfig(lr_max=2e-4, lr_min=1e-6, warmup_steps=100, factor=2.0), 1000)
+    told = started(lr_max=2e-4, lr_min=1e-6, warmup_steps=100, schedule_factor=2.0)
+    planned = planned_rates(told, cut=1.0)
+    assert planned == [(number, schedule.rate(number)) for number, _ in planned]
+    assert planned[0][0] == 1 and planned[-1] == (1000, pytest.approx(2e-6)) and (100, 4e-4) in planned
+    schedule.slow_down(0.5, step=0)
+    assert planned_rates(told, cut=0.5)[120][1] == schedule.rate(planned[120][0])
+
+
+def test_a_journal_that_does_not_tell_the_schedule_shows_the_rates_seen() -> None:
+    state = replay([started(), step(1, learning_rate=1e-5), step(2, learning_rate=2e-5)])
+    curves = RateChart().curves(state, Look())
+    assert [list(curve.points) for curve in curves] == [[], [(1, 1e-5), (2, 2e-5)]]
+    assert RateChart().frame(state, Look()).mark == (2, 2e-5)
+
+
+def test_stretches_of_aggressive_mode() -> None:
+    assert stretches([(1, 0), (2, 1), (3, 0.5), (4, 0), (5, 1)]) == ((2, 3), (5, 5))
+    assert stretches([]) == ()
+
+
+def test_the_keys_of_the_charts_go_round() -> None:
+    look = Look()
+    for _ in RANGES:
+        look = look.next_range()
+    for _ in SMOOTHINGS:
+        look = look.next_smoothing()
+    assert look == Look() == look.other_axis().other_axis()
+    assert look.next_range().describe_range() == "r last 10,000"
+    assert look.other_axis().describe_smoothed() == "y linear · w mean of 24"
+
+
+def test_bars_stand_on_the_floor_and_share_their_scale() -> None:
+    assert vertical_bars([0.0, 0.001, 0.5, 1.0], 1.0, thick=2, gap=1, rows=2) == ["         ██ ", "   ▁▁ ██ ██ "]
+
+
+def test_blocks_are_numbered_beneath_their_bars() -> None:
+    assert numbers(4, 3) == "1  2  3  4"
+    assert numbers(10, 2) == "1       5         10"
+    assert numbers(12, 3)[27:29] == "10"
+
+
+def test_a_block_that_does_nothing_is_named() -> None:
+    assert silent([1.0, 0.001, 1.2, 0.9]) == [2] and silent([0.2, 0.1, 0.3]) == []

@@ -1,0 +1,88 @@
+"""Comparison pictures: taken apart, cut and scaled, and shown without a word to the terminal."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.comparison import read_parts, side_by_side
+from vsrpp_tui.widgets.pictures.comparison import GAP, sheet_of
+
+BLACK = (0, 0, 0)
+
+
+def plain(value: int, height: int = 60, width: int = 60) -> np.ndarray:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+def parts_of(*pictures: np.ndarray) -> tuple[Image.Image, ...]:
+    return tuple(Image.fromarray(picture) for picture in pictures)
+
+
+@pytest.mark.parametrize("shape", [(60, 60), (36, 54), (288, 288)])
+def test_a_comparison_picture_comes_apart_into_what_it_was_made_of(tmp_path: Path, shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0)
+    pictures = tuple(noise.integers(0, 256, (*shape, 3), np.uint8) for _ in range(3))
+    side_by_side(pictures, ("LR", "KI", "GT")).save(tmp_path / "film.png")
+    for part, picture in zip(read_parts(tmp_path / "film.png"), pictures, strict=True):
+        assert np.array_equal(np.asarray(part), picture)
+
+
+def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(VsrppError, match="not there any more"):
+        read_parts(tmp_path / "gone.png")
+    (tmp_path / "torn.png").write_bytes(b"\x89PNG")
+    with pytest.raises(VsrppError, match="cannot be read"):
+        read_parts(tmp_path / "torn.png")
+    Image.new("RGB", (30, 9)).save(tmp_path / "small.png")
+    with pytest.raises(VsrppError, match="no comparison picture"):
+        read_parts(tmp_path / "small.png")
+
+
+@pytest.mark.parametrize(("width", "height"), [(76, 16), (116, 30), (196, 50), (20, 3)])
+def test_a_sheet_fits_into_its_cells(width: int, height: int) -> None:
+    sheet = sheet_of(parts_of(plain(1), plain(2), plain(3)), 1, width, height, BLACK)
+    assert sheet.image.width <= width and sheet.image.height <= 2 * height and sheet.image.height % 2 == 0
+    row = np.asarray(sheet.image)[0, :, 0]
+    assert [row[place * (sheet.pane + GAP)] for place in range(3)] == [1, 2, 3] and row[sheet.pane] == 0
+
+
+def test_the_detail_is_where_the_bicubic_picture_misses_most() -> None:
+    lr, truth = plain(0, 96, 96), plain(0, 96, 96)
+    truth[80:84, 8:12] = 255
+    sheet = sheet_of(parts_of(lr, lr, truth), 8, 76, 16, BLACK)
+    detail = np.asarray(sheet.image)[:, 2 * (sheet.pane + GAP) :]
+    assert detail.max() == 255 and np.asarray(sheet.image)[:, : sheet.pane].max() == 0
+    assert set(np.unique(detail)) == {0, 255}, "a detail is scaled up by whole pixels"
+
+
+CHECK = """
+import sys
+from PIL import Image
+from rich.console import Console
+from vsrpp_tui.widgets.pictures.half_cells import half_cells
+assert sys.__stdout__.isatty()
+console = Console(file=open(sys.argv[1], "w"), width=20, height=10, color_system="truecolor", force_terminal=True)
+console.file.writelines(row.render(console) for row in half_cells(Image.new("RGB", (6, 4), "red")))
+"""
+
+
+def test_showing_a_picture_asks_the_terminal_nothing(tmp_path: Path) -> None:
+    """Answers would come among the keys. A terminal without a size in pixels is one that the library would ask."""
+    ours, theirs = pty.openpty()
+    shown = tmp_path / "shown"
+    command = [sys.executable, "-c", CHECK, str(shown)]
+    result = subprocess.run(command, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    os.set_blocking(ours, False)
+    with pytest.raises(BlockingIOError):
+        os.read(ours, 1)
+    os.close(ours)
+    os.close(theirs)
+    assert shown.read_text(encoding="utf-8").count("▀") == 12

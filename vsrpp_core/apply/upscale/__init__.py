@@ -1,0 +1,1 @@
+"""Upscaling films: sources, segments, encoding, joining."""

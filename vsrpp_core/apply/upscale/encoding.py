@@ -1,0 +1,334 @@
+"""How upscaled pictures are stored: codec, pixel format, colours; and the encoder that does it.
+
+Separate so that every choice made for the user is made in one place. The same settings open the encoder of each
+segment and the stream of the finished file, whose header then fits them all.
+"""
+
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+
+from vsrpp_core.apply.upscale.source import Facts, Picture, Pixels
+from vsrpp_core.data.stacked import SCALE
+from vsrpp_core.errors import UsageError
+from vsrpp_core.video.reading import BT709, SWSCALE_FLAGS, turned
+
+CodecName = Literal["libx264", "libx265", "libsvtav1", "ffv1", "png"]
+CODECS: tuple[CodecName, ...] = ("libx264", "libx265", "libsvtav1", "ffv1")
+DEFAULT_CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20}
+"""Finer than the encoders' own: what the network added should survive."""
+
+HIGHEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63}
+DEFAULT_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
+X26_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
+X26_NUMBERS = tuple(map(str, range(len(X26_PRESETS))))
+PRESETS = {
+    **dict.fromkeys(("libx264", "libx265"), (*X26_PRESETS, *X26_NUMBERS)),
+    "libsvtav1": tuple(map(str, range(-2, 14))),
+}
+X264_SAME_EVERY_TIME = {"mbtree": "0"}
+"""With macroblock trees and B-frames x264 (core 165) made up to 31 different films in 60 encodings of the same small
+pictures, also with one thread; without the trees one. What a job makes must not depend on where it was interrupted."""
+
+QUIET = {"libx265": "log-level=none:info=0"}
+"""x265 writes on stderr by itself; without ``info=0`` its header would name the machine's processor."""
+
+SVT_ERRORS_ONLY = "1"
+"""SVT-AV1 prints its settings on stderr; its level is read from the environment alone."""
+
+REAL_TIME = (1, 2)
+"""SCHED_FIFO and SCHED_RR of Linux."""
+
+H264_SIDE = 4096
+"""Hardware decoders of H.264 end here; larger pictures become H.265."""
+
+X265_SIDE = 64
+"""x265 (4.2) writes beyond its memory where both sides of a picture are smaller than this, its largest block."""
+
+RGB_MATRIX = 0
+DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the user asked for; None chooses by the source."""
+
+    codec: CodecName | None = None
+    crf: float | None = None
+    preset: str | None = None
+    pixels: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """Everything an encoder is opened with."""
+
+    codec: CodecName
+    options: dict[str, str]
+    pixels: str
+    width: int
+    height: int
+    rate: Fraction
+    time_base: Fraction
+    aspect: Fraction
+    colorspace: int
+    color_range: int
+    primaries: int
+    transfer: int
+    turn: bytes = b""
+    """The display matrix to apply, for images, which cannot carry one."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides the encoded bits, as JSON has it."""
+        plain = {key: str(value) if isinstance(value, Fraction) else value for key, value in asdict(self).items()}
+        return plain | {"turn": self.turn.hex(), "PyAV": av.__version__}
+
+    def add_to(self, container: OutputContainer) -> VideoStream:
+        """A stream that encoded pictures can be written to; its header is the encoder's."""
+        stream = container.add_stream(self.codec, rate=self.rate, options=dict(self.options))
+        assert isinstance(stream, VideoStream)
+        self._set(stream.codec_context)
+        stream.time_base = self.time_base
+        return stream
+
+    def encoder(self) -> "Encoder":
+        context = av.CodecContext.create(self.codec, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.options = dict(self.options)
+        context.framerate = self.rate
+        context.flags |= Flags.global_header
+        self._set(context)
+        open_encoder(context)
+        return Encoder(self, context)
+
+    def _set(self, context: VideoCodecContext) -> None:
+        context.width, context.height, context.pix_fmt = self.width, self.height, self.pixels
+        context.time_base, context.sample_aspect_ratio = self.time_base, self.aspect
+        context.colorspace, context.color_range = self.colorspace, self.color_range
+        context.color_primaries, context.color_trc = self.primaries, self.transfer
+
+
+class Encoder:
+    """Pictures in, packets out; each segment has one of its own, so it begins with a keyframe and needs no other."""
+
+    def __init__(self, encoding: Encoding, context: VideoCodecContext) -> None:
+        self._encoding, self._context = encoding, context
+        self._converter = VideoReformatter()
+        self._durations: dict[int, int] = {}
+
+    def encode(self, rgb: Pixels, picture: Picture) -> Iterator["Packet[Any]"]:
+        """``rgb`` [3h, 3w, 3] at the time of ``picture``."""
+        self._durations[picture.pts] = picture.duration
+        frame = self._frame(rgb)
+        frame.pts, frame.time_base = picture.pts, self._encoding.time_base
+        yield from self._timed(self._context.encode(frame))
+
+    def finish(self) -> Iterator["Packet[Any]"]:
+        yield from self._timed(self._context.encode(None))
+
+    def _frame(self, rgb: Pixels) -> VideoFrame:
+        wanted = self._encoding
+        data: Any = np.ascontiguousarray(turned(rgb, wanted.turn))
+        frame = VideoFrame.from_ndarray(data, format=DEEP_PIXELS if rgb.dtype == np.uint16 else PIXELS)
+        if not wanted.pixels.startswith(("rgb", "gbr", "bgr")):
+            frame = self._converter.reformat(
+                frame,
+                format=wanted.pixels,
+                dst_colorspace=wanted.colorspace,
+                dst_color_range=wanted.color_range,
+                interpolation=SWSCALE_FLAGS,
+            )
+        elif frame.format.name != wanted.pixels:
+            frame = self._converter.reformat(frame, format=wanted.pixels, interpolation=SWSCALE_FLAGS)
+        frame.colorspace, frame.color_range = wanted.colorspace, wanted.color_range
+        frame.color_primaries, frame.color_trc = wanted.primaries, wanted.transfer
+        return frame
+
+    def _timed(self, packets: list["Packet[Any]"]) -> Iterator["Packet[Any]"]:
+        for packet in packets:
+            assert packet.pts is not None
+            packet.duration = self._durations.pop(packet.pts)
+            yield packet
+
+
+def open_encoder(context: VideoCodecContext) -> None:
+    """Open it as any other program would run: the first use would open it all the same, but not calmly."""
+    os.environ.setdefault("SVT_LOG", SVT_ERRORS_ONLY)
+    with _ordinary_priority():
+        context.open()
+
+
+@contextmanager
+def _ordinary_priority() -> Iterator[None]:
+    """Threads scheduled in real time within are put back.
+
+    SVT-AV1 asks for it, for its own threads and for the caller's, and gets it where root runs the program: all else on
+    the machine would then stand still, and every program started afterwards would inherit it.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                if os.sched_getscheduler(int(task.name)) in REAL_TIME:
+                    os.sched_setscheduler(int(task.name), policy, param)
+
+
+def choose_encoding(facts: Facts, wanted: Wanted) -> tuple[Encoding, list[str]]:
+    """The encoding for a source, and sentences on what could not be kept. UsageError for what cannot be."""
+    turn = facts.matrix if wanted.codec == "png" else b""
+    height, width = turned(np.empty((SCALE * facts.height, SCALE * facts.width, 0), np.uint8), turn).shape[:2]
+    codec = wanted.codec or _default_codec(facts, max(width, height))
+    _refuse_unknown(codec)
+    pixels, notes = (wanted.pixels, []) if wanted.pixels else _pixel_format(codec, facts)
+    _refuse_pixels(codec, pixels, width, height)
+    if codec == "libx265" and max(width, height) < X265_SIDE:
+        raise UsageError(f"libx265 takes no pictures as small as {width}x{height}; choose another with --codec")
+    is_rgb = pixels.startswith(("rgb", "gbr", "bgr"))
+    colorspace = RGB_MATRIX if is_rgb else facts.colorspace or BT709
+    return Encoding(
+        codec,
+        _options(codec, wanted, facts),
+        pixels,
+        width,
+        height,
+        facts.rate,
+        facts.time_base,
+        facts.aspect,
+        colorspace,
+        2 if is_rgb or pixels.startswith("yuvj") else facts.color_range,
+        facts.primaries,
+        facts.transfer,
+        turn,
+    ), notes
+
+
+def _default_codec(facts: Facts, side: int) -> CodecName:
+    return "libx264" if side < X265_SIDE or (facts.bits == 8 and side <= H264_SIDE) else "libx265"
+
+
+def _refuse_unknown(codec: CodecName) -> None:
+    try:
+        av.Codec(codec, "w")
+    except ValueError:
+        raise UsageError(f"this build of PyAV has no encoder {codec}; choose another with --codec") from None
+
+
+def _formats(codec: CodecName) -> list[str]:
+    return [pixels.name for pixels in av.Codec(codec, "w").video_formats or []]
+
+
+def _pixel_format(codec: CodecName, facts: Facts) -> tuple[str, list[str]]:
+    """Bits and chroma of the source as far as the codec has them; what is lost is told."""
+    if codec == "png":
+        return ("rgb48be" if facts.bits > 8 else "rgb24"), []
+    source, notes = av.VideoFormat(facts.pixels, facts.width, facts.height), list[str]()
+    chroma = _chroma(source)
+    odd_width, odd_height = facts.width % 2, facts.height % 2
+    if chroma != "444" and (odd_width or (odd_height and chroma == "420")):
+        notes.append(
+            f"three times {facts.size} is odd, which halved chroma cannot be: stored as 4:4:4, "
+            "which some players do not decode in hardware"
+        )
+        chroma = "444"
+    elif source.is_rgb:
+        notes.append(
+            "RGB has all its chroma, so it is stored as 4:4:4, which some players do not decode in hardware; "
+            "--pixels yuv420p halves it"
+        )
+    bits = 8 if facts.bits <= 8 else 10 if facts.bits <= 10 else 12
+    suffix = {8: "", 10: "10le", 12: "12le"}
+    candidates = [f"yuv{c}p{suffix[b]}" for b in (bits, 10, 8) if b <= bits for c in (chroma, "444", "420")]
+    pixels = next(name for name in candidates if name in _formats(codec))
+    if pixels != candidates[0]:
+        notes.append(f"{codec} has no {candidates[0]}: stored as {pixels}")
+    return pixels, notes
+
+
+def _chroma(source: Any) -> str:
+    """4:4:4, 4:2:2 or 4:2:0, whichever holds all the source's chroma; grey needs none."""
+    if source.is_rgb or len(source.components) < 3:
+        return "444" if source.is_rgb else "420"
+    wide = source.chroma_width(64) == 64
+    high = source.chroma_height(64) == 64
+    return "444" if wide else "422" if high else "420"
+
+
+def _refuse_pixels(codec: CodecName, pixels: str, width: int, height: int) -> None:
+    if pixels not in _formats(codec):
+        raise UsageError(f"{codec} has no pixel format {pixels}; it has {', '.join(_formats(codec))}")
+    chosen = av.VideoFormat(pixels, 64, 64)
+    across, down = 64 // chosen.chroma_width(64), 64 // chosen.chroma_height(64)
+    if not chosen.is_rgb and (width % across or height % down):
+        raise UsageError(f"{width}x{height} is odd, which {pixels} cannot hold; leave --pixels out, or take yuv444p")
+
+
+def _options(codec: CodecName, wanted: Wanted, facts: Facts) -> dict[str, str]:
+    options: dict[str, str] = {}
+    if codec in DEFAULT_CRF:
+        crf = DEFAULT_CRF[codec] if wanted.crf is None else wanted.crf
+        if not 0 <= crf <= HIGHEST_CRF[codec]:
+            raise UsageError(f"--crf {crf:g} is not between 0 and {HIGHEST_CRF[codec]}, the range of {codec}")
+        options["crf"] = f"{crf:g}"
+        options["preset"] = wanted.preset or DEFAULT_PRESET[codec]
+        if options["preset"] not in PRESETS[codec]:
+            known = "0 to 13" if codec == "libsvtav1" else ", ".join(X26_PRESETS)
+            raise UsageError(f"--preset {wanted.preset} is none of {codec}; it has {known}")
+    elif wanted.crf is not None or wanted.preset:
+        raise UsageError(f"{codec} is lossless and takes neither --crf nor --preset")
+    if codec == "libx264":
+        options |= X264_SAME_EVERY_TIME
+    if codec == "libx265":
+        options["x265-params"] = ":".join([QUIET[codec], *_hdr10(facts)])
+    if codec == "ffv1":
+        options |= {"level": "3", "slices": "16", "slicecrc": "1"}
+    return options
+
+
+def _hdr10(facts: Facts) -> Iterator[str]:
+    """Static HDR metadata in x265's words: primaries in 1/50000, luminance in 1/10000 cd/m².
+
+    libav's structures are ten fractions (red, green, blue and white x and y, least and most luminance) and whether the
+    two parts are there; and two whole numbers.
+    """
+    if len(facts.mastering) >= 88:
+        values = struct.unpack("=22i", facts.mastering[:88])
+        parts = [Fraction(n, d or 1) for n, d in zip(values[:20:2], values[1:20:2], strict=True)]
+        (rx, ry, gx, gy, bx, by, wx, wy), (low, high) = [round(50000 * p) for p in parts[:8]], parts[8:]
+        if values[20] and values[21]:
+            luminance = f"{round(10000 * high)},{round(10000 * low)}"
+            yield f"master-display=G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({luminance})"
+    if len(facts.light_level) >= 8:
+        most, mean = struct.unpack("=2I", facts.light_level[:8])
+        yield f"max-cll={most},{mean}"

@@ -1,0 +1,62 @@
+"""What will become of a source, before any work is done: for a form that checks as one types, and for a total.
+
+The checks are those of the job itself; no network is loaded.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vsrpp_core.apply.upscale.encoding import Encoding, Wanted, choose_encoding
+from vsrpp_core.apply.upscale.jobs import Job
+from vsrpp_core.apply.upscale.options import Options
+from vsrpp_core.apply.upscale.segments import WorkFolder
+from vsrpp_core.apply.upscale.source import Film, ImageFilm, VideoFilm
+from vsrpp_core.errors import UsageError
+from vsrpp_core.prepare.sources import DEFAULT_FPS
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """``frames`` is an estimate, or 0; ``pixels`` are those of one LR picture; ``notes`` are sentences."""
+
+    out: Path
+    size: str
+    codec: str
+    format: str
+    frames: int
+    pixels: int
+    goes_on: bool
+    """Whether an interrupted job left something to go on from."""
+    notes: tuple[str, ...]
+
+
+def foresee(job: Job, options: Options) -> Outlook:
+    """Open the source, decode its first picture, choose the encoding. Raises what the job itself would raise there."""
+    job.refuse_overwriting(options.overwrite)
+    film = open_film(job, options)
+    encoding, notes = encoding_of(job, film, options)
+    facts = film.facts
+    return Outlook(
+        job.out,
+        f"{facts.size} to {encoding.width}x{encoding.height}",
+        encoding.codec,
+        encoding.pixels,
+        facts.frames,
+        facts.width * facts.height,
+        WorkFolder(job.out).is_begun and not options.fresh,
+        (*film.notes, *notes),
+    )
+
+
+def encoding_of(job: Job, film: Film, options: Options) -> tuple[Encoding, list[str]]:
+    """The encoding, and sentences on what could not be kept."""
+    return choose_encoding(film.facts, Wanted("png") if job.is_pictures else options.wanted)
+
+
+def open_film(job: Job, options: Options) -> Film:
+    if job.source.is_dir():
+        return ImageFilm(job.source, options.rate or Fraction(DEFAULT_FPS), options.span)
+    if options.rate:
+        raise UsageError(f"--fps is for folders of images; {job.source} keeps its own times")
+    return VideoFilm(job.source, options.span, options.force)

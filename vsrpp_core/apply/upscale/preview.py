@@ -1,0 +1,96 @@
+"""The newest upscaled picture beside the bicubic one, as two small PNGs for a screen to show.
+
+Whole pictures of that size look alike on a terminal, so a detail is cut out where the network changed most. All is made
+from the finished picture and never given back: with or without a preview a job makes the same bits.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from vsrpp_core.apply.upscale.job_events import UpscalePreview
+from vsrpp_core.apply.upscale.source import Picture, Pixels
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.comparison import side_by_side
+from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.video.reading import turned
+
+LABELS = ("LR", "KI")
+WHOLE_SIDE = 480
+DETAIL_WIDTH, DETAIL_HEIGHT = 192, 120
+"""Pixels at most: no terminal shows more of a picture in half cells."""
+
+GRID = 24
+"""The detail is looked for among so many places a side."""
+
+Box = tuple[int, int, int, int]
+
+
+class Previews:
+    """Writes one when asked and due; the first picture has one at once. A preview takes no part in what is kept."""
+
+    def __init__(
+        self, folder: Path, every: float | None, matrix: bytes, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``every``: seconds, or None for never. ``matrix``: the film's display matrix, so that it stands upright."""
+        self._folder, self._every, self._matrix, self._clock = folder, every, _known(matrix), clock
+        self._last = float("-inf")
+
+    @property
+    def is_due(self) -> bool:
+        return self._every is not None and self._clock() - self._last >= self._every
+
+    def write(self, name: str, frame: int, picture: Picture, rgb: Pixels) -> UpscalePreview:
+        """``rgb`` [3h, 3w, 3] is what the network made of ``picture``, the film's picture number ``frame`` from 1."""
+        lr, ki = self._upright(picture.rgb8), self._upright(Picture(rgb, 0, 0).rgb8)
+        bicubic = lr.resize(ki.size, Image.Resampling.BICUBIC)
+        whole, detail = self._folder / "preview.png", self._folder / "preview-detail.png"
+        _save(whole, (_small(bicubic), _small(ki)))
+        window = detail_of(bicubic, ki)
+        _save(detail, (bicubic.crop(window), ki.crop(window)))
+        self._last = self._clock()
+        return UpscalePreview(name, frame, whole, detail)
+
+    def _upright(self, rgb: Pixels) -> Image.Image:
+        return Image.fromarray(np.ascontiguousarray(turned(rgb, self._matrix)))
+
+
+def _known(matrix: bytes) -> bytes:
+    """Nothing in place of a turn that is not a quarter: a job that only carries it over must not fail here."""
+    try:
+        turned(np.empty((1, 1, 3), np.uint8), matrix)
+    except VsrppError:
+        return b""
+    return matrix
+
+
+def detail_of(bicubic: Image.Image, ki: Image.Image) -> Box:
+    """A window of DETAIL_WIDTH × DETAIL_HEIGHT where the two, equal in size, differ most, as Pillow's crop takes it."""
+    missed = ImageChops.difference(bicubic, ki).convert("L").resize((GRID, GRID), Image.Resampling.BOX)
+    values = missed.tobytes()
+    place = values.index(max(values))
+    width, height = min(DETAIL_WIDTH, ki.width), min(DETAIL_HEIGHT, ki.height)
+    left = _within(round((place % GRID + 0.5) * ki.width / GRID - width / 2), ki.width - width)
+    top = _within(round((place // GRID + 0.5) * ki.height / GRID - height / 2), ki.height - height)
+    return left, top, left + width, top + height
+
+
+def _within(place: int, most: int) -> int:
+    return min(max(place, 0), most)
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    small = picture.copy()
+    small.thumbnail((WHOLE_SIDE, WHOLE_SIDE), Image.Resampling.BOX)
+    return small
+
+
+def _save(path: Path, pair: tuple[Image.Image, Image.Image]) -> None:
+    sheet = side_by_side((np.asarray(pair[0]), np.asarray(pair[1])), LABELS)
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")  # whoever reads it finds it whole; no more is needed
+    sheet.save(temporary, "PNG", compress_level=1)
+    os.replace(temporary, path)

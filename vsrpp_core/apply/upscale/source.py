@@ -1,0 +1,304 @@
+"""Pictures to be upscaled, from a video or a folder of images, and all that the result must carry over.
+
+Separate from data/video.py, which reads for training: here frames keep their timestamps, depth and orientation, HDR is
+taken as it is, and reading can begin in the middle.
+"""
+
+import io
+import re
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Protocol
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.prepare.sources import DEFAULT_FPS
+from vsrpp_core.video import reading
+from vsrpp_core.video.reading import BrokenVideoError
+
+Pixels = NDArray[np.uint8 | np.uint16]
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+DEEP_FORMAT = "gbrp16le"
+TS_DISCONT: Any = av.format.Flags.ts_discont.value
+LEAD_IN = 2.0
+"""Seconds decoded before a wanted start: the first frames after a jump may refer to some that were not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Part of a video in seconds from its beginning; ``length`` is None up to the end."""
+
+    start: float = 0.0
+    length: float | None = None
+
+
+def exact(seconds: float) -> Fraction:
+    """What was meant by a decimal number: 0.2 is 1/5, not the nearest binary fraction."""
+    return Fraction(seconds).limit_denominator(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """RGB [h, w, 3] as stored, uint8, or uint16 where the source has more bits; times in units of the time base.
+
+    ``duration`` is up to the next picture.
+    """
+
+    rgb: Pixels
+    pts: int
+    duration: int
+
+    @property
+    def rgb8(self) -> NDArray[np.uint8]:
+        """The picture, or the upper half of each value: a view."""
+        return self.rgb if self.rgb.dtype == np.uint8 else self.rgb.view(np.uint8)[..., 1::2]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a source before its pictures are read."""
+
+    path: Path
+    width: int
+    height: int
+    pixels: str
+    """libav's name of the pixel format."""
+    bits: int
+    """Per component."""
+    rate: Fraction
+    """Pictures per second, the mean."""
+    time_base: Fraction
+    frames: int
+    """An estimate; 0 where there is none."""
+    colorspace: int = reading.BT709
+    """The YCbCr matrix the pictures are read with; this and the next three are numbers of H.273 as libav has them."""
+    color_range: int = 1
+    primaries: int = 2
+    transfer: int = 2
+    hdr: str = ""
+    """``PQ``, ``HLG`` or nothing."""
+    mastering: bytes = b""
+    light_level: bytes = b""
+    """Static HDR metadata, in libav's structures."""
+    aspect: Fraction = Fraction(1)
+    """Of a pixel, width over height."""
+    matrix: bytes = b""
+    """The display matrix, see ``video.display_matrix``."""
+
+    @property
+    def size(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Film(Protocol):
+    """A source: the same pictures each time it is read."""
+
+    facts: Facts
+    notes: list[str]
+    """What a person should know of it; grows while it is read."""
+
+    def pictures(self, first: int) -> Generator[Picture, None, None]:
+        """All pictures from number ``first`` on; those before it are decoded, as only that leads to the same ones."""
+        ...
+
+    def name(self, index: int) -> str:
+        """File name of a picture, without suffix."""
+        ...
+
+    def identity(self) -> str:
+        """Changes when the source does."""
+        ...
+
+
+@dataclass
+class VideoFilm:
+    """A video. ``force`` takes interlaced pictures for whole ones, and a damaged video for one that ends there."""
+
+    path: Path
+    span: Span = Span()
+    force: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        with reading.opened(self.path) as (container, stream):
+            self.origin = _origin(container)
+            first = next(self._decoded(container, stream), None)
+            if first is None:
+                raise VsrppError(f"{self.path} holds no frame that can be decoded; leave it out or export it again")
+            self.facts = _facts(self.path, container, stream, first, self.span)
+        if self.facts.hdr:
+            self.notes.append(
+                f"{self.path} is HDR ({self.facts.hdr}): the network works on the coded values as they are"
+            )
+
+    def pictures(self, first: int) -> Generator[Picture, None, None]:
+        converter, pixels = VideoReformatter(), DEEP_FORMAT if self.facts.bits > 8 else reading.RGB_FORMAT
+        with reading.opened(self.path) as (container, stream):
+            for index, (frame, pts, duration) in enumerate(self._wanted(container, stream)):
+                if index >= first:
+                    rgb = reading.to_rgb(frame, converter, self.path, pixels)
+                    yield Picture(rgb, pts, duration)
+
+    def name(self, index: int) -> str:
+        return f"{index + 1:06d}"
+
+    def identity(self) -> str:
+        stat = self.path.stat()
+        return f"{stat.st_size} bytes, changed at {stat.st_mtime_ns}"
+
+    def _wanted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int, int]]:
+        """The span's frames with their times from its start, which increase, whatever the file says, and durations.
+
+        A picture lasts up to the next. What a frame says itself is wrong where pictures are neither evenly spaced nor
+        stored in the order they are shown: it is the distance to the next one stored.
+        """
+        unit = self.facts.time_base
+        begin = round((self.origin + exact(self.span.start)) / unit)
+        end = None if self.span.length is None else begin + exact(self.span.length) / unit
+        if self.span.start > LEAD_IN:
+            container.seek(begin - round(LEAD_IN / float(unit)), stream=stream)
+        step = max(1, round(1 / (self.facts.rate * unit)))
+        held: tuple[VideoFrame, int] | None = None
+        for frame in self._tolerated(self._decoded(container, stream)):
+            pts = frame.pts if frame.pts is not None else held[1] + step if held else begin
+            if pts < begin and self.span.start:
+                continue
+            pts = max(pts, held[1] + 1) if held else pts
+            if held:
+                yield held[0], held[1] - begin, pts - held[1]
+            held = frame, pts
+            if end is not None and pts >= end:
+                return
+        if held:
+            yield held[0], held[1] - begin, self._last_duration(container, *held, step)
+
+    def _last_duration(self, container: InputContainer, frame: VideoFrame, pts: int, step: int) -> int:
+        """Of the last picture: what it says itself, up to the end of the file."""
+        duration = int(frame.duration or step)
+        end = (self.origin + Fraction(container.duration or 0, av.time_base)) / self.facts.time_base
+        return min(duration, round(end) - pts) if round(end) > pts else duration
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        return reading.decoded(container, stream, self.path, self._refuse)
+
+    def _refuse(self, frame: VideoFrame, stream: VideoStream, path: Path) -> None:
+        if not self.force:
+            try:
+                reading.refuse_interlaced(frame, path)
+            except VsrppError as error:
+                raise VsrppError(f"{error}, or take it as it is with --force") from None
+
+    def _tolerated(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        try:
+            yield from frames
+        except BrokenVideoError as error:
+            if not self.force:
+                raise BrokenVideoError(f"{error}, or take what there is with --force") from None
+            self.notes.append(f"{error}; what came before is taken")
+
+
+@dataclass
+class ImageFilm:
+    """The images of a folder, in the order of their names, numbers in them by their value; all of one size."""
+
+    path: Path
+    rate: Fraction = Fraction(DEFAULT_FPS)
+    span: Span = Span()
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        begin = round(self.span.start * self.rate)
+        end = None if self.span.length is None else begin + max(1, round(self.span.length * self.rate))
+        self.files = images_in(self.path)[begin:end]
+        if not self.files:
+            raise VsrppError(f"{self.path} holds no images there; name a folder of PNG, JPEG, TIFF, BMP or WebP files")
+        rgb, frame = _read_image(self.files[0])
+        if len(frame.format.components) in (2, 4):
+            self.notes.append(f"{self.files[0]} has an alpha channel, which is left out")
+        self.facts = Facts(
+            self.path, rgb.shape[1], rgb.shape[0], "rgb24", _bits(frame), self.rate, 1 / self.rate, len(self.files)
+        )
+
+    def pictures(self, first: int) -> Generator[Picture, None, None]:
+        for index, file in enumerate(self.files[first:], first):
+            rgb, _ = _read_image(file, deep=self.facts.bits > 8)
+            if rgb.shape != (self.facts.height, self.facts.width, 3):
+                size = f"{rgb.shape[1]}x{rgb.shape[0]}"
+                raise VsrppError(f"{file} is {size}, unlike those before it ({self.facts.size}); put it elsewhere")
+            yield Picture(rgb, index, 1)
+
+    def name(self, index: int) -> str:
+        return self.files[index].stem
+
+    def identity(self) -> str:
+        stats = [file.stat() for file in self.files]
+        size, changed = sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
+        return f"{len(stats)} images, {size} bytes, changed at {changed}"
+
+
+def images_in(folder: Path) -> list[Path]:
+    found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    return sorted(found, key=lambda path: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", path.name)])
+
+
+def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFrame]:
+    """An image upright; 16 bits a component if ``deep``, where None goes by the image."""
+    try:
+        with av.open(io.BytesIO(file.read_bytes()), "r") as container:  # a name may look like a pattern to libav
+            frame = next(container.decode(video=0))
+    except (FFmpegError, OSError, StopIteration, IndexError, ValueError):
+        raise VsrppError(f"{file} cannot be read as an image; replace it or take it out of the folder") from None
+    deep = _bits(frame) > 8 if deep is None else deep
+    rgb = reading.to_rgb(frame, VideoReformatter(), file, DEEP_FORMAT if deep else reading.RGB_FORMAT)
+    return np.ascontiguousarray(reading.turned(rgb, reading.display_matrix(frame), file)), frame
+
+
+def _bits(frame: VideoFrame) -> int:
+    return max(component.bits for component in frame.format.components)
+
+
+def _origin(container: InputContainer) -> Fraction:
+    """Seconds at which a stream that was cut from a longer one begins; other files begin at 0."""
+    is_cut = bool(container.format.flags & TS_DISCONT)
+    return Fraction(container.start_time or 0, av.time_base) if is_cut else Fraction(0)
+
+
+def _facts(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame, span: Span) -> Facts:
+    context = stream.codec_context
+    rate = stream.average_rate or stream.guessed_rate or Fraction(DEFAULT_FPS)
+    seconds = reading.declared_seconds(container, stream)
+    frames = stream.frames or round(seconds * rate)
+    if span != Span():
+        left = max(0.0, seconds - span.start) if seconds else span.length or 0.0
+        frames = round(min(left, span.length if span.length is not None else left) * rate)
+    return Facts(
+        path,
+        first.width,
+        first.height,
+        first.format.name,
+        _bits(first),
+        rate,
+        first.time_base or stream.time_base or 1 / rate,
+        frames,
+        colorspace=reading.matrix_of(first),
+        color_range=2 if first.color_range == 2 or first.format.name.startswith("yuvj") else 1,
+        primaries=context.color_primaries,
+        transfer=context.color_trc,
+        hdr=reading.hdr_curve(stream),
+        mastering=reading.side_data(first, Type.MASTERING_DISPLAY_METADATA),
+        light_level=reading.side_data(first, Type.CONTENT_LIGHT_LEVEL),
+        aspect=stream.sample_aspect_ratio or Fraction(1),
+        matrix=reading.display_matrix(first),
+    )

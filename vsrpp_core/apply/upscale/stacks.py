@@ -1,0 +1,57 @@
+"""For every picture of a film the stack a network upscales it from: its neighbours in time, of its own scene only.
+
+Separate from evaluate.py, whose clips are one scene each.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from vsrpp_core.apply.upscale.source import Picture
+from vsrpp_core.video.scenes import LOOK, scenes_of
+
+T = TypeVar("T")
+
+
+def lead(n_frames: int) -> int:
+    """Pictures before a film's picture that its window depends on.
+
+    Half a window; whether there is a cut before the first of those is judged by the ``LOOK`` changes before it, each
+    from one picture to the next.
+    """
+    return n_frames // 2 + LOOK + 2
+
+
+def windows(pictures: Iterable[Picture], n_frames: int, skip: int = 0) -> Iterator[list[Picture]]:
+    """``n_frames`` pictures for each picture, itself in the middle; those of the first ``skip`` are left out.
+
+    Where a scene begins or ends its first or last picture stands in for those beyond. At most ``n_frames`` pictures
+    are held, and ``LOOK`` + 1 more to see what is a cut.
+    """
+    return islice(scene_windows(scenes_of(pictures, lambda picture: picture.rgb8), n_frames), skip, None)
+
+
+def scene_windows(numbered: Iterable[tuple[int, T]], n_frames: int) -> Iterator[list[T]]:
+    """``windows`` of things that come with the number of their scene."""
+    half = n_frames // 2
+    held: deque[T] = deque(maxlen=n_frames)
+    scene: int | None = None
+    for number, item in numbered:
+        if number != scene:
+            yield from _ending(held, half)
+            held.clear()
+            held.extend([item] * half)
+            scene = number
+        held.append(item)
+        if len(held) == n_frames:
+            yield list(held)
+    yield from _ending(held, half)
+
+
+def _ending(held: deque[T], half: int) -> Iterator[list[T]]:
+    """The windows that reach beyond a scene's end."""
+    for _ in range(half if held else 0):
+        held.append(held[-1])
+        if len(held) == held.maxlen:
+            yield list(held)

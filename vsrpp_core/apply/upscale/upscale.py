@@ -1,0 +1,252 @@
+"""Upscaling videos and folders of images: windows, network, segments, file.
+
+A job is a function of its source, its checkpoint and its options, and its state lies on the disk: ended anywhere, by
+whatever, it goes on from its last finished segment and makes the same pictures.
+"""
+
+import hashlib
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from av.error import FFmpegError
+
+from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.apply.upscale import mux
+from vsrpp_core.apply.upscale.encoding import Encoding
+from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
+from vsrpp_core.apply.upscale.job_events import (
+    UpscaleEvent,
+    UpscaleFailed,
+    UpscaleFinished,
+    UpscaleProgress,
+    UpscaleStarted,
+)
+from vsrpp_core.apply.upscale.jobs import Job
+from vsrpp_core.apply.upscale.marks import Mark, Marks
+from vsrpp_core.apply.upscale.options import Options
+from vsrpp_core.apply.upscale.preview import Previews
+from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, WorkFolder, put_in_place
+from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
+from vsrpp_core.apply.upscale.stacks import lead, windows
+from vsrpp_core.device.hardware import Hardware, choose_hardware
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.tiled_inference import PictureUpscaler
+
+__all__ = [
+    "Options",
+    "UpscaleEvent",
+    "UpscaleFailed",
+    "UpscaleFinished",
+    "UpscaleProgress",
+    "UpscaleStarted",
+    "upscale",
+]
+
+
+def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
+    """Do the jobs in turn. Closing the iterator stops after the picture at hand; finished segments stay.
+
+    VsrppError where a single job fails; of several the others are done, and each failure is told. Of several that may
+    overwrite, those that an earlier call finished by the same options are left as they are until all are done.
+    """
+    hardware = choose_hardware(options.precision)
+    hardware.apply()
+    model = load_network(checkpoint, hardware)
+    network = _Network(model, model.n_frames, hardware, options.tile, _digest(checkpoint))
+    marks, failed = Marks([job.out for job in jobs], len(jobs) > 1 and options.overwrite, options.fresh), 0
+    for number, job in enumerate(jobs, start=1):
+        try:
+            for event in _run(job, network, options, marks.of(job.out)):
+                if number == len(jobs) and not failed and isinstance(event, UpscaleFinished):
+                    marks.clear()  # before it is told, as who listens may leave then
+                yield event
+        except VsrppError as error:
+            if len(jobs) == 1:
+                raise
+            failed += 1
+            yield UpscaleFailed(job.source.name, str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class _Network:
+    model: VSRBidirectional3x
+    n_frames: int
+    hardware: Hardware
+    tile: int
+    digest: str
+
+    def upscaler(self) -> PictureUpscaler:
+        return PictureUpscaler(self.model, self.hardware, self.tile)
+
+
+def _digest(checkpoint: Path) -> str:
+    with checkpoint.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> Iterator[UpscaleEvent]:
+    if mark and (frames := _kept(job, network, options, mark)):
+        yield UpscaleFinished(job.source.name, job.out, frames, frames, 0.0, is_kept=True)
+        return
+    job.refuse_overwriting(options.overwrite)
+    film = open_film(job, options)
+    encoding, notes = encoding_of(job, film, options)
+    try:
+        with WorkFolder(job.out) as work:
+            if not job.is_pictures:
+                notes += mux.check(film, encoding, work, job.out.suffix, options.drop_tracks)
+            yield from _told(notes)
+            yield from _Task(job, film, encoding, work, network, options, mark).run()
+    except (FFmpegError, OSError) as error:
+        reason = error.strerror or error
+        raise VsrppError(
+            f"{job.out} cannot be written ({reason}); make room and give the same command again"
+        ) from error
+
+
+def _kept(job: Job, network: _Network, options: Options, mark: Mark) -> int:
+    """Pictures of the result where an earlier call finished just this job; else 0."""
+    if not mark.path.exists():
+        return 0
+    film = open_film(job, options)
+    encoding, _ = encoding_of(job, film, options)
+    return mark.frames_of(_whole_job(job, _segments_of(film, encoding, network, options), options))
+
+
+def _whole_job(job: Job, segments: dict[str, Any], options: Options) -> dict[str, Any]:
+    """What decides the result, its tracks too."""
+    own = {"name": job.source.name, "tracks left out": options.drop_tracks, "by force": options.force}
+    return {**segments, **own}
+
+
+def _segments_of(film: Film, encoding: Encoding, network: _Network, options: Options) -> dict[str, Any]:
+    """What decides the segments, under the words in which a difference is told."""
+    return {
+        "source": film.identity(),
+        "checkpoint": network.digest,
+        "precision": network.hardware.precision,
+        "start or length": [options.span.start, options.span.length],
+        "segment length": options.segment_seconds,
+        **encoding.fingerprint(),
+    }
+
+
+def _told(notes: Iterable[str]) -> Iterator[WarningRaised]:
+    for note in notes:
+        yield WarningRaised(message=note)
+
+
+@dataclass
+class _Task:
+    """One job at work."""
+
+    job: Job
+    film: Film
+    encoding: Encoding
+    work: WorkFolder
+    network: _Network
+    options: Options
+    mark: Mark | None
+
+    def run(self) -> Iterator[UpscaleEvent]:
+        started = time.monotonic()
+        sink = _Sink(self.encoding, self.work, self.options.segment_seconds)
+        segments = _segments_of(self.film, self.encoding, self.network, self.options)
+        sink.go_on_after(self.work.begin(segments, self.options.fresh))
+        resumed_from = sink.done
+        yield self._started(resumed_from)
+        try:
+            yield from self._upscale(sink)
+        finally:
+            sink.discard()
+        yield from self._join(sink)
+        if self.mark:
+            self.mark.write(_whole_job(self.job, segments, self.options), sink.done)
+        self.work.remove()
+        seconds = time.monotonic() - started
+        yield UpscaleFinished(self.job.source.name, self.job.out, sink.done, resumed_from, seconds)
+
+    def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
+        """All pictures that are not done yet."""
+        upscaler, n_frames = self.network.upscaler(), self.network.n_frames
+        previews = Previews(self.work.path, self.options.preview_every, self.film.facts.matrix)
+        begin = max(0, sink.done - lead(n_frames))
+        if sink.done:
+            yield self._progress("reading", sink.done, sink.done)
+        with closing(self.film.pictures(begin)) as pictures:
+            for window in windows(pictures, n_frames, skip=sink.done - begin):
+                rgb, middle = upscaler(window), window[n_frames // 2]
+                sink.add(rgb, middle)
+                yield from upscaler.warnings()
+                yield from self._notes()
+                yield self._progress("upscaling", sink.done, self.film.facts.frames, sink.count + 1, upscaler.tile)
+                if previews.is_due:
+                    yield previews.write(self.job.source.name, sink.done, middle, rgb)
+        sink.end_segment()
+        yield from self._notes()
+        if not sink.done:
+            raise VsrppError(f"{self.film.facts.path} has no pictures in that part; choose another --start")
+
+    def _join(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
+        made = self.work.path / f"joined{self.job.out.suffix}"
+        write = mux.unpack if self.job.is_pictures else mux.join
+        for written in write(self.film, self.encoding, self.work, sink.count, made):
+            yield self._progress("joining", written, sink.done)
+        put_in_place(made, self.job.out)
+
+    def _started(self, done: int) -> UpscaleStarted:
+        encoding, hardware = self.encoding, self.network.hardware
+        size = f"{self.film.facts.size} to {encoding.width}x{encoding.height}"
+        device, precision = hardware.description.name, hardware.precision
+        name = self.job.source.name
+        return UpscaleStarted(name, self.job.out, size, encoding.codec, encoding.pixels, device, precision, done)
+
+    def _notes(self) -> Iterator[WarningRaised]:
+        """What was noted since the last time."""
+        notes, self.film.notes[:] = list(self.film.notes), []
+        return _told(notes)
+
+    def _progress(self, stage: str, done: int, total: int, segment: int = 0, tile: int = 0) -> UpscaleProgress:
+        return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0, segment, tile)
+
+
+class _Sink:
+    """Where upscaled pictures go: into segments of a length in seconds, ``count`` so far; ``done`` pictures in all."""
+
+    def __init__(self, encoding: Encoding, work: WorkFolder, seconds: float) -> None:
+        self._encoding, self._work, self._seconds = encoding, work, exact(seconds)
+        self._writer: SegmentWriter | None = None
+        self._begin = 0
+        self.count = self.done = 0
+
+    def go_on_after(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            self.count, self.done = self.count + 1, segment.first + segment.frames
+
+    def add(self, rgb: Pixels, picture: Picture) -> None:
+        if self._writer is None or (picture.pts - self._begin) * self._encoding.time_base >= self._seconds:
+            self.end_segment()
+            self._writer, self._encoder = self._work.writer(self.count, self.done), self._encoding.encoder()
+            self._begin = picture.pts
+        self._writer.add(self._encoder.encode(rgb, picture))
+        self.done += 1
+
+    def end_segment(self) -> None:
+        if self._writer is not None:
+            self._writer.add(self._encoder.finish())
+            segment = self._writer.finish()
+            assert segment.first + segment.frames == self.done, "the encoder gave another number of pictures"
+            self._writer = None
+            self.count += 1
+
+    def discard(self) -> None:
+        """Forget the segment at hand."""
+        if self._writer is not None:
+            self._writer.discard()
+            self._writer = None

@@ -1,0 +1,329 @@
+"""From pairs on disk to the batches of one optimizer step.
+
+Order and augmentation are pure functions of (seed, epoch, index): the state of the whole stream is an epoch and a
+position in it, the same for any number of workers.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vsrpp_core.batches.loader_processes import begin_reading, start_server
+from vsrpp_core.batches.memory_cache import DecodedCache
+from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
+from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
+from vsrpp_core.errors import VsrppError
+
+T = TypeVar("T")
+
+Sample = tuple[Tensor, Tensor]
+"""Frames and ground truth, channels first."""
+
+Read = tuple[Sample, str]
+"""A sample, and what reading it has to tell, or an empty text."""
+
+SampleKey = tuple[int, int]
+"""Epoch (from 1) and index of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """frames uint8 [B, T, 3, h, w] and ground_truth uint8 [B, 3, 3h, 3w]; they become float on the device."""
+
+    frames: Tensor
+    ground_truth: Tensor
+    share: float = 1.0
+    """Of the samples of its optimizer step, 0..1."""
+    notes: tuple[str, ...] = ()
+    """What reading them has to tell: sentences for the user."""
+
+    def __len__(self) -> int:
+        return self.frames.shape[0]
+
+    def pin_memory(self) -> "Batch":
+        """A copy in page-locked memory, which a device reads without the host waiting; DataLoader asks for it."""
+        return replace(self, frames=self.frames.pin_memory(), ground_truth=self.ground_truth.pin_memory())
+
+    def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Both as float32 in 0..1 on ``device``."""
+        frames = self.frames.to(device, non_blocking=True).float().div_(255)
+        ground_truth = self.ground_truth.to(device, non_blocking=True).float().div_(255)
+        return frames, ground_truth
+
+
+class PairDataset(Dataset[Sample]):
+    """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
+
+    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
+    Pictures come from ``disk_cache`` where there is one, which holds the same pairs in the same order; up to
+    ``cache_bytes`` of them are kept in memory.
+    """
+
+    def __init__(
+        self,
+        pairs: list[PairPaths],
+        geometry: StackGeometry,
+        seed: int,
+        crop: int,
+        augment: bool,
+        cache_bytes: int,
+        disk_cache: DiskCache | None = None,
+    ) -> None:
+        self._pairs, self._geometry = pairs, geometry
+        self._seed, self._crop, self._augment = seed, crop, augment
+        self._cache, self._disk_cache = DecodedCache(cache_bytes), disk_cache
+        self._note, self._noted = "", False
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the dataset, to notice another one: plain types."""
+        geometry = [self._geometry.n_frames, self._geometry.height, self._geometry.width]
+        return {"samples": len(self), "geometry": geometry, "fingerprint": fingerprint(self._pairs)}
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        epoch, index = key
+        frames, ground_truth = self._cache.get(index, self._load)
+        random = np.random.default_rng((self._seed, epoch, index))
+        if self._crop:
+            frames, ground_truth = _random_crop(frames, ground_truth, self._crop, random)
+        if self._augment:
+            frames, ground_truth = _augment(frames, ground_truth, random)
+        return _channels_first(frames), _channels_first(ground_truth)
+
+    def take_note(self) -> str:
+        """What reading had to tell since this was last asked, or empty."""
+        note, self._note = self._note, ""
+        return note
+
+    def _load(self, index: int) -> Pair:
+        if self._disk_cache is None:
+            return load_pair(self._pairs[index], self._geometry)
+        try:
+            return self._disk_cache.read(index)
+        except DamagedPairError as error:
+            if not self._noted:  # where one is damaged many may be
+                self._note, self._noted = f"{error}; damaged pairs are read from their PNGs, so remove it", True
+            return load_pair(self._pairs[index], self._geometry)
+
+
+class TrainingStream:
+    """The endless sequence of optimizer steps, each a list of micro-batches; Stateful.
+
+    An epoch visits every sample once, in an order drawn from (seed, epoch). Its last step takes what is left and is
+    weighted by the samples it really has; nothing of it leaks into the next epoch.
+
+    A step counts as taken when ``confirm`` is called after it: what failed in between is drawn again by a resumed run.
+
+    Of ``n_ranks`` streams each gives one rank's part of every micro-batch; all count the same steps. A rank for which
+    a micro-batch is too small gets its first sample again with a share of 0, for all ranks must take part in a step.
+    """
+
+    def __init__(
+        self,
+        dataset: PairDataset,
+        seed: int,
+        batch_size: int,
+        accumulation: int,
+        workers: int,
+        rank: int = 0,
+        n_ranks: int = 1,
+    ) -> None:
+        self._dataset, self._seed, self._workers = dataset, seed, workers
+        self._batch_size, self._accumulation = batch_size, accumulation
+        self._rank, self._n_ranks = rank, n_ranks
+        self._epoch, self._seen = 1, 0
+        self._drawn = 0
+        self._identity = dataset.identity()
+        self._batches: Iterator[Batch | VsrppError] | None = None
+        self._notes: list[str] = []
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the last step taken, from 1."""
+        return self._epoch
+
+    @property
+    def epoch_step(self) -> int:
+        """Steps of this epoch taken so far."""
+        return -(-self._seen // self._samples_per_step)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self._dataset) // self._samples_per_step)
+
+    @property
+    def _samples_per_step(self) -> int:
+        return self._batch_size * self._accumulation
+
+    @property
+    def samples_drawn(self) -> int:
+        """Samples of the step drawn last, those of all ranks."""
+        return self._drawn
+
+    def next_step(self) -> list[Batch]:
+        """The micro-batches of the next optimizer step; waits for the workers if there are any.
+
+        Raises VsrppError naming an image that cannot be read.
+        """
+        if self._batches is None:
+            self._batches = iter(self._loader())
+        left = len(self._dataset) - self._seen % len(self._dataset)
+        self._drawn = min(self._samples_per_step, left)
+        sizes = (min(self._batch_size, self._drawn - start) for start in range(0, self._drawn, self._batch_size))
+        step = [replace(_sound(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
+        self._notes += [note for batch in step for note in batch.notes]
+        return step
+
+    def take_notes(self) -> list[str]:
+        """What reading the samples had to tell since this was last asked."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _part(self, size: int) -> int:
+        """This rank's number of samples in a micro-batch of ``size``."""
+        return len(range(self._rank, size, self._n_ranks))
+
+    def confirm(self) -> None:
+        """The step drawn last has been taken."""
+        if self._seen == len(self._dataset):
+            self._epoch, self._seen = self._epoch + 1, 0
+        self._seen, self._drawn = self._seen + self._drawn, 0
+
+    def close(self) -> None:
+        """End the workers."""
+        self._batches = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epoch": self._epoch, "seen": self._seen, **self._identity}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where the state was taken; with another dataset, at the start of the next epoch."""
+        changed = bool(self.difference(state))
+        self._epoch = state["epoch"] + 1 if changed else state["epoch"]
+        self._seen = 0 if changed else state["seen"]
+        self.close()
+
+    def difference(self, state: dict[str, Any]) -> str:
+        """How the dataset differs from the one the state was taken with, in words; empty where it is the same."""
+        then, now = state, self._identity
+        if not then["samples"]:  # an imported network has seen none of it
+            return ""
+        if then["samples"] != now["samples"]:
+            return f"{now['samples']:,} training pairs instead of {then['samples']:,}"
+        if then.get("geometry", now["geometry"]) != now["geometry"]:
+            return f"LR stacks of {_in_words(now['geometry'])} instead of {_in_words(then['geometry'])}"
+        if then.get("fingerprint", now["fingerprint"]) != now["fingerprint"]:
+            return f"{now['samples']:,} training pairs as before, but other files"
+        return ""
+
+    def _plan(self, epoch: int, seen: int) -> list[list[list[SampleKey]]]:
+        """Steps of the rest of an epoch, each a list of micro-batches, each a list of sample keys."""
+        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._dataset))
+        keys = [(epoch, int(index)) for index in order[seen:]]
+        return [_chunks(step, self._batch_size) for step in _chunks(keys, self._samples_per_step)]
+
+    def _micro_batches(self) -> Iterator[list[SampleKey]]:
+        epoch, seen = self._epoch, self._seen
+        while True:
+            for step in self._plan(epoch, seen):
+                yield from (keys[self._rank :: self._n_ranks] or keys[:1] for keys in step)
+            epoch, seen = epoch + 1, 0
+
+    def _loader(self) -> DataLoader[Read | VsrppError]:
+        if self._workers:
+            start_server()
+        return DataLoader(
+            _Telling(self._dataset),
+            batch_sampler=_Batches(self._micro_batches()),
+            num_workers=self._workers,
+            collate_fn=_collate,
+            pin_memory=torch.cuda.is_available(),
+            multiprocessing_context="forkserver" if self._workers else None,
+            worker_init_fn=begin_reading,
+            generator=torch.Generator(),  # its own, so that making an iterator draws nothing from the global RNG
+        )
+
+
+class _Batches:
+    """An endless batch sampler; a class only because DataLoader wants an iterable."""
+
+    def __init__(self, batches: Iterator[list[SampleKey]]) -> None:
+        self._iterator = batches
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        return self._iterator
+
+
+class _Telling(Dataset["Read | VsrppError"]):
+    """Hands notes and faults on as values: raised in a worker process, one would be a traceback for a message."""
+
+    def __init__(self, dataset: PairDataset) -> None:
+        self._dataset = dataset
+
+    def __getitem__(self, key: SampleKey) -> "Read | VsrppError":
+        try:
+            return self._dataset[key], self._dataset.take_note()
+        except VsrppError as error:
+            return error
+
+
+def _in_words(geometry: list[int]) -> str:
+    n_frames, height, width = geometry
+    return f"{n_frames} frames of {width}x{height}"
+
+
+def _collate(read: list[Read | VsrppError]) -> Batch | VsrppError:
+    sound: list[Sample] = []
+    notes = []
+    for one in read:
+        if isinstance(one, VsrppError):
+            return one
+        sample, note = one
+        sound.append(sample)
+        notes += [note] if note else []
+    frames, ground_truth = zip(*sound, strict=True)
+    return Batch(torch.stack(frames), torch.stack(ground_truth), notes=tuple(notes))
+
+
+def _sound(batch: Batch | VsrppError) -> Batch:
+    if isinstance(batch, VsrppError):
+        raise batch
+    return batch
+
+
+def _random_crop(
+    frames: NDArray[np.uint8], ground_truth: NDArray[np.uint8], side: int, random: np.random.Generator
+) -> Pair:
+    top = int(random.integers(frames.shape[1] - side + 1))
+    left = int(random.integers(frames.shape[2] - side + 1))
+    cropped = ground_truth[3 * top : 3 * (top + side), 3 * left : 3 * (left + side)]
+    return frames[:, top : top + side, left : left + side], cropped
+
+
+def _augment(frames: NDArray[np.uint8], ground_truth: NDArray[np.uint8], random: np.random.Generator) -> Pair:
+    flip_y, flip_x, transpose, reverse = random.random(4) < 0.5
+    if flip_y:
+        frames, ground_truth = frames[:, ::-1], ground_truth[::-1]
+    if flip_x:
+        frames, ground_truth = frames[:, :, ::-1], ground_truth[:, ::-1]
+    if transpose and frames.shape[1] == frames.shape[2]:
+        frames, ground_truth = frames.swapaxes(1, 2), ground_truth.swapaxes(0, 1)
+    if reverse:
+        frames = frames[::-1]
+    return frames, ground_truth
+
+
+def _channels_first(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, -3)))
+
+
+def _chunks(items: list[T], size: int) -> list[list[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

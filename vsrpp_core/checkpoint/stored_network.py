@@ -1,0 +1,144 @@
+"""A network alone in a safetensors file: weights and what they need to be used, without optimizer or settings.
+
+Separate from checkpoints.py because it is written for other programs. safetensors has no checksum of its own and a
+flipped bit loads silently, so the file carries one.
+"""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from vsrpp_core import __version__
+from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.files import write_atomically
+
+SUFFIX = ".safetensors"
+FORMAT = "vsrpp-network"
+FORMAT_VERSION = 1
+CHECKSUM = "sha256"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNetwork:
+    """A network of ``vsrpp_core.network.model`` that is not built yet; the weights are on the CPU."""
+
+    weights: dict[str, Tensor]
+    n_feats: int
+    n_blocks: int
+    n_frames: int
+    step: int
+    quality: float
+    """Validation quality of these weights, 0..1, or NaN when they were not validated."""
+    is_average: bool
+    """The weights are the moving average of those that were trained."""
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """What the network's constructor takes."""
+        return {"n_feats": self.n_feats, "n_blocks": self.n_blocks, "n_frames": self.n_frames}
+
+    def metadata(self) -> dict[str, str]:
+        """What a program that knows nothing of VSR++ needs in order to use the weights; docs/formats.md lists it."""
+        quality = {} if math.isnan(self.quality) else {"quality": repr(self.quality)}
+        return {
+            "format": FORMAT,
+            "format_version": str(FORMAT_VERSION),
+            "vsrpp_version": __version__,
+            **{name: str(value) for name, value in self.shape.items()},
+            "scale": "3",
+            "step": str(self.step),
+            **quality,
+            "weights": "moving average" if self.is_average else "raw",
+            "input": "frames [batch, n_frames, 3, height, width], in the order of time",
+            "output": "picture of the middle frame [batch, 3, 3*height, 3*width], not clamped",
+            "colour_order": "RGB",
+            "value_range": "0..1",
+        }
+
+
+def read_stored(path: Path) -> StoredNetwork:
+    """The network to use of a checkpoint or of an exported file; VsrppError where ``path`` is neither."""
+    return read_exported(path) if is_exported(path) else from_checkpoint(checkpoints.load(path))
+
+
+def is_exported(path: Path) -> bool:
+    """Whether the name is that of an exported network; anything else is taken for a checkpoint."""
+    return path.suffix.lower() == SUFFIX
+
+
+def from_checkpoint(state: dict[str, Any]) -> StoredNetwork:
+    """Of what ``checkpoints.load`` read: the weights that are validated and used."""
+    shape, progress = state["config"]["model"], state["progress"]
+    is_validated = progress["last_quality_step"] == progress["step"]
+    return StoredNetwork(
+        weights=checkpoints.network_weights(state),
+        n_feats=shape["n_feats"],
+        n_blocks=shape["n_blocks"],
+        n_frames=shape["n_frames"],
+        step=progress["step"],
+        quality=progress["last_quality"] if is_validated else math.nan,
+        is_average=bool(state["average"]["weights"]),
+    )
+
+
+def write_exported(network: StoredNetwork, path: Path) -> None:
+    """Write ``path``, found whole when read back before it takes the name. OSError where the disk does not take it."""
+    weights = {name: weight.contiguous() for name, weight in network.weights.items()}
+    metadata = network.metadata()
+    content = save(weights, {**metadata, CHECKSUM: _checksum(weights, metadata)})
+    write_atomically(path, lambda temporary: _write(content, temporary))
+
+
+def read_exported(path: Path) -> StoredNetwork:
+    """Read what ``write_exported`` wrote; VsrppError for any other file, a damaged one and one of a later format."""
+    metadata, weights = _read(path)
+    if metadata.get("format") != FORMAT:
+        raise VsrppError(f"{path} was not written by vsrpp export; name another file")
+    if (version := metadata.get("format_version")) != str(FORMAT_VERSION):
+        raise VsrppError(f"{path} is of format {version}, which this version of VSR++ does not know; use a newer one")
+    if metadata.pop(CHECKSUM, None) != _checksum(weights, metadata):
+        raise VsrppError(f"{path} is damaged (its content fails the check); export the network again")
+    return StoredNetwork(
+        weights=weights,
+        n_feats=int(metadata["n_feats"]),
+        n_blocks=int(metadata["n_blocks"]),
+        n_frames=int(metadata["n_frames"]),
+        step=int(metadata["step"]),
+        quality=float(metadata.get("quality", "nan")),
+        is_average=metadata["weights"] == "moving average",
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise VsrppError(f"{path} does not exist; name a file that vsrpp export wrote") from None
+    except (OSError, SafetensorError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise VsrppError(f"{path} cannot be read ({reason}); use another one") from None
+
+
+def _checksum(weights: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """SHA-256 over metadata and weights, whatever order the file keeps them in."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name, weight in sorted(weights.items()):
+        digest.update(f"{name} {weight.dtype} {list(weight.shape)}".encode())
+        digest.update(weight.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)
+    if path.read_bytes() != content:
+        raise OSError("the disk gave back something else than was written")

@@ -1,0 +1,170 @@
+"""What ``vsrpp tune`` shows: the table of predictions, each measurement, and what was written where.
+
+Separate from console.py because a table of a dozen columns has its own concerns.
+"""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.sinks.describe import describe
+
+if TYPE_CHECKING:
+    from vsrpp_core.tune.ladder import Rung
+    from vsrpp_core.tune.predict import Prediction
+    from vsrpp_core.tune.run_tuning import Listing
+
+EXIT_DONE = 0
+GB = 2**30
+PLAIN_WIDTH = 120
+Overrides = Iterable[tuple[str, str]]
+
+
+def show_tuning(run: Path, data: Path | None, overrides: Overrides) -> int:
+    """Predict the ladder, measure it, show each rung, and write what passes into the run's config.toml."""
+    from vsrpp_core.tune.ladder import LADDER
+    from vsrpp_core.tune.run_tuning import tune_run
+
+    console, predicted = _console(), list[ev.ConfigurationPredicted]()
+    for event in tune_run(run, data, overrides):
+        if isinstance(event, ev.ConfigurationPredicted):
+            predicted.append(event)
+            if len(predicted) == len(LADDER):
+                console.print(_predicted_table(predicted))
+        else:
+            _say(console, describe(event))
+    _tell_written(console, run)
+    return EXIT_DONE
+
+
+def show_choice(run: Path, data: Path | None, index: int, overrides: Overrides) -> int:
+    """Write one rung into the run's config.toml without measuring it."""
+    from vsrpp_core.tune.run_tuning import choose_rung
+
+    console = Console()
+    for event in choose_rung(run, data, index, overrides):
+        _say(console, describe(event))
+    _tell_written(console, run)
+    return EXIT_DONE
+
+
+def show_ladder(run: Path | None, data: Path | None, overrides: Overrides) -> int:
+    """The whole ladder with everything that is foreseen of it; nothing is written."""
+    from vsrpp_core.tune.run_tuning import list_ladder
+
+    console = _console()
+    listing = list_ladder(run, data, overrides)
+    for line in _heading(listing):
+        _say(console, line)
+    console.print(_ladder_table(listing.rungs))
+    _say(
+        console, "s/step: at least / expected; memory: without checkpointing / block / trunk; take one with --choose N"
+    )
+    return EXIT_DONE
+
+
+def _console() -> Console:
+    """Where nobody watches, a table may be wide."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, PLAIN_WIDTH))
+
+
+def _say(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell_written(console: Console, run: Path) -> None:
+    folder = RunFolder(run)
+    config = RunConfig.load(folder.config)
+    model, training = config.model, config.training
+    _say(
+        console,
+        f"wrote {folder.config}: {model.n_feats} feature maps, {model.n_blocks} blocks, "
+        f"batch {training.batch_size} x {training.accumulation}, checkpointing {training.checkpointing}; "
+        f"{config.tune.found}",
+    )
+
+
+def _heading(listing: "Listing") -> list[str]:
+    """What the figures are for, and where the device's speed comes from."""
+    from vsrpp_core.device.speed import speed_of
+
+    hardware, geometry, tune = listing.hardware, listing.geometry, listing.config.tune
+    device = hardware.description
+    speed = speed_of(hardware, listing.rungs[-1].n_feats)
+    side = listing.config.data.crop
+    patch = f"{side}×{side}" if side else f"{geometry.width}×{geometry.height}"
+    supposed = "no dataset is named, so these are supposed: " if listing.assumed else ""
+    bandwidth = "" if math.isinf(speed.bandwidth) else f" and {speed.bandwidth / 1e9:.0f} GB/s"
+    rate = "" if math.isinf(speed.flops) else f"{speed.flops / 1e12:.3g} TFLOP/s{bandwidth}, "
+    lines = [
+        f"{device.name}, {device.memory / GB:.1f} GB, {hardware.precision} ({hardware.reason}): {rate}{speed.source}",
+        f"{supposed}{geometry.n_frames} frames of {patch}; limits: {tune.max_seconds:g} s per step, "
+        f"{tune.max_memory:.0%} of the memory",
+    ]
+    if device.kind == "cpu":
+        lines.append(
+            "the ladder is meant for GPUs; without --choose this CPU gets a small network of 32 maps, 10 blocks"
+        )
+    return lines
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "verdict" else "right", overflow="fold")
+    return table
+
+
+def _predicted_table(events: Iterable[ev.ConfigurationPredicted]) -> Table:
+    table = _table("rung", "maps", "blocks", "batch", "params", "s/step", "memory", "verdict")
+    for event in events:
+        table.add_row(
+            str(event.index),
+            str(event.n_feats),
+            str(event.n_blocks),
+            f"{event.batch_size}×{event.accumulation}",
+            f"{event.parameters / 1e6:.1f} M",
+            _seconds(event.predicted_seconds),
+            f"{event.predicted_memory / GB:.1f} GB",
+            event.verdict,
+        )
+    return table
+
+
+def _ladder_table(rungs: "Iterable[Rung]") -> Table:
+    table = _table("rung", "maps", "blocks", "batch", "params", "TFLOP", "s/step", "memory, GB", "verdict")
+    for rung in rungs:
+        plain = next(iter(rung.predictions.values()))
+        table.add_row(
+            str(rung.index),
+            str(rung.n_feats),
+            str(rung.n_blocks),
+            f"{rung.batch_size}×{rung.accumulation}",
+            f"{plain.parameters / 1e6:.1f} M",
+            f"{plain.flops / 1e12:.2f}",
+            _both_seconds(plain),
+            "/".join(f"{prediction.memory / GB:.1f}" for prediction in rung.predictions.values()),
+            rung.verdict,
+        )
+    return table
+
+
+def _both_seconds(prediction: "Prediction") -> str:
+    if math.isnan(prediction.seconds):
+        return "?"
+    return f"{_seconds(prediction.seconds_floor)}/{_seconds(prediction.seconds)}"
+
+
+def _seconds(seconds: float) -> str:
+    """Three figures are enough; a step may take milliseconds or minutes."""
+    if math.isnan(seconds):
+        return "?"
+    return f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"

@@ -1,0 +1,1 @@
+"""What is known of the device: its kind, its memory, its speed."""

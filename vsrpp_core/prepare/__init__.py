@@ -1,0 +1,1 @@
+"""From films to training pairs. No torch."""

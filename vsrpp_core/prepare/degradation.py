@@ -1,0 +1,135 @@
+"""What happened to real old footage before anyone upscales it: blur, noise, half colour, combs, a codec.
+
+Separate from degrade.py, whose two protocols are fixed by the field: everything here is drawn from ranges, once for a
+stack, so that all its frames suffer the same, as those of one film do.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from av.codec.context import CodecContext
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, zoom
+
+from vsrpp_core.prepare.recipe import DegradationPart
+from vsrpp_core.video.reading import SWSCALE_FLAGS
+
+Stack = NDArray[np.uint8]
+Applied = dict[str, Any]
+Step = tuple[str, Any, Callable[[Stack], Stack]]
+TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+
+
+def degrade_real(stack: Stack, random: np.random.Generator, part: DegradationPart) -> tuple[Stack, list[Applied]]:
+    """LR frames [T, h, w, 3], degraded, and what was done to them in its order.
+
+    Depends on nothing but the state of ``random``: everything is drawn first, always as many numbers.
+    """
+    clean = random.random() < part.clean_share
+    steps = _drawn(random, part)
+    order = random.permutation(len(steps)) if part.shuffle else np.arange(len(steps))
+    if clean:
+        return stack, []
+    chosen = [step for place in order if (step := steps[place]) is not None]
+    for _, _, apply in chosen:
+        stack = apply(stack)
+    return stack, [{"step": name, **values} for name, values, _ in chosen]
+
+
+def _drawn(random: np.random.Generator, part: DegradationPart) -> list[Step | None]:
+    happens, codec = random.random(4), random.random()
+    sigma = [round(float(v), 3) for v in random.uniform(part.blur[0], part.blur[1], 2)]
+    noise = round(float(random.uniform(part.noise[0], part.noise[1])), 3)
+    grey, seed = bool(random.random() < part.noise_grey_share), int(random.integers(2**31))
+    combs = round(float(random.uniform(part.interlace[0], part.interlace[1])), 3)
+    crf = round(float(random.uniform(part.h264_crf[0], part.h264_crf[1])), 1)
+    quantizer = round(float(random.uniform(part.mpeg2_quantizer[0], part.mpeg2_quantizer[1])))
+    steps: list[Step | None] = [
+        ("blur", {"sigma": sigma}, lambda s: blurred(s, *sigma)) if happens[0] < part.blur_share else None,
+        ("noise", {"sigma": noise, "grey": grey}, lambda s: noisy(s, noise, grey, seed))
+        if happens[1] < part.noise_share
+        else None,
+        ("chroma", {}, half_colour) if happens[2] < part.chroma_share else None,
+        ("interlace", {"strength": combs}, lambda s: combed(s, combs)) if happens[3] < part.interlace_share else None,
+        None,
+    ]
+    if codec < part.h264_share:
+        steps[4] = ("h264", {"crf": crf}, lambda s: recompressed(s, "libx264", crf))
+    elif codec < part.h264_share + part.mpeg2_share:
+        steps[4] = ("mpeg2", {"quantizer": quantizer}, lambda s: recompressed(s, "mpeg2video", quantizer))
+    return steps
+
+
+def blurred(stack: Stack, vertical: float, horizontal: float) -> Stack:
+    soft = gaussian_filter1d(stack.astype(np.float32), vertical, axis=1, mode="nearest")
+    return _levels(gaussian_filter1d(soft, horizontal, axis=2, mode="nearest"))
+
+
+def noisy(stack: Stack, sigma: float, grey: bool, seed: int) -> Stack:
+    shape = (*stack.shape[:3], 1) if grey else stack.shape
+    grain = np.random.default_rng(seed).standard_normal(shape, np.float32)
+    return _levels(stack + np.float32(sigma) * grain)
+
+
+def half_colour(stack: Stack) -> Stack:
+    """Y'CbCr (BT.601) with colour averaged over 2×2 pixels and enlarged again linearly."""
+    ycc = stack @ TO_YCC.T
+    padded = np.pad(ycc[..., 1:], ((0, 0), (0, stack.shape[1] % 2), (0, stack.shape[2] % 2), (0, 0)), mode="edge")
+    t, h, w, _ = padded.shape
+    small = padded.reshape(t, h // 2, 2, w // 2, 2, 2).mean(axis=(2, 4))
+    large = zoom(small, (1, 2, 2, 1), order=1, mode="nearest", grid_mode=True)
+    ycc[..., 1:] = large[:, : stack.shape[1], : stack.shape[2]]
+    return _levels(ycc @ np.linalg.inv(TO_YCC).T)
+
+
+def combed(stack: Stack, strength: float) -> Stack:
+    """Every other line partly from the next frame, as a bad deinterlacer leaves it; the last from the one before."""
+    other = np.concatenate([stack[1:], stack[-2:-1]])[:, 1::2].astype(np.float32)
+    out = stack.copy()
+    out[:, 1::2] = _levels((1 - strength) * stack[:, 1::2] + strength * other)
+    return out
+
+
+def recompressed(stack: Stack, codec: str, quality: float) -> Stack:
+    """Through an encoder and back, as a film of its own of as many frames, with colour at half the resolution."""
+    height, width = stack.shape[1:3]
+    frames = np.pad(stack, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    encoder: Any = CodecContext.create(codec, "w")
+    encoder.height, encoder.width = frames.shape[1:3]
+    encoder.pix_fmt, encoder.framerate, encoder.time_base = "yuv420p", Fraction(25), Fraction(1, 25)
+    encoder.thread_count = 1  # x264 makes another film of the same frames with another number of threads
+    level = str(quality if codec == "libx264" else round(quality))
+    encoder.options = (
+        {"crf": level, "preset": "medium", "x264-params": "scenecut=0:mbtree=0:log-level=none"}
+        if codec == "libx264"
+        else {"qmin": level, "qmax": level, "bf": "0"}
+    )
+    decoder: Any = CodecContext.create("h264" if codec == "libx264" else codec, "r")
+    decoder.thread_count = 1
+    shown: list[VideoFrame] = []
+    for packet in [p for n, f in enumerate(frames) for p in encoder.encode(_ycc(f, n))] + encoder.encode(None):
+        shown += decoder.decode(packet)
+    shown += decoder.decode(None)
+    pictures = [_rgb(frame) for frame in shown]
+    assert len(pictures) == len(stack), f"{codec} gave {len(pictures)} of {len(stack)} frames"
+    return np.stack(pictures)[:, :height, :width]
+
+
+def _ycc(picture: Stack, number: int) -> VideoFrame:
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU601, interpolation=SWSCALE_FLAGS)
+    frame.pts, frame.time_base = number, Fraction(1, 25)
+    return frame
+
+
+def _rgb(frame: VideoFrame) -> Stack:
+    shown = frame.reformat(format="gbrp", src_colorspace=Colorspace.ITU601, interpolation=SWSCALE_FLAGS)
+    return shown.to_ndarray()  # type: ignore[return-value]
+
+
+def _levels(values: NDArray[Any]) -> Stack:
+    return np.asarray(np.clip(np.floor(values + 0.5), 0, 255), np.uint8)

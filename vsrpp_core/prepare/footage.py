@@ -1,0 +1,141 @@
+"""The frames of a video as a preparation needs them: timed, numbered, deinterlaced, looked at but not converted.
+
+Separate from video.py, which gives every frame as RGB: here most frames are only looked at in a small grey picture,
+and converted when a window is cut out of them.
+"""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.error import FFmpegError
+from av.filter import Graph
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.prepare.recipe import SourcePart
+from vsrpp_core.video import reading
+from vsrpp_core.video.scenes import Thumbnail, thumbnail
+
+DEEP_FORMAT = "gbrp16le"
+DEFAULT_FPS = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame of a video: its number and its seconds from the beginning, and a small grey picture of it."""
+
+    number: int
+    seconds: float
+    thumbnail: Thumbnail
+    frame: VideoFrame
+    matrix: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a preparation must know of a video beside its size."""
+
+    hdr: str
+    interlaced: bool
+
+
+def refuse(part: SourcePart, frame: VideoFrame, stream: VideoStream, path: Path) -> None:
+    """VsrppError for a frame that the recipe does not want."""
+    if part.interlaced == "refuse":
+        reading.refuse_interlaced(frame, path)
+    if part.hdr == "refuse":
+        reading.refuse_hdr(stream, path)
+
+
+def kind_of(path: Path) -> Kind:
+    """By the headers and the first frame."""
+    with reading.opened(path) as (container, stream):
+        first = next(reading.decoded(container, stream, path, lambda *_: None), None)
+        return Kind(reading.hdr_curve(stream), bool(first and first.interlaced_frame))
+
+
+def moments(path: Path, part: SourcePart, end: float, threads: int = 0) -> Generator[Moment, None, None]:
+    """Every frame in order until ``end`` seconds; VsrppError and BrokenVideoError as ``video.frames`` raises them."""
+    with reading.opened(path) as (container, stream):
+        if threads:
+            stream.codec_context.thread_count = threads
+        frames = reading.decoded(container, stream, path, lambda f, s, p: refuse(part, f, s, p))
+        fps = float(stream.average_rate or DEFAULT_FPS)
+        origin: float | None = None
+        seconds = -1.0
+        for number, frame in enumerate(_deinterlaced(frames, path)):
+            time = frame.time if frame.time is not None else number / fps + (origin or 0.0)
+            origin = time if origin is None else origin
+            seconds = max(time - origin, seconds)
+            if seconds >= end:
+                return
+            yield Moment(number, seconds, thumbnail(grey(frame)), frame, reading.display_matrix(frame))
+
+
+def grey(frame: VideoFrame) -> NDArray[np.uint8]:
+    """Luma [H, W] as coded, its upper 8 bits; of RGB what libswscale makes of it."""
+    name, component = frame.format.name, frame.format.components[0]
+    packed = len(frame.planes) == 1 and not name.startswith("gray")
+    if packed or component.bits < 8 or not name.startswith(("yuv", "nv1", "gray", "p0")):
+        return frame.reformat(format="gray").to_ndarray()  # type: ignore[return-value]
+    plane = frame.planes[0]
+    rows: NDArray[Any] = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    if component.bits <= 8:
+        return np.asarray(rows[:, : plane.width], np.uint8)
+    shift = 8 if name.startswith("p0") else component.bits - 8
+    order = ">u2" if name.endswith("be") else "<u2"
+    return np.asarray(rows.view(order)[:, : plane.width] >> shift, np.uint8)
+
+
+def rgb(moment: Moment, path: Path, hdr: bool) -> NDArray[np.uint8 | np.uint16]:
+    """The frame as a player shows it; HDR as 16-bit coded values."""
+    picture = reading.to_rgb(moment.frame, VideoReformatter(), path, DEEP_FORMAT if hdr else reading.RGB_FORMAT)
+    return reading.turned(picture, moment.matrix, path)
+
+
+def _deinterlaced(frames: Iterator[VideoFrame], path: Path) -> Iterator[VideoFrame]:
+    """From the first interlaced frame on all go through bwdif, which passes whole ones on as they are."""
+    graph: Graph | None = None
+    told = (reading.UNSPECIFIED_COLORSPACE, 0)
+    try:
+        for frame in frames:
+            if graph is None and not frame.interlaced_frame:
+                yield frame
+                continue
+            graph = graph or _bwdif(frame)
+            told = (frame.colorspace, frame.color_range)
+            graph.vpush(frame)
+            yield from _pulled(graph, told)
+        if graph is not None:
+            graph.vpush(None)
+            yield from _pulled(graph, told)
+    except FFmpegError as error:
+        raise VsrppError(f"{path} cannot be deinterlaced ({error.strerror}); deinterlace it first") from None
+
+
+def _bwdif(frame: VideoFrame) -> Graph:
+    """A whole picture for every frame, from its first field; whole frames are left alone."""
+    graph = Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
+    filtered, sink = graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink")
+    source.link_to(filtered)
+    filtered.link_to(sink)
+    graph.configure()
+    return graph
+
+
+def _pulled(graph: Graph, told: tuple[int, int]) -> Iterator[VideoFrame]:
+    """What the filter has ready; it may have forgotten matrix and range."""
+    while True:
+        try:
+            frame = graph.vpull()
+        except (BlockingIOError, EOFError):
+            return
+        frame.colorspace, frame.color_range = told
+        yield frame

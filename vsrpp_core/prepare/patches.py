@@ -1,0 +1,208 @@
+"""Where in a window the patch lies, and how the pair is cut out of its frames.
+
+Patch borders are what the network meets in use. A frame is shrunk to the wanted height, cut to a multiple of 3 and
+downscaled as a whole, and the patch is cut out of the results; for speed only the patch and as much around it as the
+downscaling kernel reaches is computed, which gives the same pixels.
+"""
+
+import base64
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from vsrpp_core.data.resize import downscale3, resize_weights
+from vsrpp_core.data.stacked import SCALE, DatasetFolder, write_pair
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.prepare import footage
+from vsrpp_core.prepare.degradation import degrade_real
+from vsrpp_core.prepare.filters import reason_to_skip, texture
+from vsrpp_core.prepare.recipe import Recipe
+from vsrpp_core.prepare.sources import Source
+from vsrpp_core.prepare.windows import Window
+from vsrpp_core.video.scenes import is_repeat
+from vsrpp_core.video.tonemap import tone_mapped
+
+Frame = NDArray[np.uint8]
+Stored = NDArray[np.uint8 | np.uint16]
+
+CANDIDATES = 4
+"""Places drawn per window, of which the most textured one that moves is taken: more would leave out whatever is not
+the most detailed part of the picture, and smooth areas must be learned as well."""
+
+MARGIN = 4
+"""LR pixels computed around a patch; the kernel of the 3x downscaling reaches 2 of them."""
+
+
+LOOK = 16
+"""Side of the small grey picture of a ground truth by which duplicates are found."""
+
+
+class CannotWriteError(VsrppError):
+    """The dataset cannot be written: the end of the preparation, not of a video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What became of a window: a pair under ``name``, or the reason why there is none.
+
+    ``frames`` are their numbers in the video, ``look`` the ground truth in LOOK × LOOK grey pixels, ``sizes`` the bytes
+    of LR and ground truth.
+    """
+
+    start: int
+    scene: int
+    reason: str = ""
+    name: str = ""
+    frames: tuple[int, ...] = ()
+    seconds: tuple[float, ...] = ()
+    x: int = 0
+    y: int = 0
+    degradation: tuple[dict[str, Any], ...] = ()
+    look: str = ""
+    sizes: tuple[int, int] = (0, 0)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def picture(self) -> NDArray[np.uint8]:
+        return np.frombuffer(base64.b64decode(self.look), np.uint8)
+
+
+def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Recipe) -> Cut:
+    """Choose a place in a window and write its pair, or say why not. What is written is durable."""
+    if window.reason:
+        return Cut(window.start, window.scene, window.reason)
+    frames = [footage.rgb(moment, source.path, bool(source.hdr)) for moment in window.moments]
+    top, left = _choose_place(frames, window, source, recipe)
+    cut = [_patch(frame, source, top, left, recipe) for frame in frames]
+    lr, half = [patch[0] for patch in cut], len(cut) // 2
+    if reason := reason_to_skip(lr, cut[half][1], recipe.skip):
+        return Cut(window.start, window.scene, reason)
+    applied: list[dict[str, Any]] = []
+    if recipe.degradation.kind == "real":
+        stack, applied = degrade_real(np.stack(lr), _random(window, source, recipe, 1), recipe.degradation)
+        lr = list(stack)
+    name = f"{source.label}_{window.moments[half].number:06d}_{left}_{top}.png"
+    return Cut(
+        window.start,
+        window.scene,
+        name=name,
+        frames=tuple(moment.number for moment in window.moments),
+        seconds=tuple(round(moment.seconds, 4) for moment in window.moments),
+        x=left,
+        y=top,
+        degradation=tuple(applied),
+        look=base64.b64encode(_look(cut[half][1]).tobytes()).decode(),
+        sizes=_write(folder, name, lr, cut[half][1]),
+    )
+
+
+def _write(folder: DatasetFolder, name: str, lr: list[Frame], truth: Frame) -> tuple[int, int]:
+    try:
+        write_pair(folder, "train", name, lr, truth)
+        return _durable(folder.lr_folder("train") / name), _durable(folder.gt_folder("train") / name)
+    except OSError as error:
+        where = folder.lr_folder("train")
+        raise CannotWriteError(f"{where} cannot be written ({error.strerror}); make room or name another") from None
+
+
+def _durable(path: Path) -> int:
+    """The size of a file that is on the disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def _look(truth: Frame) -> NDArray[np.uint8]:
+    side = truth.shape[0] // LOOK * LOOK
+    blocks = truth[:side, :side, 1].reshape(LOOK, side // LOOK, LOOK, side // LOOK)
+    return np.asarray(blocks.mean(axis=(1, 3)), np.uint8)
+
+
+def _random(window: Window, source: Source, recipe: Recipe, purpose: int) -> np.random.Generator:
+    return np.random.default_rng((recipe.dataset.seed, zlib.crc32(source.label.encode()), window.start, purpose))
+
+
+def _choose_place(frames: Sequence[Stored], window: Window, source: Source, recipe: Recipe) -> tuple[int, int]:
+    """Top and left of the patch in the shrunk frame, multiples of 3: of a few drawn the most textured that moves."""
+    random, side = _random(window, source, recipe, 0), recipe.dataset.patch
+    rows, columns = (
+        SCALE * random.integers((size - side) // SCALE + 1, size=CANDIDATES) for size in (source.height, source.width)
+    )
+    places = [(int(top), int(left)) for top, left in zip(rows, columns, strict=True)]
+    return max(places, key=lambda place: _promise(frames, source, place, recipe))
+
+
+def _promise(frames: Sequence[Stored], source: Source, place: tuple[int, int], recipe: Recipe) -> tuple[bool, float]:
+    """Whether a place moves throughout and its texture, from single samples an LR pixel apart: only to compare."""
+    (top, left), side = place, recipe.dataset.patch
+    down, across = source.info.height / source.height, source.info.width / source.width
+    rows = slice(round(down * top), round(down * (top + side)), max(1, round(SCALE * down)))
+    columns = slice(round(across * left), round(across * (left + side)), max(1, round(SCALE * across)))
+    looks = [_upper(frame[rows, columns, 1]) for frame in frames]
+    moves = not any(is_repeat(a, b, recipe.skip.still) for a, b in pairwise(looks))
+    return moves, texture(looks[len(looks) // 2])
+
+
+def _upper(values: Stored) -> NDArray[np.uint8]:
+    return values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)  # type: ignore[return-value]
+
+
+def _patch(frame: Stored, source: Source, top: int, left: int, recipe: Recipe) -> tuple[Frame, Frame]:
+    """LR [side / 3, side / 3, 3] and ground truth [side, side, 3] of the patch at ``top``, ``left``."""
+    reach, side = SCALE * MARGIN, recipe.dataset.patch
+    up, down = max(0, top - reach), min(source.height // SCALE * SCALE, top + side + reach)
+    west, east = max(0, left - reach), min(source.width // SCALE * SCALE, left + side + reach)
+    around = _shrunk(frame, source, (up, down), (west, east), recipe.source.hdr_peak)
+    row, column = (top - up) // SCALE, (left - west) // SCALE
+    lr = downscale3(around)[row : row + side // SCALE, column : column + side // SCALE]
+    return lr, np.ascontiguousarray(around[top - up : top - up + side, left - west : left - west + side])
+
+
+def _shrunk(frame: Stored, source: Source, rows: tuple[int, int], columns: tuple[int, int], hdr_peak: float) -> Frame:
+    """``degrade.imresize(frame, source.height, source.width)``, only the given range of its rows and columns.
+
+    With the same weights, but in single precision: one pixel in 100,000 rounds to the neighbouring level. HDR is
+    tone-mapped first.
+    """
+    if frame.shape[:2] == (source.height, source.width):
+        return _shown(frame[slice(*rows), slice(*columns)], source, hdr_peak)
+    vertical, ys = _some_weights(frame.shape[0], source.height, rows)
+    horizontal, xs = _some_weights(frame.shape[1], source.width, columns)
+    part = _shown(frame[ys, xs], source, hdr_peak).astype(np.float32)
+    tall = (vertical @ part.reshape(part.shape[0], -1)).reshape(-1, *part.shape[1:])
+    turned = np.ascontiguousarray(tall.swapaxes(0, 1))
+    full = (horizontal @ turned.reshape(turned.shape[0], -1)).reshape(-1, *turned.shape[1:]).swapaxes(0, 1)
+    return np.array(np.clip(np.floor(full + np.float32(0.5)), 0, 255), np.uint8, order="C")
+
+
+def _shown(part: Stored, source: Source, hdr_peak: float) -> Frame:
+    if not source.hdr:
+        return part  # type: ignore[return-value]
+    return tone_mapped(part, "PQ" if source.hdr == "PQ" else "HLG", hdr_peak)  # type: ignore[arg-type]
+
+
+def _some_weights(n_in: int, n_out: int, outputs: tuple[int, int]) -> tuple[csr_array, slice]:
+    """Rows of ``resize_weights`` for a range of outputs, without the inputs that none of them uses; the inputs left."""
+    weights = _sparse_weights(n_in, n_out)[slice(*outputs)]
+    inputs = slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
+    return weights[:, inputs], inputs
+
+
+@lru_cache(maxsize=16)
+def _sparse_weights(n_in: int, n_out: int) -> csr_array:
+    """Sparse, as all but about ten weights of a row are 0: a third of the time of a dense product of the whole."""
+    return csr_array(resize_weights(n_in, n_out).astype(np.float32))

@@ -1,0 +1,243 @@
+"""From videos to a dataset of pairs, in the order of the work: look, cut, gather, put in place.
+
+The rules are elsewhere, each about one thing: ``recipe`` what is wanted, ``sources`` which videos, ``windows`` which of
+their frames, ``patches`` which place in them and how it is cut, ``filters`` what is not worth it, ``gather`` what of
+it becomes the dataset, ``draft`` how an interruption loses nothing, ``overview`` what is told of it.
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from vsrpp_core.data.stacked import DatasetFolder
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.prepare.existing import Finished, finished, video_lines
+from vsrpp_core.prepare.patches import Cut
+from vsrpp_core.prepare.recipe import Recipe, WorkPart
+from vsrpp_core.prepare.report import (
+    MANIFEST,
+    RECIPE,
+    REPORT,
+    SHEET,
+    VIDEOS,
+    CategoryReport,
+    PrepareReport,
+    contact_sheet,
+    manifest_lines,
+    report_of,
+)
+from vsrpp_core.prepare.selection import Chosen, Footage, Gathered, gather, paces
+from vsrpp_core.prepare.sources import Named, Source, named_videos, survey
+from vsrpp_core.prepare.work_folder import Draft, draft_path
+from vsrpp_core.prepare.workers import Workers
+from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
+
+__all__ = ["CategoryReport", "Finished", "PrepareProgress", "PrepareReport", "draft_of", "finished", "prepare"]
+
+TRIES = 3.0
+"""Places tried for each pair of a limited number: of 29 web clips about one in six was skipped, of films it is more."""
+
+POLL = 0.4
+"""Seconds between two reports of progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareProgress:
+    """How far it is. ``done`` and ``total`` are videos while looking, seconds of video while cutting, then pairs.
+
+    ``seconds_left`` is NaN where nothing can be said yet; ``patches`` and ``skipped`` count what was cut, by earlier
+    calls too; ``resumed`` is what of ``done`` an earlier call had finished; ``newest`` the LR stack cut last.
+    """
+
+    stage: Literal["looking", "cutting", "finishing"]
+    done: float
+    total: float
+    seconds_left: float
+    videos_done: int
+    videos: int
+    patches: int
+    skipped: dict[str, int]
+    working: tuple[str, ...]
+    resumed: float
+    newest: Path | None
+
+
+def draft_of(out: Path) -> Path | None:
+    """The hidden folder of an interrupted preparation of ``out``, where there is one."""
+    path = draft_path(out.resolve())
+    return path if path.is_dir() else None
+
+
+def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[PrepareProgress | PrepareReport, None, None]:
+    """Make the dataset ``out`` by ``recipe``, telling how far it is; the report is last.
+
+    The result depends on the recipe, the videos' names and their bytes alone: not on the number of workers, nor on how
+    often it was interrupted. Closing the generator, or any kill, leaves a draft beside ``out`` from which the same call
+    goes on; with another recipe it is refused until ``fresh`` throws the draft away. ``out`` appears when it is
+    complete.
+
+    Everything is checked first: UsageError for what is missing or another recipe's, VsrppError where ``out`` holds
+    something (``finished`` tells whether it is what was asked for), no video can be used, nothing came out of them, or
+    a file cannot be read or written on the way.
+    """
+    began, out = time.monotonic(), out.resolve()
+    videos = named_videos(recipe)
+    _check_output(recipe, out)
+    with Draft(out) as draft, _faults_told():
+        draft.begin(recipe, videos, fresh)
+        sources: list[Source] = []
+        refused: list[str] = []
+        for number, source, reason in survey(videos, recipe):
+            if source:
+                sources.append(source)
+            else:
+                refused.append(reason)
+            yield _looking(number, len(videos))
+        if not sources:
+            draft.remove()
+            raise VsrppError("none of the videos can be used: " + "; ".join(refused))
+        footage = yield from _cut(sources, draft, recipe)
+        refused += [film.ending.refused for film in footage if film.ending.refused]
+        found = gather(footage, recipe)
+        report = report_of(out, recipe, footage, found, refused, 0.0)
+        if not report.train or not report.val:
+            draft.remove()
+            raise VsrppError(_nothing(report))
+        yield from _put_together(draft, found, report, recipe, videos)
+        _rename(draft.made, out)
+        draft.remove()
+    yield report_of(out, recipe, footage, found, refused, time.monotonic() - began)
+
+
+@contextmanager
+def _faults_told() -> Iterator[None]:
+    """A disk that is full, or a video that was taken away: what is finished stays in the draft."""
+    try:
+        yield
+    except OSError as error:
+        raise VsrppError(
+            f"{error.filename or 'the dataset'} cannot be read or written ({error.strerror or error}); "
+            "mend that and give the same command again"
+        ) from error
+
+
+def _check_output(recipe: Recipe, out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise VsrppError(f"{out} is a file; name a folder")
+    if same := finished(recipe, out):
+        pairs = same.train + same.val
+        raise VsrppError(f"{out} already holds {pairs:,} pairs; name another folder, or remove this one first")
+
+
+def _looking(number: int, videos: int) -> PrepareProgress:
+    return PrepareProgress("looking", number, videos, math.nan, 0, videos, 0, {}, (), 0, None)
+
+
+def _nothing(report: PrepareReport) -> str:
+    reasons = [f"patches skipped: {count:,} {why}" for why, count in report.skipped.items()]
+    return (
+        f"{report.train:,} training and {report.val:,} validation pairs came out of the videos "
+        f"({'; '.join([*reasons, *report.refused]) or 'their scenes are too short'}); "
+        "give more or longer videos, another seed, or lower thresholds"
+    )
+
+
+# cutting
+
+
+def _cut(sources: list[Source], draft: Draft, recipe: Recipe) -> Generator[PrepareProgress, None, list[Footage]]:
+    """Cut every source; what is in its journal already is not cut again."""
+    pace = paces(sources, recipe, TRIES)
+    wanted = [replace(source, pace=pace[source.label]) for source in sources if pace[source.label] > 0]
+    if draft.selection.exists():  # all is cut, and some of it moved
+        return [_read(source, draft, moved=True) for source in wanted]
+    with closing(Workers(wanted, draft, recipe)) as workers:
+        workers.start()
+        begun = time.monotonic()
+        while not workers.wait(POLL):
+            yield _cutting(workers, begun)
+        yield _cutting(workers, begun)
+    return [_read(source, draft, moved=False) for source in wanted]
+
+
+def _read(source: Source, draft: Draft, moved: bool) -> Footage:
+    journal = draft.journal(source.label, moved)
+    assert journal.ending is not None
+    cuts: tuple[Cut, ...] = () if journal.ending.refused else tuple(journal.cuts[s] for s in sorted(journal.cuts))
+    return Footage(source, cuts, journal.ending)
+
+
+def _cutting(workers: Workers, begun: float) -> PrepareProgress:
+    now = workers.figures()
+    fresh = now.done - now.resumed
+    left = (now.total - now.done) * (time.monotonic() - begun) / fresh if fresh > 0 and now.total else math.nan
+    return PrepareProgress(
+        stage="cutting",
+        done=now.done,
+        total=now.total,
+        seconds_left=max(0.0, left) if not math.isnan(left) else left,
+        videos_done=now.videos_done,
+        videos=now.videos,
+        patches=now.patches,
+        skipped=now.skipped,
+        working=now.working,
+        resumed=now.resumed,
+        newest=now.newest,
+    )
+
+
+# putting together
+
+
+def _put_together(
+    draft: Draft, found: Gathered, report: PrepareReport, recipe: Recipe, videos: Sequence[Named]
+) -> Iterator[PrepareProgress]:
+    """Move the chosen pairs where they belong, and describe them; begun again after a kill it ends the same."""
+    if not draft.selection.exists():
+        write_text_atomically(draft.selection, json.dumps([pair.cut.name for pair in found.chosen]) + "\n")
+    made = DatasetFolder(draft.made)
+    total = len(found.chosen)
+    for folder in (f(split) for f in (made.lr_folder, made.gt_folder) for split in ("train", "val")):
+        folder.mkdir(parents=True, exist_ok=True)
+    for leftover in draft.made.glob(f"{TEMPORARY_PREFIX}*"):
+        leftover.unlink()
+    for number, pair in enumerate(found.chosen, start=1):
+        _move(draft.cut, made, pair)
+        if number % 500 == 0 or number == total:
+            skipped, count = report.skipped, sum(category.videos for category in report.categories)
+            yield PrepareProgress("finishing", number, total, math.nan, count, count, total, skipped, (), 0, None)
+    write_text_atomically(draft.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
+    write_text_atomically(draft.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
+    first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
+    write_text_atomically(draft.made / REPORT, "\n".join([first, *report.details()]) + "\n")
+    same = recipe.model_copy(update={"work": WorkPart()})  # which decides nothing of what was made
+    write_text_atomically(draft.made / RECIPE, same.to_toml())
+    sheet = contact_sheet(made, found.chosen, recipe)
+    write_atomically(draft.made / SHEET, lambda path: sheet.save(path, format="PNG"))
+
+
+def _move(cut: DatasetFolder, made: DatasetFolder, pair: Chosen) -> None:
+    for old, new in (
+        (cut.lr_folder("train"), made.lr_folder(pair.split)),
+        (cut.gt_folder("train"), made.gt_folder(pair.split)),
+    ):
+        try:
+            os.replace(old / pair.cut.name, new / pair.cut.name)
+        except FileNotFoundError:
+            if not (new / pair.cut.name).is_file():
+                raise VsrppError(f"{old / pair.cut.name} is gone; begin anew with --fresh") from None
+
+
+def _rename(made: Path, out: Path) -> None:
+    try:
+        if out.is_dir():
+            out.rmdir()  # succeeds only if it is still empty
+        made.rename(out)
+    except OSError as error:
+        raise VsrppError(f"{out} cannot be put in place ({error.strerror}); name another folder") from None

@@ -1,0 +1,188 @@
+"""What a finished preparation leaves beside the pairs: manifest, report, and a sheet of samples to look at.
+
+Separate from prepare.py because it only describes; nothing in it holds a time of day, so the same work gives the same
+bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
+from vsrpp_core.prepare.recipe import Recipe
+from vsrpp_core.prepare.selection import Chosen, Footage, Gathered
+
+MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
+RECIPE, SHEET = "recipe.toml", "contact_sheet.png"
+COLUMNS, ROWS, CATEGORIES, TILE, LABEL = 10, 3, 12, 128, 14
+ENDS = 1 << 20
+"""Bytes of a video's beginning and end that its fingerprint is made of, beside its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryReport:
+    """``wanted`` is its share of ``dataset.patches``, 0 without a limit."""
+
+    name: str
+    videos: int
+    train: int
+    val: int
+    wanted: int
+
+    def __str__(self) -> str:
+        wanted = f" of {self.wanted:,}" if self.wanted else ""
+        pairs = f"{self.train:,}{wanted} training and {self.val:,} validation pairs"
+        return f"{self.name}: {pairs} of {self.videos:,} videos"
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareReport:
+    """What came out. ``skipped`` counts by reason; ``refused`` and ``notes`` are sentences.
+
+    ``seconds`` are of this call, ``bytes`` of the pairs.
+    """
+
+    out: Path
+    geometry: StackGeometry
+    train: int
+    val: int
+    categories: tuple[CategoryReport, ...]
+    val_videos: tuple[str, ...]
+    skipped: dict[str, int]
+    refused: tuple[str, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    bytes: int
+
+    def __str__(self) -> str:
+        head = f"{self.out}: {self.train:,} training and {self.val:,} validation pairs, {self.geometry}"
+        return "\n".join([f"{head}, {self.bytes / 1e6:,.1f} MB", *self.details()])
+
+    def details(self) -> Iterator[str]:
+        """All but where it lies and how long it took."""
+        if len(self.categories) > 1:
+            yield from map(str, self.categories)
+        if self.val_videos:
+            yield "kept for validation: " + ", ".join(self.val_videos)
+        if self.skipped:
+            ordered = sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))
+            yield "patches skipped: " + ", ".join(f"{count:,} {why}" for why, count in ordered)
+        yield from (f"left out: {sentence}" for sentence in self.refused)
+        yield from (f"note: {sentence}" for sentence in self.notes)
+
+
+def report_of(
+    out: Path, recipe: Recipe, footage: Sequence[Footage], found: Gathered, refused: Sequence[str], seconds: float
+) -> PrepareReport:
+    sides = {split: [pair for pair in found.chosen if pair.split == split] for split in ("train", "val")}
+    train_videos = {pair.source.label for pair in sides["train"]}
+    whole = {pair.source.path.name for pair in sides["val"] if pair.source.label not in train_videos}
+    return PrepareReport(
+        out=out,
+        geometry=recipe.geometry,
+        train=len(sides["train"]),
+        val=len(sides["val"]),
+        categories=tuple(_category(name, footage, found) for name in recipe.category),
+        val_videos=tuple(sorted(whole)),
+        skipped=dict(sorted(found.skipped.items())),
+        refused=tuple(refused),
+        notes=(*(film.ending.note for film in footage if film.ending.note), *found.notes),
+        seconds=seconds,
+        bytes=sum(sum(pair.cut.sizes) for pair in found.chosen),
+    )
+
+
+def _category(name: str, footage: Sequence[Footage], found: Gathered) -> CategoryReport:
+    own = [pair for pair in found.chosen if pair.source.category == name]
+    videos = sum(film.source.category == name for film in footage)
+    train = sum(pair.split == "train" for pair in own)
+    return CategoryReport(name, videos, train, len(own) - train, found.quotas.get(name, 0))
+
+
+def manifest_lines(chosen: Sequence[Chosen], recipe: Recipe) -> Iterator[str]:
+    """One JSON object a pair; docs/formats.md names its keys."""
+    prints: dict[Path, str] = {}
+    for pair in chosen:
+        source, cut = pair.source, pair.cut
+        if source.path not in prints:
+            prints[source.path] = fingerprint(source.path)
+        line: dict[str, Any] = {
+            "name": cut.name,
+            "split": pair.split,
+            "category": source.category,
+            "video": str(source.path),
+            "bytes": source.path.stat().st_size,
+            "fingerprint": prints[source.path],
+            "frames": cut.frames,
+            "seconds": cut.seconds,
+            "scene": cut.scene,
+            "x": cut.x,
+            "y": cut.y,
+            "side": recipe.dataset.patch,
+            "width": source.width,
+            "height": source.height,
+            "stored": [source.info.width, source.info.height],
+            "pixel_aspect": round(source.info.pixel_aspect, 6),
+            "hdr": source.hdr,
+            "degradation": cut.degradation,
+        }
+        yield json.dumps(line, ensure_ascii=False)
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of the size and of the first and last MiB of a file: a film is not read a second time for it."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        digest.update(file.read(ENDS))
+        file.seek(max(0, size - ENDS))
+        digest.update(file.read(ENDS))
+    return digest.hexdigest()
+
+
+def contact_sheet(folder: DatasetFolder, chosen: Sequence[Chosen], recipe: Recipe) -> Image.Image:
+    """Samples of each category, evenly of all its pairs: the ground truth, with the enlarged LR frame at its side."""
+    bands = [(name, _evenly([p for p in chosen if p.source.category == name])) for name in recipe.category][:CATEGORIES]
+    bands = [(name, pairs) for name, pairs in bands if pairs]
+    height = sum(LABEL + -(-len(pairs) // COLUMNS) * (TILE + LABEL) for _, pairs in bands)
+    sheet = Image.new("RGB", (COLUMNS * TILE, max(1, height)), (24, 24, 24))
+    pen, top = ImageDraw.Draw(sheet), 0
+    for name, pairs in bands:
+        count = sum(pair.source.category == name for pair in chosen)
+        pen.text((2, top + 1), f"{_plain(name)}: {count} pairs; left half LR, right half ground truth", fill="white")
+        top += LABEL
+        for place, pair in enumerate(pairs):
+            row, column = divmod(place, COLUMNS)
+            at = column * TILE, top + row * (TILE + LABEL)
+            sheet.paste(_tile(folder, pair, recipe), at)
+            mark = "V " if pair.split == "val" else ""
+            pen.text((at[0] + 2, at[1] + TILE + 1), _plain(mark + pair.cut.name)[:20], fill=(170, 170, 170))
+        top += -(-len(pairs) // COLUMNS) * (TILE + LABEL)
+    return sheet
+
+
+def _evenly(pairs: list[Chosen]) -> list[Chosen]:
+    places = {round(place) for place in np.linspace(0, len(pairs) - 1, min(COLUMNS * ROWS, len(pairs)))}
+    return [pair for place, pair in enumerate(pairs) if place in places]
+
+
+def _tile(folder: DatasetFolder, pair: Chosen, recipe: Recipe) -> Image.Image:
+    geometry = recipe.geometry
+    with Image.open(folder.gt_folder(pair.split) / pair.cut.name) as truth:
+        tile = truth.convert("RGB").resize((TILE, TILE), Image.Resampling.BICUBIC)
+    with Image.open(folder.lr_folder(pair.split) / pair.cut.name) as stack:
+        top = geometry.n_frames // 2 * geometry.height
+        centre = stack.convert("RGB").crop((0, top, geometry.width, top + geometry.height))
+    tile.paste(centre.resize((TILE, TILE), Image.Resampling.NEAREST).crop((0, 0, TILE // 2, TILE)), (0, 0))
+    return tile
+
+
+def _plain(text: str) -> str:
+    """Pillow's own font knows Latin letters only."""
+    return text.encode("latin-1", "replace").decode("latin-1")

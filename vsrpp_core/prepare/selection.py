@@ -1,0 +1,276 @@
+"""What of all that was cut becomes the dataset, and on which side: scenes, duplicates, weights, priorities.
+
+Separate from the cutting, which knows one video at a time: here nothing is read but journals, and the result depends
+on them alone, not on the order in which videos were finished.
+"""
+
+import hashlib
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vsrpp_core.data.stacked import Split
+from vsrpp_core.prepare.duplicates import duplicates
+from vsrpp_core.prepare.filters import DUPLICATE, SURPLUS
+from vsrpp_core.prepare.patches import Cut
+from vsrpp_core.prepare.recipe import Recipe
+from vsrpp_core.prepare.sources import Source
+from vsrpp_core.prepare.work_folder import Ending
+
+BETWEEN = "too close to validation"
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """A video and all that was cut out of it."""
+
+    source: Source
+    cuts: tuple[Cut, ...]
+    ending: Ending
+
+    @property
+    def pairs(self) -> list[Cut]:
+        return [cut for cut in self.cuts if cut.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A pair of the dataset."""
+
+    source: Source
+    cut: Cut
+    split: Split
+
+
+@dataclass
+class Gathered:
+    """The pairs in the order of split and name; counts by reason, sentences, and each category's share."""
+
+    chosen: list[Chosen] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    quotas: dict[str, int] = field(default_factory=dict)
+
+
+def gather(footage: Sequence[Footage], recipe: Recipe) -> Gathered:
+    result = Gathered()
+    for film in footage:
+        result.skipped.update(cut.reason for cut in film.cuts if cut.reason)
+        if film.ending.dropped:
+            result.notes.append(f"{film.ending.dropped:,} repeated frames of {film.source.path.name} were left out")
+    val, train = _divided(footage, recipe, result)
+    val, train = _without_duplicates(val, train, recipe, result)
+    val = _spread(val, recipe.validation.max_per_video, result)
+    train = _limited(train, recipe, result)
+    result.chosen = sorted([*train, *val], key=lambda pair: (pair.split, pair.cut.name))
+    return result
+
+
+def draw(seed: int, *names: object) -> bytes:
+    """A number by which things are put into an order of chance: by the seed and their names alone."""
+    return hashlib.sha256("/".join(map(str, (seed, *names))).encode()).digest()
+
+
+# the two sides
+
+
+def _divided(footage: Sequence[Footage], recipe: Recipe, result: Gathered) -> tuple[list[Chosen], list[Chosen]]:
+    val: list[Chosen] = []
+    train: list[Chosen] = []
+    for category in recipe.category:
+        films = [film for film in footage if film.source.category == category and film.pairs]
+        films.sort(key=lambda film: draw(recipe.dataset.seed, film.source.label))
+        if recipe.validation.by == "scene" and sum(len(_scenes(film)) for film in films) > 1:
+            kept = _scenes_for_validation(films, recipe)
+        elif len(films) > 1:
+            wanted = _videos_for_validation(len(films), recipe)
+            kept = {(film.source.label, scene) for film in films[:wanted] for scene in _scenes(film)}
+        else:
+            for film in films:
+                _divide(film, recipe, val, train, result)
+            continue
+        for film in films:
+            for cut in film.pairs:
+                side: Split = "val" if (film.source.label, cut.scene) in kept else "train"
+                (val if side == "val" else train).append(Chosen(film.source, cut, side))
+    return val, train
+
+
+def _videos_for_validation(videos: int, recipe: Recipe) -> int:
+    return min(max(1, round(recipe.validation.share * videos)), videos - 1)
+
+
+def _scenes(film: Footage) -> list[int]:
+    return sorted({cut.scene for cut in film.pairs})
+
+
+def _scenes_for_validation(films: Sequence[Footage], recipe: Recipe) -> set[tuple[str, int]]:
+    """Scenes in an order of chance until their share of the pairs is reached; never all, never none."""
+    sizes = Counter((film.source.label, cut.scene) for film in films for cut in film.pairs)
+    wanted = recipe.validation.share * sizes.total()
+    kept: set[tuple[str, int]] = set()
+    for scene in sorted(sizes, key=lambda scene: draw(recipe.dataset.seed, *scene))[:-1]:
+        if sum(sizes[s] for s in kept) < wanted:
+            kept.add(scene)
+    return kept
+
+
+def _divide(film: Footage, recipe: Recipe, val: list[Chosen], train: list[Chosen], result: Gathered) -> None:
+    """The only video of its kind, divided in time.
+
+    Validation begins at the scene that leaves it nearest to its share, if one leaves it between half and double of
+    that; else where the share begins, with a second left out before it.
+    """
+    source, first = film.source, min(cut.frames[0] for cut in film.pairs)
+    count = film.ending.frames
+    wanted = recipe.validation.share * (count - first)
+    fitting = [s for s in film.ending.starts if wanted / 2 <= count - s <= min(2 * wanted, (count - first) / 2)]
+    if fitting:
+        border = end = min(fitting, key=lambda s: abs(count - s - wanted))
+        how = "its last scenes are kept for validation"
+    else:
+        border = round(count - wanted)
+        end = border - max(recipe.dataset.frames, round(source.fps))
+        how = "its last part is kept for validation, a second apart from the rest, as no scene begins near there"
+    for cut in film.pairs:
+        if cut.frames[0] >= border:
+            val.append(Chosen(source, cut, "val"))
+        elif cut.frames[-1] < end:
+            train.append(Chosen(source, cut, "train"))
+        else:
+            result.skipped[BETWEEN] += 1
+    kind = "" if len(recipe.category) == 1 else f" of {source.category}"
+    result.notes.append(
+        f"{source.path.name} is the only video{kind}: {how}, so scores will look better than on other footage"
+    )
+
+
+# what is taken of them
+
+
+def _without_duplicates(
+    val: list[Chosen], train: list[Chosen], recipe: Recipe, result: Gathered
+) -> tuple[list[Chosen], list[Chosen]]:
+    """Validation comes first: what it shows is not trained on."""
+    every = [*sorted(val, key=lambda pair: pair.cut.name), *sorted(train, key=lambda pair: pair.cut.name)]
+    found = duplicates([pair.cut.picture for pair in every], recipe.skip.duplicate)
+    if count := int(found.sum()):
+        result.skipped[DUPLICATE] += count
+    left = [pair for pair, duplicate in zip(every, found, strict=True) if not duplicate]
+    return [pair for pair in left if pair.split == "val"], [pair for pair in left if pair.split == "train"]
+
+
+def _spread(val: list[Chosen], most: int, result: Gathered) -> list[Chosen]:
+    """At most so many of each video, evenly: validation is run again and again, and more of one shot tells nothing."""
+    of: dict[str, list[Chosen]] = defaultdict(list)
+    for pair in val:
+        of[pair.source.label].append(pair)
+    taken: list[Chosen] = []
+    for pairs in of.values():
+        pairs.sort(key=lambda pair: pair.cut.start)
+        places = {round(place) for place in np.linspace(0, len(pairs) - 1, min(most, len(pairs)))}
+        taken += [pair for place, pair in enumerate(pairs) if place in places]
+    if len(taken) < len(val):
+        result.skipped[SURPLUS] += len(val) - len(taken)
+    return taken
+
+
+def _limited(train: list[Chosen], recipe: Recipe, result: Gathered) -> list[Chosen]:
+    limit = recipe.dataset.patches
+    if not limit:
+        return train
+    of: dict[str, list[Chosen]] = {name: [] for name in recipe.category}
+    for pair in train:
+        of[pair.source.category].append(pair)
+    weights = {name: category.weight for name, category in recipe.category.items()}
+    result.quotas = shares(limit, weights)
+    quotas = shares(limit, weights, {name: len(pairs) for name, pairs in of.items()})
+    taken: list[Chosen] = []
+    for name, pairs in of.items():
+        pairs.sort(key=lambda pair: (-pair.source.priority, draw(recipe.dataset.seed, pair.cut.name)))
+        taken += pairs[: quotas[name]]
+        if len(pairs) < result.quotas[name]:
+            result.notes.append(_short(name, len(pairs), result.quotas[name], is_alone=len(of) == 1))
+    if len(taken) < len(train):
+        result.skipped[SURPLUS] += len(train) - len(taken)
+    return taken
+
+
+def _short(name: str, found: int, wanted: int, is_alone: bool) -> str:
+    more = "more videos or more patches_per_minute give more"
+    if is_alone:
+        return f"the videos give {found:,} of the {wanted:,} training pairs wanted; {more}"
+    return f"{name} gives {found:,} of its share of {wanted:,} pairs; others take its place where they can, {more}"
+
+
+def shares(total: int, weights: dict[str, float], most: dict[str, int] | None = None) -> dict[str, int]:
+    """``total`` divided by weights, none more than its ``most``; what one cannot take goes to the others."""
+    taken = dict.fromkeys(weights, 0)
+    open_ = {name for name in weights if most is None or most[name] > 0}
+    while open_ and (left := total - sum(taken.values())) > 0:
+        whole = sum(weights[name] for name in open_)
+        wanted = {name: left * weights[name] / whole for name in sorted(open_)}
+        full = {name for name in open_ if most is not None and taken[name] + wanted[name] >= most[name]}
+        if full:
+            assert most is not None
+            for name in full:
+                taken[name] = most[name]
+            open_ -= full
+            continue
+        _round_up(taken, wanted, left)
+        break
+    return taken
+
+
+def _round_up(taken: dict[str, int], wanted: dict[str, float], left: int) -> None:
+    """Whole numbers whose sum is ``left``: the largest remainders are rounded up."""
+    for name, value in wanted.items():
+        taken[name] += math.floor(value)
+    missing = left - sum(math.floor(value) for value in wanted.values())
+    for name in sorted(wanted, key=lambda name: math.floor(wanted[name]) - wanted[name])[:missing]:
+        taken[name] += 1
+
+
+def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, float]:
+    """Places a minute of each video, by its label.
+
+    With a limit each category is tried ``tries`` times as often as its share, videos of higher priority first, beside
+    those that validation will take; without one the pace of a category is as much below that of the heaviest as its
+    weight is.
+    """
+    sources, limit = list(sources), recipe.dataset.patches
+    weights = {name: category.weight for name, category in recipe.category.items()}
+    if not limit:
+        heaviest = max(weights.values())
+        return {source.label: source.pace * weights[source.category] / heaviest for source in sources}
+    found: dict[str, float] = {}
+    for name, quota in shares(limit, weights).items():
+        own = [source for source in sources if source.category == name]
+        kept = _expected_for_validation(own, recipe)
+        for source in kept:
+            found[source.label] = _slowed([source], tries * recipe.validation.max_per_video)
+        own = [source for source in own if source not in kept]
+        left = tries * quota / (1 if kept else 1 - recipe.validation.share)
+        for priority in sorted({source.priority for source in own}, reverse=True):
+            group = [source for source in own if source.priority == priority]
+            factor = _slowed(group, left) / group[0].pace
+            found.update({source.label: source.pace * factor for source in group})
+            left = max(0.0, left - sum(source.pace * source.wanted_seconds / 60 for source in group))
+    return found
+
+
+def _expected_for_validation(own: list[Source], recipe: Recipe) -> list[Source]:
+    """As ``_divided`` will have it where every video gives pairs."""
+    if recipe.validation.by == "scene" or len(own) < 2:
+        return []
+    drawn = sorted(own, key=lambda source: draw(recipe.dataset.seed, source.label))
+    return drawn[: _videos_for_validation(len(own), recipe)]
+
+
+def _slowed(group: list[Source], tries: float) -> float:
+    """The pace of the first of the group at which all of them together are tried so often at most."""
+    most = sum(source.pace * source.wanted_seconds / 60 for source in group)
+    return group[0].pace * (min(1.0, tries / most) if most else 1.0)

@@ -1,0 +1,192 @@
+"""Which videos a preparation works on: what was named, found, and can be used.
+
+Nothing is decoded here; a video is asked for its geometry only.
+"""
+
+import math
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from glob import glob
+from pathlib import Path
+
+from vsrpp_core.data.stacked import SCALE
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.prepare import footage
+from vsrpp_core.prepare.footage import DEFAULT_FPS
+from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Recipe, VideoRule, seconds
+from vsrpp_core.video import reading
+from vsrpp_core.video.reading import VideoInfo
+
+__all__ = ["DEFAULT_FPS", "Source", "find_videos", "named_videos", "survey"]
+
+VIDEO_SUFFIXES = frozenset(
+    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
+    | {".webm", ".wmv", ".y4m"}
+)
+"""What is taken from a folder; a file that is named is tried whatever it is called."""
+
+
+def find_videos(videos: list[Path]) -> list[Path]:
+    """Files, and the video files of folders in the order of their names; none twice."""
+    missing = [str(path) for path in videos if not path.exists()]
+    if missing:
+        raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
+    found: dict[Path, Path] = {}
+    for path in videos:
+        for file in _videos_of(path) if path.is_dir() else [path]:
+            found.setdefault(file.resolve(), file)
+    if not found:
+        raise UsageError(f"no video files in {', '.join(map(str, videos))}; name files or folders that hold some")
+    return list(found.values())
+
+
+def _videos_of(folder: Path) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
+    return [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and p.is_file()]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A video that can be used. ``label`` names its pairs and is unlike any other's, ``height`` and ``width`` are the
+    frames' after shrinking and with square pixels, ``start`` and ``end`` are seconds, ``pace`` is places a minute."""
+
+    path: Path
+    label: str
+    info: VideoInfo
+    height: int
+    width: int
+    category: str = DEFAULT_CATEGORY
+    priority: int = 0
+    pace: float = 60.0
+    start: float = 0.0
+    end: float = math.inf
+    hdr: str = ""
+
+    @property
+    def fps(self) -> float:
+        return self.info.fps or DEFAULT_FPS
+
+    @property
+    def seconds(self) -> float:
+        """Of it that are read: an estimate, 0 where the container does not say."""
+        return min(self.end, self.info.duration or self.info.frames / self.fps)
+
+    @property
+    def wanted_seconds(self) -> float:
+        return max(0.0, self.seconds - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A video of a recipe before anything of it was read."""
+
+    path: Path
+    category: str
+    rule: VideoRule | None
+
+
+def named_videos(recipe: Recipe) -> list[Named]:
+    """The videos of all categories, none twice: the first that names one has it. UsageError as ``find_videos``."""
+    if not recipe.category:
+        raise UsageError("no videos are named; name some, or a recipe with a [category.NAME] that has paths")
+    missing: list[str] = []
+    found: dict[Path, Named] = {}
+    for name, category in recipe.category.items():
+        paths = [path for text in category.paths for path in _matching(text, missing)]
+        if missing:
+            continue
+        for path in find_videos(paths):
+            if not any(_fits(pattern, path) for pattern in category.exclude):
+                rules = [rule for rule in recipe.video if _fits(rule.path, path)]
+                found.setdefault(path.resolve(), Named(path, name, rules[-1] if rules else None))
+    if missing:
+        raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
+    return list(found.values())
+
+
+def _matching(text: str, missing: list[str]) -> list[Path]:
+    path = Path(text).expanduser()
+    if path.exists():
+        return [path]
+    found = [Path(name) for name in sorted(glob(str(path), recursive=True))]  # noqa: PTH207 - a pattern may be absolute
+    if not found:
+        missing.append(text)
+    return found
+
+
+def _fits(pattern: str, path: Path) -> bool:
+    expanded = str(Path(pattern).expanduser())
+    return fnmatch(path.name, pattern) or fnmatch(str(path), expanded) or fnmatch(str(path.resolve()), expanded)
+
+
+def survey(videos: list[Named], recipe: Recipe) -> Generator[tuple[int, Source | None, str], None, None]:
+    """For every video its number from 1 and the source, or None and a sentence on why it cannot be used."""
+    labels = _labels([named.path for named in videos])
+    for number, (named, label) in enumerate(zip(videos, labels, strict=True), start=1):
+        try:
+            yield number, _source(named, label, recipe), ""
+        except VsrppError as error:
+            yield number, None, str(error)
+
+
+def _source(named: Named, label: str, recipe: Recipe) -> Source:
+    path, rule, category = named.path, named.rule or VideoRule(path=""), recipe.category[named.category]
+    info = reading.probe(path, lambda f, s, p: footage.refuse(recipe.source, f, s, p))
+    height, width = _shrunk_size(info, recipe.dataset.height)
+    if min(height, width) < recipe.dataset.patch:
+        raise TooSmallError(
+            f"{path} gives frames of {width}×{height}, smaller than the patch of {recipe.dataset.patch}; "
+            f"choose a patch of at most {min(height, width) // SCALE * SCALE}"
+        )
+    start = seconds(rule.start or category.start)
+    end = seconds(rule.end or category.end) or math.inf
+    if info.duration and start >= info.duration:
+        raise VsrppError(f"{path} ends after {info.duration:.0f} seconds, before its start at {start:.0f}")
+    return Source(
+        path,
+        label,
+        info,
+        height,
+        width,
+        category=named.category,
+        priority=category.priority if rule.priority is None else rule.priority,
+        pace=rule.patches_per_minute or category.patches_per_minute or recipe.dataset.patches_per_minute,
+        start=start,
+        end=end,
+        hdr=footage.kind_of(path).hdr,
+    )
+
+
+class TooSmallError(VsrppError):
+    """The patch does not fit into the frames."""
+
+
+def _labels(paths: list[Path]) -> list[str]:
+    """Of each file's stem what every file system takes as part of a name; numbered where two are alike."""
+    labels: list[str] = []
+    taken: set[str] = set()
+    for path in paths:
+        stem = re.sub(r"[^\w.-]+", "-", path.stem).strip("-.")[:60] or "video"
+        label, number = stem, 1
+        while label.lower() in taken:
+            number += 1
+            label = f"{stem}-{number}"
+        taken.add(label.lower())
+        labels.append(label)
+    return labels
+
+
+def _shrunk_size(info: VideoInfo, most: int) -> tuple[int, int]:
+    """Height and width with square pixels, at most ``most`` (0: any) high; no direction is ever enlarged."""
+    height, width = float(info.height), float(info.width)
+    if info.pixel_aspect > 1:
+        height /= info.pixel_aspect
+    else:
+        width *= info.pixel_aspect
+    factor = min(1.0, most / height) if most else 1.0
+    return round(factor * height), round(factor * width)

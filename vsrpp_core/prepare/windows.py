@@ -1,0 +1,108 @@
+"""Which frames of a video become pairs: windows of frames in one scene, at the pace and within the times of its source.
+
+Separate from the cutting because these rules see a film as a row of frames with times, never their pixels.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vsrpp_core.prepare.filters import DISSOLVE, REPEATED, UNEVEN
+from vsrpp_core.prepare.footage import Moment
+from vsrpp_core.prepare.recipe import Recipe, SkipPart
+from vsrpp_core.prepare.sources import Source
+from vsrpp_core.video.scenes import scenes_by
+from vsrpp_core.video.transitions import marked
+
+REPEAT_MOST = 2.0
+"""Levels that no part of a thumbnail exceeds where a frame is a repeat: something small that moves does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Frames of one scene in their order, and why they are not to be used, or empty."""
+
+    scene: int
+    moments: list[Moment]
+    reason: str
+
+    @property
+    def start(self) -> int:
+        return self.moments[0].number
+
+
+@dataclass(slots=True)
+class Film:
+    """What has been seen of a video: its frames, and at which frames its scenes begin, but for the first."""
+
+    frames: int = 0
+    starts: list[int] = field(default_factory=list)
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A frame beside the one before it."""
+
+    moment: Moment
+    repeat: bool
+
+    @property
+    def thumbnail(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return self.moment.thumbnail
+
+
+def windows_of(
+    moments: Iterator[Moment], source: Source, recipe: Recipe, film: Film
+) -> Iterator[tuple[float, Window | None]]:
+    """For every frame its seconds, and the window that ends with it where one is due; ``film`` is kept up to date."""
+    reach = (recipe.dataset.frames - 1) * recipe.dataset.frame_step + 1
+    held: deque[tuple[_Looked, bool]] = deque(maxlen=reach)
+    current, due, pace = 0, source.start, 60 / source.pace
+    looked = scenes_by(_looked(moments, recipe.skip, film), lambda item: item.thumbnail)
+    for scene, item, mixed in marked(looked):
+        if scene != current:
+            held.clear()
+            current = scene
+            film.starts.append(item.moment.number)
+        held.append((item, mixed))
+        film.frames = item.moment.number + 1
+        first = held[0][0].moment.seconds
+        if len(held) < reach or first < due - 1e-6 or item.moment.seconds >= source.end:
+            yield item.moment.seconds, None
+            continue
+        while due <= first + 1e-6:  # windows missed at a cut are not made up for, they would lie too close
+            due += pace
+        yield item.moment.seconds, _window(scene, list(held), recipe)
+
+
+def _looked(moments: Iterator[Moment], part: SkipPart, film: Film) -> Iterator[_Looked]:
+    before: Moment | None = None
+    for moment in moments:
+        repeat = bool(part.repeated and before is not None and _is_repeat(before, moment, part.repeated))
+        before = moment
+        if repeat and part.repeats == "drop":
+            film.dropped += 1
+        else:
+            yield _Looked(moment, repeat)
+
+
+def _is_repeat(before: Moment, moment: Moment, tolerance: float) -> bool:
+    change = np.abs(moment.thumbnail - before.thumbnail)
+    return float(change.mean()) < tolerance and float(change.max()) < REPEAT_MOST
+
+
+def _window(scene: int, held: list[tuple[_Looked, bool]], recipe: Recipe) -> Window:
+    """Why it may not be used is asked of all frames in it, also those that a frame step leaves out."""
+    taken = [item.moment for item, _ in held[:: recipe.dataset.frame_step]]
+    steps = np.diff([moment.seconds for moment in taken])
+    part, reason = recipe.skip, ""
+    if part.dissolves and any(mixed for _, mixed in held):
+        reason = DISSOLVE
+    elif part.repeats == "skip" and any(item.repeat for item, _ in held[1:]):
+        reason = REPEATED
+    elif part.uneven and part.repeats != "drop" and steps.max() > part.uneven * max(float(steps.min()), 1e-6):
+        reason = UNEVEN
+    return Window(scene, taken, reason)

@@ -1,0 +1,1 @@
+"""Where everything is wired: a run's folder and settings in, a stream of events out."""

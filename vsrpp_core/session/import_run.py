@@ -1,0 +1,132 @@
+"""From a checkpoint of the original VSR++, or from an exported network, to a run that can be resumed.
+
+Weights, optimizer, step and the settings that have an equivalent are taken over. What adapted in the original was kept
+by rules that are not this program's: the adaptive parts begin anew, and the best quality with them, as it was measured
+on another scale. An exported network has weights and a step, and no more.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from vsrpp_core.batches.dataset import PairDataset, TrainingStream
+from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
+from vsrpp_core.checkpoint.legacy_checkpoint import read_original
+from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
+from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.device.hardware import choose_hardware
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import CheckpointSaved
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.legacy_settings import NAME, OriginalSettings, read_original_settings
+from vsrpp_core.training.trainer import Trainer
+from vsrpp_core.training.validator import Validator
+
+N_FRAMES = 5
+"""The original network always took five."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What an import made: a checkpoint, and the settings that are now in ``config.toml``."""
+
+    saved: CheckpointSaved
+    config: RunConfig
+    settings: OriginalSettings | None
+    """What was read of the original's settings, or None where there were none."""
+    notes: tuple[str, ...]
+    """What the user should know of it, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is taken over of a file; ``optimizer`` as torch's AdamW describes its state, or empty."""
+
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    step: int
+    shape: dict[str, int]
+    notes: tuple[str, ...] = ()
+
+
+def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
+    """Make ``run`` from ``path``, an original checkpoint or an exported network: a checkpoint of its step and shape.
+
+    The original's settings are read from ``settings_file``, else from the ``train_config.json`` beside an original
+    checkpoint where there is one and ``run`` has no settings yet. Settings that ``run`` has already are kept but for
+    those and the shape. Raises VsrppError where a file is not what it should be or the run holds a network already; the
+    run is then as it was.
+    """
+    source, folder = _read(path), RunFolder(run)
+    settings, notes = _settings(path, folder, settings_file)
+    with folder.lock():
+        if checkpoints := folder.checkpoint_infos():
+            raise VsrppError(f"{run} holds a network at step {checkpoints[0].step:,} already; name another run")
+        config = _config(folder, source, settings)
+        trainer = _trainer_without_data(config, folder)
+        try:
+            trainer.adopt(source.weights, source.optimizer, source.step)
+        except (RuntimeError, ValueError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise VsrppError(f"{path} does not hold the network of the original VSR++ ({reason})") from None
+        try:
+            saved = trainer.save("manual")
+        except CheckpointError as error:
+            raise VsrppError(str(error)) from None
+        config.save(folder.config)
+    return Adopted(saved, config, settings, (*source.notes, *notes, *_notes(source, config, settings, folder)))
+
+
+def _read(path: Path) -> _Source:
+    if not is_exported(path):
+        original = read_original(path)
+        shape = {"n_feats": original.n_feats, "n_blocks": original.n_blocks, "n_frames": N_FRAMES}
+        return _Source(original.weights, original.optimizer, original.step, shape)
+    network = read_exported(path)
+    weights = "the moving average of the weights" if network.is_average else "the weights"
+    note = f"{path} holds {weights} and no optimizer: training goes on from them, and the optimizer begins anew"
+    return _Source(network.weights, {}, network.step, network.shape, (note,))
+
+
+def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[OriginalSettings | None, list[str]]:
+    """The original's settings where they are to be taken, and what to say of a file that is passed over."""
+    beside = path.parent / NAME
+    if named:
+        return read_original_settings(named), []
+    if is_exported(path) or not beside.is_file():
+        return None, []
+    if folder.config.is_file():
+        return None, [f"{beside} is not taken over, as {folder.config} has settings; name it with --config to take it"]
+    return read_original_settings(beside), []
+
+
+def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | None) -> RunConfig:
+    known = RunConfig.load_if_any(folder.config) or RunConfig()
+    taken = settings.overrides if settings else []
+    return known.with_overrides((*taken, *((f"model.{name}", str(value)) for name, value in source.shape.items())))
+
+
+def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:
+    if settings and (told := settings.contradictions(source.shape["n_feats"], source.shape["n_blocks"])):
+        yield f"{settings.path}: {'; '.join(told)}, which counts"
+    if config.data.root and not Path(config.data.root).is_dir():
+        yield f"the dataset {config.data.root} is not here; name its place with --data ROOT"
+    if source.step >= (end := config.training.max_steps):
+        yield (
+            f"nothing is left to train at step {source.step:,} of {end:,}; to go on, training.max_steps must be "
+            f"raised in {folder.config} or with --set training.max_steps=N"
+        )
+
+
+def _trainer_without_data(config: RunConfig, folder: RunFolder) -> Trainer:
+    """It never takes a step: a session that resumes the run brings the dataset."""
+    hardware, geometry = choose_hardware("auto"), StackGeometry(config.model.n_frames, 1, 1)
+    dataset = PairDataset([], geometry, config.training.seed, config.data.crop, config.data.augment, cache_bytes=0)
+    stream = TrainingStream(dataset, config.training.seed, config.training.batch_size, config.training.accumulation, 0)
+    return Trainer(
+        config, hardware, stream, Validator([], geometry, hardware, folder.pictures), CheckpointStore(folder)
+    )

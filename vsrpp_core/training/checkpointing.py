@@ -1,0 +1,164 @@
+"""When a checkpoint is due, of which kind it is, and what its description says."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.disk import DiskWatch
+from vsrpp_core.run.folder import CheckpointInfo
+from vsrpp_core.training.distributed import ALONE, Ranks
+from vsrpp_core.training.progress import Progress
+from vsrpp_core.training.step import FIGURES
+
+
+class Saving:
+    """Keeps the cadences of a run's checkpoints and writes them into its store.
+
+    ``state`` gives what a checkpoint holds, ``epoch`` the epoch of this moment.
+    """
+
+    def __init__(
+        self,
+        store: CheckpointStore,
+        config: RunConfig,
+        progress: Progress,
+        state: Callable[[], dict[str, Any]],
+        epoch: Callable[[], int],
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self._store, self._config, self._progress = store, config, progress
+        self._state, self._epoch, self._ranks = state, epoch, ranks
+        self._disk = DiskWatch(store.folder, config.checkpoints.min_free_gb)
+        self._kept_step = -1
+        self._recovery_tried_at = time.monotonic()
+
+    def reconfigure(self, config: RunConfig) -> None:
+        """Go by other cadences from now on."""
+        self._config = config
+        self._disk.min_free_gb = config.checkpoints.min_free_gb
+        self._store.keep_superseded_best = config.checkpoints.keep_superseded_best
+
+    # what is due
+
+    @property
+    def is_complete(self) -> bool:
+        return self._progress.step >= self._config.training.max_steps
+
+    @property
+    def step_is_kept(self) -> bool:
+        """Whether this step has a file that stays already."""
+        return self._kept_step == self._progress.step
+
+    def due(self) -> Iterator[ev.CheckpointKind]:
+        """Kinds to save now; a completed run's last checkpoint is written when the session ends."""
+        if self._regular_is_due() and not self.is_complete and not self.step_is_kept:
+            yield "regular"
+        if time.monotonic() - self._recovery_tried_at >= 60 * self._config.cadence.recovery_minutes:
+            self._recovery_tried_at = time.monotonic()  # of a full disk too: not again at every step
+            yield "recovery"
+
+    def _regular_is_due(self) -> bool:
+        return self.is_complete or self._progress.step % self._config.cadence.checkpoint_every == 0
+
+    def in_best_window(self) -> bool:
+        cadence = self._config.cadence
+        return cadence.best_from <= self._progress.step % cadence.checkpoint_every <= cadence.best_until
+
+    def kind_of_best(self) -> ev.CheckpointKind:
+        """A step has one file: what is kept for good as a regular or manual one stays so when it is the best too."""
+        if self._regular_is_due():
+            return "regular"
+        return self._store.kept_kind(self._progress.step, self._progress.branch) or "best"
+
+    # saving
+
+    def tell(self, kind: ev.CheckpointKind) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed | ev.WarningRaised]:
+        """Save and tell; a disk that does not take it is told too, and training goes on. Of all ranks one writes."""
+        if not self._ranks.is_first:
+            return
+        try:
+            saved = self.save(kind)
+        except CheckpointError as error:
+            yield ev.CheckpointFailed(step=self._progress.step, kind=kind, error=str(error))
+            return
+        yield saved
+        if shortage := self._disk.look(saved.size):
+            yield ev.WarningRaised(message=shortage)
+
+    def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
+        """Write a checkpoint of this moment. Raises CheckpointError; earlier checkpoints are then intact."""
+        start, progress = time.perf_counter(), self._progress
+        info = self._store.save(self._state(), lambda name, size: self._describe(kind, name, size))
+        is_best = progress.is_best
+        if is_best and kind in ("best", "regular", "manual"):
+            self._store.mark_best(info)
+        if kind in ("regular", "manual"):
+            self._kept_step = info.step
+        seconds = time.perf_counter() - start
+        return ev.CheckpointSaved(
+            step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
+        )
+
+    def mend_best(self) -> Iterator[ev.WarningRaised]:
+        """After a resume: the best file bears its name, also where a kill or a full disk came in between."""
+        if not self._ranks.is_first or not self._progress.best_step:
+            return
+        try:
+            self._store.mend_best(self._progress.best_step, self._progress.best_branch)
+        except CheckpointError as error:
+            yield ev.WarningRaised(message=f"{error}, then resume once more")
+
+    def last_good(self, up_to: int) -> tuple[str, dict[str, Any], list[str]]:
+        """The newest checkpoint up to a step whose gradients were finite when it was made: its name and contents.
+
+        An empty name where there is none. The third is why others, that would have been newer, could not be read.
+        """
+        name, faults = self._ranks.from_first(lambda: self._name_of_last_good(up_to))
+        state = self._store.load(name) if name else {}
+        self._ranks.wait()  # the first rank may write this file next
+        return name, state, faults
+
+    def _name_of_last_good(self, up_to: int) -> tuple[str, list[str]]:
+        faults = []
+        for name, state in self._store.readable(up_to):
+            if isinstance(state, VsrppError):
+                faults.append(str(state))
+            elif _is_good(state):
+                return name, faults
+        return "", faults
+
+    def start_over(self) -> None:
+        """The run has gone back: steps that were kept are taken, and kept, again."""
+        self._kept_step = -1
+
+    def name_of(self, kind: ev.CheckpointKind) -> str:
+        """The file that a checkpoint of this moment has."""
+        return self._store.path(kind, self._progress.step).name
+
+    def _describe(self, kind: ev.CheckpointKind, name: str, size: int) -> CheckpointInfo:
+        progress = self._progress
+        return CheckpointInfo(
+            name=name,
+            step=progress.step,
+            epoch=self._epoch(),
+            max_steps=self._config.training.max_steps,
+            kind=kind,
+            quality=progress.last_quality if progress.last_quality_step == progress.step else math.nan,
+            loss=progress.last_loss,
+            best_quality=progress.best_quality,
+            best_step=progress.best_step,
+            size=size,
+            saved_at=time.time(),
+            branch=progress.branch,
+        )
+
+
+def _is_good(state: dict[str, Any]) -> bool:
+    """Whether gradients were finite when it was saved, those counted among the figures nobody has looked at yet."""
+    waiting = (row[FIGURES.index("gradient_norm")] for row in state["figures"]["pending"])
+    return not state["progress"]["skipped_in_a_row"] and all(map(math.isfinite, waiting))

@@ -1,0 +1,1 @@
+"""Auto-tune: which network this device can train, predicted, measured and chosen."""

@@ -1,0 +1,231 @@
+"""Auto-tune inside a session, steered by whoever watches: what is measured next, and which rung is trained.
+
+Separate from search.py because nothing of the search itself depends on the user, on a clock or on a queue.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from time import monotonic
+
+from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.device.hardware import Hardware
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.training.inbox import Inbox
+from vsrpp_core.tune import measure
+from vsrpp_core.tune.ladder import Overrides
+from vsrpp_core.tune.search import Search
+
+LOOK_SECONDS = 0.2
+"""How long is waited for a command at once while a choice is offered."""
+
+
+def tune_and_choose(
+    config: RunConfig,
+    hardware: Hardware,
+    geometry: StackGeometry,
+    inbox: Inbox,
+    *,
+    attended: bool,
+    small: Overrides = (),
+    clock: Callable[[], float] = monotonic,
+) -> Generator[ev.Event, None, RunConfig | None]:
+    """Search the ladder and obey meanwhile; the generator's value is what to train, or None where it was stopped.
+
+    ``attended``: somebody can choose, so what passes is offered for ``tune.offer_seconds``, and where nothing passes
+    the search waits for the user. Otherwise the first that passes is taken at once, and where nothing does VsrppError
+    names what came closest. ``small``: settings of the network for CPUs; where they are given nothing is measured
+    before it was asked for, and that network is offered. ``clock`` in seconds.
+    """
+    search = Search(config, hardware, geometry, measure.measure_steps, small)
+    choosing = Choosing(search, inbox, attended, clock)
+    yield _started(search, attended)
+    yield from search.predictions()
+    yield from choosing.decide()
+    return choosing.taken
+
+
+class Choosing:
+    """The decision between the rungs of one search."""
+
+    def __init__(self, search: Search, inbox: Inbox, attended: bool, clock: Callable[[], float]) -> None:
+        self._search, self._inbox, self._attended, self._clock = search, inbox, attended, clock
+        self._seconds = search.config.tune.offer_seconds if attended else 0.0
+        self._held = False
+        self._over = False
+        self.taken: RunConfig | None = None
+        """What is trained, once that is decided."""
+
+    def decide(self) -> Iterator[ev.Event]:
+        """Measure, obey and wait until something is taken, or the session is to end."""
+        yield from self._obey_all()
+        if not self._search.small:
+            yield from self._measured(self._search.climb())
+        if not self._over:
+            yield from self._settle()
+
+    def _measured(self, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
+        """Measure while nothing is decided; commands are obeyed before each measurement."""
+        for event in work:
+            if isinstance(event, ev.MeasurementStarted):
+                yield from self._obey_all()
+                if self._over:
+                    return
+            yield event
+        yield from self._obey_all()
+
+    def _obey_all(self) -> Iterator[ev.Event]:
+        while not self._over and (command := self._inbox.next()):
+            yield from self._obey(command)
+
+    # the offer
+
+    @property
+    def _best(self) -> tuple[int, str]:
+        """The rung to offer: the first that passed, or the network for CPUs; index 0 where there is none."""
+        if passed := self._search.passed:
+            return passed.index, passed.checkpointing
+        small = self._search.small
+        return (small.index, small.mode) if small else (0, "")
+
+    def _settle(self) -> Iterator[ev.Event]:
+        """Take what is offered, at once or when its time has passed; where nothing is, wait for the user."""
+        index, _ = self._best
+        if not self._attended and not index:
+            raise VsrppError(self._search.advice())
+        if index and not ((self._attended and self._seconds) or self._held):
+            yield from self._take_rung(*self._best)
+            return
+        yield self._offer()
+        until = self._clock() + self._seconds
+        while not self._over:
+            left = until - self._clock() if index and not self._held else LOOK_SECONDS
+            if left <= 0:
+                yield from self._take_rung(*self._best)
+            elif command := self._inbox.wait(min(left, LOOK_SECONDS)):
+                yield from self._obey_waiting(command)
+
+    def _offer(self) -> ev.ChoiceOffered:
+        index, checkpointing = self._best
+        seconds = self._seconds if index and not self._held else 0.0
+        advice = "" if index else self._search.advice()
+        return ev.ChoiceOffered(index=index, checkpointing=checkpointing, seconds=seconds, advice=advice)
+
+    def _obey_waiting(self, command: cmd.Command) -> Iterator[ev.Event]:
+        """Obey while a choice is offered; where that changed the offer, it is made anew."""
+        before = self._best, self._held
+        yield from self._obey(command)
+        if not self._over and (isinstance(command, cmd.MeasureRung) or before != (self._best, self._held)):
+            yield self._offer()
+
+    # commands
+
+    def _obey(self, command: cmd.Command) -> Iterator[ev.Event]:
+        match command:
+            case cmd.Stop():
+                self._over = True
+                yield _answer("Stop", True, "stopping")
+            case cmd.ChooseRung():
+                wanted = command.index, command.checkpointing
+                yield from self._tried("ChooseRung", lambda: self._search.choose(*wanted), command.index)
+            case cmd.SetByHand():
+                sizes = _sizes(command)
+                yield from self._tried("SetByHand", lambda: self._search.set_by_hand(*sizes))
+            case cmd.PredictByHand():
+                yield from self._predict(command)
+            case cmd.MeasureRung():
+                self._held = True
+                yield from self._measure(command)
+            case cmd.HoldChoice():
+                self._held = True
+                yield _answer("HoldChoice", True, "nothing is taken by itself")
+            case _:
+                name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
+                yield _answer(name, False, "not while auto-tune looks for a network")
+
+    def _tried(
+        self, name: ev.CommandName, choose: Callable[[], tuple[RunConfig, list[str]]], index: int = 0
+    ) -> Iterator[ev.Event]:
+        """Take what the user wants, or say why it cannot be."""
+        try:
+            config, warnings = choose()
+        except VsrppError as error:
+            yield _answer(name, False, _plain(error))
+            return
+        yield _answer(name, True, "done")
+        yield from self._take(config, warnings, index)
+
+    def _predict(self, command: cmd.PredictByHand) -> Iterator[ev.Event]:
+        try:
+            chosen, _ = self._search.set_by_hand(*_sizes(command))
+        except VsrppError as error:
+            yield _answer("PredictByHand", False, _plain(error))
+            return
+        yield self._search.predict_by_hand(chosen)
+        yield _answer("PredictByHand", True, "done")
+
+    def _measure(self, command: cmd.MeasureRung) -> Iterator[ev.Event]:
+        try:
+            rung = self._search.rung(command.index)
+        except VsrppError as error:
+            yield _answer("MeasureRung", False, str(error))
+            return
+        if why := self._search.why_not_measure(rung):
+            yield _answer("MeasureRung", False, why)
+            return
+        for event in self._search.attempt(rung, again=True):
+            if isinstance(event, ev.MeasurementStarted) and self._inbox.stop_is_wanted():
+                break
+            yield event
+        yield _answer("MeasureRung", True, "done")
+
+    # the end
+
+    def _take_rung(self, index: int, checkpointing: str) -> Iterator[ev.Event]:
+        config, warnings = self._search.choose(index, checkpointing)
+        yield from self._take(config, warnings, index)
+
+    def _take(self, config: RunConfig, warnings: list[str], index: int) -> Iterator[ev.Event]:
+        self.taken, self._over = config, True
+        for warning in warnings:
+            yield ev.WarningRaised(message=warning)
+        model, training = config.model, config.training
+        yield ev.ConfigurationChosen(
+            index=index,
+            n_feats=model.n_feats,
+            n_blocks=model.n_blocks,
+            batch_size=training.batch_size,
+            accumulation=training.accumulation,
+            checkpointing=training.checkpointing,
+            found=config.tune.found,
+        )
+
+
+def _started(search: Search, attended: bool) -> ev.TuningStarted:
+    device, tune, crop = search.hardware.description, search.config.tune, search.config.data.crop
+    return ev.TuningStarted(
+        device=device.name,
+        device_memory=device.memory,
+        precision=search.hardware.precision,
+        max_seconds=tune.max_seconds,
+        max_memory=tune.max_memory,
+        min_effective_batch=tune.min_effective_batch,
+        rungs=len(search.rungs),
+        n_frames=search.geometry.n_frames,
+        lr_height=crop or search.geometry.height,
+        lr_width=crop or search.geometry.width,
+        attended=attended,
+    )
+
+
+def _sizes(command: cmd.SetByHand | cmd.PredictByHand) -> tuple[int, int, int, int, str]:
+    return command.n_feats, command.n_blocks, command.batch_size, command.accumulation, command.checkpointing
+
+
+def _plain(error: VsrppError) -> str:
+    return str(error).removeprefix("with these settings: ")
+
+
+def _answer(name: ev.CommandName, accepted: bool, message: str) -> ev.CommandAnswered:
+    return ev.CommandAnswered(command=name, accepted=accepted, message=message, step=0)

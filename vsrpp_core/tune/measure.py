@@ -1,0 +1,103 @@
+"""What can this device carry? The ladder's configurations, largest first, predicted and then measured by real steps.
+
+The first that passes is taken: fast enough, within the memory limit, and with the effective batch wanted; the limits
+are settings under ``tune``. What cannot pass by a wide margin is not measured at all. How one is measured stands here,
+what is made of it in search.py, and how somebody chooses meanwhile in choosing.py.
+"""
+
+import gc
+from collections.abc import Callable, Generator
+from time import monotonic, perf_counter
+
+import torch
+
+from vsrpp_core.batches.dataset import Batch
+from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.device.hardware import Hardware, MemoryMeter
+from vsrpp_core.device.memory import is_out_of_memory
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import events as ev
+from vsrpp_core.network.loss import LossWeights
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.training.average import WeightAverage
+from vsrpp_core.training.step import OptimizerStep
+from vsrpp_core.training.trainer import build_model
+from vsrpp_core.tune.search import Measure, Measurement, Search
+
+MEASURED_STEPS = 3
+WARM_UP_FACTOR = 3
+"""The first step prepares kernels and allocator; it counts only when it takes this many times the limit."""
+
+
+def tune(
+    config: RunConfig,
+    hardware: Hardware,
+    geometry: StackGeometry,
+    measure: Measure | None = None,
+    stop_is_wanted: Callable[[], bool] = lambda: False,
+) -> Generator[ev.Event, None, RunConfig | None]:
+    """Predict all rungs, then try them from the top; the generator's return value is the configuration that passed.
+
+    ``stop_is_wanted`` is asked before each measurement; the value is None where it ended the search.
+    ``measure`` is there to be replaced in tests. Raises VsrppError, naming what came closest, when nothing passes.
+    """
+    search = Search(config, hardware, geometry, measure or measure_steps, clock=monotonic)
+    yield from search.predictions()
+    for event in search.climb():
+        if not isinstance(event, ev.MeasurementStarted):
+            yield event
+        elif stop_is_wanted():
+            return None
+    if not search.passed:
+        raise VsrppError(search.advice())
+    config, _ = search.choose(search.passed.index)
+    return config
+
+
+def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> Measurement:
+    """Real training steps on random pictures, as training will take them; given up as soon as one is over the limit."""
+    _free(hardware)
+    memory, seconds = MemoryMeter(hardware), None
+    try:
+        seconds = _time_steps(config, hardware, geometry)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    peak = memory.read().peak
+    _free(hardware)  # out here the error is gone, and with it the frames that held the network
+    if seconds is None:
+        return Measurement(float("nan"), peak, out_of_memory=True)
+    return Measurement(seconds, peak)
+
+
+def _time_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> float:
+    limit = config.tune.max_seconds / config.training.accumulation
+    model = build_model(config, hardware)
+    step, average = OptimizerStep(model, config.training, hardware), WeightAverage(model, config.training.ema)
+    batch = _random_batch(config, geometry)
+    seconds: list[float] = []
+    for index in range(1 + MEASURED_STEPS):
+        start = perf_counter()
+        step.run([batch], LossWeights(0.6, 0.2, 0.2), clip_norm=1.5, learning_rate=1e-6).cpu()
+        average.update()
+        seconds.append(perf_counter() - start)
+        allowed = limit if index else WARM_UP_FACTOR * limit
+        if seconds[-1] > allowed and (index or not config.training.compile):  # compiling takes as long as it takes
+            return seconds[-1]
+    return sorted(seconds[1:])[MEASURED_STEPS // 2]
+
+
+def _free(hardware: Hardware) -> None:
+    """Leave the device as empty as it was: a rung must not fail for what the one before it held."""
+    gc.collect()
+    if hardware.device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _random_batch(config: RunConfig, geometry: StackGeometry) -> Batch:
+    height, width = config.data.crop or geometry.height, config.data.crop or geometry.width
+    size, frames = config.training.batch_size, geometry.n_frames
+    return Batch(
+        torch.randint(256, (size, frames, 3, height, width), dtype=torch.uint8),
+        torch.randint(256, (size, 3, 3 * height, 3 * width), dtype=torch.uint8),
+    )

@@ -1,0 +1,41 @@
+"""What to do when a run's step does not fit into the device's memory any more.
+
+The network of a run keeps its size; what may shrink without changing the training is how much of a step is in memory at
+once. Separate from the session, which tells the proposal, so that it can be tested as a table.
+"""
+
+import shlex
+
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.tune.presets import SMALLEST_CROP
+
+Proposal = tuple[tuple[str, str], ...]
+
+
+def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Proposal:
+    """The next smaller configuration as dotted settings; empty where only a smaller network is left.
+
+    First activations are computed again instead of kept, per block, then per trunk: the numbers stay the same. Then
+    the micro-batch is halved and accumulation makes up for it, as long as each of ``n_ranks`` ranks has a sample, then
+    the crop of ``lr_side`` LR pixels is halved.
+    """
+    training = config.training
+    if training.checkpointing != "trunk":
+        wanted = "block" if training.checkpointing == "none" else "trunk"
+        return (("training.checkpointing", wanted),)
+    if training.batch_size > n_ranks:
+        half = -(-training.batch_size // 2)
+        effective = training.batch_size * training.accumulation
+        return (("training.batch_size", str(half)), ("training.accumulation", str(-(-effective // half))))
+    side = config.data.crop or lr_side
+    return (("data.crop", str(side // 2)),) if side // 2 >= SMALLEST_CROP else ()
+
+
+def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1, resumable: bool = True) -> str:
+    """What to do next, as the end of a sentence. ``resumable`` says whether the run has a checkpoint to go on from."""
+    proposal = smaller(config, lr_side, n_ranks)
+    if not proposal:
+        return "start a fresh run with a smaller model.n_feats"
+    settings = " ".join(f"--set {key}={value}" for key, value in proposal)
+    resume = "--resume " if resumable else ""
+    return f"go on with the next smaller configuration: vsrpp train {shlex.quote(run)} {resume}{settings}"

@@ -1,0 +1,92 @@
+"""Settings for a run that brings none of its own: the demo, and a first network for the device at hand."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from vsrpp_core.device.hardware import DeviceDescription
+from vsrpp_core.errors import UsageError
+from vsrpp_core.run.config import RunConfig, as_text
+
+Overrides = Iterable[tuple[str, str]]
+
+DEMO: Overrides = (
+    ("model.n_feats", "24"),
+    ("model.n_blocks", "6"),
+    ("training.batch_size", "8"),
+    ("training.max_steps", "500"),
+    ("schedule.lr_max", "1e-3"),
+    ("schedule.warmup_steps", "50"),
+    ("cadence.tensorboard_every", "20"),
+    ("cadence.validate_every", "100"),
+    ("cadence.checkpoint_every", "200"),
+    ("cadence.best_from", "0"),
+    ("cadence.best_until", "200"),
+    ("cadence.recovery_minutes", "2"),
+)
+"""Learns visibly within minutes on two CPU cores."""
+
+CPU: Overrides = (
+    ("model.n_feats", "32"),
+    ("model.n_blocks", "10"),
+    ("training.batch_size", "8"),
+    ("training.accumulation", "1"),
+    ("training.checkpointing", "none"),
+    ("training.max_steps", "20000"),
+    ("schedule.lr_max", "4e-4"),
+    ("schedule.warmup_steps", "200"),
+    ("cadence.best_from", "0"),
+)
+"""A network that two cores carry: the auto-tune ladder is meant for GPUs and starts far above it."""
+
+SMALL_NETWORK = "the small network for CPUs"
+"""How ``tune.found`` begins where it is that network."""
+
+CPU_CROP = 48
+SMALLEST_CROP = 24
+"""LR pixels; with less a network sees little but borders."""
+
+
+MODEL_SIZE = frozenset(
+    {
+        "model.n_feats",
+        "model.n_blocks",
+        "training.batch_size",
+        "training.accumulation",
+        "training.checkpointing",
+        "data.crop",
+    }
+)
+"""Of a preset what depends on the device, and may be put over somebody's own settings."""
+
+
+def demo_config(root: Path) -> RunConfig:
+    return RunConfig().with_overrides((*DEMO, ("data.root", str(root))))
+
+
+def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
+    """A starting point for ``device``; ``lr_side`` is the shorter side of the dataset's LR patches, pixels."""
+    return RunConfig().with_overrides(cpu_settings(lr_side)) if device.kind == "cpu" else RunConfig()
+
+
+def cpu_settings(lr_side: int) -> Overrides:
+    """The CPU preset, with a crop that fits LR patches of ``lr_side`` pixels."""
+    return (*CPU, ("data.crop", str(CPU_CROP if lr_side > CPU_CROP else 0)))
+
+
+def left_of_cpu(config: RunConfig) -> frozenset[str]:
+    """The keys in which ``config`` still is as a search on a CPU has left it; none where there was no such search."""
+    if not config.tune.found.startswith(SMALL_NETWORK):
+        return frozenset()
+    values = {setting.key: setting.value for setting in config.settings()}
+    preset = RunConfig().with_overrides(cpu_settings(CPU_CROP + 1)).settings()
+    return frozenset(s.key for s in preset if s.value != s.default and values[s.key] == s.value)
+
+
+def without_cpu(config: RunConfig) -> RunConfig:
+    """``config`` with the defaults in place of what a search on a CPU has set and nobody changed since."""
+    defaults = {setting.key: setting.default for setting in config.settings()}
+    for key in sorted(left_of_cpu(config)):
+        with suppress(UsageError):  # it goes together with a setting that was changed since, and stays
+            config = config.with_overrides(((key, as_text(defaults[key])),))
+    return config

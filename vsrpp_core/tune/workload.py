@@ -1,0 +1,203 @@
+"""What one optimizer step of a configuration costs, counted from the structure of ``network/lean.py``.
+
+Separate from predict.py because nothing here depends on a device: operations, bytes kept, bytes held at once and bytes
+moved follow from the network's shape alone. A *map* is ``n_feats`` values for each LR pixel of a micro-batch, the size
+of what nearly every layer reads and writes. ``tests/vsrpp_core/tune/test_workload.py`` holds each count against
+what torch does. ``training.compile`` may fuse some of it away; that is not counted.
+"""
+
+from dataclasses import dataclass
+
+from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.run.config import Checkpointing, RunConfig
+
+SCALE = 3
+PICTURE = 3 * SCALE**2
+"""Values of an RGB picture of three times the size, for each LR pixel."""
+
+UPSAMPLER_MAPS = SCALE**2
+"""The upsampler's inner picture is nine times as large as a map."""
+
+LOSS_PICTURES = 13
+"""Pictures alive at once in the hybrid loss: 6.25 kept for its backward pass, the ground truth, four absolute
+differences and what the last subtraction makes."""
+
+LOSS_PASSES = 60
+"""Times the loss and the bilinear base read or write a picture, forward and backward, counted operation by operation
+and rounded; small beside the maps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One optimizer step: ``accumulation`` micro-batches of ``samples`` samples of ``height`` x ``width`` LR pixels."""
+
+    n_feats: int
+    n_blocks: int
+    n_frames: int
+    samples: int
+    height: int
+    width: int
+    accumulation: int = 1
+    checkpointing: Checkpointing = "none"
+    half: bool = False
+    """Whether convolutions are computed in a type of two bytes (bf16 or fp16 autocast) instead of four."""
+    averaged: bool = True
+    """Whether a moving average of the weights is kept."""
+
+    @classmethod
+    def of(cls, config: RunConfig, geometry: StackGeometry, precision: str) -> "Workload":
+        """The work of ``config`` on stacks of ``geometry``; ``precision`` as in Hardware, never ``auto``."""
+        training, crop = config.training, config.data.crop
+        return cls(
+            config.model.n_feats,
+            config.model.n_blocks,
+            geometry.n_frames,
+            training.batch_size,
+            crop or geometry.height,
+            crop or geometry.width,
+            training.accumulation,
+            training.checkpointing,
+            half=precision in ("bf16", "fp16"),
+            averaged=training.ema > 0,
+        )
+
+    @property
+    def pixels(self) -> int:
+        """LR pixels of a micro-batch."""
+        return self.samples * self.height * self.width
+
+    @property
+    def map_bytes(self) -> int:
+        return self.pixels * self.n_feats * self.element_size
+
+    @property
+    def element_size(self) -> int:
+        return 2 if self.half else 4
+
+    @property
+    def walk_steps(self) -> int:
+        """Steps of the propagation, both directions together: every frame but the centre is taken in once."""
+        return self.n_frames - 1
+
+    @property
+    def blocks_run(self) -> int:
+        """Residual blocks that one forward pass runs through: a trunk runs once for each step of its direction."""
+        return self.walk_steps * self.n_blocks // 2
+
+
+# parameters
+
+
+def parameters(work: Workload) -> int:
+    c = work.n_feats
+    fuses = 3 * (2 * c * c + c)
+    upsampler = (9 * c + 1) * UPSAMPLER_MAPS * c + 9 * c * 3 + 3
+    return 9 * 3 * c + c + fuses + _trunk_parameters(work) + upsampler
+
+
+def _trunk_parameters(work: Workload) -> int:
+    return work.n_blocks * 2 * (9 * work.n_feats + 1) * work.n_feats
+
+
+# operations
+
+
+def flops(work: Workload) -> int:
+    """Floating-point operations of the step's convolutions, a multiply-add being two.
+
+    The backward pass is two forward passes, one for the weights and one for the input; the first layer's input needs
+    none. Recomputation stops at the last convolution of what is recomputed, since no backward pass needs its result.
+    """
+    c = work.n_feats
+    first = 2 * 9 * 3 * c * work.n_frames
+    fuse, convolution = 2 * 2 * c * c, 2 * 9 * c * c
+    walks = work.walk_steps * fuse + 2 * work.blocks_run * convolution
+    upsampler = UPSAMPLER_MAPS * (convolution + 2 * 9 * c * 3)
+    forward = first + walks + fuse + upsampler
+    again = {
+        "none": 0,
+        "block": work.blocks_run * convolution,
+        "trunk": walks - work.walk_steps * convolution,
+    }[work.checkpointing]
+    return (3 * forward - first + again) * work.pixels * work.accumulation
+
+
+# memory
+
+
+def kept_maps(work: Workload) -> int:
+    """Maps that wait for the backward pass of a micro-batch.
+
+    Each step of the propagation keeps the concatenation (2) that its fuse reads and for each block the input and the
+    inner map; ``block`` drops the inner maps. ``trunk`` keeps the frames' features and the states between two steps
+    instead. The end keeps what fusion (2), the upsampler's first (1) and its last convolution read.
+    """
+    end = 2 + 1 + UPSAMPLER_MAPS
+    if work.checkpointing == "trunk":
+        return work.n_frames + (work.n_frames - 3) + end
+    maps_a_block = 1 if work.checkpointing == "block" else 2
+    return 2 * work.walk_steps + maps_a_block * work.blocks_run + end
+
+
+def kept_bytes(work: Workload) -> int:
+    """What ``kept_maps`` counts, the frames as the first layer reads them, and the weights that autocast has cast."""
+    frames = work.pixels * 3 * work.n_frames * work.element_size
+    return kept_maps(work) * work.map_bytes + frames + _cast_weights(work)
+
+
+def _cast_weights(work: Workload) -> int:
+    """Copies of the weights in two bytes; where a trunk is recomputed, its own are cast again and dropped."""
+    if not work.half:
+        return 0
+    recomputed = _trunk_parameters(work) if work.checkpointing != "none" else 0
+    return 2 * (parameters(work) - recomputed)
+
+
+def held_bytes(work: Workload) -> int:
+    """The most a micro-batch holds at once beside weights and optimizer: the largest of three moments.
+
+    While the upsampler runs, its picture exists twice and the frames' features and both ends are still there; in the
+    loss a dozen pictures are; and in a backward pass with ``trunk`` one trunk's maps are, with the gradients of the
+    frames' features and of what is under way, while the end's maps have gone. The workspace of convolution libraries
+    is theirs to choose and not counted.
+    """
+    picture = 4 * PICTURE * work.pixels
+    inputs = picture + (4 * 3 * work.n_frames * work.pixels if work.half else 0)
+    features = 0 if work.checkpointing == "trunk" else work.n_frames
+    upsampling = (features + 2 + UPSAMPLER_MAPS) * work.map_bytes + inputs + picture
+    loss = LOSS_PICTURES * picture + inputs - picture
+    recomputing = inputs + _recomputed_maps(work) * work.map_bytes
+    return kept_bytes(work) + max(upsampling, loss, recomputing)
+
+
+def _recomputed_maps(work: Workload) -> int:
+    """Maps of the moment when one trunk, or one block, has been computed again, beyond those kept."""
+    gradients = 3 + work.n_frames
+    end = 2 + 1 + UPSAMPLER_MAPS
+    again = {"none": 0, "block": 2, "trunk": 2 + work.n_blocks}[work.checkpointing]
+    return again + gradients - end
+
+
+def state_bytes(work: Workload) -> int:
+    """Weights, gradients, AdamW's two moments and the moving average, all in fp32."""
+    return 4 * parameters(work) * (5 if work.averaged else 4)
+
+
+# traffic
+
+
+def traffic_bytes(work: Workload) -> int:
+    """Bytes that the step must move at least: each operation reads its inputs and writes its result once.
+
+    A pass over a map costs ``map_bytes``. A block: 5 passes forward (two convolutions, the sum in the second) and 10
+    backward. A step of the propagation: 4 for the concatenation, 3 for its fuse, 10 backward. Weights are read twice
+    and their gradients written once for each micro-batch; clipping, AdamW and the average pass 13 times over them.
+    """
+    fuse = 17
+    upsampler = 10 + 20 + 2 * 2 * UPSAMPLER_MAPS + 3 * UPSAMPLER_MAPS  # first convolution, shuffle, last convolution
+    again = {"none": 0, "block": 2 * work.blocks_run, "trunk": 7 * work.walk_steps + 5 * work.blocks_run}
+    passes = (
+        4 * work.n_frames + fuse * (work.walk_steps + 1) + 15 * work.blocks_run + upsampler + again[work.checkpointing]
+    )
+    micro_batch = passes * work.map_bytes + LOSS_PASSES * PICTURE * 4 * work.pixels
+    return work.accumulation * micro_batch + 4 * parameters(work) * (3 * work.accumulation + 13)

@@ -1,0 +1,1 @@
+"""Reading films: frames, scenes, transitions, tone mapping. No torch."""

@@ -1,0 +1,1 @@
+"""The applications: what they run, watch and say."""

@@ -1,0 +1,467 @@
+"""``vsrpp-tui``: the application that owns the screens, the worker and what happens when it ends."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from vsrpp_core import __version__
+from vsrpp_core.batches.loader_processes import start_tracker
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.messages import journal
+from vsrpp_core.messages.commands import Command
+from vsrpp_core.run.folder import BEST_NAME, RunFolder, demo_run_path
+from vsrpp_tui.app.base import DeskApp
+from vsrpp_tui.screens.start.start import Choice, StartScreen
+from vsrpp_tui.state.run import RunState, reduce, resumed
+from vsrpp_tui.terminal import LastingDriver, log_path, screen_to_itself
+from vsrpp_tui.threads.session import SessionRequest, Worker, device_line
+from vsrpp_tui.threads.tensorboard_server import STARTING_SECONDS, TensorBoard
+from vsrpp_tui.user import recent
+from vsrpp_tui.user.preferences import Preferences, preferences_path, read_preferences
+
+if TYPE_CHECKING:
+    from vsrpp_tui.app.running_job import RunningJob
+    from vsrpp_tui.screens.jobs.check import CheckScreen
+    from vsrpp_tui.screens.jobs.job import JobScreen
+    from vsrpp_tui.screens.run.by_hand import ByHandScreen
+    from vsrpp_tui.screens.run.training import TrainingScreen
+    from vsrpp_tui.screens.run.tune import TuneScreen
+    from vsrpp_tui.threads.jobs import JobRequest
+
+EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+PUMP_SECONDS = 0.25
+"""How often the screen looks for events: fast enough for the eye, calm enough for a slow connection."""
+
+DEFAULT_RUN = "Learn"
+
+SEARCH = "search"
+"""Id of the screen of auto-tune."""
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """How the application ended, for the shell it returns to."""
+
+    status: int = EXIT_DONE
+    message: str = ""
+
+
+class VsrppApp(DeskApp[Farewell]):
+    """Shows the start screen, then a session; ends only when the session has saved."""
+
+    CSS_PATH = Path(__file__).parents[1] / "app.tcss"  # also for a subclass elsewhere
+    TITLE = "VSR++"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-slim"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-squat"), (20, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True, id="leave"),
+    ]
+
+    @dataclass
+    class DeviceFound(Message):
+        text: str
+
+    @dataclass
+    class PastRead(Message):
+        worker: Worker
+        state: RunState
+        fault: str = ""
+
+    def __init__(self, choice: Choice, preferences: Preferences | None = None) -> None:
+        super().__init__(preferences or Preferences(), driver_class=LastingDriver)
+        self._choice = choice
+        self._device = ""
+        self.state = RunState()
+        self.worker: Worker | None = None
+        self.job: RunningJob | None = None
+        """The work besides training that is done, or was done last."""
+        self.tensorboard = TensorBoard()
+        self._tensorboard_asked = False
+        self._leaving = False
+        self.loader: Thread | None = None
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(self._choice.run)
+
+    def first_screen(self) -> Screen[None]:
+        return StartScreen(self._choice, self._device)
+
+    def on_mount(self) -> None:
+        self.push_screen(self.first_screen())
+        self.set_interval(PUMP_SECONDS, self.pump)
+        self._handle_signals()
+
+    def _handle_signals(self) -> None:
+        """A closed terminal or a shutdown saves like q does."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+            if hasattr(signal, name):
+                loop.add_signal_handler(getattr(signal, name), self.call_later, self.action_leave)
+
+    def on_lasting_driver_gone(self) -> None:
+        self.action_leave()
+
+    def on_start_screen_run_read(self) -> None:
+        """The screen is complete but for the device: load torch to name it, and to have it when a choice is made."""
+        if self.loader:
+            return
+        self.loader = Thread(target=lambda: self.post_message(self.DeviceFound(device_line())), daemon=True)
+        self.loader.start()
+
+    def on_vsrpp_app_device_found(self, message: DeviceFound) -> None:
+        self._device = message.text
+        for screen in self.screen_stack:
+            if isinstance(screen, StartScreen):
+                screen.set_device(self._device)
+
+    # work besides training
+
+    def on_start_screen_job_wanted(self, message: StartScreen.JobWanted) -> None:
+        self.push_screen(self._begin(message.request, message.run))
+
+    def _begin(self, request: "JobRequest", run: str = "") -> "JobScreen":
+        """Begin a job; its screen."""
+        from vsrpp_tui.app.running_job import RunningJob  # the core's readers of films, once they are wanted
+
+        self.job = RunningJob(request, run)
+        self.job.start()
+        return self.job.screen()
+
+    def on_check_screen_move_wanted(self, message: "CheckScreen.MoveWanted") -> None:
+        from vsrpp_tui.threads.jobs import CheckRequest
+
+        self.switch_screen(self._begin(CheckRequest(message.report.root, message.report.faults)))
+
+    def on_job_screen_stop_wanted(self) -> None:
+        if self.job:
+            self.job.stop()
+            self._show_job()
+
+    def on_job_screen_left(self, message: "JobScreen.Left") -> None:
+        """Back to the start screen, which reads everything anew: a job may have made what it shows."""
+        self.pop_screen()
+        if isinstance(self.screen, StartScreen):
+            self.screen.come_back(message.dataset)
+
+    def _show_job(self) -> None:
+        if self.job is None:
+            return
+        alive = self.job.job.is_alive  # asked first, as of a session
+        state = self.job.take()
+        for screen in self.screen_stack:
+            if (show := getattr(screen, "show_job", None)) and screen.is_mounted:
+                show(state)
+        if self._leaving and not alive and self.worker is None:
+            self.exit(self._farewell())
+
+    # a session
+
+    def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
+        choice = self._choice = message.choice
+        start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
+        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune)
+        self.state = RunState(phase="preparing")
+        self.worker = worker = Worker(request)
+        if message.fresh:
+            worker.start()
+        else:
+            Thread(target=self._read_past, args=(worker, choice.run), name="past", daemon=True).start()
+        self._remember(choice.run)
+        from vsrpp_tui.screens.run.training import TrainingScreen  # the charts' libraries, once a choice is made
+
+        self.switch_screen(TrainingScreen())
+
+    def _read_past(self, worker: Worker, run: Path) -> None:
+        """What the run's journal tells of earlier sessions: of days that is a second's work."""
+        path = RunFolder(run).journal
+        try:
+            self.post_message(self.PastRead(worker, resumed(journal.replay(path))))
+        except OSError as error:
+            fault = f"{path.name} cannot be read ({error.strerror}), so the curves begin now"
+            self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
+        except Exception:  # a value that no version writes: whatever it is, the run must go on
+            traceback.print_exc()  # into the application's log file
+            fault = f"{path.name} has a line that is not understood, so the curves begin now; see {log_path()}"
+            self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
+
+    def on_vsrpp_app_past_read(self, message: PastRead) -> None:
+        """The session begins once its past is known, which it adds to."""
+        if message.fault:
+            self.notify(message.fault, severity="warning", markup=False)
+        if message.worker is self.worker and not self._leaving:
+            self.state = message.state
+            self.worker.start()
+
+    def _remember(self, run: Path) -> None:
+        try:
+            recent.remember(run)
+        except VsrppError as error:
+            self.notify(str(error), severity="warning", markup=False)
+
+    def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def on_tune_screen_ordered(self, message: "TuneScreen.Ordered") -> None:
+        self.send(message.command)
+
+    def on_by_hand_screen_asked(self, message: "ByHandScreen.Asked") -> None:
+        self.send(message.command)
+
+    def send(self, command: Command) -> None:
+        if self.worker:
+            self.worker.send(command)
+
+    def pump(self) -> None:
+        """Take what the threads have said and show it."""
+        self._show_job()
+        worker = self.worker
+        if worker is None:
+            return
+        alive = worker.is_alive  # asked first: what a thread that has ended said is all in the mailbox
+        for event in worker.mailbox.take():
+            self.state = reduce(self.state, event)
+        self.show_state()
+        if not alive:
+            self._session_is_over()
+
+    def show_state(self) -> None:
+        """Show the state on every screen that shows any of it."""
+        self._follow_search()
+        for screen in self.screen_stack:
+            if (show := getattr(screen, "show", None)) and screen.is_mounted:
+                show(self.state)
+        self._tell_tensorboard()
+
+    def _follow_search(self) -> None:
+        """While a network is looked for, its screen lies over the training screen, and goes with whatever is on it."""
+        if self._leaving or len(self.screen_stack) < 2:
+            return
+        is_open = self.state.tuning is not None and self.state.tuning.is_open
+        shown = next((screen for screen in self.screen_stack if screen.id == SEARCH), None)
+        if is_open and shown is None:
+            screen = self.search_screen()
+            screen.id = SEARCH
+            self.push_screen(screen)
+        while not is_open and shown in self.screen_stack:
+            self.pop_screen()
+
+    def search_screen(self) -> "TuneScreen":
+        """What shows the search for a network."""
+        from vsrpp_tui.screens.run.tune import TuneScreen
+
+        return TuneScreen()
+
+    def _session_is_over(self) -> None:
+        """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""
+        if self._leaving:
+            self.exit(self._farewell())
+            return
+        failure = self.state.failed
+        if failure is None:
+            return
+        from vsrpp_tui.screens.run.failed import FailedScreen
+
+        if not any(isinstance(screen, FailedScreen) for screen in self.screen_stack):
+            self.push_screen(FailedScreen(failure))
+
+    def _farewell(self) -> Farewell:
+        state, run = self.state, self._choice.run
+        if state.failed:
+            return Farewell(EXIT_FAILED, f"vsrpp-tui: {state.failed.error}")
+        if state.ended and not state.ended.checkpoint:
+            return Farewell()
+        if state.ended and state.ended.reason == "stopped":
+            again = "make demo, or vsrpp-tui --demo" if self._choice.demo else f"vsrpp-tui {run}"
+            return Farewell(
+                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; go on with: {again}"
+            )
+        if state.ended:
+            best = run / BEST_NAME
+            network = best if best.exists() else run / state.ended.checkpoint
+            return Farewell(EXIT_DONE, f"training is complete; score it with: vsrpp evaluate {network} CLIP")
+        if self.job and self.worker is None:
+            failed, told = self.job.farewell()
+            return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}") if failed else Farewell(EXIT_DONE, told)
+        return Farewell()
+
+    # keys that work everywhere
+
+    def action_help(self) -> None:
+        from vsrpp_tui.screens.shared.help import HelpScreen
+
+        asked = getattr(self.screen, "panel_in_question", None)
+        self.push_screen(HelpScreen(*asked()) if asked else HelpScreen())
+
+    def action_leave(self) -> None:
+        """Quit; while a session runs, only once it has saved."""
+        if self._leaving:  # q twice, or a closed terminal told in two ways
+            return
+        self._leaving = True
+        if self.worker is None and self.job and self.job.job.is_alive:
+            self._leave_job()
+            return
+        if self.worker is None:
+            self._show_job()
+            self.exit(self._farewell())
+            return
+        if not self.worker.is_alive:
+            self.pump()  # how it ended may not have been seen yet
+            return
+        self.worker.stop()
+        from vsrpp_tui.screens.run.saving import SavingScreen
+
+        self.push_screen(SavingScreen())
+
+    def _leave_job(self) -> None:
+        if self.job:
+            self.job.stop()
+        from vsrpp_tui.screens.run.saving import SavingScreen
+
+        self.push_screen(SavingScreen("Stopping", "what is at hand is finished; what is finished stays …"))
+
+    def action_to_start(self) -> None:
+        """From a failed session to the start screen."""
+        self.worker, self.state = None, RunState()
+        self.tensorboard.stop()
+        while len(self.screen_stack) > 2:  # the log, say, was open when it failed
+            self.pop_screen()
+        self.switch_screen(StartScreen(self._choice, self._device))
+
+    def action_tensorboard(self) -> None:
+        self._tensorboard_asked = True
+        if not self.tensorboard.is_running:
+            self.tensorboard.start(RunFolder(self._choice.run).logs)
+            self._show_tensorboard("TensorBoard is starting …")
+
+    def _tell_tensorboard(self) -> None:
+        if self._tensorboard_asked and self.tensorboard.url:
+            self._tensorboard_asked = False
+            self._show_tensorboard(f"TensorBoard {self.tensorboard.url}")
+        elif self._tensorboard_asked and not self.tensorboard.is_running:
+            self._tensorboard_asked = False
+            self._show_tensorboard("")
+            self.notify(f"TensorBoard did not start; see {log_path()}", severity="error", markup=False)
+        elif self._tensorboard_asked and self.tensorboard.is_overdue:
+            self._tensorboard_asked = False
+            self.tensorboard.stop()
+            self._show_tensorboard("")
+            self.notify(f"TensorBoard did not start within {STARTING_SECONDS:.0f} s", severity="error")
+
+    def _show_tensorboard(self, text: str) -> None:
+        """In the border of the events, where it covers none of them."""
+        for screen in self.screen_stack:
+            for panel in screen.query("#events"):
+                panel.border_subtitle = text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE
+    try:
+        return _run(_application(options), options.go_on)
+    except VsrppError as error:
+        print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+
+
+def _application(options: argparse.Namespace) -> VsrppApp:
+    """What the command line asks for. Raises UsageError, also for a fault in the user's tui.toml."""
+    preferences = read_preferences(preferences_path())
+    if options.replay or options.attach:
+        from vsrpp_tui.app.watching import AttachedApp, ReplayApp
+
+        return ReplayApp(options.replay, preferences) if options.replay else AttachedApp(options.attach, preferences)
+    if options.demo:
+        return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
+    return VsrppApp(Choice(options.run.absolute(), _absolute(options.data)), preferences)
+
+
+def _run(app: VsrppApp, go_on: bool = False) -> int:
+    """``go_on``: with the training, where the screen breaks."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
+    farewell: Farewell | None = None
+    broke = False
+    with screen_to_itself():
+        start_tracker()  # a running screen's descriptors must not reach it
+        try:
+            farewell = app.run()
+            broke = farewell is None  # Textual has told the exception to the log
+        finally:  # whatever happened to the screen, the run is saved
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
+            if app.worker and not (broke and go_on):
+                app.worker.finish()
+            if app.job:
+                app.job.job.finish()
+            app.tensorboard.stop()
+    if farewell is None:
+        farewell = _broken(app, app.worker)
+    if farewell.message:
+        print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
+    if app.loader and app.loader.is_alive():
+        os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
+    return farewell.status
+
+
+def _broken(app: VsrppApp, worker: Worker | None) -> Farewell:
+    """What is told where the screen broke; only after the session's end."""
+    from vsrpp_tui.app.crash import heard, last_words, train_on
+
+    if worker and worker.is_alive:
+        app.state = train_on(worker, app.state)
+        return app._farewell()
+    if worker is None and app.job and not app.job.state.is_over:
+        app.job.take()  # its thread has ended by now
+        told = f"the screen ended unexpectedly, the traceback is in {log_path()}; {app.job.farewell()[1]}"
+        return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}")
+    return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vsrpp-tui",
+        description="Train a 3x video super-resolution network, watched and steered from the terminal.",
+    )
+    parser.add_argument(
+        "run",
+        nargs="?",
+        type=Path,
+        default=Path(DEFAULT_RUN),
+        metavar="RUN",
+        help=f"the run's folder (default: {DEFAULT_RUN})",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
+    )
+    parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
+    parser.add_argument(
+        "--go-on", action="store_true", help="train on where the screen breaks, until Ctrl-C; else it saves and ends"
+    )
+    watched = parser.add_mutually_exclusive_group()
+    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
+    watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
+    parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
+    return parser
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return path.absolute() if path else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""What the application offers on every screen of a run: settings, marks, the log, pictures of the screen, themes.
+
+Apart from app.py, which is about sessions and how they end.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.command import Provider
+from textual.driver import Driver
+from textual.filter import LineFilter, Monochrome
+
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_tui.state.run import RunState
+from vsrpp_tui.user.preferences import Preferences, preferences_path, remember_theme
+from vsrpp_tui.user.themes import THEMES
+
+if TYPE_CHECKING:
+    from vsrpp_tui.screens.run.settings import SettingsScreen
+
+T = TypeVar("T")
+
+
+def _actions() -> type[Provider]:
+    from vsrpp_tui.app.palette import Actions
+
+    return Actions
+
+
+class Greys(Monochrome):
+    """What NO_COLOR does. Textual's own fails at text without a style, which some widgets draw."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        return super().apply([Segment(s.text, s.style or Style.null(), s.control) for s in segments], background)
+
+
+class DeskApp(App[T]):
+    """An application with the user's theme and keys, a palette, and a run whose state it shows."""
+
+    COMMANDS = {_actions}  # noqa: RUF012  as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+p", "command_palette", "Palette", show=False, priority=True, id="palette"),
+    ]
+
+    state: RunState
+
+    def __init__(self, preferences: Preferences, driver_class: type[Driver] | None = None) -> None:
+        if not os.environ.get("NO_COLOR"):  # empty means nothing by no-color.org; Textual would take it for a wish
+            os.environ.pop("NO_COLOR", None)
+        super().__init__(driver_class=driver_class)
+        for theme in THEMES.values():  # before the stylesheet is read, or it would be read twice
+            self.register_theme(theme)
+        self.theme = preferences.theme
+        self._preferences = preferences
+        self._greys = Greys()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [self._greys if isinstance(kind, Monochrome) else kind for kind in super().get_line_filters()]
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run that is shown."""
+        raise NotImplementedError
+
+    @property
+    def journal(self) -> Path:
+        """Where its events are."""
+        return self.folder.journal
+
+    def send(self, command: cmd.Command) -> None:
+        """Give the session a command."""
+        raise NotImplementedError
+
+    def on_settings_screen_applied(self, message: "SettingsScreen.Applied") -> None:
+        self.send(message.command)
+
+    def on_load(self) -> None:
+        self.set_keymap(self._preferences.keymap)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "settings" | "mark":
+                from vsrpp_tui.screens.run.training import WORKING
+
+                return True if self.state.phase in WORKING else None
+            case _:
+                return super().check_action(action, parameters)
+
+    def action_settings(self) -> None:
+        from vsrpp_tui.screens.run.settings import SettingsScreen
+
+        try:
+            self.push_screen(SettingsScreen(self.folder.config, self.state))
+        except VsrppError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def action_mark(self) -> None:
+        from vsrpp_tui.screens.run.mark import MarkScreen
+
+        self.push_screen(MarkScreen(self.state.current_step), lambda text: self.send(cmd.Mark(text)) if text else None)
+
+    def action_log(self) -> None:
+        from vsrpp_tui.screens.run.log import LogScreen
+
+        self.push_screen(LogScreen(self.journal, self.state))
+
+    def action_keep_screen(self) -> None:
+        """Save a picture of the screen into the run's folder."""
+        folder = self.folder.screenshots
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = _unused(folder, f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
+            path.write_text(self.export_screenshot(title=f"VSR++  {self.folder.name}"), encoding="utf-8")
+        except OSError as error:
+            told = f"the picture cannot be written to {folder} ({error.strerror}); check space and permissions"
+            self.notify(told, severity="error", markup=False)
+        else:
+            self.notify(f"the screen is in {path}", markup=False)
+
+    def action_wear(self, name: str) -> None:
+        """Change the theme, also for the next time."""
+        self.theme = name
+        try:
+            remember_theme(preferences_path(), name)
+        except VsrppError as error:
+            self.notify(str(error), severity="warning", markup=False)
+
+
+def _unused(folder: Path, name: str) -> Path:
+    """A path of this name that is not there yet: two pictures may be taken in one second."""
+    path, number = folder / f"{name}.svg", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{name}_{number}.svg"
+    return path

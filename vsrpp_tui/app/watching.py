@@ -1,0 +1,140 @@
+"""The application where it only looks: ``--replay`` of a recorded journal, ``--attach`` to a run of another process."""
+
+import time
+import traceback
+from pathlib import Path
+from threading import Thread
+
+from vsrpp_core.errors import UsageError
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import journal
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_tui.app.app import Farewell, VsrppApp
+from vsrpp_tui.screens.run.tune import TuneScreen
+from vsrpp_tui.screens.run.watching import ReplayScreen, ReplayTuneScreen, WatchedTuneScreen, WatchingScreen
+from vsrpp_tui.screens.start.start import Choice
+from vsrpp_tui.state.replay import Player, Recording
+from vsrpp_tui.terminal import log_path
+from vsrpp_tui.threads.follower import Follower
+from vsrpp_tui.user.preferences import Preferences
+
+
+class WatchingApp(VsrppApp):
+    """Has no session: nothing to steer, nothing to save at its end."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return False if action in ("settings", "mark") else super().check_action(action, parameters)
+
+    def send(self, command: cmd.Command) -> None:
+        raise AssertionError(f"{command} from a screen that only looks")
+
+    def _farewell(self) -> Farewell:
+        return Farewell()
+
+
+class ReplayApp(WatchingApp):
+    """Plays a journal."""
+
+    def __init__(self, path: Path, preferences: Preferences | None = None) -> None:
+        """``path``: an events.jsonl, or a run's folder that has one. Raises UsageError where there is none."""
+        path = path / "events.jsonl" if path.is_dir() else path
+        if not path.is_file():
+            raise UsageError(f"{path} does not exist; name the events.jsonl of a run")
+        super().__init__(Choice(path.absolute().parent, None), preferences)
+        self._path = path.absolute()
+        self._fault = ""
+        self._player: Player | None = None
+        self._looked_at = 0.0
+        self._replay_screen = ReplayScreen()
+
+    @property
+    def journal(self) -> Path:
+        return self._path
+
+    @property
+    def player(self) -> Player | None:
+        """None while the journal is being read."""
+        return self._player
+
+    def first_screen(self) -> ReplayScreen:
+        Thread(target=self._read, name="replay", daemon=True).start()
+        return self._replay_screen
+
+    def _read(self) -> None:
+        try:
+            recording = Recording(journal.replay(self._path))
+        except OSError as error:
+            self._fault = f"{self._path} cannot be read ({error.strerror}); check its permissions"
+            return
+        except Exception:  # a value that no version writes
+            traceback.print_exc()  # into the application's log file
+            self._fault = f"{self._path.name} has a line that is not understood; see {log_path()}"
+            return
+        if len(recording):
+            self._player = Player(recording)
+        else:
+            self._fault = f"{self._path.name} holds no event that this version knows"
+
+    def pump(self) -> None:
+        now = time.monotonic()
+        passed, self._looked_at = now - (self._looked_at or now), now
+        if self._player:
+            self._player.advance(passed)
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if self._player:
+            self.state = self._player.state
+        self.show_state()
+        for screen in self.screen_stack:
+            if isinstance(screen, (ReplayScreen, ReplayTuneScreen)) and screen.is_mounted:
+                screen.tell_position(self._player.position if self._player else None, self._fault)
+
+    def search_screen(self) -> TuneScreen:
+        return ReplayTuneScreen()
+
+    def action_play(self) -> None:
+        if self._player:
+            self._player.toggle()
+            self._redraw()
+
+    def action_skip(self, share: float) -> None:
+        if self._player:
+            self._player.seek_by(share)
+            self._redraw()
+
+    def action_jump(self, share: float) -> None:
+        if self._player:
+            self._player.seek(round(share * self._player.position.total))
+            self._redraw()
+
+    def action_faster(self, by: int) -> None:
+        if self._player:
+            self._player.change_speed(by)
+            self._redraw()
+
+
+class AttachedApp(WatchingApp):
+    """Follows the journal of a run."""
+
+    def __init__(self, run: Path, preferences: Preferences | None = None) -> None:
+        """Raises UsageError where there is no such run."""
+        if not run.is_dir():
+            raise UsageError(f"{run} is not a run's folder; name one that is being trained")
+        super().__init__(Choice(run.absolute(), None), preferences)
+        self.follower = Follower(RunFolder(run))
+        self._watching_screen = WatchingScreen()
+
+    def first_screen(self) -> WatchingScreen:
+        self.follower.start()
+        return self._watching_screen
+
+    def pump(self) -> None:
+        self.state = self.follower.state
+        self.show_state()
+        for screen in self.screen_stack:
+            if isinstance(screen, (WatchingScreen, WatchedTuneScreen)) and screen.is_mounted:
+                screen.tell(self.follower)
+
+    def search_screen(self) -> TuneScreen:
+        return WatchedTuneScreen()

@@ -1,0 +1,52 @@
+"""The sizes of a network as they are typed: what is wrong with them, and the commands that ask for them.
+
+Apart from the form so that it can be tested without a screen. Ranges and rules are those of the settings' model.
+"""
+
+from collections.abc import Mapping
+
+from vsrpp_core.errors import UsageError
+from vsrpp_core.messages.commands import PredictByHand, SetByHand
+from vsrpp_core.run.config import RunConfig
+from vsrpp_tui.forms.settings import plain
+
+FIELDS = {
+    "n_feats": "model.n_feats",
+    "n_blocks": "model.n_blocks",
+    "batch_size": "training.batch_size",
+    "accumulation": "training.accumulation",
+}
+"""Fields of the form and the settings they are."""
+
+
+def faults(texts: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each field, in plain words; nothing where all is well."""
+    found = {name: _fault(FIELDS[name], text.strip()) for name, text in texts.items()}
+    return {name: fault for name, fault in found.items() if fault}
+
+
+def set_by_hand(texts: Mapping[str, str], checkpointing: str) -> SetByHand:
+    """The command for texts without a fault."""
+    return SetByHand(**_sizes(texts), checkpointing=checkpointing)
+
+
+def predict_by_hand(texts: Mapping[str, str], checkpointing: str) -> PredictByHand:
+    return PredictByHand(**_sizes(texts), checkpointing=checkpointing)
+
+
+def _sizes(texts: Mapping[str, str]) -> dict[str, int]:
+    return {name: int(text) for name, text in texts.items()}
+
+
+def _fault(key: str, text: str) -> str:
+    if not text.isascii() or not text.isdigit():
+        return "must be a whole number"
+    try:
+        RunConfig().with_overrides([(key, str(int(text)))])
+    except UsageError as error:
+        message = str(error).removeprefix("with these settings: ")
+        section, _, name = key.partition(".")
+        for said in (f"{key}: ", f"{section}: ", f"{name} "):
+            message = message.removeprefix(said)
+        return plain(message.partition(" (")[0])  # the reason in brackets has no room beside a field
+    return ""

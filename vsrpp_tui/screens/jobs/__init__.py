@@ -1,0 +1,1 @@
+"""Work besides training: checking, preparing and upscaling."""

@@ -1,0 +1,1 @@
+"""A run: training, settings, log, auto-tune."""

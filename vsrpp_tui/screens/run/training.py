@@ -1,0 +1,405 @@
+"""The training screen: places the panels, and turns keys into commands."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.events import Click, Resize
+from textual.message import Message
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from vsrpp_core.messages import commands as cmd
+from vsrpp_tui.state.run import RunState
+from vsrpp_tui.widgets.charts.charts import (
+    Chart,
+    GradientChart,
+    Look,
+    LossChart,
+    RateChart,
+    SpeedChart,
+    ValidationChart,
+    WeightsChart,
+)
+from vsrpp_tui.widgets.charts.plot import Plot
+from vsrpp_tui.widgets.charts.zoom import Window, panned, zoomed
+from vsrpp_tui.widgets.footer import KeyFooter
+from vsrpp_tui.widgets.hint import pointed
+from vsrpp_tui.widgets.panels.activity import ActivityPanel
+from vsrpp_tui.widgets.panels.adaptive import AdaptivePanel, GradientPanel, RatePanel
+from vsrpp_tui.widgets.panels.box import Box
+from vsrpp_tui.widgets.panels.events import EventsPanel
+from vsrpp_tui.widgets.panels.header import RunHeader, RunProgress
+from vsrpp_tui.widgets.panels.learning import LossPanel, ValidationPanel, countdown
+from vsrpp_tui.widgets.panels.machine import MemoryPanel
+from vsrpp_tui.widgets.panels.panel import Panel
+from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
+from vsrpp_tui.widgets.pictures.comparison import Pictures
+
+CHART_SECONDS = 1.0
+"""A chart costs milliseconds each; they are redrawn this often at most."""
+
+LAID_OUT_SECONDS = 0.05
+"""After a view was changed its charts have their place, and can be drawn in it."""
+
+DASHBOARD = (160, 48)
+"""Size from which the overview shows every panel at once."""
+
+WORKING = ("training", "paused", "validating", "saving", "rolling back")
+
+
+POINTED = {
+    "y": "look('other_axis')",
+    "w": "look('next_smoothing')",
+    "r": "look('next_range')",
+    "0": "whole",
+    "←": "picture(-1)",
+    "→": "picture(1)",
+    "+": "zoom(1)",
+    "−": "zoom(-1)",
+}
+"""Keys named in the panels' lower borders, for the mouse."""
+
+
+class TrainingScreen(Screen[None]):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause", id="pause", tooltip="stand still between two steps"),
+        Binding("p", "go_on", "Resume", id="pause", tooltip="go on with training"),
+        Binding("c", "checkpoint", "Checkpoint", id="checkpoint", tooltip="save a checkpoint now; it is kept"),
+        Binding("v", "validate", "Validate", id="validate", tooltip="validate now, also while paused"),
+        Binding("enter", "app.settings", "Settings", id="settings", key_display="⏎", tooltip="change live settings"),
+        Binding("s", "next_view(1)", "View", id="view", tooltip="overview, charts, activity, pictures, log"),
+        Binding("S,shift+s", "next_view(-1)", "View before", show=False, id="view_before"),
+        Binding("i", "view('pictures')", "Pictures", show=False, id="pictures", tooltip="LR, KI and GT side by side"),
+        Binding("l", "app.log", "Log", id="log", tooltip="all events, to search and to filter"),
+        Binding("f", "full", "Full screen", show=False, id="full", tooltip="the panel with the focus"),
+        Binding("escape", "back", "Back", show=False, id="leave_full"),
+        Binding("tab", "next_panel(1)", "Next panel", show=False, id="next_panel"),
+        Binding("shift+tab", "next_panel(-1)", "Panel before", show=False, id="panel_before"),
+        Binding("r", "look('next_range')", "Steps shown", show=False, id="range", tooltip="charts: last steps or all"),
+        Binding("y", "look('other_axis')", "Log or linear", show=False, id="axis", tooltip="charts: the loss's axis"),
+        Binding("w", "look('next_smoothing')", "Smoothing", show=False, id="smoothing", tooltip="charts: how much"),
+        Binding("z", "closer(0.5)", "Closer look", show=False, id="zoom_in", tooltip="charts: half as many steps"),
+        Binding("Z,shift+z", "closer(2)", "Wider look", show=False, id="zoom_out", tooltip="charts: twice as many"),
+        Binding("comma", "pan(-0.5)", "Earlier steps", show=False, id="earlier", tooltip="charts: half a width back"),
+        Binding("full_stop", "pan(0.5)", "Later steps", show=False, id="later", tooltip="charts: half a width on"),
+        Binding("0", "whole", "All steps", show=False, id="whole", tooltip="charts: out of the closer look"),
+        Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before"),
+        Binding("right", "picture(1)", "Next picture", show=False, id="next_picture"),
+        Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer"),
+        Binding("minus", "zoom(-1)", "Further", show=False, id="further"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="all keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="save, then quit"),
+        Binding("m", "app.mark", "Mark", id="mark", tooltip="a note for the log and TensorBoard"),
+        Binding("b", "app.tensorboard", "TensorBoard", id="tensorboard", tooltip="in a browser on this machine"),
+        Binding("x", "app.keep_screen", "Screenshot", id="screenshot", tooltip="save a picture of the screen"),
+    ]
+
+    AUTO_FOCUS = ""
+
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    """A panel draws its own border anew; the library would draw the whole screen."""
+
+    class Ordered(Message):
+        """The user wants the trainer to do something."""
+
+        def __init__(self, command: cmd.Command) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` tells the seconds since the Unix epoch, for how long nothing was heard of the trainer."""
+        super().__init__()
+        self.state = RunState()
+        self._clock = clock
+        self._drawn: tuple[RunState | None, list[Chart]] = None, []
+        """What the charts in sight show, and which charts these were."""
+        self._waiting: list[Chart] = []
+        """Charts to be drawn at the next looks at the figures."""
+        self._panels: tuple[Panel, ...] = ()
+        self._view, self._look = VIEWS[0], Look()
+        self._full: Widget | None = None
+        """The panel that has the whole screen."""
+        self._is_behind = False
+        """Whether the panels do not follow the view yet."""
+        self._header = RunHeader(id="header")
+        self._views = ViewLine(id="views")
+        self._pictures = Pictures(id="comparison")
+        self._events = EventsPanel(id="events")
+        self._boxes = (
+            Box("Loss", LossPanel(id="loss-figures"), LossChart(id="loss-chart"), id="loss"),
+            Box("Validation", ValidationPanel(id="validation-figures"), ValidationChart(), id="validation"),
+            Box("Adaptive", AdaptivePanel(id="adaptive-figures"), WeightsChart(), id="adaptive"),
+            Box("Gradient", GradientPanel(), GradientChart(), id="gradient"),
+            Box("Learning rate", RatePanel(), RateChart(), id="rate"),
+            Box("Memory and speed", MemoryPanel(id="memory-figures"), SpeedChart(), id="memory"),
+            Box("Layer activity", ActivityPanel(id="activity-figures"), id="activity"),
+            Box("Pictures", self._pictures, id="pictures"),
+        )
+        self._places: tuple[Widget, ...] = (*self._boxes, self._events)
+
+    def compose(self) -> ComposeResult:
+        yield self._header
+        yield RunProgress(id="progress")
+        yield self._views
+        with Container(id="panels"):
+            yield from self._places
+        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self._arrange()
+        self._panels = tuple(self.query(Panel))
+        self.set_interval(CHART_SECONDS, self._draw_charts_beside_figures)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._redraw())
+
+    # showing
+
+    def show(self, state: RunState) -> None:
+        """Show ``state`` in every panel; charts follow at their own pace."""
+        before, self.state = self.state, state
+        moved_on = state.phase != before.phase
+        if moved_on or state.answered != before.answered:  # a short save begins and ends between two looks
+            self._header.asked = ""
+        if moved_on:
+            self.refresh_bindings()
+        if moved_on or not self._drawn[1]:  # with charts inside, drawing a border costs more: that waits for theirs
+            self._label_borders()
+        self._header.now = self._clock()
+        for panel in self._panels:
+            panel.show(state)
+        self._events.show(state)
+        self._pictures.show(state)
+        self._draw_waiting()
+
+    def _label_borders(self) -> None:
+        """What is to come, and which keys do something here."""
+        look = self._look
+        said = {
+            "loss": look.describe_smoothed(),
+            "validation": countdown(self.state),
+            "adaptive": look.describe_range(),
+            "gradient": look.describe_smoothed(),
+            "rate": look.describe_range(),
+            "pictures": self._pictures.keys,
+        }
+        charts = {box.id for box in self._places if any(chart.display for chart in self._charts_of(box))}
+        for box in self._boxes:
+            words = said.get(str(box.id), "") if box.id in charts | {"validation", "pictures"} else ""
+            box.say(self._pictures.title if box.id == "pictures" else box.title, words)
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width >= DASHBOARD[0] and event.size.height >= DASHBOARD[1], "-dashboard")
+        self._redraw()
+
+    def _arrange(self) -> None:
+        """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
+        self._is_behind = False
+        shown = "-full" if self._full else f"-view-{self._view}"
+        self.set_classes({*(self.classes - {"-full", *(f"-view-{view}" for view in VIEWS)}), shown})  # styled anew once
+        for box in self._places:
+            box.set_class(box is self._full, "-full")
+        self._views.show(self._view, _name(self._full) if self._full else "")
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self._drawn = None, []
+        self.call_after_refresh(self._draw_charts)
+
+    def _draw_charts(self) -> None:
+        """Draw the charts in sight, each in a turn of its own, so that a key waits for one at most."""
+        self._waiting.clear()
+        for chart in self._changed_charts():
+            chart.call_later(self._draw, chart)
+        self._label_borders()
+
+    def _draw_charts_beside_figures(self) -> None:
+        """Let the charts wait for the next looks at the figures, one for each: together they cost the screen once.
+
+        Those that no look came for are drawn now.
+        """
+        for chart in self._waiting:
+            chart.call_later(self._draw, chart)
+        self._waiting = self._changed_charts()
+        self._label_borders()  # also of pictures that have been read meanwhile
+
+    def _draw_waiting(self) -> None:
+        if self._waiting:
+            self._draw(self._waiting.pop(0))
+
+    def _changed_charts(self) -> list[Chart]:
+        """The charts in sight, where they or the state are others than those drawn last."""
+        charts = self._charts()
+        state, drawn = self._drawn
+        if state is self.state and drawn == charts:
+            return []
+        self._drawn = self.state, charts
+        self._pictures.show(self.state)
+        return list(charts)
+
+    def _draw(self, chart: Chart) -> None:
+        if chart.is_on_screen:
+            chart.show(self.state, self._look)
+
+    def _charts(self) -> list[Chart]:
+        """Those in sight; the one of the panel with the focus first."""
+        boxes = sorted(self._places, key=lambda box: not box.has_focus)
+        return [chart for box in boxes for chart in self._charts_of(box) if chart.is_on_screen]
+
+    @staticmethod
+    def _charts_of(box: Widget) -> list[Chart]:
+        return [part for part in box.children if isinstance(part, Chart)]
+
+    # keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        phase = self.state.phase
+        match action:
+            case "pause":
+                return phase != "paused" and (True if phase in WORKING else None)
+            case "go_on":
+                return phase == "paused"
+            case "checkpoint" | "validate":
+                return True if phase in WORKING else None
+            case "picture" | "zoom":  # else the keys are the log's, to scroll it
+                return self._pictures.is_on_screen
+            case _:
+                return True
+
+    def action_pause(self) -> None:
+        self._order(cmd.Pause(), "pausing after this step")
+
+    def action_go_on(self) -> None:
+        self._order(cmd.Resume(), "going on")
+
+    def action_checkpoint(self) -> None:
+        self._order(cmd.SaveCheckpoint(), "saving after this step")
+
+    def action_validate(self) -> None:
+        self._order(cmd.Validate(), "validating after this step")
+
+    def action_next_view(self, by: int) -> None:
+        self.action_view(VIEWS[(VIEWS.index(self._view) + by) % len(VIEWS)])
+
+    def action_view(self, view: str) -> None:
+        self._view, self._full = view, None
+        self._follow()
+
+    def _follow(self) -> None:
+        """The line of views answers at once; the panels, which have to be laid out anew, follow it."""
+        self._views.show(self._view, _name(self._full) if self._full else "")
+        self._is_behind = True
+        self.call_after_refresh(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Arrange the panels, where they do not yet follow the view."""
+        if self._is_behind:
+            self._arrange()
+            self.set_timer(LAID_OUT_SECONDS, self._draw_charts)
+
+    def on_view_line_chosen(self, message: ViewLine.Chosen) -> None:
+        self.action_view(message.view)
+
+    def action_look(self, change: str) -> None:
+        """Another range, axis or smoothing, of all charts."""
+        look: Look = getattr(self._look, change)()
+        self._look = look
+        self._redraw()
+
+    def action_closer(self, factor: float) -> None:
+        """Fewer or more steps, in all charts."""
+        self._move_window(lambda window, extent: zoomed(window, factor, extent))
+
+    def action_pan(self, share: float) -> None:
+        """Earlier or later steps, in all charts."""
+        self._move_window(lambda window, extent: panned(window, share, extent))
+
+    def action_whole(self) -> None:
+        for chart in self.query(Chart):
+            chart.fit()
+        self._look = replace(self._look, window=None, last_steps=0)
+        self._redraw()
+
+    def _move_window(self, move: Callable[[Window, Window], Window | None]) -> None:
+        chart = next((chart for chart in self._charts() if chart.extent), None)
+        if chart and chart.extent and chart.window:
+            self._look = replace(self._look, window=move(chart.window, chart.extent), last_steps=0)
+            self._redraw()
+
+    def on_plot_moved(self, message: Plot.Moved) -> None:
+        """All charts show the steps that the mouse chose on one; the others follow in their turn."""
+        self._look = replace(self._look, window=message.window, last_steps=0)
+        self._redraw()
+
+    def action_picture(self, by: int) -> None:
+        self._pictures.step(by)
+        self._label_borders()
+
+    def action_zoom(self, by: int) -> None:
+        self._pictures.zoom(by)
+        self._label_borders()
+
+    # one panel on the whole screen
+
+    def action_full(self) -> None:
+        """The panel with the focus, else the one under the mouse, else the first; back again if there is one."""
+        self._catch_up()
+        shown = [box for box in self._places if box.display]
+        chosen = [box for box in shown if box.has_focus or box.has_focus_within]
+        hovered = [box for box in shown if box.has_pseudo_class("hover")]
+        self._full = None if self._full else next(iter([*chosen, *hovered, *shown]), None)
+        self._follow()
+
+    def panel_in_question(self) -> tuple[str, str]:
+        """Id and name of the panel that has the screen or the focus; empty where none has."""
+        box = self._full or next((box for box in self._places if box.has_focus or box.has_focus_within), None)
+        return (str(box.id), _name(box)) if box else ("", "")
+
+    def action_back(self) -> None:
+        """From a whole screen to the view; from there the focus goes."""
+        if self._full is None:
+            self.set_focus(None)
+            return
+        self._full = None
+        self._follow()
+
+    def action_next_panel(self, by: int) -> None:
+        """To the next panel; on the whole screen also to those that the view does not show."""
+        self._catch_up()
+        if self._full is None:
+            self.focus_next() if by > 0 else self.focus_previous()
+            return
+        self._full = self._places[(self._places.index(self._full) + by) % len(self._places)]
+        self._follow()
+        self.call_after_refresh(self.set_focus, self._full)
+
+    async def on_click(self, event: Click) -> None:
+        """On a panel's title: the whole screen for it, or back. On a key in its lower border: what the key does."""
+        at = event.screen_offset
+        for box in self._places:
+            if not box.display or not box.region.contains_point(at):
+                continue
+            if at.y == box.region.y:
+                self._full = None if self._full else box
+                self._arrange()
+            elif at.y == box.region.bottom - 1:
+                words = str(box.border_subtitle or "")
+                key = pointed(words, at.x - (box.region.right - 3 - len(words)))
+                if key in POINTED:
+                    await self.run_action(POINTED[key])
+            return
+
+    def _order(self, command: cmd.Command, asked: str) -> None:
+        self._header.asked = asked
+        self._header.show(self.state)
+        self.post_message(self.Ordered(command))
+
+
+def _name(box: Widget) -> str:
+    return str(box.border_title or "").split(" ·")[0]

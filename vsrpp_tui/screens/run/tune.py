@@ -1,0 +1,235 @@
+"""The auto-tune screen: what each network would take and takes here, and which of them is trained."""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.events import Resize
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
+from vsrpp_tui.screens.run.by_hand import ByHandScreen
+from vsrpp_tui.state.run import RunState
+from vsrpp_tui.state.tuning import RungState, Tuning
+from vsrpp_tui.widgets.footer import KeyFooter
+from vsrpp_tui.widgets.panels.rungs import RungList, details, headings, rows
+from vsrpp_tui.widgets.pick_list import NO_SIGN
+from vsrpp_tui.widgets.text import gigabytes, spread
+
+AIRY_FROM = 38
+"""Lines of the screen from which rows stand apart and the words are explained."""
+
+DEVICE_FROM = 110
+"""Cells of the screen from which its first line names the device."""
+
+
+class TuneScreen(Screen[None]):
+    """Shows the search of a session; what it is asked for is told to the application as ``Ordered``."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "take", "Take it", key_display="⏎", id="take", tooltip="train the network of this row"),
+        Binding("m", "measure", "Measure", id="measure", tooltip="measure the network of this row now"),
+        Binding("escape", "by_hand", "Set by hand", key_display="esc", id="by_hand", tooltip="other sizes"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="all keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="nothing is trained; the search begins again next time"),
+        Binding("l", "app.log", "Log", show=False, id="log", tooltip="all events, to search and to filter"),
+        Binding("x", "app.keep_screen", "Screenshot", show=False, id="screenshot", tooltip="a picture of the screen"),
+    ]
+
+    class Ordered(Message):
+        """The user wants something of the search."""
+
+        def __init__(self, command: cmd.Command) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` tells the seconds since the Unix epoch, for how long an offer stands."""
+        super().__init__()
+        self.state = RunState()
+        self._clock = clock
+        self._moved = False
+        """Whether the user has chosen a row; until then the cursor follows the search."""
+        self._asked, self._refused = "", ""
+        self._told: dict[str, Content] = {}
+        self._parts = {name: Static(id=f"tune-{name}", markup=False) for name in PARTS}
+        self._table = RungList(id="tune-rows")
+
+    def compose(self) -> ComposeResult:
+        yield self._parts["header"]
+        with Vertical(id="tune-body"):
+            yield self._parts["headings"]
+            yield self._table
+            yield self._parts["details"]
+            yield Static(WORDS, id="tune-words", markup=False)
+        yield self._parts["status"]
+        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
+        yield KeyFooter()
+
+    def on_mount(self) -> None:
+        self._table.focus()
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.height >= AIRY_FROM, "-airy")
+        self.call_after_refresh(self._draw)  # once the parts have their sizes
+
+    @property
+    def _tuning(self) -> Tuning:
+        return self.state.tuning or Tuning()
+
+    @property
+    def _row(self) -> RungState | None:
+        return self._tuning.rung(int(self._table.chosen)) if self._table.chosen else None
+
+    # showing
+
+    def show(self, state: RunState) -> None:
+        before, self.state = self.state, state
+        if state.answered > before.answered:
+            for answer in state.answers[-(state.answered - before.answered) :]:
+                self._asked = ""
+                self._refused = "" if answer.accepted else answer.message
+        self._draw()
+
+    def _draw(self) -> None:
+        if not self.is_mounted or not self.size.width:
+            return
+        width = max(self._table.size.width - len(NO_SIGN), 40)
+        self._tell("header", self._limits())
+        self._tell("headings", Content.assemble(NO_SIGN, headings(width)))
+        self._table.show(rows(self._tuning, width, self.has_class("-airy")))
+        self._follow()
+        self._draw_details()
+        self._tell("status", self._status())
+
+    def _follow(self) -> None:
+        """Until the user moves, the cursor is at what is offered, or measured."""
+        tuning = self._tuning
+        index = tuning.measuring.index if tuning.measuring else 0
+        if tuning.offer:
+            index = tuning.offer.index or len(tuning.rungs)
+        if not self._moved and index and tuning.rung(index):
+            self._table.highlighted = self._table.get_option_index(str(index))
+
+    def _draw_details(self) -> None:
+        row = self._row
+        width = self._parts["details"].content_size.width
+        self._tell("details", details(row, self._tuning, width) if row and width else Content(""))
+
+    def _tell(self, part: str, told: Content) -> None:
+        if self._told.get(part) != told:
+            self._told[part] = told
+            self._parts[part].update(told)
+
+    def _limits(self) -> Content:
+        left, started = Content.assemble(("VSR++", "bold $primary"), "  Auto-tune"), self._tuning.started
+        width = max(self.size.width - 2, 20)
+        if started is None:
+            return left
+        if self.size.width >= DEVICE_FROM:
+            place = f"{started.n_frames} × {started.lr_width}×{started.lr_height}"
+            left = Content.assemble(left, (f"  {started.device} · {started.precision} · {place}", "$secondary"))
+        return spread(left, Content.styled(_limits(started), "$secondary"), width)
+
+    def _status(self) -> Content:
+        tuning = self._tuning
+        offer, left = tuning.offer, tuning.seconds_left(self._clock())
+        if self._asked:
+            return Content.styled(f"{self._asked} …", "$warning")
+        if self._refused:
+            return Content.styled(f"✗ {self._refused}", "$error")
+        if tuning.is_over:
+            return Content.styled("the search is over", "$secondary")
+        if tuning.measuring:
+            return Content.styled(_measuring(tuning.measuring, len(tuning.rungs)), "$primary")
+        if offer is None:
+            return Content.styled("predicting what this device carries …", "$secondary")
+        if not offer.index:
+            ways = "" if self.has_class("-squat") else "\n↑↓ and ⏎ take a row all the same, esc sets other sizes"
+            return Content.assemble(("✗ ", "$error"), (offer.advice, "$warning"), ways)
+        if left:
+            return Content.styled(f"takes row {offer.index} in {left:.0f} s · ⏎ now · ↑↓ stops the clock", "$success")
+        told = "passes" if self._offers_what_passed(offer) else "is proposed for CPUs"
+        return Content.assemble((f"row {offer.index} {told}", "$success"), " · ⏎ takes the row at ▸")
+
+    def _offers_what_passed(self, offer: ev.ChoiceOffered) -> bool:
+        rung = self._tuning.rung(offer.index)
+        return rung is not None and rung.passed
+
+    # keys
+
+    def on_rung_list_moved(self) -> None:
+        self._moved = True
+        self._hold()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self._draw_details()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.action_take()
+
+    def _hold(self) -> None:
+        """Somebody is here: nothing is to be taken over their head."""
+        if self._tuning.seconds_left(self._clock()) and self._asked != HOLDING:
+            self._order(cmd.HoldChoice(), HOLDING)
+
+    def action_take(self) -> None:
+        row, offer = self._row, self._tuning.offer
+        if row and (self._moved or (offer and offer.index == row.index)):
+            self._order(cmd.ChooseRung(row.index), f"taking row {row.index}")
+            return
+        self.notify("nothing has passed so far; ↑↓ to a row, and ⏎ takes it all the same", severity="warning")
+
+    def action_measure(self) -> None:
+        if row := self._row:
+            self._moved = True
+            self._order(cmd.MeasureRung(row.index), f"row {row.index} is measured next")
+
+    def action_by_hand(self) -> None:
+        self._hold()
+        self.app.push_screen(ByHandScreen(self._tuning, self._row), self._set)
+
+    def _set(self, command: cmd.SetByHand | None) -> None:
+        if command:
+            self._order(command, "taking what was set by hand")
+
+    async def action_help(self) -> None:
+        self._hold()
+        await self.app.run_action("help")
+
+    def _order(self, command: cmd.Command, asked: str) -> None:
+        self._asked, self._refused = asked, ""
+        self._draw()
+        self.post_message(self.Ordered(command))
+
+
+HOLDING = "stopping the clock"
+PARTS = ("header", "headings", "details", "status")
+
+WORDS = Content("\n").join(
+    Content.assemble((f"{word:<15}", "$secondary"), (meaning, "$secondary"))
+    for word, meaning in (
+        ("predicted", "counted from the network and what the device can do; it rules out, it never decides"),
+        ("measured", "real training steps, one optimizer step with all its passes; the limit is marked │"),
+        ("checkpointing", "activations computed again instead of kept: less memory, slower steps, the same network"),
+        ("batch", "samples in a pass × passes in a step = effective batch"),
+    )
+)
+"""What the columns mean, where there is room for it."""
+
+
+def _limits(started: ev.TuningStarted) -> str:
+    memory = f"{100 * started.max_memory:.0f} % of {gigabytes(started.device_memory)} GB"
+    return f"{started.max_seconds:.1f} s/iter · {memory} · batch ≥ {started.min_effective_batch}"
+
+
+def _measuring(measuring: ev.MeasurementStarted, rungs: int) -> str:
+    kind = "" if measuring.checkpointing == "none" else f", with checkpointing {measuring.checkpointing}"
+    return f"measuring {measuring.index} of {rungs}{kind} …"

@@ -1,0 +1,57 @@
+"""A checkpoint as a row of a table, where one is chosen to resume from or to upscale with."""
+
+import math
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from vsrpp_core.run.folder import CheckpointInfo
+from vsrpp_tui.widgets.pick_list import Row
+from vsrpp_tui.widgets.text import duration, file_size, percent
+
+HEADINGS = ("step", "kind", "quality", "loss", "size", "age", "state")
+WIDTHS = (9, 9, 7, 7, 8, 10, 10)
+LEFT = ("kind", "state")
+"""Columns of words; figures are right-aligned."""
+
+SLIM = ("loss", "size")
+"""Columns that a screen narrower than 80 cells does without."""
+
+LONGEST_AGE = 86_400 * 1000
+"""Seconds; what is older was saved by a machine that did not know the time."""
+
+STATES = {
+    "verified": ("✓ verified", "$success"),
+    "damaged": ("✗ damaged", "$error"),
+    "unknown": ("· unknown", "$secondary"),
+}
+"""A sign and a word each: it was read in full and was whole, it could not be read, or nobody has looked."""
+
+
+def headings(slim: bool) -> Content:
+    """Over the rows of checkpoints; ``slim`` for a screen narrower than 80 cells."""
+    return Content("  ").join(_cells(HEADINGS, slim))
+
+
+def checkpoint_row(info: CheckpointInfo, now: float, slim: bool) -> Row:
+    age = now - info.saved_at
+    state, style = STATES[info.crc]
+    figures = (
+        f"{info.step:,}" if info.step or info.is_described else "–",
+        info.kind,
+        percent(info.quality),
+        f"{info.loss:.5f}" if math.isfinite(info.loss) else "–",
+        file_size(info.size),
+        duration(max(age, 0)) if age < LONGEST_AGE else "> 999 d",
+        "",
+    )
+    text = Content("  ").join(_cells(figures, slim)[:-1])
+    dimmed = Content.styled(text.plain, "$secondary") if info.is_damaged else text
+    return Row(Content.assemble(dimmed, "  ", (state, style)), info.name, choosable=not info.is_damaged)
+
+
+def _cells(texts: Sequence[str], slim: bool) -> list[Content]:
+    """The texts of one line in their columns' widths."""
+    columns = zip(HEADINGS, WIDTHS, texts, strict=True)
+    shown = ((name, width, text) for name, width, text in columns if not (slim and name in SLIM))
+    return [Content(f"{text:<{width}}" if name in LEFT else f"{text:>{width}}") for name, width, text in shown]

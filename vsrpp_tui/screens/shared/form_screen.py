@@ -1,0 +1,213 @@
+"""What the forms of jobs have in common: fields that are checked as one types, beside the screen's own thread."""
+
+import asyncio
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widgets import Button, Checkbox, Input, Static
+from textual.worker import Worker
+
+from vsrpp_tui.forms.checked import Checked, Values
+from vsrpp_tui.forms.paths import is_there, read_paths, write_paths
+from vsrpp_tui.screens.shared.browse import BrowseScreen
+from vsrpp_tui.screens.shared.typed_screen import LEAVE_FIELD, TypedScreen
+from vsrpp_tui.widgets.fields import Field, FieldRow, Tick, TickRow
+from vsrpp_tui.widgets.footer import KeyFooter
+from vsrpp_tui.widgets.text import spread
+
+Request = TypeVar("Request")
+PAUSE_SECONDS = 0.15
+"""Of typing, before what was typed is looked at: it opens files."""
+
+
+class FormScreen(TypedScreen[Request | None]):
+    """Dismissed with the request, or with None; what was typed stays in ``values`` for the next time."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "begin", "Begin", id="begin", priority=True, tooltip="begin the work"),
+        Binding("ctrl+o", "browse", "Choose", id="browse", tooltip="choose a file or folder for this field"),
+        Binding("escape", "dismiss(None)", "Back", id="cancel", tooltip="nothing is begun"),
+        LEAVE_FIELD,
+        Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next field"),
+        Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the one before"),
+    ]
+    TITLE_WORDS = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+    TICKS: ClassVar[tuple[Tick, ...]] = ()
+    SEVERAL: ClassVar[tuple[str, ...]] = ()
+    """Fields that take more than one path."""
+
+    def __init__(self, values: Values, beside: Path) -> None:
+        """``values``: what stands in the fields at first. ``beside``: where choosing a file begins."""
+        super().__init__()
+        self.values: dict[str, str | bool] = dict(values)
+        self._beside = beside
+        self._checked: Checked[Request] | None = None
+        """None while what was typed last is being looked at."""
+        self._begin_then = False
+        """Begin as soon as it was looked at."""
+        self._touched = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="form-header", markup=False)
+        with VerticalScroll(id="form", can_focus=False):
+            for field in self.FIELDS:
+                yield FieldRow(field, str(self.values.get(field.key, "")))
+            yield TickRow(self.TICKS, tuple(key for key, value in self.values.items() if value is True))
+            yield Static(id="form-outlook", markup=False)
+        with Horizontal(id="form-end"):
+            yield Static(id="form-told", markup=False)
+            yield Button("Begin", id="begin", compact=True)
+        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
+        yield KeyFooter()
+
+    def check(self, values: Values) -> Checked[Request]:
+        """Called in another thread."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        empty = (row for row in self.query(FieldRow) if not row.input.value)
+        if row := next(empty, None):
+            row.input.focus()
+        self._look()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    # typing
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._take_in(event.input.query_ancestor(FieldRow).field.key, event.value)
+
+    def on_checkbox_changed(self, event: Checkbox.Changed) -> None:
+        self._take_in(event.checkbox.name or "", event.value)
+
+    def _take_in(self, key: str, value: str | bool) -> None:
+        if self.values.get(key, type(value)()) != value:
+            self.values[key] = value
+            self._touched = True
+            self._look()
+
+    # looking
+
+    def _look(self) -> None:
+        self._checked = None
+        self._draw()
+        values = dict(self.values)
+
+        async def check() -> None:
+            await self._check(values)
+
+        _: Worker[None] = self.run_worker(check, exclusive=True, group="check")
+
+    async def _check(self, values: Values) -> None:
+        await asyncio.sleep(PAUSE_SECONDS)
+        checked = await asyncio.to_thread(self.check, values)
+        self._checked = checked
+        self._draw()
+        if self._begin_then:
+            self._begin_then = False
+            self._begin()
+
+    # choosing a file
+
+    def action_browse(self) -> None:
+        row = next((row for row in self.query(FieldRow) if row.input.has_focus), None)
+        if row is None or row.field.kind != "path":
+            row = next(row for row in self.query(FieldRow) if row.field.kind == "path")
+        self.browse(row)
+
+    def browse(self, row: FieldRow) -> None:
+        self.app.push_screen(
+            BrowseScreen(row.field.name, self._place(row)), lambda path: self.take(row, path) if path else None
+        )
+
+    def _place(self, row: FieldRow) -> Path:
+        """Where the choice begins: at what is typed, or beside the run."""
+        typed = [path for path in read_paths(row.input.value) if is_there(path)] if _is_whole(row.input.value) else []
+        place = typed[-1] if typed else self._beside
+        return place if place.is_dir() else place.parent
+
+    def take(self, row: FieldRow, path: Path) -> None:
+        """Put a chosen path into a field; where there may be several, beside those that are there."""
+        several = row.field.key in self.SEVERAL and _is_whole(row.input.value)
+        others = [one for one in read_paths(row.input.value) if one != path] if several else []
+        row.input.value = write_paths([*others, path]) if several and others else str(path)
+        row.input.cursor_position = len(row.input.value)
+        row.input.focus()
+
+    # beginning
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.action_begin()
+
+    def action_begin(self) -> None:
+        self.after_typing(self._begin)
+
+    def _begin(self) -> None:
+        if self.app.screen is not self:  # a second ctrl+s in one burst: it has begun
+            return
+        for row in self.query(FieldRow):
+            self._take_in(row.field.key, row.input.value)
+        for box in self.query(Checkbox):
+            self._take_in(box.name or "", box.value)
+        if self._checked is None:
+            self._begin_then = True
+        elif self._checked.request is not None:
+            self.dismiss(self._checked.request)
+        else:
+            self._touched = True
+            self._draw()
+
+    # drawing
+
+    def _draw(self) -> None:
+        if not self.is_mounted or not self.query("#form-header"):  # before it stands, or while it is taken down
+            return
+        header = Content.assemble(("VSR++", "bold $primary"), f"  {self.TITLE_WORDS}")
+        self.query_one("#form-header", Static).update(spread(header, self.subject(), max(self.size.width - 2, 20)))
+        checked = self._checked
+        if checked:
+            for row in self.query(FieldRow):
+                row.show(self._told_fault(row, checked), checked.notes.get(row.field.key, ""))
+            self.query_one("#form-outlook", Static).update(_outlook(checked.outlook))
+        self.query_one("#form-told", Static).update(self._told(checked))
+        self.query_one("#begin", Button).disabled = checked is not None and checked.request is None
+
+    def _told_fault(self, row: FieldRow, checked: Checked[Any]) -> str:
+        """An empty form has no faults yet, only what is still to be filled in."""
+        return checked.faults.get(row.field.key, "") if self._touched or row.input.value else ""
+
+    def subject(self) -> Content:
+        """Beside the title."""
+        return Content("")
+
+    def _told(self, checked: Checked[Any] | None) -> Content:
+        if checked is None:
+            return Content.styled("looking …", "$secondary")
+        if checked.faults and self._touched:
+            key, fault = next(iter(checked.faults.items()))
+            name = next((field.name for field in self.FIELDS if field.key == key), key)
+            return Content.styled(f"✗ {name}: {fault}", "$error")
+        if checked.request is None:
+            return Content.styled("ctrl+o chooses a file, → takes what is suggested", "$secondary")
+        return Content.styled("✓ ctrl+s begins", "$success")
+
+
+def _outlook(lines: tuple[str, ...]) -> Content:
+    return Content("\n").join(Content.styled(line, "$secondary") for line in lines)
+
+
+def _is_whole(typed: str) -> bool:
+    """Whether it can be read as paths."""
+    from vsrpp_core.errors import UsageError
+
+    try:
+        read_paths(typed)
+    except UsageError:
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""What the tables behind the start screen have in common: headings, rows, and words on the row at the cursor."""
+
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, OptionList, Static
+
+from vsrpp_tui.widgets.pick_list import NO_SIGN, PickList, Row
+from vsrpp_tui.widgets.text import spread
+
+Answer = TypeVar("Answer")
+
+
+class TableScreen(Screen[Answer | None]):
+    """Dismissed with None by Escape; what choosing a row does is the subclass's to say."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back", id="cancel"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
+        Binding("q", "app.leave", "Quit", id="quit"),
+    ]
+
+    def __init__(self, title: str, subject: str, headings: str) -> None:
+        super().__init__()
+        self._titles, self._headings = (title, subject), headings
+        self.table = PickList(id="table-rows", one_click=False)
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="start-header", markup=False)
+        with Vertical(id="table-body"):
+            yield Static(NO_SIGN + self._headings, id="table-headings", markup=False)
+            yield self.table
+            yield Static(id="table-note", markup=False)
+        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
+        yield Footer(show_command_palette=False)
+
+    def on_resize(self) -> None:
+        title, subject = self._titles
+        header = spread(
+            Content.assemble(("VSR++", "bold $primary"), f"  {title}"),
+            Content.styled(subject, "bold"),
+            max(self.size.width - 2, 20),
+        )
+        self.query_one("#start-header", Static).update(header)
+
+    def head(self, headings: Content) -> None:
+        """Put other headings over the columns."""
+        self.query_one("#table-headings", Static).update(Content.assemble(NO_SIGN, headings))
+
+    def note(self, *lines: Content) -> None:
+        """Say something below the table."""
+        self.query_one("#table-note", Static).update(Content("\n").join(lines))
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self.on_row(event.option.id or "")
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.on_chosen(event.option.id or "")
+
+    def on_row(self, key: str) -> None:
+        """The cursor has come to a row."""
+
+    def on_chosen(self, key: str) -> None:
+        """Enter, or a click, on a row."""
+
+    def fill(self, rows: list[Row], first: str) -> None:
+        self.table.show(rows, first)

@@ -1,0 +1,1 @@
+"""Before a run: the start screen and what it opens."""

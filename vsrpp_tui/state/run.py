@@ -1,0 +1,342 @@
+"""What a screen shows, as one value: ``reduce(state, event)`` gives the next.
+
+Pure and without Textual or torch, so that replaying a journal rebuilds a screen after a crash, after a resume or in
+another terminal, and so that every figure on a screen can be tested without one.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from vsrpp_core.messages import events as ev
+from vsrpp_tui.state.series import Curves
+from vsrpp_tui.state.tuning import Tuning, tuned
+
+Phase = Literal[
+    "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
+    "completed", "stopped", "failed",
+]  # fmt: skip
+Tone = Literal["plain", "good", "warning", "fault"]
+
+LOG_LIMIT = 500
+ANSWER_LIMIT = 64
+SMOOTHING = 0.9
+"""Share of the old value kept by the smoothed speed at each report."""
+
+QUIET_SECONDS = 30.0
+QUIET_STEPS = 10
+"""Training that reports no step for longer than either is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of the events panel; ``time`` in seconds since the Unix epoch."""
+
+    time: float
+    tone: Tone
+    text: str
+    event: str = ""
+    """Name of the event that it tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Everything the screens show of a run."""
+
+    phase: Phase = "idle"
+    phase_since: float = 0.0
+    """Seconds since the Unix epoch; 0 before the first change."""
+    preparation: ev.PreparationProgressed | None = None
+    tuning: Tuning | None = None
+    """The search for a network, and after it what it found; None where none was told of."""
+    started: ev.SessionStarted | None = None
+    step: ev.StepReported | None = None
+    seconds_per_step: float = 0.0
+    """Smoothed."""
+    curves: Curves = field(default_factory=Curves)
+    lr_cut: float = 1.0
+    """What plateaus and rollbacks have multiplied the learning rate by so far."""
+    validation_progress: ev.ValidationProgressed | None = None
+    validation: ev.ValidationFinished | None = None
+    pictures: tuple[ev.ComparisonWritten, ...] = ()
+    """Of the last validation, in the order of its samples; while one goes on, the new ones among them."""
+    activity: ev.ActivityMeasured | None = None
+    checkpoint: ev.CheckpointSaved | None = None
+    answered: int = 0
+    """Commands that the session has answered."""
+    answers: tuple[ev.CommandAnswered, ...] = ()
+    """The last of these answers, no more than ANSWER_LIMIT."""
+    changed: tuple[tuple[str, str], ...] = ()
+    """Settings that were changed during the session and their values now, as in config.toml."""
+    ended: ev.SessionEnded | None = None
+    failed: ev.SessionFailed | None = None
+    log: tuple[LogLine, ...] = ()
+
+    @property
+    def current_step(self) -> int:
+        if self.step:
+            return self.step.step
+        return self.started.step if self.started else 0
+
+    @property
+    def max_steps(self) -> int:
+        return self.started.max_steps if self.started else 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended is not None or self.failed is not None
+
+    @property
+    def next_validation(self) -> int:
+        """Steps until the next regular validation; 0 before the session has begun."""
+        if not self.started:
+            return 0
+        every = self.started.validate_every
+        return every - self.current_step % every
+
+    @property
+    def next_save(self) -> int:
+        """Steps until the next regular checkpoint; 0 before the session has begun."""
+        if not self.started:
+            return 0
+        every = self.started.checkpoint_every
+        return every - self.current_step % every
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the last step, validations counted in; NaN while the speed is unknown."""
+        return (self.max_steps - self.current_step) * self._seconds_a_step
+
+    @property
+    def epoch_seconds_left(self) -> float:
+        """Until the end of the epoch, validations counted in; NaN while the speed is unknown."""
+        if not self.started or not self.step:
+            return math.nan
+        return (self.started.steps_per_epoch - self.step.epoch_step) * self._seconds_a_step
+
+    @property
+    def _seconds_a_step(self) -> float:
+        if not self.started or not self.seconds_per_step:
+            return math.nan
+        validating = self.validation.seconds / self.started.validate_every if self.validation else 0.0
+        return self.seconds_per_step + validating
+
+    def quiet_for(self, now: float) -> float:
+        """Seconds for which training has reported no step, where that is unusually long, else 0.
+
+        ``now`` in seconds since the Unix epoch.
+        """
+        if self.phase != "training":
+            return 0.0
+        heard = max(self.phase_since, self.step.time if self.step else 0.0)
+        quiet = now - heard
+        return quiet if quiet > max(QUIET_SECONDS, QUIET_STEPS * self.seconds_per_step) else 0.0
+
+
+def reduce(state: RunState, event: ev.Event) -> RunState:
+    """The state after ``event``; ``state`` is not changed."""
+    state = _logged(_changed(state, event), event)
+    tuning = tuned(state.tuning, event)
+    return state if tuning is state.tuning else replace(state, tuning=tuning)
+
+
+def replay(events: Iterable[ev.Event]) -> RunState:
+    """The state after all ``events``, from nothing."""
+    state = RunState()
+    for event in events:
+        state = reduce(state, event)
+    return state
+
+
+def resumed(events: Iterable[ev.Event]) -> RunState:
+    """The state at the start of a session that goes on: what was seen, but not how the session before it ended."""
+    return replace(replay(events), phase="idle", ended=None, failed=None)
+
+
+def _changed(state: RunState, event: ev.Event) -> RunState:
+    match event:
+        case ev.PreparationProgressed():
+            return replace(state, phase="preparing", preparation=event)
+        case ev.TuningStarted() | ev.ConfigurationPredicted() | ev.ConfigurationTried() | ev.ChoiceOffered():
+            return _searching(state, event)
+        case ev.SessionStarted():
+            return _begun(state, event)
+        case ev.PhaseChanged():
+            return replace(state, phase=event.phase, phase_since=event.time, validation_progress=None)
+        case ev.StepReported():
+            return _stepped(state, event)
+        case ev.LearningRateReduced():
+            return replace(state, lr_cut=event.factor)
+        case ev.ActivityMeasured():
+            return replace(state, activity=event)
+        case ev.ComparisonWritten():
+            return replace(state, pictures=_with_picture(state.pictures, event))
+        case ev.ValidationProgressed():
+            return replace(state, validation_progress=event)
+        case ev.ValidationFinished():
+            return _validated(state, event)
+        case ev.CheckpointSaved():
+            return replace(state, checkpoint=event)
+        case ev.RolledBack():
+            return _rolled_back(state, event)
+        case ev.CommandAnswered():
+            answers = (*state.answers, event)[-ANSWER_LIMIT:]
+            return replace(state, answered=state.answered + 1, answers=answers)
+        case ev.ParameterChanged():
+            return _set(state, event)
+        case ev.SessionEnded():
+            return replace(state, phase=event.reason, ended=event)
+        case ev.SessionFailed():
+            return replace(state, phase="failed", failed=event)
+        case _:
+            return state
+
+
+def _searching(state: RunState, event: ev.Event) -> RunState:
+    """Auto-tune is work before the first step."""
+    match event:
+        case ev.ConfigurationTried():
+            task = "measuring what this device carries"
+        case ev.ChoiceOffered():
+            task = "a network is to be chosen"
+        case _:
+            task = "predicting what this device carries"
+    preparation = ev.PreparationProgressed(time=event.time, task=task, done=0, total=0)
+    return replace(state, phase="preparing", preparation=preparation)
+
+
+def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
+    """A session's first event; curves of an earlier session go on from where this one resumes."""
+    kept = _up_to(state, event.step)
+    return RunState(
+        started=event,
+        phase="preparing",
+        tuning=state.tuning,
+        curves=kept.curves,
+        lr_cut=state.lr_cut if event.step else 1.0,
+        validation=kept.validation,
+        pictures=kept.pictures,
+        activity=kept.activity,
+        log=state.log,
+    )
+
+
+def _rolled_back(state: RunState, event: ev.RolledBack) -> RunState:
+    """The steps since the checkpoint are forgotten; the figures of the moment stay until the next are told."""
+    step = replace(state.step, step=event.to_step) if state.step else None
+    return replace(_up_to(state, event.to_step), step=step, lr_cut=event.factor)
+
+
+def _up_to(state: RunState, step: int) -> RunState:
+    """Curves without what lies beyond ``step``: those steps are taken again."""
+    return replace(
+        state,
+        curves=state.curves.up_to(step),
+        validation=state.validation if state.validation and state.validation.step <= step else None,
+        pictures=tuple(picture for picture in state.pictures if picture.step <= step),
+        activity=state.activity if state.activity and state.activity.step <= step else None,
+    )
+
+
+def _with_picture(
+    pictures: tuple[ev.ComparisonWritten, ...], event: ev.ComparisonWritten
+) -> tuple[ev.ComparisonWritten, ...]:
+    """Each validation writes a sample's picture over its last one, so the new one takes its place here too."""
+    if all(picture.path != event.path for picture in pictures):
+        return (*pictures, event)
+    return tuple(event if picture.path == event.path else picture for picture in pictures)
+
+
+def _stepped(state: RunState, event: ev.StepReported) -> RunState:
+    old, new = state.seconds_per_step, event.seconds_per_step
+    return replace(
+        state,
+        step=event,
+        seconds_per_step=SMOOTHING * old + (1 - SMOOTHING) * new if old and new else new or old,
+        curves=state.curves.with_step(event),
+    )
+
+
+def _set(state: RunState, event: ev.ParameterChanged) -> RunState:
+    changed = {**dict(state.changed), event.key: event.new}
+    started = ev.with_change(state.started, event) if state.started else None
+    return replace(state, started=started, changed=tuple(changed.items()))
+
+
+def _validated(state: RunState, event: ev.ValidationFinished) -> RunState:
+    return replace(
+        state,
+        validation=event,
+        validation_progress=None,
+        pictures=tuple(picture for picture in state.pictures if picture.step == event.step),
+        curves=state.curves.with_validation(event),
+    )
+
+
+# the events panel
+
+
+def _logged(state: RunState, event: ev.Event) -> RunState:
+    line = log_line(event)
+    return replace(state, log=(*state.log, line)[-LOG_LIMIT:]) if line else state
+
+
+def log_line(event: ev.Event) -> LogLine | None:
+    """The line that tells of an event, or None for one that the other panels show."""
+    said = _say(event)
+    return LogLine(event.time, *said, type(event).__name__) if said else None
+
+
+def _say(event: ev.Event) -> tuple[Tone, str] | None:
+    """What the events panel tells of an event, or None for one that the other panels show."""
+    match event:
+        case ev.SessionStarted():
+            origin = f"resumed from {event.resumed_from}" if event.resumed_from else "a fresh run"
+            return "plain", f"{origin}, {event.train_samples:,} training and {event.val_samples:,} validation pairs"
+        case ev.WeightsAdapted() if "mode" in event.reason:
+            return "plain", f"{event.reason} at sharpness {event.sharpness:.2f}"
+        case ev.LearningRateReduced():
+            return "plain", f"plateau: learning rate × {event.factor:g} from step {event.step:,}"
+        case ev.ValidationFinished():
+            return _say_validated(event)
+        case ev.ValidationAborted():
+            return "warning", f"validation ended early: {event.reason}"
+        case ev.CheckpointSaved():
+            return "good", f"{event.name} saved{', new best' if event.is_best else ''} ({event.size / 1e6:.1f} MB)"
+        case ev.CheckpointFailed():
+            return "fault", f"not saved: {event.error}"
+        case ev.RolledBack():
+            return "fault", f"{event.reason}: back to step {event.to_step:,}, learning rate × {event.factor:g}"
+        case ev.CommandAnswered() if not event.accepted:
+            return "warning", f"{event.command}: {event.message}"
+        case ev.CommandAnswered() if event.command in ("Pause", "Resume"):
+            return "plain", f"{event.message} at step {event.step:,}"
+        case ev.ParameterChanged():
+            return "plain", f"{event.key} is {event.new} from step {event.step:,} on, was {event.old}"
+        case ev.MarkPlaced():
+            return "plain", f"mark at step {event.step:,}: {event.text}"
+        case ev.ConfigurationTried():
+            return "good" if event.passed else "plain", f"auto-tune {_size(event)}: {event.verdict}"
+        case ev.ConfigurationChosen():
+            return "good", f"auto-tune takes {_size(event)}: {event.found}"
+        case ev.WarningRaised():
+            return "warning", event.message
+        case ev.SessionEnded():
+            kept = f", kept in {event.checkpoint}" if event.checkpoint else ""
+            return "good", f"{event.reason} at step {event.step:,}{kept}"
+        case ev.SessionFailed():
+            return "fault", event.error
+        case _:
+            return None
+
+
+def _size(event: ev.ConfigurationTried | ev.ConfigurationChosen) -> str:
+    checkpointing = "" if event.checkpointing == "none" else f", checkpointing {event.checkpointing}"
+    return f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}{checkpointing}"
+
+
+def _say_validated(event: ev.ValidationFinished) -> tuple[Tone, str]:
+    gain = event.ki_psnr - event.lr_psnr
+    best = ", new best" if event.is_best else ""
+    return "plain", f"step {event.step:,}: KI {event.ki_psnr:.2f} dB, {gain:+.2f} dB over LR{best}"

@@ -1,0 +1,189 @@
+"""What the upscaling screen shows, as one value: ``reduce(state, event, now)`` gives the next. Pure."""
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from vsrpp_core.apply.upscale import job_events as up
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_tui.state.job import (
+    JobEnded,
+    JobFailed,
+    JobPhase,
+    JobState,
+    JobStopping,
+    Log,
+    Pace,
+    clock,
+    how_ended,
+    logged,
+)
+from vsrpp_tui.state.run import Tone
+
+FileStage = Literal["waiting", "working", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleLooked:
+    """What is to be done, told before the first file: the files, and the results that are there already."""
+
+    files: tuple["FileState", ...]
+    skipped: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """One source. ``frames`` is an estimate, or 0; ``pixels`` are those of one of its pictures, or 0."""
+
+    name: str
+    out: Path
+    frames: int = 0
+    pixels: int = 0
+    stage: FileStage = "waiting"
+    done: int = 0
+    told: str = ""
+    """How it ended, in words."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.stage in ("done", "failed")
+
+    @property
+    def work(self) -> float:
+        """All of it, in pixels: what a network's time goes by."""
+        return float(self.frames * self.pixels)
+
+    @property
+    def work_done(self) -> float:
+        return self.work if self.is_over else float(min(self.done, self.frames) * self.pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class UpscaleState(JobState):
+    files: tuple[FileState, ...] = ()
+    started: up.UpscaleStarted | None = None
+    """Of the file at hand."""
+    progress: up.UpscaleProgress | None = None
+    preview: up.UpscalePreview | None = None
+    pace: Pace = field(default_factory=Pace)
+    """Pictures of the file at hand."""
+    work_pace: Pace = field(default_factory=Pace)
+    """Of all files, in pixels."""
+    log: Log = ()
+
+    @property
+    def n_over(self) -> int:
+        return sum(file.is_over for file in self.files)
+
+    @property
+    def n_failed(self) -> int:
+        return sum(file.stage == "failed" for file in self.files)
+
+    @property
+    def share(self) -> float:
+        """0..1 of all files; by their number where one's length is not known."""
+        if not self.files:
+            return 0.0
+        if all(file.work for file in self.files):
+            return sum(file.work_done for file in self.files) / sum(file.work for file in self.files)
+        return (self.n_over + self._share_of_this) / len(self.files)
+
+    @property
+    def seconds_left(self) -> float:
+        """Of all files; NaN while it is unknown."""
+        if len(self.files) == 1:
+            return self.pace.left(self.files[0].frames)
+        if not all(file.work for file in self.files):
+            return math.nan
+        return self.work_pace.left(sum(file.work for file in self.files))
+
+    @property
+    def _share_of_this(self) -> float:
+        progress = self.progress
+        return progress.done / progress.total if progress and progress.total else 0.0
+
+
+Event = up.UpscaleEvent | UpscaleLooked | JobStopping | JobEnded | JobFailed
+
+
+def reduce(state: UpscaleState, event: Event, now: float) -> UpscaleState:
+    state = replace(state, now=now, begun_at=state.begun_at or now)
+    match event:
+        case UpscaleLooked():
+            log = state.log
+            for out in () if state.files else event.skipped:  # told once
+                log = logged(log, now, "plain", f"{out} is there already, so it is left as it is")
+            phase: JobPhase = "stopping" if state.phase == "stopping" else "looking"
+            return replace(state, phase=phase, files=event.files, log=log)
+        case up.UpscaleStarted():
+            return _started(state, event)
+        case up.UpscaleProgress():
+            return _progressed(state, event)
+        case up.UpscalePreview():
+            return replace(state, preview=event)
+        case up.UpscaleFinished():
+            return _finished(state, event)
+        case up.UpscaleFailed():
+            told = f"{event.name} is left out: {event.error}"
+            return _said(_with(state, event.name, stage="failed", told=event.error), "fault", told)
+        case WarningRaised():
+            return _said(state, "warning", event.message)
+        case _:
+            return _ending(state, event)
+
+
+def _ending(state: UpscaleState, event: JobStopping | JobEnded | JobFailed) -> UpscaleState:
+    match event:
+        case JobStopping():
+            return state if state.is_over else replace(state, phase="stopping")
+        case JobEnded():
+            complete = bool(state.files) and all(file.is_over for file in state.files)
+            return replace(state, phase=how_ended(event, complete))
+        case JobFailed():
+            files = tuple(
+                replace(file, stage="failed", told=event.error) if file.stage == "working" else file
+                for file in state.files
+            )
+            return _said(replace(state, phase="failed", failure=event.error, files=files), "fault", event.error)
+
+
+def _started(state: UpscaleState, event: up.UpscaleStarted) -> UpscaleState:
+    phase: JobPhase = "stopping" if state.phase == "stopping" else "working"
+    state = replace(state, phase=phase, started=event, progress=None, pace=Pace())
+    state = _with(state, event.name, stage="working", done=event.resumed_from, out=event.out)
+    told = f"{event.name}: {event.size}, {event.codec} {event.pixels}, on {event.device} in {event.precision}"
+    told += f"; goes on after {event.resumed_from:,} frames" if event.resumed_from else ""
+    return _said(state, "plain", told)
+
+
+def _progressed(state: UpscaleState, event: up.UpscaleProgress) -> UpscaleState:
+    same = state.progress is not None and state.progress.stage == event.stage
+    pace = (state.pace if same else Pace()).noted(state.now, event.done)
+    state = replace(state, progress=event, pace=pace)
+    if event.stage != "upscaling":
+        return state
+    state = _with(state, event.name, done=event.done, frames=event.total)
+    return replace(state, work_pace=state.work_pace.noted(state.now, sum(file.work_done for file in state.files)))
+
+
+def _finished(state: UpscaleState, event: up.UpscaleFinished) -> UpscaleState:
+    made = event.frames - event.resumed_from
+    rate = f", {made / event.seconds:.2f} fps" if made and event.seconds else ""
+    told = f"{event.frames:,} frames in {clock(event.seconds)}{rate}"
+    told = f"{event.frames:,} frames, finished by an earlier call" if event.is_kept else told
+    state = _with(state, event.name, stage="done", told=told, done=event.frames, frames=event.frames)
+    return _said(state, "good", f"{event.out}: {told}")
+
+
+def _with(state: UpscaleState, name: str, **changes: object) -> UpscaleState:
+    """``state`` with changes to the file of this name that is at work: the first one not over."""
+    files = list(state.files)
+    place = next((i for i, file in enumerate(files) if file.name == name and not file.is_over), None)
+    if place is not None:
+        files[place] = replace(files[place], **changes)  # type: ignore[arg-type]
+    return replace(state, files=tuple(files))
+
+
+def _said(state: UpscaleState, tone: Tone, text: str) -> UpscaleState:
+    return replace(state, log=logged(state.log, state.now, tone, text))

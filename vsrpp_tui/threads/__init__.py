@@ -1,0 +1,1 @@
+"""What works beside the screen: the session, jobs, the follower of a journal, TensorBoard."""

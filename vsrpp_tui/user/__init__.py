@@ -1,0 +1,1 @@
+"""What belongs to the user: preferences, keys, themes, recent runs."""

@@ -1,0 +1,106 @@
+"""The user's own ``tui.toml``: which theme, and which keys instead of the usual ones.
+
+theme = "vsrpp-light"
+
+[keys]
+pause = "space"
+help = "f1, ?"
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path
+
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_tui.user.keys import actions, clashes, is_key, normal
+from vsrpp_tui.user.themes import THEME, THEMES
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What the file says; without one, what is usual."""
+
+    theme: str = THEME.name
+    keymap: Mapping[str, str] = field(default_factory=dict)
+    """Action and its keys, separated by commas."""
+
+
+def preferences_path() -> Path:
+    return user_config_path("vsrpp") / "tui.toml"
+
+
+def read_preferences(path: Path) -> Preferences:
+    """Raises UsageError: one sentence about the first thing in the file that cannot be."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Preferences()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); mend it or delete it") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
+    fault = _fault(values)
+    if fault:
+        key, sentence = fault
+        raise UsageError(f"{path}{_line(key, text)}: {sentence}")
+    return Preferences(values.get("theme", THEME.name), values.get("keys", {}))
+
+
+def remember_theme(path: Path, name: str) -> None:
+    """Write the theme into the file; all else in it stays as it is. Raises VsrppError."""
+    import tomlkit
+
+    from vsrpp_core.run.files import write_text_atomically
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        document["theme"] = name
+        write_text_atomically(path, tomlkit.dumps(document))
+    except OSError as error:
+        raise VsrppError(f"{path} cannot be written ({error.strerror}); the theme lasts for this time only") from None
+
+
+def _fault(values: Mapping[str, Any]) -> tuple[tuple[str, ...], str] | None:
+    """What is wrong first: where, and a sentence."""
+    for key in values:
+        if key not in ("theme", "keys"):
+            return (key,), f"{key} is not known here; there are theme and [keys]"
+    theme, keys = values.get("theme", THEME.name), values.get("keys", {})
+    if theme not in THEMES:
+        return ("theme",), f"theme = {theme!r} is not one of {', '.join(THEMES)}"
+    if not isinstance(keys, Mapping):
+        return ("keys",), 'keys is not a table; write [keys] and below it lines like pause = "space"'
+    for action, written in keys.items():
+        if sentence := _key_fault(action, written):
+            return ("keys", action), sentence
+    for action, other, key in clashes(dict(keys)):
+        return ("keys", action), f"{action} = {keys[action]!r}: {key} is the key of {other}; give one of them another"
+    return None
+
+
+def _key_fault(action: str, written: object) -> str:
+    if action not in actions():
+        close = get_close_matches(action, actions(), n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(actions())}"
+        return f"{action} is not an action; {hint}"
+    if not isinstance(written, str):
+        return f'{action} = {written!r} is not a key; write it as text, e.g. {action} = "f5"'
+    for key in normal(written):
+        if not is_key(key):
+            return f'{action} = {written!r}: {key!r} is not a key; write e.g. "k", "f5", "space" or "ctrl+k"'
+    return ""
+
+
+def _line(key: tuple[str, ...], text: str) -> str:
+    from vsrpp_core.run.config import line_of  # brings pydantic: only where there is a fault to tell
+
+    number = line_of(key, text)
+    return f", line {number}" if number else ""

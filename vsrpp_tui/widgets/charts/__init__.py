@@ -1,0 +1,1 @@
+"""Charts: curves, axes and the window of steps they show."""

@@ -1,0 +1,1 @@
+"""Pictures in half cells: comparisons and files."""

@@ -1,5 +1,5 @@
 import sys
 
-from vsrpp_tui.app.app import main
+from vsrpp_tui.cli import main
 
 sys.exit(main())

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vsrpp_tui.app.app import VsrppApp, _run
+from vsrpp_tui import cli
+from vsrpp_tui.app.app import VsrppApp
 
 from .terminal import GIVE_UP, Terminal
 
@@ -35,7 +36,7 @@ def run(app: Probed, report: Path) -> None:
     """As ``vsrpp-tui`` runs it, until its end; then the report, and the application's own exit status."""
     if "torch" in sys.modules:
         sys.exit("torch was loaded before the application, which sets how torch's threads wait: nothing is comparable")
-    status = _run(app)
+    status = cli.run(app)
     report.write_text(json.dumps(app.figures()))
     sys.exit(status)
 

@@ -11,7 +11,7 @@ CHECK = "import sys; import {module}; print(sorted(set({heavy!r}) & set(sys.modu
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("vsrpp_tui.app.app", ("torch", "numpy", "PIL", "pydantic", "textual_image", "tensorboard")),
+        ("vsrpp_tui.cli", ("torch", "numpy", "PIL", "pydantic", "textual_image", "tensorboard")),
         ("vsrpp_tui.state.run", ("torch", "numpy", "textual")),
         ("vsrpp_tui.screens.run.training", ("torch", "vsrpp_core.training")),
     ],

@@ -1,12 +1,8 @@
-"""``vsrpp-tui``: the application that owns the screens, the worker and what happens when it ends."""
+"""The application that owns the screens, the session, jobs, and what happens when they end."""
 
-import argparse
 import asyncio
-import os
 import signal
-import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -16,35 +12,29 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from vsrpp_core import __version__
-from vsrpp_core.batches.loader_processes import start_tracker
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
-from vsrpp_core.run.folder import BEST_NAME, RunFolder, demo_run_path
+from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_tui.app.base import DeskApp
 from vsrpp_tui.screens.start.start import Choice, StartScreen
 from vsrpp_tui.state.run import RunState, reduce, resumed
-from vsrpp_tui.terminal import LastingDriver, log_path, screen_to_itself
+from vsrpp_tui.terminal import LastingDriver, log_path
 from vsrpp_tui.threads.session import SessionRequest, Worker, device_line
 from vsrpp_tui.threads.tensorboard_server import STARTING_SECONDS, TensorBoard
 from vsrpp_tui.user import recent
-from vsrpp_tui.user.preferences import Preferences, preferences_path, read_preferences
+from vsrpp_tui.user.preferences import Preferences
 
 if TYPE_CHECKING:
     from vsrpp_tui.app.running_job import RunningJob
     from vsrpp_tui.screens.jobs.check import CheckScreen
     from vsrpp_tui.screens.jobs.job import JobScreen
-    from vsrpp_tui.screens.run.by_hand import ByHandScreen
-    from vsrpp_tui.screens.run.training import TrainingScreen
     from vsrpp_tui.screens.run.tune import TuneScreen
     from vsrpp_tui.threads.jobs import JobRequest
 
-EXIT_DONE, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+EXIT_DONE, EXIT_FAILED = 0, 1
 PUMP_SECONDS = 0.25
 """How often the screen looks for events: fast enough for the eye, calm enough for a slow connection."""
-
-DEFAULT_RUN = "Learn"
 
 SEARCH = "search"
 """Id of the screen of auto-tune."""
@@ -165,7 +155,7 @@ class VsrppApp(DeskApp[Farewell]):
             if (show := getattr(screen, "show_job", None)) and screen.is_mounted:
                 show(state)
         if self._leaving and not alive and self.worker is None:
-            self.exit(self._farewell())
+            self.exit(self.farewell())
 
     # a session
 
@@ -210,15 +200,6 @@ class VsrppApp(DeskApp[Farewell]):
             recent.remember(run)
         except VsrppError as error:
             self.notify(str(error), severity="warning", markup=False)
-
-    def on_training_screen_ordered(self, message: "TrainingScreen.Ordered") -> None:
-        self.send(message.command)
-
-    def on_tune_screen_ordered(self, message: "TuneScreen.Ordered") -> None:
-        self.send(message.command)
-
-    def on_by_hand_screen_asked(self, message: "ByHandScreen.Asked") -> None:
-        self.send(message.command)
 
     def send(self, command: Command) -> None:
         if self.worker:
@@ -267,7 +248,7 @@ class VsrppApp(DeskApp[Farewell]):
     def _session_is_over(self) -> None:
         """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""
         if self._leaving:
-            self.exit(self._farewell())
+            self.exit(self.farewell())
             return
         failure = self.state.failed
         if failure is None:
@@ -277,7 +258,7 @@ class VsrppApp(DeskApp[Farewell]):
         if not any(isinstance(screen, FailedScreen) for screen in self.screen_stack):
             self.push_screen(FailedScreen(failure))
 
-    def _farewell(self) -> Farewell:
+    def farewell(self) -> Farewell:
         state, run = self.state, self._choice.run
         if state.failed:
             return Farewell(EXIT_FAILED, f"vsrpp-tui: {state.failed.error}")
@@ -315,7 +296,7 @@ class VsrppApp(DeskApp[Farewell]):
             return
         if self.worker is None:
             self._show_job()
-            self.exit(self._farewell())
+            self.exit(self.farewell())
             return
         if not self.worker.is_alive:
             self.pump()  # how it ended may not have been seen yet
@@ -365,103 +346,3 @@ class VsrppApp(DeskApp[Farewell]):
         for screen in self.screen_stack:
             for panel in screen.query("#events"):
                 panel.border_subtitle = text
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
-        return EXIT_USAGE
-    try:
-        return _run(_application(options), options.go_on)
-    except VsrppError as error:
-        print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
-
-
-def _application(options: argparse.Namespace) -> VsrppApp:
-    """What the command line asks for. Raises UsageError, also for a fault in the user's tui.toml."""
-    preferences = read_preferences(preferences_path())
-    if options.replay or options.attach:
-        from vsrpp_tui.app.watching import AttachedApp, ReplayApp
-
-        return ReplayApp(options.replay, preferences) if options.replay else AttachedApp(options.attach, preferences)
-    if options.demo:
-        return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
-    return VsrppApp(Choice(options.run.absolute(), _absolute(options.data)), preferences)
-
-
-def _run(app: VsrppApp, go_on: bool = False) -> int:
-    """``go_on``: with the training, where the screen breaks."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
-    farewell: Farewell | None = None
-    broke = False
-    with screen_to_itself():
-        start_tracker()  # a running screen's descriptors must not reach it
-        try:
-            farewell = app.run()
-            broke = farewell is None  # Textual has told the exception to the log
-        finally:  # whatever happened to the screen, the run is saved
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
-            if app.worker and not (broke and go_on):
-                app.worker.finish()
-            if app.job:
-                app.job.job.finish()
-            app.tensorboard.stop()
-    if farewell is None:
-        farewell = _broken(app, app.worker)
-    if farewell.message:
-        print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
-    if app.loader and app.loader.is_alive():
-        os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
-    return farewell.status
-
-
-def _broken(app: VsrppApp, worker: Worker | None) -> Farewell:
-    """What is told where the screen broke; only after the session's end."""
-    from vsrpp_tui.app.crash import heard, last_words, train_on
-
-    if worker and worker.is_alive:
-        app.state = train_on(worker, app.state)
-        return app._farewell()
-    if worker is None and app.job and not app.job.state.is_over:
-        app.job.take()  # its thread has ended by now
-        told = f"the screen ended unexpectedly, the traceback is in {log_path()}; {app.job.farewell()[1]}"
-        return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}")
-    return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="vsrpp-tui",
-        description="Train a 3x video super-resolution network, watched and steered from the terminal.",
-    )
-    parser.add_argument(
-        "run",
-        nargs="?",
-        type=Path,
-        default=Path(DEFAULT_RUN),
-        metavar="RUN",
-        help=f"the run's folder (default: {DEFAULT_RUN})",
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
-    )
-    parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
-    parser.add_argument(
-        "--go-on", action="store_true", help="train on where the screen breaks, until Ctrl-C; else it saves and ends"
-    )
-    watched = parser.add_mutually_exclusive_group()
-    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
-    watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
-    parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
-    return parser
-
-
-def _absolute(path: Path | None) -> Path | None:
-    return path.absolute() if path else None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

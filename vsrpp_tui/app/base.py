@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,12 +21,10 @@ from textual.filter import LineFilter, Monochrome
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.user.preferences import Preferences, preferences_path, remember_theme
 from vsrpp_tui.user.themes import THEMES
-
-if TYPE_CHECKING:
-    from vsrpp_tui.screens.run.settings import SettingsScreen
 
 T = TypeVar("T")
 
@@ -81,7 +79,7 @@ class DeskApp(App[T]):
         """Give the session a command."""
         raise NotImplementedError
 
-    def on_settings_screen_applied(self, message: "SettingsScreen.Applied") -> None:
+    def on_command_wanted(self, message: CommandWanted) -> None:
         self.send(message.command)
 
     def on_load(self) -> None:

@@ -28,7 +28,7 @@ class WatchingApp(VsrppApp):
     def send(self, command: cmd.Command) -> None:
         raise AssertionError(f"{command} from a screen that only looks")
 
-    def _farewell(self) -> Farewell:
+    def farewell(self) -> Farewell:
         return Farewell()
 
 

@@ -24,7 +24,7 @@ def broken(panel, state, width):
         raise RuntimeError("a panel broke")
     return picture(panel, state, width)
 LossPanel.picture = broken
-from vsrpp_tui.app.app import main
+from vsrpp_tui.cli import main
 sys.exit(main())
 """
 

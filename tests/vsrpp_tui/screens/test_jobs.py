@@ -13,8 +13,9 @@ from textual.widgets import Button, Input, OptionList, Static
 from tests.conftest import MakeDataset
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
 from tests.vsrpp_tui.app.test_app import SIZES, shows, trained_run, until
-from vsrpp_tui.app.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp, _broken
+from vsrpp_tui.app.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.app.running_job import RunningJob
+from vsrpp_tui.cli import after_crash
 from vsrpp_tui.forms.upscale import UpscaleRequest
 from vsrpp_tui.screens.jobs.check import CheckScreen
 from vsrpp_tui.screens.jobs.prepare import PrepareScreen
@@ -390,7 +391,7 @@ def test_where_the_screen_breaks_it_is_said_how_a_job_goes_on(tmp_path: Path, ma
     app.job.stop()
     app.job.start()
     app.job.job.finish()
-    farewell = _broken(app, None)
+    farewell = after_crash(app)
     assert farewell.status == EXIT_FAILED and f"begin it again with: vsrpp check {root}" in farewell.message
 
 

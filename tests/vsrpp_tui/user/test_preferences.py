@@ -13,7 +13,8 @@ from tests.vsrpp_tui.app.test_app import until
 from tests.vsrpp_tui.opened import OpenedApp
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import commands as cmd
-from vsrpp_tui.app.app import VsrppApp, main
+from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.cli import main
 from vsrpp_tui.screens.shared.help import HelpScreen
 from vsrpp_tui.user.keys import EVERYWHERE, SCREENS
 from vsrpp_tui.user.preferences import Preferences, preferences_path, read_preferences, remember_theme

@@ -6,7 +6,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Button, Input, RadioButton, RadioSet, Static
@@ -14,6 +13,7 @@ from textual.widgets import Button, Input, RadioButton, RadioSet, Static
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.forms import network_size
+from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.state.tuning import RungState, Tuning
 from vsrpp_tui.widgets.panels.rungs import seconds_text
@@ -35,13 +35,6 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
     """Dismissed with the command that takes what was set, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="cancel")]
-
-    class Asked(Message):
-        """A prediction is wanted."""
-
-        def __init__(self, command: cmd.PredictByHand) -> None:
-            super().__init__()
-            self.command = command
 
     def __init__(self, tuning: Tuning, row: RungState | None) -> None:
         """``row``: where the form begins."""
@@ -121,7 +114,7 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
 
     def _ask(self) -> None:
         if not network_size.faults(self._texts) and self._foreseen is None:
-            self.post_message(self.Asked(network_size.predict_by_hand(self._texts, self._kind)))
+            self.post_message(CommandWanted(network_size.predict_by_hand(self._texts, self._kind)))
 
     # drawing
 

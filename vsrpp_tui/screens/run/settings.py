@@ -9,14 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, Static
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig, Setting, as_text, is_live
 from vsrpp_tui.forms.settings import Draft
+from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.screens.shared.typed_screen import LEAVE_FIELD, TypedScreen
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.footer import KeyFooter
@@ -72,13 +71,6 @@ class SettingsScreen(TypedScreen[None]):
         Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next value"),
         Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the one before"),
     ]
-
-    class Applied(Message):
-        """The user wants these settings changed."""
-
-        def __init__(self, command: cmd.SetParameter) -> None:
-            super().__init__()
-            self.command = command
 
     def __init__(self, config: Path, state: RunState) -> None:
         """Raises VsrppError where ``config`` (config.toml) cannot be read."""
@@ -191,7 +183,7 @@ class SettingsScreen(TypedScreen[None]):
         self._answers.clear()
         for command, keys in self._draft.commands():
             self._waiting.append(keys)
-            self.post_message(self.Applied(command))
+            self.post_message(CommandWanted(command))
         self._draw()
 
     # drawing

@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Click, Resize
-from textual.message import Message
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from vsrpp_core.messages import commands as cmd
+from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.charts.charts import (
     Chart,
@@ -105,13 +105,6 @@ class TrainingScreen(Screen[None]):
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """A panel draws its own border anew; the library would draw the whole screen."""
-
-    class Ordered(Message):
-        """The user wants the trainer to do something."""
-
-        def __init__(self, command: cmd.Command) -> None:
-            super().__init__()
-            self.command = command
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """``clock`` tells the seconds since the Unix epoch, for how long nothing was heard of the trainer."""
@@ -398,7 +391,7 @@ class TrainingScreen(Screen[None]):
     def _order(self, command: cmd.Command, asked: str) -> None:
         self._header.asked = asked
         self._header.show(self.state)
-        self.post_message(self.Ordered(command))
+        self.post_message(CommandWanted(command))
 
 
 def _name(box: Widget) -> str:

@@ -9,12 +9,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Resize
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.screens.run.by_hand import ByHandScreen
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.state.tuning import RungState, Tuning
@@ -31,7 +31,7 @@ DEVICE_FROM = 110
 
 
 class TuneScreen(Screen[None]):
-    """Shows the search of a session; what it is asked for is told to the application as ``Ordered``."""
+    """Shows the search of a session, and turns keys into commands to it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "Take it", key_display="⏎", id="take", tooltip="train the network of this row"),
@@ -42,13 +42,6 @@ class TuneScreen(Screen[None]):
         Binding("l", "app.log", "Log", show=False, id="log", tooltip="all events, to search and to filter"),
         Binding("x", "app.keep_screen", "Screenshot", show=False, id="screenshot", tooltip="a picture of the screen"),
     ]
-
-    class Ordered(Message):
-        """The user wants something of the search."""
-
-        def __init__(self, command: cmd.Command) -> None:
-            super().__init__()
-            self.command = command
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """``clock`` tells the seconds since the Unix epoch, for how long an offer stands."""
@@ -207,7 +200,7 @@ class TuneScreen(Screen[None]):
     def _order(self, command: cmd.Command, asked: str) -> None:
         self._asked, self._refused = asked, ""
         self._draw()
-        self.post_message(self.Ordered(command))
+        self.post_message(CommandWanted(command))
 
 
 HOLDING = "stopping the clock"

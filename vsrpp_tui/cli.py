@@ -1,0 +1,115 @@
+"""``vsrpp-tui``: the command line, and the process around the application from its start to its exit status."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vsrpp_core import __version__
+from vsrpp_core.batches.loader_processes import start_tracker
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.run.folder import demo_run_path
+from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
+from vsrpp_tui.screens.start.start import Choice
+from vsrpp_tui.state.run import RunState
+from vsrpp_tui.terminal import log_path, screen_to_itself
+from vsrpp_tui.user.preferences import preferences_path, read_preferences
+
+EXIT_USAGE = 2
+DEFAULT_RUN = "Learn"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
+    options = _parser().parse_args(arguments)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE
+    try:
+        return run(_application(options), options.go_on)
+    except VsrppError as error:
+        print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
+
+
+def _application(options: argparse.Namespace) -> VsrppApp:
+    """The application the command line asks for. Raises UsageError, also for a fault in the user's tui.toml."""
+    preferences = read_preferences(preferences_path())
+    if options.replay or options.attach:
+        from vsrpp_tui.app.watching import AttachedApp, ReplayApp
+
+        return ReplayApp(options.replay, preferences) if options.replay else AttachedApp(options.attach, preferences)
+    if options.demo:
+        return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
+    data = options.data.absolute() if options.data else None
+    return VsrppApp(Choice(options.run.absolute(), data), preferences)
+
+
+def run(app: VsrppApp, go_on: bool = False) -> int:
+    """Run ``app`` to its end; the exit status. ``go_on``: keep training if the screen crashes."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
+    farewell: Farewell | None = None
+    crashed = False
+    with screen_to_itself():
+        start_tracker()  # a running screen's descriptors must not reach it
+        try:
+            farewell = app.run()
+            crashed = farewell is None  # Textual has written the exception to the log
+        finally:  # whatever happened to the screen, the run is saved
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal may send two, and the second would kill
+            if app.worker and not (crashed and go_on):
+                app.worker.finish()
+            if app.job:
+                app.job.job.finish()
+            app.tensorboard.stop()
+    if farewell is None:
+        farewell = after_crash(app)
+    if farewell.message:
+        print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
+    if app.loader and app.loader.is_alive():
+        os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
+    return farewell.status
+
+
+def after_crash(app: VsrppApp) -> Farewell:
+    """The farewell of an application whose screen crashed. Waits for a session that trains on without it."""
+    from vsrpp_tui.app.crash import heard, last_words, train_on
+
+    worker = app.worker
+    if worker and worker.is_alive:
+        app.state = train_on(worker, app.state)
+        return app.farewell()
+    if worker is None and app.job and not app.job.state.is_over:
+        app.job.take()  # its thread has ended by now
+        told = f"the screen ended unexpectedly, the traceback is in {log_path()}; {app.job.farewell()[1]}"
+        return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}")
+    return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vsrpp-tui",
+        description="Train a 3x video super-resolution network, watched and steered from the terminal.",
+    )
+    parser.add_argument(
+        "run",
+        nargs="?",
+        type=Path,
+        default=Path(DEFAULT_RUN),
+        metavar="RUN",
+        help=f"the run's folder (default: {DEFAULT_RUN})",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
+    )
+    parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
+    parser.add_argument(
+        "--go-on", action="store_true", help="train on where the screen breaks, until Ctrl-C; else it saves and ends"
+    )
+    watched = parser.add_mutually_exclusive_group()
+    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
+    watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
+    parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
+    return parser

@@ -10,11 +10,10 @@ def demo_run(folder: Path, overrides: Iterable[tuple[str, str]] = ()) -> tuple[P
     What needs torch is imported here: the application that is measured imports the same script, and loads torch
     itself, after its own settings.
     """
-    from vsrpp_core.data.demo import demo_dataset_root
-    from vsrpp_core.session.session import prepare_demo
+    from vsrpp_core.data.demo import demo_dataset_root, make_demo_dataset
     from vsrpp_core.tune.presets import demo_config
 
-    for _ in prepare_demo():
+    for _ in make_demo_dataset():
         pass
     run = folder / "run"
     run.mkdir()

@@ -178,7 +178,8 @@ def _add_settings(
 
 def _train(options: argparse.Namespace) -> int:
     from vsrpp_core.cli.train import follow_session, run_session
-    from vsrpp_core.session.session import Start, open_session
+    from vsrpp_core.session.plan import Start
+    from vsrpp_core.session.session import open_session
     from vsrpp_core.training.distributed import ToldByFirstError, ranks_of_this_job
 
     start: Start = "resume" if options.resume else "fresh"

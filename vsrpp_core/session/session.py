@@ -1,21 +1,22 @@
-"""The only place where everything is wired: a run's folder and settings in, a stream of events out."""
+"""The only place where everything is wired: a run's folder and settings in, a stream of events out.
+
+What will be trained is settled in plan.py; how it goes is shown by whoever reads the events.
+"""
 
 import contextlib
 import time
 import traceback
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from vsrpp_core import __version__
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
-from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.disk_cache import DiskCache
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, measure, summarize
+from vsrpp_core.data.stacked import DatasetFolder, PairPaths
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.errors import VsrppError
@@ -24,8 +25,7 @@ from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.run.sidecar import mark_damaged
-from vsrpp_core.session.rewind import put_newer_aside, read_chosen
+from vsrpp_core.session.plan import Plan, Request, Start, settle
 from vsrpp_core.session.shared_cache import shared_cache
 from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
@@ -36,30 +36,6 @@ from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
 from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.out_of_memory import advice
-from vsrpp_core.tune.presets import default_config, demo_config
-from vsrpp_core.tune.run_tuning import anew, small_settings
-
-Start = Literal["fresh", "resume"]
-Overrides = tuple[tuple[str, str], ...]
-
-TUNED = ("model.n_feats", "model.n_blocks", "training.batch_size", "training.accumulation")
-"""What auto-tune would choose: who names one of them has chosen."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a session was settled to be. Plain, so that one rank can tell it to the others."""
-
-    config: RunConfig
-    summary: DatasetSummary
-    resumed_from: str = ""
-    """Name of the checkpoint to go on from, or empty."""
-    tune_first: bool = False
-    attended: bool = False
-    """Whether somebody can choose between the networks that auto-tune finds."""
-    small: Overrides = ()
-    """Settings of the network for CPUs, where auto-tune was asked for on one."""
-    warnings: tuple[str, ...] = ()
 
 
 def open_session(
@@ -77,7 +53,7 @@ def open_session(
     """Lock the run and settle how it will be trained; nothing is trained until the events are asked for.
 
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
-    ``resume`` goes on from the newest readable checkpoint, or from the one that ``checkpoint`` names; newer ones then
+    ``resume`` starts from the newest readable checkpoint, or from the one that ``checkpoint`` names; newer ones then
     move into the trash. ``data`` defaults to ``data.root`` in the overrides, then to the dataset in ``config.toml``.
     With ``demo`` the demo dataset is made if need be, and a fresh run takes the demo's settings. ``overrides`` are
     dotted settings; they are kept in ``config.toml``. Another run without settings of its own is tuned first on a GPU
@@ -87,82 +63,22 @@ def open_session(
     untouched and unlocked. Of several ranks the first does all this and tells the others.
     """
     folder = RunFolder(run)
+    request = Request(data, start, demo, tuple(overrides), checkpoint, tune, attended, ranks.size)
     state: dict[str, Any] = {}
-    overrides = tuple(overrides)
     with ExitStack() as held:
 
-        def settle() -> Plan:
+        def locked_and_settled() -> Plan:
             if start == "resume" and not folder.path.is_dir():
                 raise VsrppError(f"{folder.path} does not exist, so there is nothing to resume; check the path")
             held.enter_context(folder.lock())
-            root = data or _root_in(overrides)
-            asked = _Asked(root, start, demo, overrides, checkpoint, tune, ranks.size)
-            plan, read = _settle(folder, asked)
+            plan, read = settle(folder, request)
             state.update(read)
-            return replace(plan, attended=attended)
+            return plan
 
-        plan = ranks.from_first(settle)
+        plan = ranks.from_first(locked_and_settled)
         if plan.resumed_from and not state:
             state = checkpoints.load(folder.path / plan.resumed_from)
         return Session(folder, plan, state, held.pop_all(), ranks)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What ``open_session`` was asked for."""
-
-    data: Path | None
-    start: Start
-    demo: bool
-    overrides: Overrides
-    checkpoint: str
-    tune: bool
-    n_ranks: int
-
-    def is_to_be_tuned(self, known: RunConfig | None) -> bool:
-        if self.start == "resume" or self.demo:
-            return False
-        if self.tune:
-            return True
-        sized = any(key in TUNED or key in ("model", "training") for key, _ in self.overrides)
-        return not (sized or known) and describe_device().kind == "cuda"
-
-
-def _settle(folder: RunFolder, asked: _Asked) -> tuple[Plan, dict[str, Any]]:
-    """The plan, and the contents of the checkpoint to go on from. The run is changed last, when nothing can fail."""
-    checkpoint, demo = asked.checkpoint, asked.demo
-    if asked.start == "resume":
-        CheckpointStore(folder).describe_missing()
-    resumed, state, damaged = _read(folder, checkpoint) if asked.start == "resume" else ("", {}, [])
-    known = RunConfig.load_if_any(folder.config)
-    root, summary = _settle_data(folder, known, asked.data, demo)
-    untuned = asked.is_to_be_tuned(known)
-    if untuned and asked.n_ranks > 1:
-        raise VsrppError(
-            f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
-        )
-    small = _small(known, summary, asked.overrides) if untuned and asked.tune else ()
-    if untuned and asked.tune:
-        config = _config_to_tune(known, summary, asked.overrides)
-    else:
-        config = _settle_config(known, root, summary, demo, resumed, state)
-    config = config.with_overrides((*asked.overrides, ("data.root", str(root))))
-    _check_dataset(root, summary, config)
-    choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
-    if resumed:
-        _check_goes_on(folder, config, resumed, state)
-    if not untuned:
-        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
-    trash = None if resumed else folder.move_to_trash()
-    moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
-    if checkpoint:
-        moved += put_newer_aside(folder, resumed, state)
-    return Plan(config, summary, resumed, untuned, small=small, warnings=(*moved, *damaged)), state
-
-
-def prepare_demo() -> Iterator[ev.PreparationProgressed]:
-    """Make the demo dataset if it is not there yet; a front end that wants to show it runs this before the session."""
-    return make_demo_dataset()
 
 
 class Session:
@@ -406,116 +322,3 @@ class Session:
     def _note(self, text: str) -> None:
         with contextlib.suppress(OSError):  # a log that takes nothing must not hide what it was to tell
             self._log.write(text, time.time())
-
-
-def _root_in(overrides: Overrides) -> Path | None:
-    """The dataset that the settings name, if any."""
-    named = [value for key, value in overrides if key == "data.root" and value]
-    return Path(named[-1]).expanduser() if named else None
-
-
-def _settle_data(
-    folder: RunFolder, known: RunConfig | None, data: Path | None, demo: bool
-) -> tuple[Path, DatasetSummary]:
-    """The dataset's root and what is in it; VsrppError when none is known or it cannot be trained on."""
-    known_root = known.data.root if known else ""
-    if demo:
-        root = demo_dataset_root()
-        if known_root and not is_demo_dataset(Path(known_root)):
-            raise VsrppError(f"{folder.path} is a run on {known_root}, not the demo's; name another folder")
-        for _ in prepare_demo():  # made already where a front end showed its progress
-            pass
-    elif data is not None or known_root:
-        root = data.absolute() if data else Path(known_root)
-    else:
-        raise VsrppError(f"{folder.path} names no dataset yet; give one with --data ROOT")
-    if root == folder.path:
-        raise VsrppError(f"{root} is the dataset; name another folder for the run")
-    return root, summarize(root)
-
-
-def _settle_config(
-    known: RunConfig | None, root: Path, summary: DatasetSummary, demo: bool, resumed: str, state: dict[str, Any]
-) -> RunConfig:
-    """The run's own settings if it has some, else a preset. A fresh demo is always the demo."""
-    if demo and not resumed:
-        return demo_config(root)
-    if known:
-        return known
-    if resumed:
-        return RunConfig.as_saved(state["config"])
-    geometry = summary.geometry
-    side = min(geometry.height, geometry.width) if geometry else 0
-    n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
-    return default_config(describe_device(), side).with_overrides(n_frames)
-
-
-def _config_to_tune(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
-    """Where a search that was asked for begins: the run's own settings but for what an earlier search found."""
-    config = anew(known or RunConfig(), overrides)
-    n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
-    return config.with_overrides((("model.n_frames", str(n_frames)),))
-
-
-def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> Overrides:
-    """Settings of the network for CPUs; none on a GPU, where the ladder is what to choose from."""
-    if describe_device().kind != "cpu" or summary.geometry is None:
-        return ()
-    return small_settings(summary.geometry, known, overrides)
-
-
-def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:
-    if summary.problem:
-        raise VsrppError(summary.problem)
-    geometry: StackGeometry | None = summary.geometry
-    if geometry is None or not summary.train or not summary.val:
-        raise VsrppError(f"{root} has no complete pairs to train and validate on; run `vsrpp check {root}`")
-    if config.data.crop > min(geometry.height, geometry.width):
-        raise VsrppError(
-            f"data.crop = {config.data.crop} is larger than the LR patches in {root} "
-            f"({geometry.width}x{geometry.height}); choose a smaller crop, or 0 for whole patches"
-        )
-    if geometry.n_frames != config.model.n_frames:
-        raise VsrppError(
-            f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "
-            f"set model.n_frames = {geometry.n_frames} for a fresh run or use another dataset"
-        )
-    for pair in DatasetFolder(root).pairs("val"):  # by their headers: one would end the session at its first validation
-        if (found := measure(pair)) != geometry:
-            raise VsrppError(
-                f"{pair.lr} has {found}, where training has {geometry}; `vsrpp check {root}` lists every such pair"
-            )
-
-
-def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:
-    """Name, contents and warnings of the checkpoint asked for, or of the newest that can be read."""
-    return (*read_chosen(folder, checkpoint), []) if checkpoint else _read_newest(folder)
-
-
-def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:
-    """Name and contents of the newest checkpoint that can be read; damaged ones are passed over with a warning each."""
-    warnings: list[str] = []
-    for info in folder.checkpoint_infos():
-        try:
-            return info.name, checkpoints.load(folder.path / info.name), warnings
-        except VsrppError as error:
-            if isinstance(error, checkpoints.DamagedCheckpointError):
-                mark_damaged(folder.path / info.name)
-            warnings.append(str(error))
-    if warnings:
-        raise VsrppError(f"none of the checkpoints in {folder.path} can be read: {'; '.join(warnings)}")
-    raise VsrppError(f"{folder.path} holds no checkpoint to resume from; start it fresh")
-
-
-def _check_goes_on(folder: RunFolder, config: RunConfig, resumed: str, state: dict[str, Any]) -> None:
-    """VsrppError where the network has another shape than the checkpoint's, or nothing is left to train."""
-    step, max_steps = state["progress"]["step"], config.training.max_steps
-    if step >= max_steps:
-        raise VsrppError(
-            f"{folder.path} is complete: step {step:,} of {max_steps:,}; to train on, set training.max_steps higher in "
-            "its config.toml or with --set"
-        )
-    saved, wanted = state["config"]["model"], config.model.model_dump()
-    changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved.get(key)]
-    if changed:
-        raise VsrppError(f"{folder.config}: {', '.join(changed)} when {resumed} was saved; set it back, or start fresh")

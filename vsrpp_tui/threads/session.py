@@ -135,11 +135,12 @@ class Worker:
 
     def _events(self) -> Iterator[ev.Event]:
         yield ev.PreparationProgressed(task="loading the trainer", done=0, total=0)
-        from vsrpp_core.session.session import open_session, prepare_demo
+        from vsrpp_core.data.demo import make_demo_dataset
+        from vsrpp_core.session.session import open_session
 
         leave_out_of_collections()
         request = self.request
-        for progress in prepare_demo() if request.demo else ():
+        for progress in make_demo_dataset() if request.demo else ():
             yield progress
             if self._stopping.is_set():
                 yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")

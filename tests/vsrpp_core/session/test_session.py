@@ -20,6 +20,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.session import plan as plan_module
 from vsrpp_core.session import session as session_module
 from vsrpp_core.session.session import Session, open_session
 from vsrpp_core.training.inbox import Inbox
@@ -197,7 +198,7 @@ def test_who_names_a_size_is_not_tuned(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = DeviceDescription("a card", 8 * 2**30, "cuda")
-    monkeypatch.setattr(session_module, "describe_device", lambda: card)
+    monkeypatch.setattr(plan_module, "describe_device", lambda: card)
     events = train(tmp_path / "run", make_dataset(), training__max_steps="2")
     assert of(events, ev.SessionStarted)[0].n_feats == 4 and not of(events, ev.ConfigurationPredicted)
 
@@ -508,7 +509,7 @@ def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
             yield make_event(ev.ConfigurationTried)
         return config.with_overrides(TINY.items())
 
-    monkeypatch.setattr(session_module, "describe_device", lambda: DeviceDescription("a GPU", 8 * 2**30, "cuda"))
+    monkeypatch.setattr(plan_module, "describe_device", lambda: DeviceDescription("a GPU", 8 * 2**30, "cuda"))
     monkeypatch.setattr(session_module, "tune_and_choose", tune)
 
 

@@ -12,7 +12,8 @@ import torch
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.session.session import Start, open_session
+from vsrpp_core.session.plan import Start
+from vsrpp_core.session.session import open_session
 from vsrpp_core.training.distributed import ALONE, Ranks, ranks_of_this_job
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 

@@ -14,7 +14,8 @@ from vsrpp_core.cli.main import main
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.session.session import Start, open_session
+from vsrpp_core.session.plan import Start
+from vsrpp_core.session.session import open_session
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.tune.out_of_memory import advice, smaller
 

@@ -1,0 +1,213 @@
+"""What a session will be, settled before anything is trained: its dataset, settings and checkpoint.
+
+Separate from session.py, which runs a plan, because all that can be refused is refused here, while the run is still
+untouched.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.checkpoint.checkpoints import CheckpointStore
+from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
+from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, measure, summarize
+from vsrpp_core.device.hardware import choose_hardware, describe_device
+from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.sidecar import mark_damaged
+from vsrpp_core.session.rewind import put_newer_aside, read_chosen
+from vsrpp_core.tune.presets import default_config, demo_config
+from vsrpp_core.tune.run_tuning import anew, small_settings
+
+Start = Literal["fresh", "resume"]
+Overrides = tuple[tuple[str, str], ...]
+
+TUNED = ("model.n_feats", "model.n_blocks", "training.batch_size", "training.accumulation")
+"""Settings that auto-tune would choose: a run that is given one of them is not tuned."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a session will train. Plain data, so that one rank can send it to the others."""
+
+    config: RunConfig
+    summary: DatasetSummary
+    resumed_from: str = ""
+    """Name of the checkpoint to resume from, or empty."""
+    tune_first: bool = False
+    attended: bool = False
+    """Whether a user can choose between the networks that auto-tune finds."""
+    small: Overrides = ()
+    """Settings of the network for CPUs, where auto-tune was asked for on one."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of ``open_session``."""
+
+    data: Path | None
+    start: Start
+    demo: bool
+    overrides: Overrides
+    checkpoint: str
+    tune: bool
+    attended: bool
+    n_ranks: int
+
+    def needs_tuning(self, known: RunConfig | None) -> bool:
+        """``known``: the settings that the run has already, if any."""
+        if self.start == "resume" or self.demo:
+            return False
+        if self.tune:
+            return True
+        sized = any(key in TUNED or key in ("model", "training") for key, _ in self.overrides)
+        return not (sized or known) and describe_device().kind == "cuda"
+
+
+def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
+    """The plan, and the contents of the checkpoint to resume from, if any.
+
+    The run must be locked. It is changed last, when nothing can fail any more. Raises VsrppError.
+    """
+    resumed, state, damaged = "", dict[str, Any](), list[str]()
+    if request.start == "resume":
+        CheckpointStore(folder).describe_missing()
+        resumed, state, damaged = _read(folder, request.checkpoint)
+    known = RunConfig.load_if_any(folder.config)
+    root, summary = _settle_data(folder, known, request)
+    untuned, small = request.needs_tuning(known), Overrides()
+    if untuned and request.n_ranks > 1:
+        raise VsrppError(
+            f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
+        )
+    if untuned and request.tune:
+        small = _small(known, summary, request.overrides)
+        config = _config_to_tune(known, summary, request.overrides)
+    else:
+        config = _settle_config(known, root, summary, request.demo, resumed, state)
+    config = config.with_overrides((*request.overrides, ("data.root", str(root))))
+    _check_dataset(root, summary, config)
+    choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
+    if resumed:
+        _check_resumable(folder, config, resumed, state)
+    if not untuned:
+        config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
+    trash = None if resumed else folder.move_to_trash()
+    moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
+    if request.checkpoint:
+        moved += put_newer_aside(folder, resumed, state)
+    return Plan(config, summary, resumed, untuned, request.attended, small, (*moved, *damaged)), state
+
+
+def _root_in(overrides: Overrides) -> Path | None:
+    """The dataset that the settings name, if any."""
+    named = [value for key, value in overrides if key == "data.root" and value]
+    return Path(named[-1]).expanduser() if named else None
+
+
+def _settle_data(folder: RunFolder, known: RunConfig | None, request: Request) -> tuple[Path, DatasetSummary]:
+    """The dataset's root and what is in it; VsrppError where none is named or it is not for this run."""
+    known_root, data = known.data.root if known else "", request.data or _root_in(request.overrides)
+    if request.demo:
+        root = demo_dataset_root()
+        if known_root and not is_demo_dataset(Path(known_root)):
+            raise VsrppError(f"{folder.path} is a run on {known_root}, not the demo's; name another folder")
+        for _ in make_demo_dataset():  # made already where a front end showed its progress
+            pass
+    elif data is not None or known_root:
+        root = data.absolute() if data else Path(known_root)
+    else:
+        raise VsrppError(f"{folder.path} names no dataset yet; give one with --data ROOT")
+    if root == folder.path:
+        raise VsrppError(f"{root} is the dataset; name another folder for the run")
+    return root, summarize(root)
+
+
+def _settle_config(
+    known: RunConfig | None, root: Path, summary: DatasetSummary, demo: bool, resumed: str, state: dict[str, Any]
+) -> RunConfig:
+    """The run's own settings if it has some, else a preset. A fresh demo is always the demo."""
+    if demo and not resumed:
+        return demo_config(root)
+    if known:
+        return known
+    if resumed:
+        return RunConfig.as_saved(state["config"])
+    geometry = summary.geometry
+    side = min(geometry.height, geometry.width) if geometry else 0
+    n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
+    return default_config(describe_device(), side).with_overrides(n_frames)
+
+
+def _config_to_tune(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
+    """The settings a search starts from: the run's own, without what an earlier search found."""
+    config = anew(known or RunConfig(), overrides)
+    n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
+    return config.with_overrides((("model.n_frames", str(n_frames)),))
+
+
+def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> Overrides:
+    """Settings of the network for CPUs; none on a GPU, which chooses from the ladder."""
+    if describe_device().kind != "cpu" or summary.geometry is None:
+        return ()
+    return small_settings(summary.geometry, known, overrides)
+
+
+def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:
+    if summary.problem:
+        raise VsrppError(summary.problem)
+    geometry: StackGeometry | None = summary.geometry
+    if geometry is None or not summary.train or not summary.val:
+        raise VsrppError(f"{root} has no complete pairs to train and validate on; run `vsrpp check {root}`")
+    if config.data.crop > min(geometry.height, geometry.width):
+        raise VsrppError(
+            f"data.crop = {config.data.crop} is larger than the LR patches in {root} "
+            f"({geometry.width}x{geometry.height}); choose a smaller crop, or 0 for whole patches"
+        )
+    if geometry.n_frames != config.model.n_frames:
+        raise VsrppError(
+            f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "
+            f"set model.n_frames = {geometry.n_frames} for a fresh run or use another dataset"
+        )
+    for pair in DatasetFolder(root).pairs("val"):  # by their headers: one would end the session at its first validation
+        if (found := measure(pair)) != geometry:
+            raise VsrppError(
+                f"{pair.lr} has {found}, where training has {geometry}; `vsrpp check {root}` lists every such pair"
+            )
+
+
+def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:
+    """Name, contents and warnings of the checkpoint asked for, or of the newest that can be read."""
+    return (*read_chosen(folder, checkpoint), []) if checkpoint else _read_newest(folder)
+
+
+def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:
+    """Name and contents of the newest checkpoint that can be read; damaged ones are passed over with a warning each."""
+    warnings: list[str] = []
+    for info in folder.checkpoint_infos():
+        try:
+            return info.name, checkpoints.load(folder.path / info.name), warnings
+        except VsrppError as error:
+            if isinstance(error, checkpoints.DamagedCheckpointError):
+                mark_damaged(folder.path / info.name)
+            warnings.append(str(error))
+    if warnings:
+        raise VsrppError(f"none of the checkpoints in {folder.path} can be read: {'; '.join(warnings)}")
+    raise VsrppError(f"{folder.path} holds no checkpoint to resume from; start it fresh")
+
+
+def _check_resumable(folder: RunFolder, config: RunConfig, resumed: str, state: dict[str, Any]) -> None:
+    """VsrppError where the network's shape differs from the checkpoint's, or nothing is left to train."""
+    step, max_steps = state["progress"]["step"], config.training.max_steps
+    if step >= max_steps:
+        raise VsrppError(
+            f"{folder.path} is complete: step {step:,} of {max_steps:,}; to train on, set training.max_steps higher in "
+            "its config.toml or with --set"
+        )
+    saved, wanted = state["config"]["model"], config.model.model_dump()
+    changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved.get(key)]
+    if changed:
+        raise VsrppError(f"{folder.config}: {', '.join(changed)} when {resumed} was saved; set it back, or start fresh")

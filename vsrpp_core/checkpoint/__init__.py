@@ -1,3 +1,4 @@
-"""What reads and writes weights: checkpoints, exported networks and those of the first VSR++.
+"""Reading and writing weights: checkpoints, exported networks, and files of the original VSR++.
 
-Apart from ``run``, which loads no torch."""
+Apart from ``run`` because it needs torch. May import ``network``, ``run`` and what is below them.
+"""

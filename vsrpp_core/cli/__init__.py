@@ -1,1 +1,4 @@
-"""The command line: a module a verb."""
+"""The command ``vsrpp``, a module per verb.
+
+The top layer: it may import everything in the core, and nothing imports it. Heavy imports are made inside the verbs.
+"""

@@ -1,1 +1,4 @@
-"""What is known of the device: its kind, its memory, its speed."""
+"""The device: which it is, its precision, memory and speed.
+
+Below ``network``, whose inference asks for free memory. May import ``run`` and what is below it.
+"""

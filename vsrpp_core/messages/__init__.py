@@ -1,1 +1,4 @@
-"""What the trainer says (events), what it obeys (commands) and how both are kept (journal)."""
+"""Events (what a session says), commands (what it accepts) and the journal that stores events.
+
+The protocol between the core and every front end; plain values, no torch. Imports no other room.
+"""

@@ -1,1 +1,4 @@
-"""The mathematics: network, loss and metrics as pure modules and functions. Knows nothing of files or runs."""
+"""The mathematics: network, loss, metrics and tiled inference, as pure modules and functions.
+
+Knows nothing of files or runs. May import ``device``, and settings and events from ``run`` and ``messages``.
+"""

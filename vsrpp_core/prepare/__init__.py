@@ -1,1 +1,5 @@
-"""From films to training pairs. No torch."""
+"""From videos to training pairs.
+
+Apart from ``data``, which reads what this writes. Loads no torch.
+May import ``data``, ``video`` and what is below them.
+"""

@@ -1,1 +1,5 @@
-"""What a run is on disk: its settings, its folder, its trash. No torch."""
+"""A run on disk: settings, ``config.toml``, folder, sidecars, trash.
+
+Loads no torch, so a start screen can describe a run at once; weights are in ``checkpoint``.
+May import ``messages`` and ``errors``.
+"""

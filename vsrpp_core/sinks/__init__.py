@@ -1,1 +1,4 @@
-"""Who listens to a session: each sink takes every event and writes what it is for."""
+"""What listens to a session: each sink receives every event and writes what it is responsible for.
+
+Apart from training, which knows no sink. May import ``run``, ``messages`` and ``errors``.
+"""

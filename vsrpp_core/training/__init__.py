@@ -1,1 +1,5 @@
-"""The loop: steps, validation, checkpoints, and the commands it obeys in between."""
+"""The loop: steps, validation, checkpointing, and the commands handled between steps.
+
+Knows neither the folder layout of a session nor auto-tune.
+May import ``sinks``, ``adaptive``, ``batches`` and what is below them.
+"""

@@ -1,1 +1,4 @@
-"""Reading films: frames, scenes, transitions, tone mapping. No torch."""
+"""Reading films: frames, scenes, transitions, tone mapping.
+
+Apart because both ``prepare`` and ``apply`` read films. Loads no torch and imports ``errors`` only.
+"""

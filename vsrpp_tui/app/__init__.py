@@ -1,1 +1,4 @@
-"""The applications: what they run, watch and say."""
+"""The applications, which connect screens, threads and states.
+
+The top layer: it may import all rooms of the application, and nothing but the entry point imports it.
+"""

@@ -1,1 +1,4 @@
-"""Screens: each places widgets and turns keys into requests to the application."""
+"""Screens place widgets and turn keys into requests to the application.
+
+May import ``widgets``, ``threads``, ``forms``, ``user`` and ``state``, but no trainer.
+"""

@@ -1,1 +1,1 @@
-"""What belongs to the user: preferences, keys, themes, recent runs."""
+"""What belongs to the user: preferences, keys, themes, recent runs. May import ``state``."""

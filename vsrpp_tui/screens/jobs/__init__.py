@@ -1,1 +1,1 @@
-"""Work besides training: checking, preparing and upscaling."""
+"""Screens of work besides training: checking, preparing, upscaling, and their forms. May import ``shared``."""

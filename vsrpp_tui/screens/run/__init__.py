@@ -1,1 +1,1 @@
-"""A run: training, settings, log, auto-tune."""
+"""Screens of a run: training, settings, log, auto-tune, watching. May import ``jobs`` and ``shared``, not ``start``."""

@@ -1,1 +1,1 @@
-"""Screens that several rooms use."""
+"""Screens and bases that several rooms use. Imports no other room of screens."""

@@ -1,1 +1,1 @@
-"""Before a run: the start screen and what it opens."""
+"""Before a run: the start screen and what it opens. May import ``jobs`` and ``shared``, not ``run``."""

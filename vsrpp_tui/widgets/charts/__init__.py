@@ -1,1 +1,1 @@
-"""Charts: curves, axes and the window of steps they show."""
+"""Charts: curves, axes and the range of steps they show. Apart because nothing else draws with textual-plot."""

@@ -1,1 +1,1 @@
-"""Panels: each shows one slice of a state."""
+"""Panels: each shows one slice of a state as text. Apart from charts and pictures, which draw."""

@@ -1,1 +1,1 @@
-"""Pictures in half cells: comparisons and files."""
+"""Pictures in half cells. Apart because only they load an image library."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from tests.faults.probe import Facts, by_ffprobe, by_pyav, differences, has_ffprobe
 from tests.vsrpp_core.apply.conftest import Film, run, shot, write_film, write_network
-from vsrpp_core.apply.upscale.upscale import UpscaleFinished
+from vsrpp_core.apply.upscale.job_events import UpscaleFinished
 from vsrpp_core.errors import VsrppError
 
 SIDE = 48

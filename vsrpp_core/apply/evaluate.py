@@ -30,8 +30,8 @@ from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, sco
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run.config import Precision
 from vsrpp_core.video import reading
+from vsrpp_core.video.files import IMAGE_SUFFIXES
 
-FRAME_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
 """Pixels; cropped to a multiple of 3, a shorter side would be shorter than SSIM's window."""
 
@@ -212,7 +212,7 @@ def _open_clip(clip: Path, limit: int) -> tuple[int, Iterator[Frame]]:
 
 def _whole_clip(clip: Path) -> tuple[int, Iterator[Frame]]:
     if clip.is_dir():
-        paths = sorted(path for path in clip.iterdir() if path.suffix.lower() in FRAME_SUFFIXES)
+        paths = sorted(path for path in clip.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
         return len(paths), map(read_image, paths)
     return reading.probe(clip).frames, reading.frames(clip)
 

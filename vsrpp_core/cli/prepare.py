@@ -27,7 +27,7 @@ from vsrpp_core.cli.console import (
 from vsrpp_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from vsrpp_core.prepare.pipeline import PrepareProgress
+    from vsrpp_core.prepare.job_events import PrepareProgress
     from vsrpp_core.prepare.recipe import Recipe
 
 OPTIONS = {
@@ -47,7 +47,9 @@ OPTIONS = {
 
 def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.prepare.pipeline import PrepareReport, draft_of, finished, prepare
+    from vsrpp_core.prepare.existing import finished
+    from vsrpp_core.prepare.job_events import PrepareReport
+    from vsrpp_core.prepare.pipeline import draft_of, prepare
     from vsrpp_core.prepare.recipe import Recipe
 
     console = Console()

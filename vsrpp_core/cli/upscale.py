@@ -30,7 +30,7 @@ from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.upscale.job_events import UpscaleEvent, UpscaleProgress
-    from vsrpp_core.apply.upscale.options import Options
+    from vsrpp_core.apply.upscale.jobs import Options
 
 SPEED_SECONDS = 60.0
 """The speed shown is the mean over so long: a scene of a film is not faster than another."""
@@ -64,8 +64,8 @@ def show_upscaling(options: argparse.Namespace) -> int:
 
 
 def _settings(options: argparse.Namespace) -> "Options":
-    from vsrpp_core.apply.upscale.encoding import Wanted
-    from vsrpp_core.apply.upscale.options import Options, read_length, read_rate, read_seconds
+    from vsrpp_core.apply.upscale.encoding import EncodingRequest
+    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds
     from vsrpp_core.apply.upscale.source import Span
 
     length = None if options.preview is None else read_length("--preview", options.preview)
@@ -73,7 +73,7 @@ def _settings(options: argparse.Namespace) -> "Options":
     if options.tile < 0:
         raise UsageError(f"--tile {options.tile} is less than nothing; give a number of pixels, or 0")
     return Options(
-        Wanted(options.codec, options.crf, options.preset, options.pixels),
+        EncodingRequest(options.codec, options.crf, options.preset, options.pixels),
         options.precision,
         Span(start, length),
         None if options.fps is None else read_rate("--fps", options.fps),

@@ -14,7 +14,7 @@ from vsrpp_core.data.stacked import SPLITS, DatasetFolder
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.recipe import Recipe, WorkPart, read_recipe
 from vsrpp_core.prepare.report import MANIFEST, RECIPE, VIDEOS, fingerprint
-from vsrpp_core.prepare.sources import Named, named_videos
+from vsrpp_core.prepare.sources import NamedVideo, named_videos
 from vsrpp_core.prepare.work_folder import clear_finished
 
 MOST_TOLD = 3
@@ -69,12 +69,12 @@ def finished(recipe: Recipe, out: Path) -> Finished | None:
     return Finished(out, train, len(made.pairs) - train)
 
 
-def video_lines(videos: Sequence[Named]) -> Iterator[str]:
+def video_lines(videos: Sequence[NamedVideo]) -> Iterator[str]:
     """One JSON object for each video that was named, also where it gave nothing; docs/formats.md names its keys."""
     return (json.dumps(_described(named), ensure_ascii=False) for named in videos)
 
 
-def _described(named: Named) -> dict[str, Any]:
+def _described(named: NamedVideo) -> dict[str, Any]:
     try:
         size, digest = named.path.stat().st_size, fingerprint(named.path)
     except OSError:  # it was left out with a reason, and is the same as long as it cannot be read
@@ -136,7 +136,7 @@ def _difference(key: str, there: object, here: object) -> str:
     return f"{key} ({texts[0]}, not {texts[1]})" if short else key
 
 
-def _videos(made: list[dict[str, Any]], named: Sequence[Named]) -> list[str]:
+def _videos(made: list[dict[str, Any]], named: Sequence[NamedVideo]) -> list[str]:
     there = {line["video"]: line for line in made}
     here = {str(one.path): _described(one) for one in named}
     counts = {

@@ -22,12 +22,9 @@ from vsrpp_core.prepare.recipe import SourcePart
 from vsrpp_core.video import reading
 from vsrpp_core.video.scenes import Thumbnail, thumbnail
 
-DEEP_FORMAT = "gbrp16le"
-DEFAULT_FPS = 25.0
-
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimedFrame:
     """A frame of a video: its number and its seconds from the beginning, and a small grey picture of it."""
 
     number: int
@@ -35,14 +32,6 @@ class Moment:
     thumbnail: Thumbnail
     frame: VideoFrame
     matrix: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a preparation must know of a video beside its size."""
-
-    hdr: str
-    interlaced: bool
 
 
 def refuse(part: SourcePart, frame: VideoFrame, stream: VideoStream, path: Path) -> None:
@@ -53,20 +42,13 @@ def refuse(part: SourcePart, frame: VideoFrame, stream: VideoStream, path: Path)
         reading.refuse_hdr(stream, path)
 
 
-def kind_of(path: Path) -> Kind:
-    """By the headers and the first frame."""
-    with reading.opened(path) as (container, stream):
-        first = next(reading.decoded(container, stream, path, lambda *_: None), None)
-        return Kind(reading.hdr_curve(stream), bool(first and first.interlaced_frame))
-
-
-def moments(path: Path, part: SourcePart, end: float, threads: int = 0) -> Generator[Moment, None, None]:
+def timed_frames(path: Path, part: SourcePart, end: float, threads: int = 0) -> Generator[TimedFrame, None, None]:
     """Every frame in order until ``end`` seconds; VsrppError and BrokenVideoError as ``video.frames`` raises them."""
     with reading.opened(path) as (container, stream):
         if threads:
             stream.codec_context.thread_count = threads
         frames = reading.decoded(container, stream, path, lambda f, s, p: refuse(part, f, s, p))
-        fps = float(stream.average_rate or DEFAULT_FPS)
+        fps = float(stream.average_rate or reading.DEFAULT_FPS)
         origin: float | None = None
         seconds = -1.0
         for number, frame in enumerate(_deinterlaced(frames, path)):
@@ -75,7 +57,7 @@ def moments(path: Path, part: SourcePart, end: float, threads: int = 0) -> Gener
             seconds = max(time - origin, seconds)
             if seconds >= end:
                 return
-            yield Moment(number, seconds, thumbnail(grey(frame)), frame, reading.display_matrix(frame))
+            yield TimedFrame(number, seconds, thumbnail(grey(frame)), frame, reading.display_matrix(frame))
 
 
 def grey(frame: VideoFrame) -> NDArray[np.uint8]:
@@ -93,10 +75,10 @@ def grey(frame: VideoFrame) -> NDArray[np.uint8]:
     return np.asarray(rows.view(order)[:, : plane.width] >> shift, np.uint8)
 
 
-def rgb(moment: Moment, path: Path, hdr: bool) -> NDArray[np.uint8 | np.uint16]:
+def rgb(timed: TimedFrame, path: Path, hdr: bool) -> NDArray[np.uint8 | np.uint16]:
     """The frame as a player shows it; HDR as 16-bit coded values."""
-    picture = reading.to_rgb(moment.frame, VideoReformatter(), path, DEEP_FORMAT if hdr else reading.RGB_FORMAT)
-    return reading.turned(picture, moment.matrix, path)
+    picture = reading.to_rgb(timed.frame, VideoReformatter(), path, reading.DEEP_FORMAT if hdr else reading.RGB_FORMAT)
+    return reading.turned(picture, timed.matrix, path)
 
 
 def _deinterlaced(frames: Iterator[VideoFrame], path: Path) -> Iterator[VideoFrame]:

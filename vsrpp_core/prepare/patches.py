@@ -82,7 +82,7 @@ def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Reci
     """Choose a place in a window and write its pair, or say why not. What is written is durable."""
     if window.reason:
         return Cut(window.start, window.scene, window.reason)
-    frames = [footage.rgb(moment, source.path, bool(source.hdr)) for moment in window.moments]
+    frames = [footage.rgb(frame, source.path, bool(source.info.hdr)) for frame in window.frames]
     top, left = _choose_place(frames, window, source, recipe)
     cut = [_patch(frame, source, top, left, recipe) for frame in frames]
     lr, half = [patch[0] for patch in cut], len(cut) // 2
@@ -92,13 +92,13 @@ def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Reci
     if recipe.degradation.kind == "real":
         stack, applied = degrade_real(np.stack(lr), _random(window, source, recipe, 1), recipe.degradation)
         lr = list(stack)
-    name = f"{source.label}_{window.moments[half].number:06d}_{left}_{top}.png"
+    name = f"{source.label}_{window.frames[half].number:06d}_{left}_{top}.png"
     return Cut(
         window.start,
         window.scene,
         name=name,
-        frames=tuple(moment.number for moment in window.moments),
-        seconds=tuple(round(moment.seconds, 4) for moment in window.moments),
+        frames=tuple(frame.number for frame in window.frames),
+        seconds=tuple(round(frame.seconds, 4) for frame in window.frames),
         x=left,
         y=top,
         degradation=tuple(applied),
@@ -190,9 +190,9 @@ def _shrunk(frame: Stored, source: Source, rows: tuple[int, int], columns: tuple
 
 
 def _shown(part: Stored, source: Source, hdr_peak: float) -> Frame:
-    if not source.hdr:
+    if not source.info.hdr:
         return part  # type: ignore[return-value]
-    return tone_mapped(part, "PQ" if source.hdr == "PQ" else "HLG", hdr_peak)  # type: ignore[arg-type]
+    return tone_mapped(part, "PQ" if source.info.hdr == "PQ" else "HLG", hdr_peak)  # type: ignore[arg-type]
 
 
 def _some_weights(n_in: int, n_out: int, outputs: tuple[int, int]) -> tuple[csr_array, slice]:

@@ -6,18 +6,17 @@ it becomes the dataset, ``draft`` how an interruption loses nothing, ``overview`
 """
 
 import json
-import math
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.existing import Finished, finished, video_lines
+from vsrpp_core.prepare.existing import finished, video_lines
+from vsrpp_core.prepare.job_events import PrepareProgress, PrepareReport
 from vsrpp_core.prepare.patches import Cut
 from vsrpp_core.prepare.recipe import Recipe, WorkPart
 from vsrpp_core.prepare.report import (
@@ -26,46 +25,21 @@ from vsrpp_core.prepare.report import (
     REPORT,
     SHEET,
     VIDEOS,
-    CategoryReport,
-    PrepareReport,
     contact_sheet,
     manifest_lines,
     report_of,
 )
-from vsrpp_core.prepare.selection import Chosen, Footage, Gathered, gather, paces
-from vsrpp_core.prepare.sources import Named, Source, named_videos, survey
+from vsrpp_core.prepare.selection import CutVideo, SelectedPair, Selection, paces, select
+from vsrpp_core.prepare.sources import NamedVideo, Source, named_videos, survey
 from vsrpp_core.prepare.work_folder import Draft, draft_path
 from vsrpp_core.prepare.workers import Workers
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
-
-__all__ = ["CategoryReport", "Finished", "PrepareProgress", "PrepareReport", "draft_of", "finished", "prepare"]
 
 TRIES = 3.0
 """Places tried for each pair of a limited number: of 29 web clips about one in six was skipped, of films it is more."""
 
 POLL = 0.4
 """Seconds between two reports of progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareProgress:
-    """How far it is. ``done`` and ``total`` are videos while looking, seconds of video while cutting, then pairs.
-
-    ``seconds_left`` is NaN where nothing can be said yet; ``patches`` and ``skipped`` count what was cut, by earlier
-    calls too; ``resumed`` is what of ``done`` an earlier call had finished; ``newest`` the LR stack cut last.
-    """
-
-    stage: Literal["looking", "cutting", "finishing"]
-    done: float
-    total: float
-    seconds_left: float
-    videos_done: int
-    videos: int
-    patches: int
-    skipped: dict[str, int]
-    working: tuple[str, ...]
-    resumed: float
-    newest: Path | None
 
 
 def draft_of(out: Path) -> Path | None:
@@ -98,13 +72,13 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
                 sources.append(source)
             else:
                 refused.append(reason)
-            yield _looking(number, len(videos))
+            yield PrepareProgress("looking", number, len(videos), videos=len(videos))
         if not sources:
             draft.remove()
             raise VsrppError("none of the videos can be used: " + "; ".join(refused))
         footage = yield from _cut(sources, draft, recipe)
         refused += [film.ending.refused for film in footage if film.ending.refused]
-        found = gather(footage, recipe)
+        found = select(footage, recipe)
         report = report_of(out, recipe, footage, found, refused, 0.0)
         if not report.train or not report.val:
             draft.remove()
@@ -135,10 +109,6 @@ def _check_output(recipe: Recipe, out: Path) -> None:
         raise VsrppError(f"{out} already holds {pairs:,} pairs; name another folder, or remove this one first")
 
 
-def _looking(number: int, videos: int) -> PrepareProgress:
-    return PrepareProgress("looking", number, videos, math.nan, 0, videos, 0, {}, (), 0, None)
-
-
 def _nothing(report: PrepareReport) -> str:
     reasons = [f"patches skipped: {count:,} {why}" for why, count in report.skipped.items()]
     return (
@@ -151,7 +121,7 @@ def _nothing(report: PrepareReport) -> str:
 # cutting
 
 
-def _cut(sources: list[Source], draft: Draft, recipe: Recipe) -> Generator[PrepareProgress, None, list[Footage]]:
+def _cut(sources: list[Source], draft: Draft, recipe: Recipe) -> Generator[PrepareProgress, None, list[CutVideo]]:
     """Cut every source; what is in its journal already is not cut again."""
     pace = paces(sources, recipe, TRIES)
     wanted = [replace(source, pace=pace[source.label]) for source in sources if pace[source.label] > 0]
@@ -159,44 +129,24 @@ def _cut(sources: list[Source], draft: Draft, recipe: Recipe) -> Generator[Prepa
         return [_read(source, draft, moved=True) for source in wanted]
     with closing(Workers(wanted, draft, recipe)) as workers:
         workers.start()
-        begun = time.monotonic()
         while not workers.wait(POLL):
-            yield _cutting(workers, begun)
-        yield _cutting(workers, begun)
+            yield workers.progress()
+        yield workers.progress()
     return [_read(source, draft, moved=False) for source in wanted]
 
 
-def _read(source: Source, draft: Draft, moved: bool) -> Footage:
+def _read(source: Source, draft: Draft, moved: bool) -> CutVideo:
     journal = draft.journal(source.label, moved)
     assert journal.ending is not None
     cuts: tuple[Cut, ...] = () if journal.ending.refused else tuple(journal.cuts[s] for s in sorted(journal.cuts))
-    return Footage(source, cuts, journal.ending)
-
-
-def _cutting(workers: Workers, begun: float) -> PrepareProgress:
-    now = workers.figures()
-    fresh = now.done - now.resumed
-    left = (now.total - now.done) * (time.monotonic() - begun) / fresh if fresh > 0 and now.total else math.nan
-    return PrepareProgress(
-        stage="cutting",
-        done=now.done,
-        total=now.total,
-        seconds_left=max(0.0, left) if not math.isnan(left) else left,
-        videos_done=now.videos_done,
-        videos=now.videos,
-        patches=now.patches,
-        skipped=now.skipped,
-        working=now.working,
-        resumed=now.resumed,
-        newest=now.newest,
-    )
+    return CutVideo(source, cuts, journal.ending)
 
 
 # putting together
 
 
 def _put_together(
-    draft: Draft, found: Gathered, report: PrepareReport, recipe: Recipe, videos: Sequence[Named]
+    draft: Draft, found: Selection, report: PrepareReport, recipe: Recipe, videos: Sequence[NamedVideo]
 ) -> Iterator[PrepareProgress]:
     """Move the chosen pairs where they belong, and describe them; begun again after a kill it ends the same."""
     if not draft.selection.exists():
@@ -211,7 +161,9 @@ def _put_together(
         _move(draft.cut, made, pair)
         if number % 500 == 0 or number == total:
             skipped, count = report.skipped, sum(category.videos for category in report.categories)
-            yield PrepareProgress("finishing", number, total, math.nan, count, count, total, skipped, (), 0, None)
+            yield PrepareProgress(
+                "finishing", number, total, videos_done=count, videos=count, patches=total, skipped=skipped
+            )
     write_text_atomically(draft.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
     write_text_atomically(draft.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
@@ -222,7 +174,7 @@ def _put_together(
     write_atomically(draft.made / SHEET, lambda path: sheet.save(path, format="PNG"))
 
 
-def _move(cut: DatasetFolder, made: DatasetFolder, pair: Chosen) -> None:
+def _move(cut: DatasetFolder, made: DatasetFolder, pair: SelectedPair) -> None:
     for old, new in (
         (cut.lr_folder("train"), made.lr_folder(pair.split)),
         (cut.gt_folder("train"), made.gt_folder(pair.split)),

@@ -201,10 +201,6 @@ class Recipe(Section):
         return validated(cls, values, source, text, _nearest)
 
     @property
-    def categories(self) -> dict[str, Category]:
-        return self.category
-
-    @property
     def geometry(self) -> StackGeometry:
         side = self.dataset.patch // SCALE
         return StackGeometry(self.dataset.frames, side, side)

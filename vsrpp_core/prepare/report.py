@@ -7,16 +7,16 @@ bytes.
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
+from vsrpp_core.data.stacked import DatasetFolder
+from vsrpp_core.prepare.job_events import CategoryReport, PrepareReport
 from vsrpp_core.prepare.recipe import Recipe
-from vsrpp_core.prepare.selection import Chosen, Footage, Gathered
+from vsrpp_core.prepare.selection import CutVideo, SelectedPair, Selection
 
 MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
 RECIPE, SHEET = "recipe.toml", "contact_sheet.png"
@@ -25,60 +25,8 @@ ENDS = 1 << 20
 """Bytes of a video's beginning and end that its fingerprint is made of, beside its size."""
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryReport:
-    """``wanted`` is its share of ``dataset.patches``, 0 without a limit."""
-
-    name: str
-    videos: int
-    train: int
-    val: int
-    wanted: int
-
-    def __str__(self) -> str:
-        wanted = f" of {self.wanted:,}" if self.wanted else ""
-        pairs = f"{self.train:,}{wanted} training and {self.val:,} validation pairs"
-        return f"{self.name}: {pairs} of {self.videos:,} videos"
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareReport:
-    """What came out. ``skipped`` counts by reason; ``refused`` and ``notes`` are sentences.
-
-    ``seconds`` are of this call, ``bytes`` of the pairs.
-    """
-
-    out: Path
-    geometry: StackGeometry
-    train: int
-    val: int
-    categories: tuple[CategoryReport, ...]
-    val_videos: tuple[str, ...]
-    skipped: dict[str, int]
-    refused: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    bytes: int
-
-    def __str__(self) -> str:
-        head = f"{self.out}: {self.train:,} training and {self.val:,} validation pairs, {self.geometry}"
-        return "\n".join([f"{head}, {self.bytes / 1e6:,.1f} MB", *self.details()])
-
-    def details(self) -> Iterator[str]:
-        """All but where it lies and how long it took."""
-        if len(self.categories) > 1:
-            yield from map(str, self.categories)
-        if self.val_videos:
-            yield "kept for validation: " + ", ".join(self.val_videos)
-        if self.skipped:
-            ordered = sorted(self.skipped.items(), key=lambda item: (-item[1], item[0]))
-            yield "patches skipped: " + ", ".join(f"{count:,} {why}" for why, count in ordered)
-        yield from (f"left out: {sentence}" for sentence in self.refused)
-        yield from (f"note: {sentence}" for sentence in self.notes)
-
-
 def report_of(
-    out: Path, recipe: Recipe, footage: Sequence[Footage], found: Gathered, refused: Sequence[str], seconds: float
+    out: Path, recipe: Recipe, footage: Sequence[CutVideo], found: Selection, refused: Sequence[str], seconds: float
 ) -> PrepareReport:
     sides = {split: [pair for pair in found.chosen if pair.split == split] for split in ("train", "val")}
     train_videos = {pair.source.label for pair in sides["train"]}
@@ -98,14 +46,14 @@ def report_of(
     )
 
 
-def _category(name: str, footage: Sequence[Footage], found: Gathered) -> CategoryReport:
+def _category(name: str, footage: Sequence[CutVideo], found: Selection) -> CategoryReport:
     own = [pair for pair in found.chosen if pair.source.category == name]
     videos = sum(film.source.category == name for film in footage)
     train = sum(pair.split == "train" for pair in own)
     return CategoryReport(name, videos, train, len(own) - train, found.quotas.get(name, 0))
 
 
-def manifest_lines(chosen: Sequence[Chosen], recipe: Recipe) -> Iterator[str]:
+def manifest_lines(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[str]:
     """One JSON object a pair; docs/formats.md names its keys."""
     prints: dict[Path, str] = {}
     for pair in chosen:
@@ -129,7 +77,7 @@ def manifest_lines(chosen: Sequence[Chosen], recipe: Recipe) -> Iterator[str]:
             "height": source.height,
             "stored": [source.info.width, source.info.height],
             "pixel_aspect": round(source.info.pixel_aspect, 6),
-            "hdr": source.hdr,
+            "hdr": source.info.hdr,
             "degradation": cut.degradation,
         }
         yield json.dumps(line, ensure_ascii=False)
@@ -146,7 +94,7 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def contact_sheet(folder: DatasetFolder, chosen: Sequence[Chosen], recipe: Recipe) -> Image.Image:
+def contact_sheet(folder: DatasetFolder, chosen: Sequence[SelectedPair], recipe: Recipe) -> Image.Image:
     """Samples of each category, evenly of all its pairs: the ground truth, with the enlarged LR frame at its side."""
     bands = [(name, _evenly([p for p in chosen if p.source.category == name])) for name in recipe.category][:CATEGORIES]
     bands = [(name, pairs) for name, pairs in bands if pairs]
@@ -167,12 +115,12 @@ def contact_sheet(folder: DatasetFolder, chosen: Sequence[Chosen], recipe: Recip
     return sheet
 
 
-def _evenly(pairs: list[Chosen]) -> list[Chosen]:
+def _evenly(pairs: list[SelectedPair]) -> list[SelectedPair]:
     places = {round(place) for place in np.linspace(0, len(pairs) - 1, min(COLUMNS * ROWS, len(pairs)))}
     return [pair for place, pair in enumerate(pairs) if place in places]
 
 
-def _tile(folder: DatasetFolder, pair: Chosen, recipe: Recipe) -> Image.Image:
+def _tile(folder: DatasetFolder, pair: SelectedPair, recipe: Recipe) -> Image.Image:
     geometry = recipe.geometry
     with Image.open(folder.gt_folder(pair.split) / pair.cut.name) as truth:
         tile = truth.convert("RGB").resize((TILE, TILE), Image.Resampling.BICUBIC)

@@ -24,7 +24,7 @@ BETWEEN = "too close to validation"
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
+class CutVideo:
     """A video and all that was cut out of it."""
 
     source: Source
@@ -37,7 +37,7 @@ class Footage:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedPair:
     """A pair of the dataset."""
 
     source: Source
@@ -46,17 +46,17 @@ class Chosen:
 
 
 @dataclass
-class Gathered:
+class Selection:
     """The pairs in the order of split and name; counts by reason, sentences, and each category's share."""
 
-    chosen: list[Chosen] = field(default_factory=list)
+    chosen: list[SelectedPair] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     quotas: dict[str, int] = field(default_factory=dict)
 
 
-def gather(footage: Sequence[Footage], recipe: Recipe) -> Gathered:
-    result = Gathered()
+def select(footage: Sequence[CutVideo], recipe: Recipe) -> Selection:
+    result = Selection()
     for film in footage:
         result.skipped.update(cut.reason for cut in film.cuts if cut.reason)
         if film.ending.dropped:
@@ -69,7 +69,7 @@ def gather(footage: Sequence[Footage], recipe: Recipe) -> Gathered:
     return result
 
 
-def draw(seed: int, *names: object) -> bytes:
+def shuffle_key(seed: int, *names: object) -> bytes:
     """A number by which things are put into an order of chance: by the seed and their names alone."""
     return hashlib.sha256("/".join(map(str, (seed, *names))).encode()).digest()
 
@@ -77,12 +77,14 @@ def draw(seed: int, *names: object) -> bytes:
 # the two sides
 
 
-def _divided(footage: Sequence[Footage], recipe: Recipe, result: Gathered) -> tuple[list[Chosen], list[Chosen]]:
-    val: list[Chosen] = []
-    train: list[Chosen] = []
+def _divided(
+    footage: Sequence[CutVideo], recipe: Recipe, result: Selection
+) -> tuple[list[SelectedPair], list[SelectedPair]]:
+    val: list[SelectedPair] = []
+    train: list[SelectedPair] = []
     for category in recipe.category:
         films = [film for film in footage if film.source.category == category and film.pairs]
-        films.sort(key=lambda film: draw(recipe.dataset.seed, film.source.label))
+        films.sort(key=lambda film: shuffle_key(recipe.dataset.seed, film.source.label))
         if recipe.validation.by == "scene" and sum(len(_scenes(film)) for film in films) > 1:
             kept = _scenes_for_validation(films, recipe)
         elif len(films) > 1:
@@ -95,7 +97,7 @@ def _divided(footage: Sequence[Footage], recipe: Recipe, result: Gathered) -> tu
         for film in films:
             for cut in film.pairs:
                 side: Split = "val" if (film.source.label, cut.scene) in kept else "train"
-                (val if side == "val" else train).append(Chosen(film.source, cut, side))
+                (val if side == "val" else train).append(SelectedPair(film.source, cut, side))
     return val, train
 
 
@@ -103,22 +105,24 @@ def _videos_for_validation(videos: int, recipe: Recipe) -> int:
     return min(max(1, round(recipe.validation.share * videos)), videos - 1)
 
 
-def _scenes(film: Footage) -> list[int]:
+def _scenes(film: CutVideo) -> list[int]:
     return sorted({cut.scene for cut in film.pairs})
 
 
-def _scenes_for_validation(films: Sequence[Footage], recipe: Recipe) -> set[tuple[str, int]]:
+def _scenes_for_validation(films: Sequence[CutVideo], recipe: Recipe) -> set[tuple[str, int]]:
     """Scenes in an order of chance until their share of the pairs is reached; never all, never none."""
     sizes = Counter((film.source.label, cut.scene) for film in films for cut in film.pairs)
     wanted = recipe.validation.share * sizes.total()
     kept: set[tuple[str, int]] = set()
-    for scene in sorted(sizes, key=lambda scene: draw(recipe.dataset.seed, *scene))[:-1]:
+    for scene in sorted(sizes, key=lambda scene: shuffle_key(recipe.dataset.seed, *scene))[:-1]:
         if sum(sizes[s] for s in kept) < wanted:
             kept.add(scene)
     return kept
 
 
-def _divide(film: Footage, recipe: Recipe, val: list[Chosen], train: list[Chosen], result: Gathered) -> None:
+def _divide(
+    film: CutVideo, recipe: Recipe, val: list[SelectedPair], train: list[SelectedPair], result: Selection
+) -> None:
     """The only video of its kind, divided in time.
 
     Validation begins at the scene that leaves it nearest to its share, if one leaves it between half and double of
@@ -137,9 +141,9 @@ def _divide(film: Footage, recipe: Recipe, val: list[Chosen], train: list[Chosen
         how = "its last part is kept for validation, a second apart from the rest, as no scene begins near there"
     for cut in film.pairs:
         if cut.frames[0] >= border:
-            val.append(Chosen(source, cut, "val"))
+            val.append(SelectedPair(source, cut, "val"))
         elif cut.frames[-1] < end:
-            train.append(Chosen(source, cut, "train"))
+            train.append(SelectedPair(source, cut, "train"))
         else:
             result.skipped[BETWEEN] += 1
     kind = "" if len(recipe.category) == 1 else f" of {source.category}"
@@ -152,8 +156,8 @@ def _divide(film: Footage, recipe: Recipe, val: list[Chosen], train: list[Chosen
 
 
 def _without_duplicates(
-    val: list[Chosen], train: list[Chosen], recipe: Recipe, result: Gathered
-) -> tuple[list[Chosen], list[Chosen]]:
+    val: list[SelectedPair], train: list[SelectedPair], recipe: Recipe, result: Selection
+) -> tuple[list[SelectedPair], list[SelectedPair]]:
     """Validation comes first: what it shows is not trained on."""
     every = [*sorted(val, key=lambda pair: pair.cut.name), *sorted(train, key=lambda pair: pair.cut.name)]
     found = duplicates([pair.cut.picture for pair in every], recipe.skip.duplicate)
@@ -163,12 +167,12 @@ def _without_duplicates(
     return [pair for pair in left if pair.split == "val"], [pair for pair in left if pair.split == "train"]
 
 
-def _spread(val: list[Chosen], most: int, result: Gathered) -> list[Chosen]:
+def _spread(val: list[SelectedPair], most: int, result: Selection) -> list[SelectedPair]:
     """At most so many of each video, evenly: validation is run again and again, and more of one shot tells nothing."""
-    of: dict[str, list[Chosen]] = defaultdict(list)
+    of: dict[str, list[SelectedPair]] = defaultdict(list)
     for pair in val:
         of[pair.source.label].append(pair)
-    taken: list[Chosen] = []
+    taken: list[SelectedPair] = []
     for pairs in of.values():
         pairs.sort(key=lambda pair: pair.cut.start)
         places = {round(place) for place in np.linspace(0, len(pairs) - 1, min(most, len(pairs)))}
@@ -178,19 +182,19 @@ def _spread(val: list[Chosen], most: int, result: Gathered) -> list[Chosen]:
     return taken
 
 
-def _limited(train: list[Chosen], recipe: Recipe, result: Gathered) -> list[Chosen]:
+def _limited(train: list[SelectedPair], recipe: Recipe, result: Selection) -> list[SelectedPair]:
     limit = recipe.dataset.patches
     if not limit:
         return train
-    of: dict[str, list[Chosen]] = {name: [] for name in recipe.category}
+    of: dict[str, list[SelectedPair]] = {name: [] for name in recipe.category}
     for pair in train:
         of[pair.source.category].append(pair)
     weights = {name: category.weight for name, category in recipe.category.items()}
     result.quotas = shares(limit, weights)
     quotas = shares(limit, weights, {name: len(pairs) for name, pairs in of.items()})
-    taken: list[Chosen] = []
+    taken: list[SelectedPair] = []
     for name, pairs in of.items():
-        pairs.sort(key=lambda pair: (-pair.source.priority, draw(recipe.dataset.seed, pair.cut.name)))
+        pairs.sort(key=lambda pair: (-pair.source.priority, shuffle_key(recipe.dataset.seed, pair.cut.name)))
         taken += pairs[: quotas[name]]
         if len(pairs) < result.quotas[name]:
             result.notes.append(_short(name, len(pairs), result.quotas[name], is_alone=len(of) == 1))
@@ -266,7 +270,7 @@ def _expected_for_validation(own: list[Source], recipe: Recipe) -> list[Source]:
     """As ``_divided`` will have it where every video gives pairs."""
     if recipe.validation.by == "scene" or len(own) < 2:
         return []
-    drawn = sorted(own, key=lambda source: draw(recipe.dataset.seed, source.label))
+    drawn = sorted(own, key=lambda source: shuffle_key(recipe.dataset.seed, source.label))
     return drawn[: _videos_for_validation(len(own), recipe)]
 
 

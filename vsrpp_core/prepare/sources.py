@@ -14,40 +14,10 @@ from pathlib import Path
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage
-from vsrpp_core.prepare.footage import DEFAULT_FPS
 from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Recipe, VideoRule, seconds
 from vsrpp_core.video import reading
-from vsrpp_core.video.reading import VideoInfo
-
-__all__ = ["DEFAULT_FPS", "Source", "find_videos", "named_videos", "survey"]
-
-VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
-    | {".webm", ".wmv", ".y4m"}
-)
-"""What is taken from a folder; a file that is named is tried whatever it is called."""
-
-
-def find_videos(videos: list[Path]) -> list[Path]:
-    """Files, and the video files of folders in the order of their names; none twice."""
-    missing = [str(path) for path in videos if not path.exists()]
-    if missing:
-        raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
-    found: dict[Path, Path] = {}
-    for path in videos:
-        for file in _videos_of(path) if path.is_dir() else [path]:
-            found.setdefault(file.resolve(), file)
-    if not found:
-        raise UsageError(f"no video files in {', '.join(map(str, videos))}; name files or folders that hold some")
-    return list(found.values())
-
-
-def _videos_of(folder: Path) -> list[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
-    return [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and p.is_file()]
+from vsrpp_core.video.files import find_videos
+from vsrpp_core.video.reading import DEFAULT_FPS, VideoInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +35,6 @@ class Source:
     pace: float = 60.0
     start: float = 0.0
     end: float = math.inf
-    hdr: str = ""
 
     @property
     def fps(self) -> float:
@@ -82,7 +51,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedVideo:
     """A video of a recipe before anything of it was read."""
 
     path: Path
@@ -90,12 +59,12 @@ class Named:
     rule: VideoRule | None
 
 
-def named_videos(recipe: Recipe) -> list[Named]:
+def named_videos(recipe: Recipe) -> list[NamedVideo]:
     """The videos of all categories, none twice: the first that names one has it. UsageError as ``find_videos``."""
     if not recipe.category:
         raise UsageError("no videos are named; name some, or a recipe with a [category.NAME] that has paths")
     missing: list[str] = []
-    found: dict[Path, Named] = {}
+    found: dict[Path, NamedVideo] = {}
     for name, category in recipe.category.items():
         paths = [path for text in category.paths for path in _matching(text, missing)]
         if missing:
@@ -103,7 +72,7 @@ def named_videos(recipe: Recipe) -> list[Named]:
         for path in find_videos(paths):
             if not any(_fits(pattern, path) for pattern in category.exclude):
                 rules = [rule for rule in recipe.video if _fits(rule.path, path)]
-                found.setdefault(path.resolve(), Named(path, name, rules[-1] if rules else None))
+                found.setdefault(path.resolve(), NamedVideo(path, name, rules[-1] if rules else None))
     if missing:
         raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
     return list(found.values())
@@ -124,7 +93,7 @@ def _fits(pattern: str, path: Path) -> bool:
     return fnmatch(path.name, pattern) or fnmatch(str(path), expanded) or fnmatch(str(path.resolve()), expanded)
 
 
-def survey(videos: list[Named], recipe: Recipe) -> Generator[tuple[int, Source | None, str], None, None]:
+def survey(videos: list[NamedVideo], recipe: Recipe) -> Generator[tuple[int, Source | None, str], None, None]:
     """For every video its number from 1 and the source, or None and a sentence on why it cannot be used."""
     labels = _labels([named.path for named in videos])
     for number, (named, label) in enumerate(zip(videos, labels, strict=True), start=1):
@@ -134,7 +103,7 @@ def survey(videos: list[Named], recipe: Recipe) -> Generator[tuple[int, Source |
             yield number, None, str(error)
 
 
-def _source(named: Named, label: str, recipe: Recipe) -> Source:
+def _source(named: NamedVideo, label: str, recipe: Recipe) -> Source:
     path, rule, category = named.path, named.rule or VideoRule(path=""), recipe.category[named.category]
     info = reading.probe(path, lambda f, s, p: footage.refuse(recipe.source, f, s, p))
     height, width = _shrunk_size(info, recipe.dataset.height)
@@ -158,7 +127,6 @@ def _source(named: Named, label: str, recipe: Recipe) -> Source:
         pace=rule.patches_per_minute or category.patches_per_minute or recipe.dataset.patches_per_minute,
         start=start,
         end=end,
-        hdr=footage.kind_of(path).hdr,
     )
 
 

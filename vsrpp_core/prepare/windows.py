@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vsrpp_core.prepare.filters import DISSOLVE, REPEATED, UNEVEN
-from vsrpp_core.prepare.footage import Moment
+from vsrpp_core.prepare.footage import TimedFrame
 from vsrpp_core.prepare.recipe import Recipe, SkipPart
 from vsrpp_core.prepare.sources import Source
 from vsrpp_core.video.scenes import scenes_by
-from vsrpp_core.video.transitions import marked
+from vsrpp_core.video.transitions import with_transitions
 
 REPEAT_MOST = 2.0
 """Levels that no part of a thumbnail exceeds where a frame is a repeat: something small that moves does."""
@@ -25,16 +25,16 @@ class Window:
     """Frames of one scene in their order, and why they are not to be used, or empty."""
 
     scene: int
-    moments: list[Moment]
+    frames: list[TimedFrame]
     reason: str
 
     @property
     def start(self) -> int:
-        return self.moments[0].number
+        return self.frames[0].number
 
 
 @dataclass(slots=True)
-class Film:
+class FilmStats:
     """What has been seen of a video: its frames, and at which frames its scenes begin, but for the first."""
 
     frames: int = 0
@@ -43,61 +43,61 @@ class Film:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
+class _ComparedFrame:
     """A frame beside the one before it."""
 
-    moment: Moment
+    frame: TimedFrame
     repeat: bool
 
     @property
     def thumbnail(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        return self.moment.thumbnail
+        return self.frame.thumbnail
 
 
 def windows_of(
-    moments: Iterator[Moment], source: Source, recipe: Recipe, film: Film
+    frames: Iterator[TimedFrame], source: Source, recipe: Recipe, stats: FilmStats
 ) -> Iterator[tuple[float, Window | None]]:
-    """For every frame its seconds, and the window that ends with it where one is due; ``film`` is kept up to date."""
+    """For every frame its seconds, and the window that ends with it where one is due; ``stats`` is kept up to date."""
     reach = (recipe.dataset.frames - 1) * recipe.dataset.frame_step + 1
-    held: deque[tuple[_Looked, bool]] = deque(maxlen=reach)
+    held: deque[tuple[_ComparedFrame, bool]] = deque(maxlen=reach)
     current, due, pace = 0, source.start, 60 / source.pace
-    looked = scenes_by(_looked(moments, recipe.skip, film), lambda item: item.thumbnail)
-    for scene, item, mixed in marked(looked):
+    compared = scenes_by(_compared(frames, recipe.skip, stats), lambda item: item.thumbnail)
+    for scene, item, mixed in with_transitions(compared):
         if scene != current:
             held.clear()
             current = scene
-            film.starts.append(item.moment.number)
+            stats.starts.append(item.frame.number)
         held.append((item, mixed))
-        film.frames = item.moment.number + 1
-        first = held[0][0].moment.seconds
-        if len(held) < reach or first < due - 1e-6 or item.moment.seconds >= source.end:
-            yield item.moment.seconds, None
+        stats.frames = item.frame.number + 1
+        first = held[0][0].frame.seconds
+        if len(held) < reach or first < due - 1e-6 or item.frame.seconds >= source.end:
+            yield item.frame.seconds, None
             continue
         while due <= first + 1e-6:  # windows missed at a cut are not made up for, they would lie too close
             due += pace
-        yield item.moment.seconds, _window(scene, list(held), recipe)
+        yield item.frame.seconds, _window(scene, list(held), recipe)
 
 
-def _looked(moments: Iterator[Moment], part: SkipPart, film: Film) -> Iterator[_Looked]:
-    before: Moment | None = None
-    for moment in moments:
-        repeat = bool(part.repeated and before is not None and _is_repeat(before, moment, part.repeated))
-        before = moment
+def _compared(frames: Iterator[TimedFrame], part: SkipPart, stats: FilmStats) -> Iterator[_ComparedFrame]:
+    before: TimedFrame | None = None
+    for frame in frames:
+        repeat = bool(part.repeated and before is not None and _is_repeat(before, frame, part.repeated))
+        before = frame
         if repeat and part.repeats == "drop":
-            film.dropped += 1
+            stats.dropped += 1
         else:
-            yield _Looked(moment, repeat)
+            yield _ComparedFrame(frame, repeat)
 
 
-def _is_repeat(before: Moment, moment: Moment, tolerance: float) -> bool:
-    change = np.abs(moment.thumbnail - before.thumbnail)
+def _is_repeat(before: TimedFrame, frame: TimedFrame, tolerance: float) -> bool:
+    change = np.abs(frame.thumbnail - before.thumbnail)
     return float(change.mean()) < tolerance and float(change.max()) < REPEAT_MOST
 
 
-def _window(scene: int, held: list[tuple[_Looked, bool]], recipe: Recipe) -> Window:
+def _window(scene: int, held: list[tuple[_ComparedFrame, bool]], recipe: Recipe) -> Window:
     """Why it may not be used is asked of all frames in it, also those that a frame step leaves out."""
-    taken = [item.moment for item, _ in held[:: recipe.dataset.frame_step]]
-    steps = np.diff([moment.seconds for moment in taken])
+    taken = [item.frame for item, _ in held[:: recipe.dataset.frame_step]]
+    steps = np.diff([frame.seconds for frame in taken])
     part, reason = recipe.skip, ""
     if part.dissolves and any(mixed for _, mixed in held):
         reason = DISSOLVE

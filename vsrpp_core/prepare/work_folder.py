@@ -18,7 +18,7 @@ from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare.patches import CannotWriteError, Cut
 from vsrpp_core.prepare.recipe import Recipe
-from vsrpp_core.prepare.sources import Named
+from vsrpp_core.prepare.sources import NamedVideo
 from vsrpp_core.run.files import write_text_atomically
 
 FORMAT = 1
@@ -74,7 +74,7 @@ class Draft:
             self.remove()
         self._lock.release()
 
-    def begin(self, recipe: Recipe, videos: list[Named], fresh: bool) -> None:
+    def begin(self, recipe: Recipe, videos: list[NamedVideo], fresh: bool) -> None:
         """UsageError where it was begun for another recipe or other videos, unless ``fresh`` throws that away."""
         wanted = json.loads(json.dumps(_job(recipe, videos)))
         if fresh:
@@ -127,7 +127,7 @@ class Draft:
         return self.path / name
 
 
-def _job(recipe: Recipe, videos: list[Named]) -> dict[str, Any]:
+def _job(recipe: Recipe, videos: list[NamedVideo]) -> dict[str, Any]:
     """What decides the result, under the names a person knows it by."""
     values = {f"[{name}]": value for name, value in recipe.model_dump(exclude={"work"}).items()}
     return {"format": FORMAT, **values, "set of videos": [_identity(named.path) for named in videos]}

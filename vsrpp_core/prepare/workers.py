@@ -6,39 +6,26 @@ order; its windows are cut by any, and their lines are written in the order of t
 """
 
 import gc
+import math
 import os
+import time
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare import footage
+from vsrpp_core.prepare.job_events import PrepareProgress
 from vsrpp_core.prepare.patches import CannotWriteError, Cut, cut_pair
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
-from vsrpp_core.prepare.windows import Film, Window, windows_of
+from vsrpp_core.prepare.windows import FilmStats, Window, windows_of
 from vsrpp_core.prepare.work_folder import Draft, Ending, Journal
 from vsrpp_core.video.reading import BrokenVideoError
 
 AHEAD = 2
 """Windows of a video that wait to be cut; each holds its frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """Seconds of video done, in all, and done by earlier calls; the rest as in PrepareProgress."""
-
-    done: float
-    total: float
-    resumed: float
-    videos_done: int
-    videos: int
-    patches: int
-    skipped: dict[str, int]
-    working: tuple[str, ...]
-    newest: Path | None
 
 
 class StoppedError(Exception):
@@ -60,10 +47,11 @@ class Workers:
         self._working: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._patches = self._finished = 0
-        self._resumed = 0.0
+        self._resumed = self._begun = 0.0
         self._newest: Path | None = None
 
     def start(self) -> None:
+        self._begun = time.monotonic()
         for source in self._sources:
             self._jobs.append(self._readers.submit(self._cut_video, source))
 
@@ -79,17 +67,24 @@ class Workers:
         self._readers.shutdown(cancel_futures=True)
         self._cutters.shutdown(cancel_futures=True)
 
-    def figures(self) -> Figures:
+    def progress(self) -> PrepareProgress:
+        """How far the cutting is; the time left goes by the pace since ``start``."""
         with self._lock:
-            return Figures(
-                done=sum(self._at.values()),
-                total=sum(max(source.seconds, self._at.get(source.label, 0.0)) for source in self._sources),
-                resumed=self._resumed,
+            done = sum(self._at.values())
+            total = sum(max(source.seconds, self._at.get(source.label, 0.0)) for source in self._sources)
+            fresh = done - self._resumed
+            left = (total - done) * (time.monotonic() - self._begun) / fresh if fresh > 0 and total else math.nan
+            return PrepareProgress(
+                stage="cutting",
+                done=done,
+                total=total,
+                seconds_left=left if math.isnan(left) else max(0.0, left),
                 videos_done=self._finished,
                 videos=len(self._sources),
                 patches=self._patches,
                 skipped=dict(self._counts),
                 working=tuple(self._working.values()),
+                resumed=self._resumed,
                 newest=self._newest,
             )
 
@@ -122,12 +117,12 @@ class Workers:
                 self._resumed += source.seconds
 
     def _cut_frames(self, source: Source, journal: Journal) -> Ending:
-        seen, note = Film(), ""
+        seen, note = FilmStats(), ""
         pending: deque[Future[Cut]] = deque()
         known = frozenset(journal.cuts)
-        moments = footage.moments(source.path, self._recipe.source, source.end, self._threads)
+        frames = footage.timed_frames(source.path, self._recipe.source, source.end, self._threads)
         try:
-            for seconds, window in windows_of(moments, source, self._recipe, seen):
+            for seconds, window in windows_of(frames, source, self._recipe, seen):
                 if self._stop.is_set():
                     raise StoppedError
                 if window and window.start not in known:
@@ -142,7 +137,7 @@ class Workers:
         except VsrppError as error:  # of the video: its colours, or what the recipe refuses, only further on
             return Ending(seen.frames, tuple(seen.starts), seen.dropped, refused=str(error))
         finally:
-            moments.close()
+            frames.close()
         self._collect(pending, journal, 0)
         return Ending(seen.frames, tuple(seen.starts), seen.dropped, note)
 

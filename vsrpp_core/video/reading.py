@@ -41,8 +41,12 @@ footage, up to 50 of 255 levels off, in ground truth that a network is meant to 
 within one level of the matrix worked out on paper (tests/vsrpp_core/video/test_reading.py).
 """
 
-RGB_FORMAT = "gbrp"
-"""Planar RGB: the same numbers as packed rgb24 under these flags, in half the time (5 ms for a 720p frame)."""
+RGB_FORMAT, DEEP_FORMAT = "gbrp", "gbrp16le"
+"""Planar RGB of 8 and 16 bits: the same numbers as packed rgb24 under these flags, in half the time (5 ms for a 720p
+frame)."""
+
+DEFAULT_FPS = 25.0
+"""Assumed where a container gives no frame rate."""
 
 HD_WIDTH, SD_HEIGHT = 1280, 576
 """A video that does not name its matrix is read as BT.709 from this width, or above this height, as BT.601 below:
@@ -79,6 +83,8 @@ class VideoInfo:
     fps: float
     duration: float
     pixel_aspect: float
+    hdr: str = ""
+    """``PQ``, ``HLG`` or empty."""
 
 
 def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
@@ -91,7 +97,7 @@ def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
         height, width = turned(stored, display_matrix(first), path).shape[:2]
         sideways = (width, height) != (first.width, first.height)
         fps, duration = float(stream.average_rate or 0), declared_seconds(container, stream)
-        aspect = float(stream.sample_aspect_ratio or 1)
+        aspect, hdr = float(stream.sample_aspect_ratio or 1), hdr_curve(stream)
     return VideoInfo(
         width=width,
         height=height,
@@ -99,6 +105,7 @@ def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
         fps=fps,
         duration=duration,
         pixel_aspect=1 / aspect if sideways else aspect,
+        hdr=hdr,
     )
 
 
@@ -198,7 +205,7 @@ def decoded(
 
 
 class _DamagedError(Exception):
-    """libav went on over damage and marked what it made of it."""
+    """libav went on over damage and with_transitions what it made of it."""
 
 
 def _intact(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

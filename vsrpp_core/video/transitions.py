@@ -37,7 +37,7 @@ class Small(Protocol):
 T = TypeVar("T", bound=Small)
 
 
-def marked(items: Iterable[tuple[int, T]]) -> Iterator[tuple[int, T, bool]]:
+def with_transitions(items: Iterable[tuple[int, T]]) -> Iterator[tuple[int, T, bool]]:
     """Scene and item as they come, with whether the item lies in a transition; DISTANCE + REACH items are held."""
     held: deque[tuple[int, T, list[bool]]] = deque()
     for scene, item in items:

@@ -134,8 +134,8 @@ def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
 
     count = len(named_videos(recipe))
     lines = ["1 video" if count == 1 else f"{count:,} videos"]
-    if len(recipe.categories) > 1:
-        lines.append(f"categories: {', '.join(recipe.categories)}")
+    if len(recipe.category) > 1:
+        lines.append(f"categories: {', '.join(recipe.category)}")
     if draft_of(request.out):
         lines.append("begun anew" if request.fresh else "work that was interrupted is gone on with")
     return tuple(lines)

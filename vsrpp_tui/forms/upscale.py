@@ -16,9 +16,8 @@ from vsrpp_tui.forms.checked import Checked, FieldError, Values, refused, text, 
 from vsrpp_tui.forms.paths import read_path, read_paths
 
 if TYPE_CHECKING:
-    from vsrpp_core.apply.upscale.inspect import Outlook
-    from vsrpp_core.apply.upscale.jobs import Plan
-    from vsrpp_core.apply.upscale.options import Options
+    from vsrpp_core.apply.upscale.inspect import JobInfo
+    from vsrpp_core.apply.upscale.jobs import Options, Plan
 
 OPTIONS = ("preview", "start", "codec", "crf", "preset", "pixels", "fps", "precision", "tile")
 """Fields that are options of the same name on the command line."""
@@ -133,8 +132,8 @@ def _network(typed: str) -> tuple[Path, str]:
 
 
 def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
-    from vsrpp_core.apply.upscale.encoding import CODECS, Wanted
-    from vsrpp_core.apply.upscale.options import Options, read_length, read_rate, read_seconds
+    from vsrpp_core.apply.upscale.encoding import CODECS, EncodingRequest
+    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds
     from vsrpp_core.apply.upscale.source import Span
     from vsrpp_core.run.config import Precision
 
@@ -151,7 +150,7 @@ def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
     if precision is None:
         raise FieldError("precision", f"{words['precision']} is none of {', '.join(get_args(Precision))}")
     return Options(
-        Wanted(codec, read("crf", _number, None), words.get("preset"), words.get("pixels")),
+        EncodingRequest(codec, read("crf", _number, None), words.get("preset"), words.get("pixels")),
         precision,
         span=Span(read("start", read_seconds, 0.0), read("preview", read_length, None)),
         rate=read("fps", read_rate, None),
@@ -193,26 +192,26 @@ FIELD_OF = (
 
 def _outlook(planned: "Plan", options: "Options", request: UpscaleRequest) -> tuple[str, ...]:
     """Sentences on the first job, which stands for the others, and on what is done already."""
-    from vsrpp_core.apply.upscale.inspect import foresee
+    from vsrpp_core.apply.upscale.inspect import inspect_job
 
     lines = [f"{len(planned.skipped):,} are there already and stay as they are"] if planned.skipped else []
     if not planned.jobs:
         raise FieldError("out", f"all of it is in {request.out} already; give --overwrite to make it again")
     first, others = planned.jobs[0], len(planned.jobs) - 1
     try:
-        seen = foresee(first, options)
+        seen = inspect_job(first, options)
     except VsrppError as error:
         told = str(error)
         key = next((key for word, key in FIELD_OF if word in told), "sources")
         raise FieldError(key, told) from None
     more = f", and {others:,} more" if others else ""
     lines.insert(0, f"{first.source.name}: {described(seen)}{more}")
-    if seen.goes_on:
+    if seen.can_resume:
         lines.append("an interrupted job is gone on with")
     return (*lines, *seen.notes)
 
 
-def described(seen: "Outlook") -> str:
+def described(seen: "JobInfo") -> str:
     frames = f", about {seen.frames:,} frames" if seen.frames else ""
     return f"{seen.size}, {seen.codec} {seen.format}{frames}"
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from vsrpp_core.prepare.pipeline import PrepareProgress, PrepareReport
+from vsrpp_core.prepare.job_events import PrepareProgress, PrepareReport
 from vsrpp_tui.state.job import JobEnded, JobFailed, JobPhase, JobState, JobStopping, how_ended
 
 PHASES: dict[str, JobPhase] = {"looking": "looking", "cutting": "working", "finishing": "finishing"}

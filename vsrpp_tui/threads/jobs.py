@@ -132,7 +132,7 @@ def _checking(request: CheckRequest) -> Generator[object, None, None]:
 
 
 def _upscaling(request: UpscaleRequest) -> Generator[object, None, None]:
-    from vsrpp_core.apply.upscale.inspect import foresee
+    from vsrpp_core.apply.upscale.inspect import inspect_job
     from vsrpp_core.apply.upscale.upscale import upscale
     from vsrpp_tui.state.upscale_job import FileState, UpscaleLooked
 
@@ -141,7 +141,7 @@ def _upscaling(request: UpscaleRequest) -> Generator[object, None, None]:
     yield UpscaleLooked(tuple(files), tuple(planned.skipped))
     for place, job in enumerate(planned.jobs if len(files) > 1 else ()):  # how long each is, for the total
         try:
-            seen = foresee(job, options)
+            seen = inspect_job(job, options)
         except VsrppError:
             continue  # the job itself tells it when its turn comes
         files[place] = FileState(job.source.name, job.out, seen.frames, seen.pixels)

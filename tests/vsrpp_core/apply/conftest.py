@@ -11,8 +11,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from vsrpp_core.apply.upscale.jobs import plan
-from vsrpp_core.apply.upscale.upscale import Options, UpscaleEvent, upscale
+from vsrpp_core.apply.upscale.job_events import UpscaleEvent
+from vsrpp_core.apply.upscale.jobs import Options, plan
+from vsrpp_core.apply.upscale.upscale import upscale
 from vsrpp_core.network.model import VSRBidirectional3x
 
 MILLISECOND = Fraction(1, 1000)

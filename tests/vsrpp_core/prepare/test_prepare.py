@@ -13,7 +13,8 @@ from vsrpp_core.data.resize import downscale3
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, read_image, read_stack
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage, patches
-from vsrpp_core.prepare.pipeline import PrepareProgress, prepare
+from vsrpp_core.prepare.job_events import PrepareProgress
+from vsrpp_core.prepare.pipeline import prepare
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.video import reading
 
@@ -143,14 +144,14 @@ def test_video_that_becomes_unusable_is_taken_back(
     two: list[Path], make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     third = make_video("c.mp4", pan(3))
-    original = footage.moments
+    original = footage.timed_frames
 
-    def moments(path: Path, *others: Any) -> Iterator[footage.Moment]:
+    def timed_frames(path: Path, *others: Any) -> Iterator[footage.TimedFrame]:
         yield from original(path, *others)
         if path == third:
             raise VsrppError("c.mp4 is interlaced; deinterlace it")
 
-    monkeypatch.setattr(footage, "moments", moments)
+    monkeypatch.setattr(footage, "timed_frames", timed_frames)
     report = run([*two, third], tmp_path / "out")
     assert not [name for name in files(tmp_path / "out") if "c_" in name]
     assert len(files(tmp_path / "out")) == 2 * (report.train + report.val)

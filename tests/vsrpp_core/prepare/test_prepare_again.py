@@ -10,7 +10,8 @@ import pytest
 from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import pipeline
-from vsrpp_core.prepare.pipeline import PrepareProgress, draft_of, prepare
+from vsrpp_core.prepare.job_events import PrepareProgress
+from vsrpp_core.prepare.pipeline import draft_of, prepare
 
 from .preparing import everything, finish, recipe, run
 

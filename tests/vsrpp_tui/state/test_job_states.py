@@ -148,7 +148,7 @@ def test_the_form_of_upscaling_says_what_the_command_says(tmp_path: Path) -> Non
     checked = upscale.check({**values, "preset": "slow", "precision": "fp32", "tile": "64"})
     assert checked.request and checked.request.command.endswith("out.mkv --preset slow --precision fp32 --tile 64")
     _, options = checked.request.read()
-    assert (options.wanted.preset, options.precision, options.tile) == ("slow", "fp32", 64)
+    assert (options.encoding.preset, options.precision, options.tile) == ("slow", "fp32", 64)
 
 
 @pytest.mark.parametrize("key", ["videos", "recipe", "out"])

@@ -24,7 +24,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from vsrpp_core.apply.upscale.source import Facts, Picture, Pixels
+from vsrpp_core.apply.upscale.source import Picture, Pixels, SourceInfo
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError
 from vsrpp_core.video.reading import BT709, SWSCALE_FLAGS, turned
@@ -77,7 +77,7 @@ DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EncodingRequest:
     """What the user asked for; None chooses by the source."""
 
     codec: CodecName | None = None
@@ -205,37 +205,37 @@ def _ordinary_priority() -> Iterator[None]:
                     os.sched_setscheduler(int(task.name), policy, param)
 
 
-def choose_encoding(facts: Facts, wanted: Wanted) -> tuple[Encoding, list[str]]:
+def choose_encoding(info: SourceInfo, wanted: EncodingRequest) -> tuple[Encoding, list[str]]:
     """The encoding for a source, and sentences on what could not be kept. UsageError for what cannot be."""
-    turn = facts.matrix if wanted.codec == "png" else b""
-    height, width = turned(np.empty((SCALE * facts.height, SCALE * facts.width, 0), np.uint8), turn).shape[:2]
-    codec = wanted.codec or _default_codec(facts, max(width, height))
+    turn = info.matrix if wanted.codec == "png" else b""
+    height, width = turned(np.empty((SCALE * info.height, SCALE * info.width, 0), np.uint8), turn).shape[:2]
+    codec = wanted.codec or _default_codec(info, max(width, height))
     _refuse_unknown(codec)
-    pixels, notes = (wanted.pixels, []) if wanted.pixels else _pixel_format(codec, facts)
+    pixels, notes = (wanted.pixels, []) if wanted.pixels else _pixel_format(codec, info)
     _refuse_pixels(codec, pixels, width, height)
     if codec == "libx265" and max(width, height) < X265_SIDE:
         raise UsageError(f"libx265 takes no pictures as small as {width}x{height}; choose another with --codec")
     is_rgb = pixels.startswith(("rgb", "gbr", "bgr"))
-    colorspace = RGB_MATRIX if is_rgb else facts.colorspace or BT709
+    colorspace = RGB_MATRIX if is_rgb else info.colorspace or BT709
     return Encoding(
         codec,
-        _options(codec, wanted, facts),
+        _options(codec, wanted, info),
         pixels,
         width,
         height,
-        facts.rate,
-        facts.time_base,
-        facts.aspect,
+        info.rate,
+        info.time_base,
+        info.aspect,
         colorspace,
-        2 if is_rgb or pixels.startswith("yuvj") else facts.color_range,
-        facts.primaries,
-        facts.transfer,
+        2 if is_rgb or pixels.startswith("yuvj") else info.color_range,
+        info.primaries,
+        info.transfer,
         turn,
     ), notes
 
 
-def _default_codec(facts: Facts, side: int) -> CodecName:
-    return "libx264" if side < X265_SIDE or (facts.bits == 8 and side <= H264_SIDE) else "libx265"
+def _default_codec(info: SourceInfo, side: int) -> CodecName:
+    return "libx264" if side < X265_SIDE or (info.bits == 8 and side <= H264_SIDE) else "libx265"
 
 
 def _refuse_unknown(codec: CodecName) -> None:
@@ -249,16 +249,16 @@ def _formats(codec: CodecName) -> list[str]:
     return [pixels.name for pixels in av.Codec(codec, "w").video_formats or []]
 
 
-def _pixel_format(codec: CodecName, facts: Facts) -> tuple[str, list[str]]:
+def _pixel_format(codec: CodecName, info: SourceInfo) -> tuple[str, list[str]]:
     """Bits and chroma of the source as far as the codec has them; what is lost is told."""
     if codec == "png":
-        return ("rgb48be" if facts.bits > 8 else "rgb24"), []
-    source, notes = av.VideoFormat(facts.pixels, facts.width, facts.height), list[str]()
+        return ("rgb48be" if info.bits > 8 else "rgb24"), []
+    source, notes = av.VideoFormat(info.pixels, info.width, info.height), list[str]()
     chroma = _chroma(source)
-    odd_width, odd_height = facts.width % 2, facts.height % 2
+    odd_width, odd_height = info.width % 2, info.height % 2
     if chroma != "444" and (odd_width or (odd_height and chroma == "420")):
         notes.append(
-            f"three times {facts.size} is odd, which halved chroma cannot be: stored as 4:4:4, "
+            f"three times {info.size} is odd, which halved chroma cannot be: stored as 4:4:4, "
             "which some players do not decode in hardware"
         )
         chroma = "444"
@@ -267,7 +267,7 @@ def _pixel_format(codec: CodecName, facts: Facts) -> tuple[str, list[str]]:
             "RGB has all its chroma, so it is stored as 4:4:4, which some players do not decode in hardware; "
             "--pixels yuv420p halves it"
         )
-    bits = 8 if facts.bits <= 8 else 10 if facts.bits <= 10 else 12
+    bits = 8 if info.bits <= 8 else 10 if info.bits <= 10 else 12
     suffix = {8: "", 10: "10le", 12: "12le"}
     candidates = [f"yuv{c}p{suffix[b]}" for b in (bits, 10, 8) if b <= bits for c in (chroma, "444", "420")]
     pixels = next(name for name in candidates if name in _formats(codec))
@@ -294,7 +294,7 @@ def _refuse_pixels(codec: CodecName, pixels: str, width: int, height: int) -> No
         raise UsageError(f"{width}x{height} is odd, which {pixels} cannot hold; leave --pixels out, or take yuv444p")
 
 
-def _options(codec: CodecName, wanted: Wanted, facts: Facts) -> dict[str, str]:
+def _options(codec: CodecName, wanted: EncodingRequest, info: SourceInfo) -> dict[str, str]:
     options: dict[str, str] = {}
     if codec in DEFAULT_CRF:
         crf = DEFAULT_CRF[codec] if wanted.crf is None else wanted.crf
@@ -310,25 +310,25 @@ def _options(codec: CodecName, wanted: Wanted, facts: Facts) -> dict[str, str]:
     if codec == "libx264":
         options |= X264_SAME_EVERY_TIME
     if codec == "libx265":
-        options["x265-params"] = ":".join([QUIET[codec], *_hdr10(facts)])
+        options["x265-params"] = ":".join([QUIET[codec], *_hdr10(info)])
     if codec == "ffv1":
         options |= {"level": "3", "slices": "16", "slicecrc": "1"}
     return options
 
 
-def _hdr10(facts: Facts) -> Iterator[str]:
+def _hdr10(info: SourceInfo) -> Iterator[str]:
     """Static HDR metadata in x265's words: primaries in 1/50000, luminance in 1/10000 cd/m².
 
     libav's structures are ten fractions (red, green, blue and white x and y, least and most luminance) and whether the
     two parts are there; and two whole numbers.
     """
-    if len(facts.mastering) >= 88:
-        values = struct.unpack("=22i", facts.mastering[:88])
+    if len(info.mastering) >= 88:
+        values = struct.unpack("=22i", info.mastering[:88])
         parts = [Fraction(n, d or 1) for n, d in zip(values[:20:2], values[1:20:2], strict=True)]
         (rx, ry, gx, gy, bx, by, wx, wy), (low, high) = [round(50000 * p) for p in parts[:8]], parts[8:]
         if values[20] and values[21]:
             luminance = f"{round(10000 * high)},{round(10000 * low)}"
             yield f"master-display=G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({luminance})"
-    if len(facts.light_level) >= 8:
-        most, mean = struct.unpack("=2I", facts.light_level[:8])
+    if len(info.light_level) >= 8:
+        most, mean = struct.unpack("=2I", info.light_level[:8])
         yield f"max-cll={most},{mean}"

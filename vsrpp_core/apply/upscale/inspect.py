@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from vsrpp_core.apply.upscale.encoding import Encoding, Wanted, choose_encoding
-from vsrpp_core.apply.upscale.jobs import Job
-from vsrpp_core.apply.upscale.options import Options
+from vsrpp_core.apply.upscale.encoding import Encoding, EncodingRequest, choose_encoding
+from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.segments import WorkFolder
 from vsrpp_core.apply.upscale.source import Film, ImageFilm, VideoFilm
 from vsrpp_core.errors import UsageError
-from vsrpp_core.prepare.sources import DEFAULT_FPS
+from vsrpp_core.video.reading import DEFAULT_FPS
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class JobInfo:
     """``frames`` is an estimate, or 0; ``pixels`` are those of one LR picture; ``notes`` are sentences."""
 
     out: Path
@@ -26,24 +25,24 @@ class Outlook:
     format: str
     frames: int
     pixels: int
-    goes_on: bool
+    can_resume: bool
     """Whether an interrupted job left something to go on from."""
     notes: tuple[str, ...]
 
 
-def foresee(job: Job, options: Options) -> Outlook:
+def inspect_job(job: Job, options: Options) -> JobInfo:
     """Open the source, decode its first picture, choose the encoding. Raises what the job itself would raise there."""
     job.refuse_overwriting(options.overwrite)
     film = open_film(job, options)
     encoding, notes = encoding_of(job, film, options)
-    facts = film.facts
-    return Outlook(
+    info = film.info
+    return JobInfo(
         job.out,
-        f"{facts.size} to {encoding.width}x{encoding.height}",
+        f"{info.size} to {encoding.width}x{encoding.height}",
         encoding.codec,
         encoding.pixels,
-        facts.frames,
-        facts.width * facts.height,
+        info.frames,
+        info.width * info.height,
         WorkFolder(job.out).is_begun and not options.fresh,
         (*film.notes, *notes),
     )
@@ -51,7 +50,7 @@ def foresee(job: Job, options: Options) -> Outlook:
 
 def encoding_of(job: Job, film: Film, options: Options) -> tuple[Encoding, list[str]]:
     """The encoding, and sentences on what could not be kept."""
-    return choose_encoding(film.facts, Wanted("png") if job.is_pictures else options.wanted)
+    return choose_encoding(film.info, EncodingRequest("png") if job.is_pictures else options.encoding)
 
 
 def open_film(job: Job, options: Options) -> Film:

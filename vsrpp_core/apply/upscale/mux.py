@@ -124,7 +124,7 @@ def _add_streams(container: OutputContainer, film: Film, encoding: Encoding, sou
     pictures = encoding.add_to(container)
     if encoding.codec == "libx265" and container.format.name in ("mp4", "mov"):
         pictures.codec_context.codec_tag = "hvc1"  # libav's own choice, hev1, is not played on Apple's devices
-    if matrix := _enlarged(film.facts.matrix):
+    if matrix := _enlarged(film.info.matrix):
         pictures.set_display_matrix(matrix)
     open_encoder(pictures.codec_context)
     copying = Copying([], [])

@@ -23,14 +23,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.sources import DEFAULT_FPS
 from vsrpp_core.video import reading
-from vsrpp_core.video.reading import BrokenVideoError
+from vsrpp_core.video.files import IMAGE_SUFFIXES
+from vsrpp_core.video.reading import DEEP_FORMAT, DEFAULT_FPS, RGB_FORMAT, BrokenVideoError
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
-DEEP_FORMAT = "gbrp16le"
 TS_DISCONT: Any = av.format.Flags.ts_discont.value
 LEAD_IN = 2.0
 """Seconds decoded before a wanted start: the first frames after a jump may refer to some that were not read."""
@@ -67,7 +65,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SourceInfo:
     """What is known of a source before its pictures are read."""
 
     path: Path
@@ -105,7 +103,7 @@ class Facts:
 class Film(Protocol):
     """A source: the same pictures each time it is read."""
 
-    facts: Facts
+    info: SourceInfo
     notes: list[str]
     """What a person should know of it; grows while it is read."""
 
@@ -137,14 +135,14 @@ class VideoFilm:
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise VsrppError(f"{self.path} holds no frame that can be decoded; leave it out or export it again")
-            self.facts = _facts(self.path, container, stream, first, self.span)
-        if self.facts.hdr:
+            self.info = _source_info(self.path, container, stream, first, self.span)
+        if self.info.hdr:
             self.notes.append(
-                f"{self.path} is HDR ({self.facts.hdr}): the network works on the coded values as they are"
+                f"{self.path} is HDR ({self.info.hdr}): the network works on the coded values as they are"
             )
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
-        converter, pixels = VideoReformatter(), DEEP_FORMAT if self.facts.bits > 8 else reading.RGB_FORMAT
+        converter, pixels = VideoReformatter(), DEEP_FORMAT if self.info.bits > 8 else RGB_FORMAT
         with reading.opened(self.path) as (container, stream):
             for index, (frame, pts, duration) in enumerate(self._wanted(container, stream)):
                 if index >= first:
@@ -164,12 +162,12 @@ class VideoFilm:
         A picture lasts up to the next. What a frame says itself is wrong where pictures are neither evenly spaced nor
         stored in the order they are shown: it is the distance to the next one stored.
         """
-        unit = self.facts.time_base
+        unit = self.info.time_base
         begin = round((self.origin + exact(self.span.start)) / unit)
         end = None if self.span.length is None else begin + exact(self.span.length) / unit
         if self.span.start > LEAD_IN:
             container.seek(begin - round(LEAD_IN / float(unit)), stream=stream)
-        step = max(1, round(1 / (self.facts.rate * unit)))
+        step = max(1, round(1 / (self.info.rate * unit)))
         held: tuple[VideoFrame, int] | None = None
         for frame in self._tolerated(self._decoded(container, stream)):
             pts = frame.pts if frame.pts is not None else held[1] + step if held else begin
@@ -187,7 +185,7 @@ class VideoFilm:
     def _last_duration(self, container: InputContainer, frame: VideoFrame, pts: int, step: int) -> int:
         """Of the last picture: what it says itself, up to the end of the file."""
         duration = int(frame.duration or step)
-        end = (self.origin + Fraction(container.duration or 0, av.time_base)) / self.facts.time_base
+        end = (self.origin + Fraction(container.duration or 0, av.time_base)) / self.info.time_base
         return min(duration, round(end) - pts) if round(end) > pts else duration
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -227,16 +225,16 @@ class ImageFilm:
         rgb, frame = _read_image(self.files[0])
         if len(frame.format.components) in (2, 4):
             self.notes.append(f"{self.files[0]} has an alpha channel, which is left out")
-        self.facts = Facts(
+        self.info = SourceInfo(
             self.path, rgb.shape[1], rgb.shape[0], "rgb24", _bits(frame), self.rate, 1 / self.rate, len(self.files)
         )
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
         for index, file in enumerate(self.files[first:], first):
-            rgb, _ = _read_image(file, deep=self.facts.bits > 8)
-            if rgb.shape != (self.facts.height, self.facts.width, 3):
+            rgb, _ = _read_image(file, deep=self.info.bits > 8)
+            if rgb.shape != (self.info.height, self.info.width, 3):
                 size = f"{rgb.shape[1]}x{rgb.shape[0]}"
-                raise VsrppError(f"{file} is {size}, unlike those before it ({self.facts.size}); put it elsewhere")
+                raise VsrppError(f"{file} is {size}, unlike those before it ({self.info.size}); put it elsewhere")
             yield Picture(rgb, index, 1)
 
     def name(self, index: int) -> str:
@@ -261,7 +259,7 @@ def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFram
     except (FFmpegError, OSError, StopIteration, IndexError, ValueError):
         raise VsrppError(f"{file} cannot be read as an image; replace it or take it out of the folder") from None
     deep = _bits(frame) > 8 if deep is None else deep
-    rgb = reading.to_rgb(frame, VideoReformatter(), file, DEEP_FORMAT if deep else reading.RGB_FORMAT)
+    rgb = reading.to_rgb(frame, VideoReformatter(), file, DEEP_FORMAT if deep else RGB_FORMAT)
     return np.ascontiguousarray(reading.turned(rgb, reading.display_matrix(frame), file)), frame
 
 
@@ -275,7 +273,9 @@ def _origin(container: InputContainer) -> Fraction:
     return Fraction(container.start_time or 0, av.time_base) if is_cut else Fraction(0)
 
 
-def _facts(path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame, span: Span) -> Facts:
+def _source_info(
+    path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame, span: Span
+) -> SourceInfo:
     context = stream.codec_context
     rate = stream.average_rate or stream.guessed_rate or Fraction(DEFAULT_FPS)
     seconds = reading.declared_seconds(container, stream)
@@ -283,7 +283,7 @@ def _facts(path: Path, container: InputContainer, stream: VideoStream, first: Vi
     if span != Span():
         left = max(0.0, seconds - span.start) if seconds else span.length or 0.0
         frames = round(min(left, span.length if span.length is not None else left) * rate)
-    return Facts(
+    return SourceInfo(
         path,
         first.width,
         first.height,

@@ -25,9 +25,8 @@ from vsrpp_core.apply.upscale.job_events import (
     UpscaleProgress,
     UpscaleStarted,
 )
-from vsrpp_core.apply.upscale.jobs import Job
+from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.marks import Mark, Marks
-from vsrpp_core.apply.upscale.options import Options
 from vsrpp_core.apply.upscale.preview import Previews
 from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, WorkFolder, put_in_place
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
@@ -37,16 +36,6 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.network.tiled_inference import PictureUpscaler
-
-__all__ = [
-    "Options",
-    "UpscaleEvent",
-    "UpscaleFailed",
-    "UpscaleFinished",
-    "UpscaleProgress",
-    "UpscaleStarted",
-    "upscale",
-]
 
 
 def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
@@ -175,7 +164,7 @@ class _Task:
     def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
         """All pictures that are not done yet."""
         upscaler, n_frames = self.network.upscaler(), self.network.n_frames
-        previews = Previews(self.work.path, self.options.preview_every, self.film.facts.matrix)
+        previews = Previews(self.work.path, self.options.preview_every, self.film.info.matrix)
         begin = max(0, sink.done - lead(n_frames))
         if sink.done:
             yield self._progress("reading", sink.done, sink.done)
@@ -185,13 +174,13 @@ class _Task:
                 sink.add(rgb, middle)
                 yield from upscaler.warnings()
                 yield from self._notes()
-                yield self._progress("upscaling", sink.done, self.film.facts.frames, sink.count + 1, upscaler.tile)
+                yield self._progress("upscaling", sink.done, self.film.info.frames, sink.count + 1, upscaler.tile)
                 if previews.is_due:
                     yield previews.write(self.job.source.name, sink.done, middle, rgb)
         sink.end_segment()
         yield from self._notes()
         if not sink.done:
-            raise VsrppError(f"{self.film.facts.path} has no pictures in that part; choose another --start")
+            raise VsrppError(f"{self.film.info.path} has no pictures in that part; choose another --start")
 
     def _join(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
         made = self.work.path / f"joined{self.job.out.suffix}"
@@ -202,7 +191,7 @@ class _Task:
 
     def _started(self, done: int) -> UpscaleStarted:
         encoding, hardware = self.encoding, self.network.hardware
-        size = f"{self.film.facts.size} to {encoding.width}x{encoding.height}"
+        size = f"{self.film.info.size} to {encoding.width}x{encoding.height}"
         device, precision = hardware.description.name, hardware.precision
         name = self.job.source.name
         return UpscaleStarted(name, self.job.out, size, encoding.codec, encoding.pixels, device, precision, done)

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from tests.vsrpp_core.apply.conftest import Film, run, shot, tracks, write_film
-from vsrpp_core.apply.upscale.inspect import foresee
+from vsrpp_core.apply.upscale.inspect import inspect_job
 from vsrpp_core.apply.upscale.job_events import UpscaleFinished, UpscalePreview, UpscaleStarted
-from vsrpp_core.apply.upscale.jobs import Job
-from vsrpp_core.apply.upscale.options import Options, read_length, read_rate, read_seconds
+from vsrpp_core.apply.upscale.jobs import Job, Options, read_length, read_rate, read_seconds
 from vsrpp_core.apply.upscale.preview import DETAIL_HEIGHT, DETAIL_WIDTH, WHOLE_SIDE, Previews, detail_of
 from vsrpp_core.apply.upscale.source import Picture
 from vsrpp_core.errors import UsageError
@@ -63,12 +62,12 @@ def test_deep_pictures_and_a_turn_that_is_none_are_shown_all_the_same(tmp_path: 
 
 def test_what_is_foreseen_is_what_comes_about(network: Path, tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 9)))
-    seen = foresee(Job(source, tmp_path / "out.mkv", False), Options())
+    seen = inspect_job(Job(source, tmp_path / "out.mkv", False), Options())
     started = next(event for event in run(network, source, tmp_path / "out.mkv") if isinstance(event, UpscaleStarted))
     assert (seen.size, seen.codec, seen.format) == (started.size, started.codec, started.pixels)
-    assert (seen.frames, seen.pixels, seen.goes_on) == (9, 24 * 32, False)
+    assert (seen.frames, seen.pixels, seen.can_resume) == (9, 24 * 32, False)
     with pytest.raises(UsageError, match="already exists"):
-        foresee(Job(source, tmp_path / "out.mkv", False), Options())
+        inspect_job(Job(source, tmp_path / "out.mkv", False), Options())
 
 
 def test_times_and_rates_are_read_as_people_write_them() -> None:

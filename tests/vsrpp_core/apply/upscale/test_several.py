@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.vsrpp_core.apply.conftest import Film, run, shot, write_film
-from vsrpp_core.apply.upscale.encoding import Wanted
-from vsrpp_core.apply.upscale.jobs import plan
-from vsrpp_core.apply.upscale.upscale import Options, UpscaleEvent, UpscaleFailed, UpscaleFinished, upscale
+from vsrpp_core.apply.upscale.encoding import EncodingRequest
+from vsrpp_core.apply.upscale.job_events import UpscaleEvent, UpscaleFailed, UpscaleFinished
+from vsrpp_core.apply.upscale.jobs import Options, plan
+from vsrpp_core.apply.upscale.upscale import upscale
 from vsrpp_core.cli.main import main
 
 
@@ -55,7 +56,8 @@ def test_what_was_finished_since_is_not_made_again(films: Path, network: Path) -
 
 
 @pytest.mark.parametrize(
-    "different", [{"wanted": Wanted(crf=30)}, {"drop_tracks": True}, {"fresh": True}, {"segment_seconds": 0.1}]
+    "different",
+    [{"encoding": EncodingRequest(crf=30)}, {"drop_tracks": True}, {"fresh": True}, {"segment_seconds": 0.1}],
 )
 def test_other_settings_make_it_again(films: Path, network: Path, different: dict[str, Any]) -> None:
     interrupted(network, films)

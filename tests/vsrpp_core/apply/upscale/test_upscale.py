@@ -31,17 +31,11 @@ from tests.vsrpp_core.apply.conftest import (
     tracks,
     write_film,
 )
-from vsrpp_core.apply.upscale.encoding import Wanted
-from vsrpp_core.apply.upscale.jobs import plan
+from vsrpp_core.apply.upscale.encoding import EncodingRequest
+from vsrpp_core.apply.upscale.job_events import UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
+from vsrpp_core.apply.upscale.jobs import Options, plan
 from vsrpp_core.apply.upscale.source import Span
-from vsrpp_core.apply.upscale.upscale import (
-    Options,
-    UpscaleFailed,
-    UpscaleFinished,
-    UpscaleProgress,
-    UpscaleStarted,
-    upscale,
-)
+from vsrpp_core.apply.upscale.upscale import upscale
 from vsrpp_core.cli.main import main
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
@@ -50,7 +44,7 @@ from vsrpp_core.network.tiled_inference import bytes_per_pixel
 from vsrpp_core.video import reading
 
 UNEVEN = [0, 40, 60, 120, 140, 200, 280, 300, 340, 400, 420, 440, 500]
-LOSSLESS = Wanted("ffv1", pixels="yuv444p")
+LOSSLESS = EncodingRequest("ffv1", pixels="yuv444p")
 
 
 def first(path: Path) -> Any:
@@ -157,7 +151,7 @@ def test_films_shorter_than_a_window(tmp_path: Path, network: Path, count: int) 
 def test_colours_stay(tmp_path: Path, bilinear: Path, matrix: int, span: int) -> None:
     tags = {"colorspace": matrix, "color_range": span, "color_primaries": 9, "color_trc": 13}
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2), pixels="yuv444p", options={"crf": "0"}, tags=tags))
-    run(bilinear, source, tmp_path / "out.mkv", wanted=LOSSLESS)
+    run(bilinear, source, tmp_path / "out.mkv", encoding=LOSSLESS)
     frame = first(tmp_path / "out.mkv")
     assert {name: int(getattr(frame, name)) for name in tags} == tags
     shown, wanted = next(reading.frames(tmp_path / "out.mkv")), enlarged(next(reading.frames(source)))
@@ -179,7 +173,7 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path, bilinear: Path, codec: Any) -> N
         [picture] * 3, codec="libx265", pixels="yuv420p10le", options={"x265-params": "lossless=1:log-level=none"}
     )
     source = write_film(tmp_path / "film.mkv", deep)
-    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted(codec, crf=1))
+    run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest(codec, crf=1))
     frame = first(tmp_path / "out.mkv")
     assert frame.format.name == "yuv420p10le"
     luma = np.frombuffer(bytes(frame.planes[0]), np.uint16).reshape(3 * HEIGHT, -1)[36, : 3 * WIDTH]
@@ -208,7 +202,7 @@ def test_an_odd_size_is_neither_cropped_nor_padded(tmp_path: Path, bilinear: Pat
     assert (frame.width, frame.height, frame.format.name) == (99, 75, "yuv444p")
     assert "three times 33x25 is odd" in warned(events)
     with pytest.raises(UsageError, match="99x75 is odd, which yuv420p cannot hold"):
-        run(bilinear, source, tmp_path / "other.mkv", wanted=Wanted(pixels="yuv420p"))
+        run(bilinear, source, tmp_path / "other.mkv", encoding=EncodingRequest(pixels="yuv420p"))
 
 
 def test_interlaced_needs_force(tmp_path: Path, bilinear: Path) -> None:
@@ -238,7 +232,7 @@ def test_a_cut_never_mixes_scenes(tmp_path: Path, bilinear: Path, monkeypatch: p
     monkeypatch.setattr("vsrpp_core.apply.upscale.upscale.load_network", lambda path, hardware: Shows())
     flat = [np.full((HEIGHT, WIDTH, 3), level, np.uint8) for level in [30] * 9 + [90] * 1 + [200] * 7 + [120] * 8]
     source = write_film(tmp_path / "film.mkv", Film(flat, codec="ffv1", pixels="bgr0", options={}))
-    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("ffv1", pixels="gbrp10le"))
+    run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("ffv1", pixels="gbrp10le"))
     made = pictures(tmp_path / "out.mkv")
     for before, after in zip(flat, made, strict=True):
         assert np.abs(after.astype(int) - int(before[0, 0, 0])).max() <= 1
@@ -253,10 +247,10 @@ def test_a_killed_job_goes_on_and_makes_the_same_pictures(tmp_path: Path, networ
     run(network, source, undisturbed)
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from vsrpp_core.apply import inference\n"
-        "plain = inference.PictureUpscaler.__call__\n"
-        "def slow(self, window): time.sleep(0.05); return plain(self, window)\n"
-        "inference.PictureUpscaler.__call__ = slow\n"
+        "from vsrpp_core.apply.upscale.segments import SegmentWriter\n"
+        "plain = SegmentWriter.add\n"
+        "def slow(self, packets): time.sleep(0.05); plain(self, packets)\n"
+        "SegmentWriter.add = slow\n"
         "from vsrpp_core.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     given = ["upscale", network, source, out, "--segment", "0.2s", "--precision", "fp32"]
@@ -330,7 +324,7 @@ def test_a_job_with_other_settings_does_not_go_on(tmp_path: Path, network: Path,
     source, out = write_film(tmp_path / "film.mkv", Film(shot(1, 20))), tmp_path / "out.mkv"
     stop(network, source, out, 15)
     with pytest.raises(UsageError, match=r"made with another options; use the same again .* or --fresh"):
-        run(network, source, out, wanted=Wanted(crf=30))
+        run(network, source, out, encoding=EncodingRequest(crf=30))
     with pytest.raises(UsageError, match="another checkpoint"):
         run(bilinear, source, out)
     source.touch()
@@ -394,16 +388,16 @@ def test_a_cut_off_video_is_told_and_taken_by_force(tmp_path: Path, bilinear: Pa
 def test_settings_the_encoder_refuses_are_told_before_any_work(tmp_path: Path, bilinear: Path) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
     with pytest.raises(UsageError, match=r"--preset warp is none of libx264; it has ultrafast,"):
-        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", preset="warp"))
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("libx264", preset="warp"))
     with pytest.raises(UsageError, match="--preset slow is none of libsvtav1; it has 0 to 13"):
-        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libsvtav1", preset="slow"))
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("libsvtav1", preset="slow"))
     with pytest.raises(UsageError, match="--crf 52 is not between 0 and 51"):
-        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", crf=52))
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("libx264", crf=52))
     with pytest.raises(UsageError, match="ffv1 is lossless and takes neither --crf"):
-        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("ffv1", crf=5))
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("ffv1", crf=5))
     assert not list(tmp_path.glob(".out*"))
     with pytest.raises(UsageError, match="libx264 has no pixel format gbrp16le; it has yuv420p,"):
-        run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted("libx264", pixels="gbrp16le"))
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("libx264", pixels="gbrp16le"))
 
 
 # parts, pictures, many
@@ -414,7 +408,7 @@ def test_a_preview_has_its_part_of_everything(tmp_path: Path, bilinear: Path) ->
     source = write_film(tmp_path / "film.mkv", film)
     run(bilinear, source, tmp_path / "begin.mkv", span=Span(0, 0.4))
     assert seconds(tmp_path / "begin.mkv") == seconds(source)[:10]
-    run(bilinear, source, tmp_path / "middle.mkv", span=Span(2.8, 0.4), wanted=LOSSLESS)
+    run(bilinear, source, tmp_path / "middle.mkv", span=Span(2.8, 0.4), encoding=LOSSLESS)
     assert seconds(tmp_path / "middle.mkv") == pytest.approx([0.04 * n for n in range(10)])
     wanted = [enlarged(frame) for frame in list(reading.frames(source))[70:80]]
     made = list(reading.frames(tmp_path / "middle.mkv"))
@@ -508,8 +502,8 @@ def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_tiles_make_the_same_picture(tmp_path: Path, network: Path) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 64, 96)))
-    run(network, source, tmp_path / "whole.mkv", wanted=Wanted("ffv1", pixels="bgr0"))
-    run(network, source, tmp_path / "tiles.mkv", wanted=Wanted("ffv1", pixels="bgr0"), tile=32)
+    run(network, source, tmp_path / "whole.mkv", encoding=EncodingRequest("ffv1", pixels="bgr0"))
+    run(network, source, tmp_path / "tiles.mkv", encoding=EncodingRequest("ffv1", pixels="bgr0"), tile=32)
     assert all(
         np.abs(a.astype(int) - b).max() <= 1
         for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True)
@@ -520,11 +514,11 @@ def test_a_cpu_takes_tiles_before_its_memory_is_full(
     tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 96, 96)))
-    exact = Wanted("ffv1", pixels="bgr0")
-    assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", wanted=exact))
+    exact = EncodingRequest("ffv1", pixels="bgr0")
+    assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", encoding=exact))
     free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(VSRBidirectional3x(4, 2, 5)))
     monkeypatch.setattr("psutil.virtual_memory", lambda: free)
-    events = run(network, source, tmp_path / "tiles.mkv", wanted=exact)
+    events = run(network, source, tmp_path / "tiles.mkv", encoding=exact)
     assert "no memory for whole frames; they are upscaled in tiles of at most 46x46" in warned(events)
     for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True):
         assert np.abs(a.astype(int) - b).max() <= 1
@@ -549,12 +543,12 @@ def test_pictures_too_small_for_x265_are_given_to_x264_or_refused(tmp_path: Path
         context = container.streams.video[0].codec_context
         assert (context.name, context.pix_fmt, context.width) == ("h264", "yuv420p10le", 48)
     with pytest.raises(UsageError, match="libx265 takes no pictures as small as 48x48"):
-        run(bilinear, source, tmp_path / "other.mkv", wanted=Wanted("libx265"))
+        run(bilinear, source, tmp_path / "other.mkv", encoding=EncodingRequest("libx265"))
 
 
 def test_h265_in_mp4_is_named_for_all_players(tmp_path: Path, bilinear: Path) -> None:
     source = write_film(tmp_path / "film.mp4", Film(shot(1, 7)))
-    run(bilinear, source, tmp_path / "out.mp4", wanted=Wanted("libx265"))
+    run(bilinear, source, tmp_path / "out.mp4", encoding=EncodingRequest("libx265"))
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
     assert seconds(tmp_path / "out.mp4") == seconds(source)
@@ -563,7 +557,7 @@ def test_h265_in_mp4_is_named_for_all_players(tmp_path: Path, bilinear: Path) ->
 @pytest.mark.parametrize("codec", ["libsvtav1", "ffv1"])
 def test_other_codecs(tmp_path: Path, bilinear: Path, codec: Any) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 13, 48, 48), UNEVEN))
-    run(bilinear, source, tmp_path / "out.mkv", wanted=Wanted(codec))
+    run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest(codec))
     assert seconds(tmp_path / "out.mkv") == seconds(source)
 
 
@@ -574,7 +568,7 @@ def test_an_encoder_leaves_the_program_at_its_ordinary_priority(
     """SVT-AV1 would schedule it in real time for root, and stop all else on the machine."""
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 7, 48, 48)))
     jobs, ordinary = plan([source], tmp_path / "out.mkv", False, False).jobs, os.sched_getscheduler(0)
-    for event in upscale(bilinear, jobs, Options(precision="fp32", wanted=Wanted("libsvtav1"))):
+    for event in upscale(bilinear, jobs, Options(precision="fp32", encoding=EncodingRequest("libsvtav1"))):
         policies = {os.sched_getscheduler(int(thread.name)) for thread in Path("/proc/self/task").iterdir()}
         assert policies == {ordinary}, event
     assert "Svt" not in capfd.readouterr().err

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
 from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.messages.events import Event
@@ -123,3 +124,20 @@ def _write_sample(base: Path, name: str, side: int, seed: int) -> None:
     for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", np.concatenate([downscale3(f) for f in frames]))):
         (base / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(base / folder / name)
+
+
+def kept_for_backward(model: nn.Module, frames: Tensor) -> int:
+    """Bytes of feature maps that wait for the backward pass, each storage once."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = model(frames)
+    assert output.requires_grad
+    return sum(kept.values())

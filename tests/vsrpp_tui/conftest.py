@@ -1,11 +1,16 @@
-"""Events as a session would send them, and a worker that only records what it is told."""
+"""Events as a session would send them, a worker that only records its commands, and the real program in a terminal."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import MakeDataset
+from tests.helpers import GOLDEN
+from tests.vsrpp_tui.program import Program, StartProgram, tiny_run
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
 from vsrpp_tui.threads.session import Mailbox, SessionRequest
 
@@ -141,3 +146,27 @@ def recording_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], R
     monkeypatch.setattr("vsrpp_tui.app.app.Worker", make)
     monkeypatch.setattr("vsrpp_tui.app.app.device_line", lambda: "Tesla P4 · 8.0 GB")
     yield lambda: made[-1]
+
+
+NOT_UNDERSTOOD = journal.encode(step(1)).replace('"step":1,', '"step":null,')
+"""A line with a value that no version writes."""
+
+P4 = list(journal.replay(GOLDEN / "tune_p4.jsonl"))
+NOTHING = list(journal.replay(GOLDEN / "tune_p4_nothing.jsonl"))
+
+
+@pytest.fixture
+def start_program(tmp_path: Path, make_dataset: MakeDataset) -> Iterator[StartProgram]:
+    """Start the application on a tiny run in ``tmp_path/run``, and wait for its start screen."""
+    started = []
+
+    def make(heard: bool = True, **other: Any) -> Program:
+        """``other``: what else Program takes; a run that is there already is used."""
+        run = tmp_path / "run" if (tmp_path / "run").is_dir() else tiny_run(tmp_path / "run")
+        started.append(program := Program(run, make_dataset(), heard, **other))
+        program.until(lambda: b"[S]tart" in program.drawn, "the start screen")
+        return program
+
+    yield make
+    for program in started:
+        program.kill()

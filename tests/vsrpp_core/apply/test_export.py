@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from tests.helpers import ROOT
-from tests.vsrpp_core.checkpoint.test_stored_network import SHAPE, write_checkpoint
+from tests.vsrpp_core.network_files import SHAPE, write_checkpoint
 from vsrpp_core.apply.evaluate import Options, evaluate, load_network
 from vsrpp_core.apply.export import TOLERANCE, Exported, build, export
 from vsrpp_core.checkpoint.stored_network import read_stored, write_exported

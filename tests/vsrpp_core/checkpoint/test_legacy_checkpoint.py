@@ -3,47 +3,16 @@
 import pickle
 import tempfile
 import zipfile
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.vsrpp_core.network_files import AdaptiveLRScheduler, write_original
 from vsrpp_core.checkpoint.legacy_checkpoint import read_original
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.model import VSRBidirectional3x
-
-
-class AdaptiveLRScheduler:
-    """Of the original only the name; it has state, refers to another object, and would do harm if it were made."""
-
-    made: list[int] = []  # noqa: RUF012
-
-    def __init__(self, optimizer: object) -> None:
-        self.optimizer, self.history = optimizer, defaultdict(list, {"lr": [1e-4]})
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.made.append(1)
-
-
-def write_original(path: Path, **changed: Any) -> VSRBidirectional3x:
-    """A file as the original wrote them, for a network of 8 feature maps and 4 blocks after two steps."""
-    torch.manual_seed(3)
-    model = VSRBidirectional3x(8, 4)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    for _ in range(2):
-        model(torch.rand(1, 5, 3, 6, 6)).mean().backward()
-        optimizer.step()
-    content = {
-        "step": 25_500,
-        "model_state_dict": model.state_dict(),
-        "optimizer_state_dict": optimizer.state_dict(),
-        "scheduler_state_dict": AdaptiveLRScheduler(optimizer),
-        "metrics": {"ki_quality": 0.61},
-    }
-    torch.save({**content, **changed}, path)
-    return model
 
 
 def test_weights_optimizer_and_step_come_out(tmp_path: Path) -> None:

@@ -4,37 +4,16 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from tests.vsrpp_core.network_files import SHAPE, write_checkpoint
 from vsrpp_core import __version__
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, is_exported, read_exported, read_stored, write_exported
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.model import VSRBidirectional3x
-
-SHAPE = {"n_feats": 4, "n_blocks": 2, "n_frames": 3}
-
-
-def write_checkpoint(path: Path, average: bool = True, n_frames: int = 3, **progress: Any) -> VSRBidirectional3x:
-    """A checkpoint at step 1,234 as far as an export needs one; the network whose weights are to be used."""
-    torch.manual_seed(5)
-    shape = {**SHAPE, "n_frames": n_frames}
-    raw, used = VSRBidirectional3x(**shape), VSRBidirectional3x(**shape)
-    for model in (raw, used):
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state = {
-        "format": 2,
-        "config": {"model": shape},
-        "model": raw.state_dict(),
-        "average": {"updates": 9, "weights": used.state_dict() if average else {}},
-        "progress": {"step": 1234, "last_quality": 0.625, "last_quality_step": 1234, **progress},
-    }
-    torch.save(state, path)
-    return used if average else raw
 
 
 @pytest.fixture

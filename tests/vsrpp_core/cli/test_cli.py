@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY, make_info
-from tests.vsrpp_core.checkpoint.test_stored_network import write_checkpoint as write_network
+from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core import __version__
 from vsrpp_core.cli.main import main
 from vsrpp_core.device.hardware import DeviceDescription, Hardware

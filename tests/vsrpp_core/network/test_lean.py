@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers import kept_for_backward
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
@@ -31,23 +32,6 @@ def gradients(model: VSRBidirectional3x, frames: Tensor) -> tuple[Tensor, dict[s
     target = torch.rand(output.shape, dtype=output.dtype, generator=torch.Generator().manual_seed(5))
     hybrid_loss(output, target).total(LossWeights(0.6, 0.2, 0.2)).backward()  # type: ignore[no-untyped-call]
     return output.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-
-
-def kept_for_backward(model: VSRBidirectional3x, frames: Tensor) -> int:
-    """Bytes of feature maps that wait for the backward pass, each storage once."""
-    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-    kept: dict[int, int] = {}
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        output = model(frames)
-    assert output.requires_grad
-    return sum(kept.values())
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,51 +1,14 @@
 """The original's train_config.json: what becomes of each key, and what is refused."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.vsrpp_core.network_files import write_original_settings
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.legacy_settings import SETTINGS, read_original_settings
-
-CONTENT: dict[str, Any] = {
-    "LR_EXPONENT": -4,
-    "WEIGHT_DECAY": 0.001,
-    "MAX_STEPS": 60_000,
-    "VAL_STEP_EVERY": 250,
-    "SAVE_STEP_EVERY": 5_000,
-    "LOG_TBOARD_EVERY": 50,
-    "LOG_LAYERS_EVERY": 100,
-    "HIST_STEP_EVERY": 500,
-    "WARMUP_STEPS": 700,
-    "ACCUMULATION_STEPS": 3,
-    "BATCH_SIZE": 6,
-    "NUM_WORKERS": 2,
-    "PIN_MEMORY": True,
-    "DISPLAY_MODE": 1,
-    "GRAD_CLIP": 2,
-    "MAX_LR": 0.00015,
-    "MIN_LR": 1e-07,
-    "L1_WEIGHT": 0.5,
-    "MS_WEIGHT": 0.25,
-    "GRAD_WEIGHT": 0.25,
-    "ADAPTIVE_LOSS_WEIGHTS": False,
-    "ADAPTIVE_GRAD_CLIP": True,
-    "N_FEATS": 8,
-    "N_BLOCKS": 4,
-    "DATA_ROOT": "/old/Learn",
-    "DATASET_ROOT": "/old/Dataset",
-    "AUTO_TUNED": False,
-}
-"""A file as the original wrote it, no value a default of this program."""
-
-
-def write(folder: Path, **changed: Any) -> Path:
-    path = folder / "train_config.json"
-    path.write_text(json.dumps({**CONTENT, **changed}), encoding="utf-8")
-    return path
 
 
 def config_from(path: Path) -> RunConfig:
@@ -64,7 +27,7 @@ def test_every_equivalent_is_a_setting() -> None:
 
 
 def test_everything_with_an_equivalent_is_taken_over(tmp_path: Path) -> None:
-    config = config_from(write(tmp_path))
+    config = config_from(write_original_settings(tmp_path))
     training, schedule, cadence = config.training, config.schedule, config.cadence
     assert (training.batch_size, training.accumulation, training.max_steps) == (6, 3, 60_000)
     assert (training.weight_decay, config.clipping.initial, config.data.workers) == (0.001, 2.0, 2)
@@ -75,13 +38,13 @@ def test_everything_with_an_equivalent_is_taken_over(tmp_path: Path) -> None:
 
 
 def test_nothing_else_changes(tmp_path: Path) -> None:
-    settings = read_original_settings(write(tmp_path))
+    settings = read_original_settings(write_original_settings(tmp_path))
     changed = {setting.key for setting in config_from(settings.path).settings() if setting.value != setting.default}
     assert changed == {taken.setting for taken in settings.taken}
 
 
 def test_what_has_no_equivalent_is_named(tmp_path: Path) -> None:
-    settings = read_original_settings(write(tmp_path, NEW_KEY=[1], MODEL_CONFIG={"channels": 3}))
+    settings = read_original_settings(write_original_settings(tmp_path, NEW_KEY=[1], MODEL_CONFIG={"channels": 3}))
     assert set(settings.unused) == {
         "LR_EXPONENT", "LOG_LAYERS_EVERY", "HIST_STEP_EVERY", "PIN_MEMORY", "DISPLAY_MODE", "ADAPTIVE_GRAD_CLIP",
         "DATA_ROOT", "AUTO_TUNED", "NEW_KEY", "MODEL_CONFIG.channels",
@@ -92,39 +55,43 @@ def test_what_has_no_equivalent_is_named(tmp_path: Path) -> None:
     ("every", "window"), [(10_000, (2_000, 8_000)), (5_000, (1_000, 4_000)), (7, (1, 5)), (2, (0, 1)), (1, (0, 0))]
 )
 def test_the_window_of_best_ones_fits_the_period(tmp_path: Path, every: int, window: tuple[int, int]) -> None:
-    cadence = config_from(write(tmp_path, SAVE_STEP_EVERY=every)).cadence
+    cadence = config_from(write_original_settings(tmp_path, SAVE_STEP_EVERY=every)).cadence
     assert (cadence.checkpoint_every, cadence.best_from, cadence.best_until) == (every, *window)
 
 
 def test_what_auto_tune_found_counts_more_than_the_key_outside(tmp_path: Path) -> None:
-    settings = read_original_settings(write(tmp_path, MODEL_CONFIG={"n_feats": 8, "n_blocks": 4, "batch_size": 2}))
+    settings = read_original_settings(
+        write_original_settings(tmp_path, MODEL_CONFIG={"n_feats": 8, "n_blocks": 4, "batch_size": 2})
+    )
     assert dict(settings.overrides)["training.batch_size"] == "2" and settings.outdone == ("BATCH_SIZE",)
     assert dict(settings.overrides)["training.accumulation"] == "3"
 
 
 @pytest.mark.parametrize("model", [None, {}])
 def test_without_auto_tune_the_key_outside_counts(tmp_path: Path, model: Any) -> None:
-    settings = read_original_settings(write(tmp_path, MODEL_CONFIG=model))
+    settings = read_original_settings(write_original_settings(tmp_path, MODEL_CONFIG=model))
     assert dict(settings.overrides)["training.batch_size"] == "6" and settings.outdone == ()
 
 
 def test_a_shape_that_is_not_the_checkpoint_s_is_told(tmp_path: Path) -> None:
-    settings = read_original_settings(write(tmp_path, N_FEATS=128, MODEL_CONFIG={"n_feats": 8, "n_blocks": 6}))
+    settings = read_original_settings(
+        write_original_settings(tmp_path, N_FEATS=128, MODEL_CONFIG={"n_feats": 8, "n_blocks": 6})
+    )
     assert settings.contradictions(8, 4) == [
         "N_FEATS is 128 but the checkpoint has 8",
         "MODEL_CONFIG.n_blocks is 6 but the checkpoint has 4",
     ]
-    assert read_original_settings(write(tmp_path)).contradictions(8, 4) == []
+    assert read_original_settings(write_original_settings(tmp_path)).contradictions(8, 4) == []
     assert not any(key.startswith("model.") for key, _ in settings.overrides)
 
 
 @pytest.mark.parametrize(("root", "expected"), [("Dataset", "Dataset"), ("../Data set", "../Data set")])
 def test_a_relative_dataset_is_looked_for_beside_the_file(tmp_path: Path, root: str, expected: str) -> None:
-    assert config_from(write(tmp_path, DATASET_ROOT=root)).data.root == str(tmp_path / expected)
+    assert config_from(write_original_settings(tmp_path, DATASET_ROOT=root)).data.root == str(tmp_path / expected)
 
 
 def test_no_dataset_stays_no_dataset(tmp_path: Path) -> None:
-    assert config_from(write(tmp_path, DATASET_ROOT="")).data.root == ""
+    assert config_from(write_original_settings(tmp_path, DATASET_ROOT="")).data.root == ""
 
 
 @pytest.mark.parametrize(
@@ -161,11 +128,11 @@ def test_no_dataset_stays_no_dataset(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_cannot_be_is_named(tmp_path: Path, changed: dict[str, Any], phrase: str) -> None:
-    assert phrase in refusal(write(tmp_path, **changed))
+    assert phrase in refusal(write_original_settings(tmp_path, **changed))
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
-    told = refusal(write(tmp_path, MAX_STEPS=0, GRAD_CLIP="no", N_BLOCKS=None))
+    told = refusal(write_original_settings(tmp_path, MAX_STEPS=0, GRAD_CLIP="no", N_BLOCKS=None))
     assert all(key in told for key in ("MAX_STEPS", "GRAD_CLIP", "N_BLOCKS")) and "BATCH_SIZE" not in told
 
 
@@ -192,6 +159,6 @@ def test_a_file_that_is_not_there_or_cannot_be_read_is_told(tmp_path: Path) -> N
 
 
 def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
-    path = write(tmp_path)
+    path = write_original_settings(tmp_path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert config_from(path).training.max_steps == 60_000

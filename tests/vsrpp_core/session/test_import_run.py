@@ -7,10 +7,8 @@ import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
-from tests.vsrpp_core.checkpoint.test_legacy_checkpoint import write_original
-from tests.vsrpp_core.checkpoint.test_stored_network import SHAPE
-from tests.vsrpp_core.checkpoint.test_stored_network import write_checkpoint as write_network
-from tests.vsrpp_core.run.test_legacy_settings import write as write_settings
+from tests.vsrpp_core.network_files import SHAPE, write_original, write_original_settings
+from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core.apply.export import export
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.stored_network import read_exported
@@ -85,7 +83,7 @@ def exported(tmp_path: Path) -> Path:
 
 
 def test_a_run_starts_from_an_exported_network_at_its_step(exported: Path, tmp_path: Path, capsys: Capture) -> None:
-    write_settings(tmp_path, MAX_STEPS=70_000)  # the original's, which an export has nothing to do with
+    write_original_settings(tmp_path, MAX_STEPS=70_000)  # the original's, which an export has nothing to do with
     assert main(["import", str(exported), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
     assert "holds the moving average of the weights and no optimizer" in told and "the optimizer begins anew" in told
@@ -116,7 +114,7 @@ def test_training_goes_on_from_an_exported_network(make_dataset: MakeDataset, tm
 
 def test_settings_beside_the_checkpoint_are_taken_over(tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
-    write_settings(tmp_path, N_FEATS=128)
+    write_original_settings(tmp_path, N_FEATS=128)
     made = adopt(tmp_path / "old.pth", tmp_path / "run")
     config = RunConfig.load(tmp_path / "run" / "config.toml")
     assert config == made.config
@@ -130,9 +128,9 @@ def test_settings_beside_the_checkpoint_are_taken_over(tmp_path: Path) -> None:
 
 def test_named_settings_come_before_those_beside_and_the_run_s(tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
-    write_settings(tmp_path, MAX_STEPS=70_000)
+    write_original_settings(tmp_path, MAX_STEPS=70_000)
     (tmp_path / "other").mkdir()
-    named = write_settings(tmp_path / "other", MAX_STEPS=80_000)
+    named = write_original_settings(tmp_path / "other", MAX_STEPS=80_000)
     folder = RunFolder(tmp_path / "run")
     folder.create()
     RunConfig().with_overrides([("training.max_steps", "90000"), ("training.seed", "5")]).save(folder.config)
@@ -142,7 +140,7 @@ def test_named_settings_come_before_those_beside_and_the_run_s(tmp_path: Path) -
 
 def test_settings_the_run_has_are_not_overwritten_unasked(tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
-    write_settings(tmp_path)
+    write_original_settings(tmp_path)
     folder = RunFolder(tmp_path / "run")
     folder.create()
     RunConfig().with_overrides([("training.max_steps", "90000")]).save(folder.config)
@@ -154,7 +152,7 @@ def test_settings_the_run_has_are_not_overwritten_unasked(tmp_path: Path) -> Non
 def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset, tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
     data = make_dataset()
-    write_settings(tmp_path, DATASET_ROOT=str(data), MAX_STEPS=25_503, NUM_WORKERS=0, WARMUP_STEPS=4)
+    write_original_settings(tmp_path, DATASET_ROOT=str(data), MAX_STEPS=25_503, NUM_WORKERS=0, WARMUP_STEPS=4)
     adopt(tmp_path / "old.pth", tmp_path / "run")
     session = open_session(tmp_path / "run", None, start="resume", overrides=[("training.precision", "fp32")])
     *_, last = session.events(CommandQueue())
@@ -164,7 +162,7 @@ def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset
 @pytest.mark.parametrize(("max_steps", "is_told"), [(25_500, True), (25_000, True), (25_501, False)])
 def test_a_run_with_nothing_left_to_train_is_told(tmp_path: Path, max_steps: int, is_told: bool) -> None:
     write_original(tmp_path / "old.pth")
-    write_settings(tmp_path, MAX_STEPS=max_steps)
+    write_original_settings(tmp_path, MAX_STEPS=max_steps)
     notes = adopt(tmp_path / "old.pth", tmp_path / "run").notes
     assert any("training.max_steps must be raised" in note for note in notes) is is_told
 
@@ -173,7 +171,7 @@ def test_a_run_with_nothing_left_to_train_is_told(tmp_path: Path, max_steps: int
 def test_settings_that_cannot_be_leave_nothing_behind(tmp_path: Path, named: bool, capsys: Capture) -> None:
     write_original(tmp_path / "old.pth")
     (tmp_path / "other").mkdir()
-    path = write_settings(tmp_path / "other" if named else tmp_path, BATCH_SIZE=0)
+    path = write_original_settings(tmp_path / "other" if named else tmp_path, BATCH_SIZE=0)
     arguments = ["--config", str(path)] if named else []
     assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run"), *arguments]) == 1
     told = capsys.readouterr().err
@@ -183,7 +181,7 @@ def test_settings_that_cannot_be_leave_nothing_behind(tmp_path: Path, named: boo
 
 def test_the_verb_tells_what_became_of_the_settings(tmp_path: Path, capsys: Capture, make_dataset: MakeDataset) -> None:
     write_original(tmp_path / "old.pth")
-    path = write_settings(tmp_path, DATASET_ROOT=str(make_dataset()), MODEL_CONFIG={"batch_size": 2})
+    path = write_original_settings(tmp_path, DATASET_ROOT=str(make_dataset()), MODEL_CONFIG={"batch_size": 2})
     assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == f"settings taken over from {path}:"

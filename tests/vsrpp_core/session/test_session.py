@@ -5,13 +5,13 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY, files_of_at_most, flip_a_bit, make_event
+from tests.vsrpp_core.session.sessions import collect, figures, of, train
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.device.hardware import DeviceDescription
 from vsrpp_core.errors import VsrppError
@@ -22,42 +22,8 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.session import plan as plan_module
 from vsrpp_core.session import session as session_module
-from vsrpp_core.session.session import Session, open_session
+from vsrpp_core.session.session import open_session
 from vsrpp_core.training.inbox import Inbox
-
-E = TypeVar("E", bound=ev.Event)
-
-
-def collect(
-    session: Session,
-    react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (),
-    first: Iterable[cmd.Command] = (),
-) -> list[ev.Event]:
-    """All events; commands that ``react`` gives to an event are put into the queue as a screen would."""
-    queue = cmd.CommandQueue()
-    for command in first:
-        queue.put(command)
-    events = []
-    for event in session.events(queue):
-        events.append(event)
-        for command in react(event):
-            queue.put(command)
-    return events
-
-
-def of(events: list[ev.Event], kind: type[E]) -> list[E]:
-    return [event for event in events if isinstance(event, kind)]
-
-
-def train(
-    run: Path,
-    data: Path,
-    start: str = "fresh",
-    react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (),
-    **settings: str,
-) -> list[ev.Event]:
-    overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
-    return collect(open_session(run, data, start=start, overrides=overrides.items()), react)  # type: ignore[arg-type]
 
 
 def stop_at(step: int) -> Callable[[ev.Event], Iterable[cmd.Command]]:
@@ -69,13 +35,6 @@ def weights_of(run: Path, name: str, part: str) -> dict[str, torch.Tensor]:
     state = checkpoints.load(run / name)
     weights: dict[str, torch.Tensor] = state["average"]["weights"] if part == "average" else state[part]
     return weights
-
-
-def figures(step: ev.StepReported) -> tuple[float, ...]:
-    return (
-        step.loss_l1, step.loss_ms, step.loss_grad, step.loss_total, step.sharpness, step.gradient_norm,
-        step.clip_norm, step.learning_rate, step.weight_l1, step.weight_ms, step.weight_grad,
-    )  # fmt: skip
 
 
 def test_a_run_from_start_to_completion(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_core.session.test_session import collect, figures, of, train
+from tests.vsrpp_core.session.sessions import collect, figures, of, train
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev

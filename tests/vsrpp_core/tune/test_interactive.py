@@ -8,17 +8,7 @@ import pytest
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
-from tests.vsrpp_core.tune.test_measure import (
-    FINE,
-    OUT_OF_MEMORY,
-    P4,
-    PATCHES,
-    SLOW,
-    SMALL,
-    UNKNOWN,
-    Results,
-    card,
-)
+from tests.vsrpp_core.tune.cards import FINE, OUT_OF_MEMORY, P4, PATCHES, SLOW, SMALL, UNKNOWN, Results, card
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.device.speed import DeviceSpeed

@@ -7,7 +7,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.vsrpp_core.network.test_lean import kept_for_backward
+from tests.helpers import kept_for_backward
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.network.lean import LeanVSR

@@ -1,21 +1,17 @@
 """The application through Textual's pilot: keys in, screens and commands out."""
 
-import asyncio
-import json
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.conftest import RecordingWorker, started, step, validated
+from tests.vsrpp_tui.conftest import NOT_UNDERSTOOD, started, step
+from tests.vsrpp_tui.pilot import SIZES, NewestWorker, shows, trained_run, training, until
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_core.run.folder import CheckpointInfo, RunFolder
+from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp
 from vsrpp_tui.screens.run.failed import FailedScreen
 from vsrpp_tui.screens.run.saving import SavingScreen
@@ -24,33 +20,6 @@ from vsrpp_tui.screens.shared.help import HelpScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.screens.start.resume import ResumeScreen
 from vsrpp_tui.screens.start.start import Choice, StartScreen
-
-NewestWorker = Callable[[], RecordingWorker]
-SIZES = ((80, 24), (120, 40), (200, 60))
-
-
-def trained_run(path: Path, step: int = 48_000) -> Path:
-    """A run that holds one checkpoint, as far as a start screen can see."""
-    path.mkdir()
-    info = CheckpointInfo(f"checkpoint_step_{step}.pth", step, 7, 100_000, "regular", 0.6, 0.02, 0.612, 46_500, 9, 0.0)
-    (path / info.name).write_bytes(b"weights..")
-    (path / f"checkpoint_step_{step}.json").write_text(json.dumps(asdict(info)))
-    return path
-
-
-async def until(pilot: Pilot[Farewell], condition: Callable[[], bool], seconds: float = 20) -> None:
-    for _ in range(int(seconds / 0.02)):
-        if condition():
-            await pilot.pause()
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"did not come about in {seconds} s; on {pilot.app.screen}")
-
-
-def shows(pilot: Pilot[Farewell], text: str) -> bool:
-    screen = pilot.app.screen
-    rows = (str(option.prompt) for options in screen.query(OptionList) for option in options.options)
-    return any(text in told for told in (*(str(widget.render()) for widget in screen.query(Static)), *rows))
 
 
 async def test_a_run_that_was_trained_can_go_on(
@@ -77,10 +46,6 @@ async def test_a_journal_that_cannot_be_read_costs_the_old_curves_alone(
         await pilot.press("f", "enter")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen) and recording_worker().is_alive)
         assert any("events.jsonl cannot be read" in told.message for told in app._notifications)
-
-
-NOT_UNDERSTOOD = journal.encode(step(1)).replace('"step":1,', '"step":null,')
-"""A line with a value that no version writes."""
 
 
 async def test_a_journal_that_is_not_understood_costs_the_old_curves_alone(
@@ -165,17 +130,6 @@ async def test_a_run_that_another_process_trains_is_left_alone(
             await until(pilot, lambda: shows(pilot, "being trained by another process"))
             await pilot.press("f", "l")
             assert isinstance(app.screen, StartScreen)
-
-
-async def training(pilot: Pilot[Farewell], worker: NewestWorker) -> RecordingWorker:
-    """From the start screen into a session that has taken a hundred steps and validated."""
-    await until(pilot, lambda: shows(pilot, "[S]tart"))
-    await pilot.press("s")
-    await until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen))
-    steps = [step(n, epoch_step=n % 40, loss_total=0.03 / n**0.2) for n in range(1, 101)]
-    worker().say(started(), *steps, validated(100), ev.PhaseChanged(phase="training", step=100))
-    await until(pilot, lambda: pilot.app.state.phase == "training")  # type: ignore[attr-defined]
-    return worker()
 
 
 async def test_keys_become_commands(tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker) -> None:

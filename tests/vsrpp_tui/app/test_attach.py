@@ -6,8 +6,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.vsrpp_tui.app.test_app import NOT_UNDERSTOOD, SIZES, until
-from tests.vsrpp_tui.conftest import started, step, validated
+from tests.vsrpp_tui.conftest import NOT_UNDERSTOOD, started, step, validated
+from tests.vsrpp_tui.pilot import SIZES, until
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import JournalWriter

@@ -6,9 +6,9 @@ import pytest
 from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 
-from tests.vsrpp_tui.app.test_app import SIZES, until
 from tests.vsrpp_tui.conftest import started
 from tests.vsrpp_tui.opened import OpenedApp
+from tests.vsrpp_tui.pilot import SIZES, until
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.folder import RunFolder

@@ -7,10 +7,8 @@ from textual.keys import _character_to_key
 from textual.widgets import Input
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.app.test_app import until
+from tests.vsrpp_tui.pilot import NewestWorker, form_is_ready, setting_row, settings_form, until
 from tests.vsrpp_tui.screens.job_screens import Shown
-from tests.vsrpp_tui.screens.test_jobs import ready
-from tests.vsrpp_tui.screens.test_settings import NewestWorker, form, row
 from vsrpp_core.messages.commands import SetParameter
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.forms.prepare import PrepareRequest
@@ -50,7 +48,7 @@ async def test_beginning_right_after_typing_takes_what_was_typed_last(tmp_path: 
         await until(pilot, lambda: bool(app.screen.query(FieldRow)))
         form = app.screen
         form.dismiss = begun.append  # type: ignore[assignment, method-assign]
-        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: form_is_ready(app))
         next(row for row in form.query(FieldRow) if row.field.key == "out").input.focus()
         await pilot.pause()
         burst(app, "-two\n96\x13")
@@ -67,7 +65,7 @@ async def test_beginning_twice_in_a_burst_begins_once(tmp_path: Path) -> None:
         below = app.screen
         form = PrepareForm({"videos": str(tmp_path / "a.mkv"), "out": str(tmp_path / "out")}, tmp_path)
         app.push_screen(form, begun.append)
-        await until(pilot, lambda: bool(app.screen.query(FieldRow)) and ready(app))
+        await until(pilot, lambda: bool(app.screen.query(FieldRow)) and form_is_ready(app))
         burst(app, "\x13\x13")
         await until(pilot, lambda: bool(begun))
         await pilot.pause(0.2)
@@ -81,8 +79,8 @@ async def test_settings_are_sent_as_they_were_typed_last(
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         run.mkdir()
-        worker = await form(pilot, recording_worker, run)
-        field = row(pilot, "schedule.lr_min").query_one(Input)
+        worker = await settings_form(pilot, recording_worker, run)
+        field = setting_row(pilot, "schedule.lr_min").query_one(Input)
         field.value = ""
         field.focus()
         await pilot.pause()

@@ -11,11 +11,9 @@ from textual.widgets import Button, Input
 from textual.widgets._footer import FooterKey
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.app.test_app import shows, trained_run, until
 from tests.vsrpp_tui.conftest import RecordingWorker, step
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.screens.test_views import learned
-from tests.vsrpp_tui.user.test_themes import words
+from tests.vsrpp_tui.pilot import learned, on_screen, shows, trained_run, until
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
@@ -55,7 +53,7 @@ async def press(pilot: Pilot[Farewell], description: str) -> None:
 
 async def click_words(pilot: Pilot[Farewell], wanted: str) -> None:
     """Click the middle of ``wanted`` where it stands on the screen."""
-    for y, row in enumerate(words(pilot).splitlines()):
+    for y, row in enumerate(on_screen(pilot).splitlines()):
         if wanted in row:
             await pilot.click(offset=(row.index(wanted) + len(wanted) // 2, y))
             await pilot.pause()
@@ -75,7 +73,7 @@ async def test_the_footer_commands_the_training(tmp_path: Path) -> None:
         await press(pilot, "Resume")
         assert app.recording.commands[-1] == cmd.Resume()
         await press(pilot, "View")
-        await until(pilot, lambda: "▸ charts" in words(pilot))
+        await until(pilot, lambda: "▸ charts" in on_screen(pilot))
 
 
 async def test_dialogs_are_opened_and_left_by_the_mouse(tmp_path: Path) -> None:
@@ -103,7 +101,7 @@ async def test_dialogs_are_opened_and_left_by_the_mouse(tmp_path: Path) -> None:
 async def test_what_the_footer_has_no_room_for_is_behind_the_name(tmp_path: Path, size: tuple[int, int]) -> None:
     app = OpenedApp(tmp_path)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: "VSR++" in words(pilot))
+        await until(pilot, lambda: "VSR++" in on_screen(pilot))
         await pilot.click("#header", offset=(2, 0))
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
 
@@ -118,23 +116,23 @@ async def test_keys_in_the_borders_are_pressed(tmp_path: Path) -> None:
             ("w mean of 24", "w mean of 96"),
             ("r all steps", "r last 10,000"),
         ):
-            await until(pilot, lambda before=before: before in words(pilot))  # type: ignore[misc]
+            await until(pilot, lambda before=before: before in on_screen(pilot))  # type: ignore[misc]
             await click_words(pilot, before)
-            await until(pilot, lambda after=after: after in words(pilot))  # type: ignore[misc]
+            await until(pilot, lambda after=after: after in on_screen(pilot))  # type: ignore[misc]
         await pilot.press("z")
-        await until(pilot, lambda: "0 all" in words(pilot))
+        await until(pilot, lambda: "0 all" in on_screen(pilot))
         await click_words(pilot, "0 all")
-        await until(pilot, lambda: "r all steps" in words(pilot))
+        await until(pilot, lambda: "r all steps" in on_screen(pilot))
         await click_words(pilot, "  pictures")
-        await until(pilot, lambda: "film_a.png" in words(pilot))
+        await until(pilot, lambda: "film_a.png" in on_screen(pilot))
         await click_words(pilot, "→")
-        await until(pilot, lambda: "film_b.png" in words(pilot))
+        await until(pilot, lambda: "film_b.png" in on_screen(pilot))
         await click_words(pilot, "←")
-        await until(pilot, lambda: "film_a.png" in words(pilot))
+        await until(pilot, lambda: "film_a.png" in on_screen(pilot))
         await click_words(pilot, "detail 1×")
-        await until(pilot, lambda: "detail 2×" in words(pilot))
+        await until(pilot, lambda: "detail 2×" in on_screen(pilot))
         await click_words(pilot, "−")
-        await until(pilot, lambda: "detail 1×" in words(pilot))
+        await until(pilot, lambda: "detail 1×" in on_screen(pilot))
 
 
 async def test_settings_are_changed_by_the_mouse(tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ async def test_the_log_scrolls_filters_and_closes(tmp_path: Path) -> None:
         await pilot._post_mouse_events([_wheel_up()], view, offset=(5, 5), button=0)
         await until(pilot, lambda: not view.following)
         await press(pilot, "Filter")
-        await until(pilot, lambda: "warnings and faults" in words(pilot))
+        await until(pilot, lambda: "warnings and faults" in on_screen(pilot))
         await press(pilot, "Search")
         assert app.screen.query_one(Input).has_focus
         await pilot.click(LogView)
@@ -201,11 +199,11 @@ async def test_the_start_screen_and_its_tables(
         await click_words(pilot, "esc  back")
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
         await click_words(pilot, "resume at step")
-        await until(pilot, lambda: isinstance(app.screen, ResumeScreen) and "48,000" in words(pilot))
+        await until(pilot, lambda: isinstance(app.screen, ResumeScreen) and "48,000" in on_screen(pilot))
         await press(pilot, "Back")
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
         await click_words(pilot, "resume at step")
-        await until(pilot, lambda: isinstance(app.screen, ResumeScreen) and "48,000" in words(pilot))
+        await until(pilot, lambda: isinstance(app.screen, ResumeScreen) and "48,000" in on_screen(pilot))
         await click_words(pilot, "48,000")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert recording_worker().request.start == "resume"

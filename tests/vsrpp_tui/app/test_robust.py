@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.vsrpp_tui.terminal.test_closed_terminal import StartProgram, last_event, start  # noqa: F401  a fixture
-from tests.vsrpp_tui.threads.test_session import TINY
+from tests.vsrpp_tui.program import TINY, StartProgram, last_event
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.terminal import log_path
@@ -45,8 +44,8 @@ def words(drawn: bytes) -> str:
     return re.sub(r"\x1b\[[0-9;?<>=]*[a-zA-Z]|\x1b[=>]", "", drawn.decode(errors="replace"))
 
 
-def test_a_widget_that_breaks_ends_the_program_and_saves_the_run(tmp_path: Path, start: StartProgram) -> None:  # noqa: F811
-    program, run = start(program=("-c", BROKEN_PANEL)), tmp_path / "run"
+def test_a_widget_that_breaks_ends_the_program_and_saves_the_run(tmp_path: Path, start_program: StartProgram) -> None:
+    program, run = start_program(program=("-c", BROKEN_PANEL)), tmp_path / "run"
     program.keys("s")
     assert program.end() == 1
     assert last_event(run) == "SessionEnded" and (run / "checkpoint_recovery.pth").is_file()
@@ -58,8 +57,10 @@ def test_a_widget_that_breaks_ends_the_program_and_saves_the_run(tmp_path: Path,
     assert program.is_canonical
 
 
-def test_the_training_goes_on_without_a_screen_where_that_was_asked(tmp_path: Path, start: StartProgram) -> None:  # noqa: F811
-    program, run = start(program=("-c", BROKEN_PANEL, "--go-on")), tmp_path / "run"
+def test_the_training_goes_on_without_a_screen_where_that_was_asked(
+    tmp_path: Path, start_program: StartProgram
+) -> None:
+    program, run = start_program(program=("-c", BROKEN_PANEL, "--go-on")), tmp_path / "run"
     program.keys("s")
     program.until(lambda: b"training goes on without it" in program.drawn, "the word that it goes on")
     before = steps_of(run)
@@ -71,9 +72,7 @@ def test_the_training_goes_on_without_a_screen_where_that_was_asked(tmp_path: Pa
 
 
 def test_what_workers_write_tears_no_screen(
-    tmp_path: Path,
-    start: StartProgram,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, start_program: StartProgram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "noise").mkdir()
     (tmp_path / "noise" / "sitecustomize.py").write_text(NOISE)
@@ -81,7 +80,7 @@ def test_what_workers_write_tears_no_screen(
     run = tmp_path / "run"
     run.mkdir()
     RunConfig().with_overrides((*TINY, ("data.workers", "2"))).save(RunFolder(run).config)
-    program = start()
+    program = start_program()
     program.keys("s")
     program.until(lambda: steps_of(run) > 1 and "NOISE-2" in log_path().read_text(), "training with noisy workers")
     program.keys("q")
@@ -90,8 +89,8 @@ def test_what_workers_write_tears_no_screen(
     assert last_event(run) == "SessionEnded"
 
 
-def test_a_terminal_made_tiny_and_large_again_changes_nothing(tmp_path: Path, start: StartProgram) -> None:  # noqa: F811
-    program, run = start(), tmp_path / "run"
+def test_a_terminal_made_tiny_and_large_again_changes_nothing(tmp_path: Path, start_program: StartProgram) -> None:
+    program, run = start_program(), tmp_path / "run"
     program.keys("s")
     program.until(lambda: last_event(run) == "StepReported", "training")
     for view in ("charts", "activity", "pictures"):

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.app.test_app import shows, trained_run, until
+from tests.vsrpp_tui.pilot import shows, trained_run, until
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import info_path, mark_damaged

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.vsrpp_tui.app.test_app import until
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.user.test_themes import words
+from tests.vsrpp_tui.pilot import on_screen, until
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.screens.shared.help import KEYS, PANELS, WORDS, HelpScreen
 
@@ -25,15 +24,15 @@ async def test_help_begins_with_the_panel_that_has_the_focus_or_the_screen(
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         await pilot.press("question_mark")
-        await until(pilot, lambda: "─ Keys and words ─" in words(pilot))
-        assert PANELS["loss"][0][1] not in words(pilot)
+        await until(pilot, lambda: "─ Keys and words ─" in on_screen(pilot))
+        assert PANELS["loss"][0][1] not in on_screen(pilot)
         await pilot.press("escape", "tab", "question_mark")
-        await until(pilot, lambda: "─ Loss · keys and words ─" in words(pilot))
+        await until(pilot, lambda: "─ Loss · keys and words ─" in on_screen(pilot))
         for _, told in PANELS["loss"]:
-            assert told in words(pilot)
+            assert told in on_screen(pilot)
         await pilot.press("escape", "f", "tab", "question_mark")  # on to the next, as large as the screen
-        await until(pilot, lambda: "─ Validation · keys and words ─" in words(pilot))
-        assert isinstance(app.screen, HelpScreen) and PANELS["validation"][0][1] in words(pilot)
+        await until(pilot, lambda: "─ Validation · keys and words ─" in on_screen(pilot))
+        assert isinstance(app.screen, HelpScreen) and PANELS["validation"][0][1] in on_screen(pilot)
 
 
 async def test_no_line_of_it_is_broken_on_the_smallest_screen(tmp_path: Path) -> None:
@@ -42,9 +41,9 @@ async def test_no_line_of_it_is_broken_on_the_smallest_screen(tmp_path: Path) ->
         for panel in PANELS:
             app.push_screen(HelpScreen(panel, panel.title()))
             await until(
-                pilot, lambda: isinstance(pilot.app.screen, HelpScreen) and "· keys and words ─" in words(pilot)
+                pilot, lambda: isinstance(pilot.app.screen, HelpScreen) and "· keys and words ─" in on_screen(pilot)
             )
             for _, told in PANELS[panel]:
-                assert told in words(pilot), panel
+                assert told in on_screen(pilot), panel
             await pilot.press("escape")
             await pilot.pause()

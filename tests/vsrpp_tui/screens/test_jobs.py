@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from tests.conftest import MakeDataset
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
-from tests.vsrpp_tui.app.test_app import SIZES, shows, trained_run, until
+from tests.vsrpp_tui.pilot import SIZES, form_is_ready, lines, shows, trained_run, until
 from vsrpp_tui.app.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.app.running_job import RunningJob
 from vsrpp_tui.cli import after_crash
@@ -60,11 +60,6 @@ def fault(app: VsrppApp, key: str) -> str:
     return str(told.render()) if str(label.render()).startswith("✗") else ""
 
 
-def ready(app: VsrppApp) -> bool:
-    told = app.screen.query("#form-told")
-    return bool(told) and "ctrl+s begins" in str(told.first(Static).render())
-
-
 async def opened(pilot: Pilot[Farewell], key: str, kind: type) -> None:
     await until(pilot, lambda: shows(pilot, "[U]pscale"))
     await pilot.press(key)
@@ -86,7 +81,7 @@ async def test_a_film_is_upscaled_with_the_run_s_best_network(tmp_path: Path) ->
         assert app.screen.query(Input).first().value == str(tmp_path / "Learn" / "checkpoint_best.pth")
         fill(app, sources=str(source))
         await until(pilot, lambda: shows(pilot, "my film.mkv: 32x24 to 96x72, libx264 yuv420p, about 12 frames"))
-        assert ready(app) and shows(pilot, f"left empty: {tmp_path / 'my film-3x.mkv'}")
+        assert form_is_ready(app) and shows(pilot, f"left empty: {tmp_path / 'my film-3x.mkv'}")
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, UpscaleScreen) and phase(app) == "done", 60)
         await until(pilot, lambda: shows(pilot, "it is in") and shows(pilot, "my film-3x.mkv"))
@@ -131,7 +126,7 @@ async def test_what_cannot_be_is_told_beside_its_field(
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, "u", UpscaleForm)
         fill(app, sources="film.mkv")
-        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: form_is_ready(app))
         fill(app, **{field: typed})
         await until(pilot, lambda: told in fault(app, field))
         assert app.screen.query_one("#begin", Button).disabled
@@ -139,7 +134,7 @@ async def test_what_cannot_be_is_told_beside_its_field(
         assert isinstance(app.screen, UpscaleForm), "nothing begins with a fault"
         fill(app, **{field: "film.mkv" if field == "sources" else ""})
         if field != "network":
-            await until(pilot, lambda: ready(app))
+            await until(pilot, lambda: form_is_ready(app))
 
 
 async def test_a_result_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None:
@@ -152,7 +147,7 @@ async def test_a_result_that_is_there_is_replaced_only_when_told(tmp_path: Path)
         await until(pilot, lambda: "already exists" in fault(app, "out"))
         box = next(box for box in app.screen.query(TickBox) if box.name == "overwrite")
         await pilot.click(box)
-        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: form_is_ready(app))
         await pilot.click("#begin")
         await until(pilot, lambda: phase(app) == "done", 60)
     assert out.read_bytes() != b"precious"
@@ -207,7 +202,7 @@ async def test_a_network_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, "u", UpscaleForm)
         fill(app, sources=str(source))
-        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: form_is_ready(app))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: phase(app) == "failed", 60)
         await until(pilot, lambda: shows(pilot, "checkpoint_best.pth"))
@@ -219,7 +214,7 @@ async def _begun(app: VsrppApp, pilot: Pilot[Farewell], source: Path) -> None:
     """At work, with a segment finished."""
     await opened(pilot, "u", UpscaleForm)
     fill(app, sources=str(source))
-    await until(pilot, lambda: ready(app))
+    await until(pilot, lambda: form_is_ready(app))
     await pilot.press("ctrl+s")
     finished = source.parent / f".{source.stem}-3x.mkv.vsrpp" / "segment_000000.json"
     await until(pilot, finished.exists, 60)
@@ -310,7 +305,7 @@ async def test_a_dataset_is_made_and_the_run_trained_on_it(tmp_path: Path) -> No
         fill(app, patch="48", per_minute="600", seed="x")
         await until(pilot, lambda: bool(fault(app, "seed")))
         fill(app, seed="")
-        await until(pilot, lambda: ready(app))
+        await until(pilot, lambda: form_is_ready(app))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, PrepareScreen) and phase(app) == "done", 60)
         await until(pilot, lambda: shows(pilot, "enter trains Learn on it"))
@@ -414,6 +409,6 @@ async def test_the_start_screen_stays_whole_with_its_actions(
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: shows(pilot, "[U]pscale"))
         await pilot.pause()
-        footer = "".join(segment.text for segment in app.screen._compositor.render_strips()[-1])
+        footer = lines(pilot)[-1]
         assert "Upscale" in footer and ("Quit" in footer or size[0] < 80)
         assert len(footer.rstrip()) <= size[0]

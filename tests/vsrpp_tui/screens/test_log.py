@@ -6,9 +6,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.vsrpp_tui.app.test_app import SIZES, until
 from tests.vsrpp_tui.conftest import validated
 from tests.vsrpp_tui.opened import TRAINING, OpenedApp
+from tests.vsrpp_tui.pilot import SIZES, until
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_tui.app.app import Farewell

@@ -1,6 +1,5 @@
 """Live settings: what is wrong while typing, what is sent, and what is told of the answers."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,8 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.app.test_app import SIZES, shows, training, until
-from tests.vsrpp_tui.conftest import RecordingWorker
-from tests.vsrpp_tui.threads.test_session import TINY
+from tests.vsrpp_tui.pilot import SIZES, NewestWorker, setting_row, settings_form, shows, training, until
+from tests.vsrpp_tui.program import TINY
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import SetParameter
 from vsrpp_core.run.config import RunConfig, is_live
@@ -20,8 +18,6 @@ from vsrpp_tui.forms.settings import Draft
 from vsrpp_tui.screens.run.settings import SettingRow, SettingsScreen
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.screens.start.start import Choice
-
-NewestWorker = Callable[[], RecordingWorker]
 
 
 def draft(*edits: tuple[str, str]) -> Draft:
@@ -100,21 +96,8 @@ def test_what_the_session_changed_is_the_present_value() -> None:
 # the form
 
 
-async def form(pilot: Pilot[Farewell], worker: NewestWorker, run: Path) -> RecordingWorker:
-    """The settings form of a run that trains."""
-    recording = await training(pilot, worker)
-    RunConfig().save(RunFolder(run).config)
-    await pilot.press("enter")
-    await until(pilot, lambda: isinstance(pilot.app.screen, SettingsScreen))
-    return recording
-
-
-def row(pilot: Pilot[Farewell], key: str) -> SettingRow:
-    return next(row for row in pilot.app.screen.query(SettingRow) if row.key == key)
-
-
 async def write(pilot: Pilot[Farewell], key: str, text: str) -> None:
-    field = row(pilot, key).query_one(Input)
+    field = setting_row(pilot, key).query_one(Input)
     field.focus()
     field.value = ""
     await pilot.press(*("full_stop" if letter == "." else letter for letter in text))
@@ -122,7 +105,7 @@ async def write(pilot: Pilot[Farewell], key: str, text: str) -> None:
 
 
 def told(pilot: Pilot[Farewell], key: str) -> str:
-    return " ".join(str(static.render()) for static in row(pilot, key).query(Static))
+    return " ".join(str(static.render()) for static in setting_row(pilot, key).query(Static))
 
 
 @pytest.fixture
@@ -137,7 +120,7 @@ async def test_only_live_settings_have_a_field_and_nothing_is_cut(
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=size) as pilot:
         run.mkdir()
-        await form(pilot, recording_worker, run)
+        await settings_form(pilot, recording_worker, run)
         rows = list(app.screen.query(SettingRow))
         assert {row.key for row in rows} == {s.key for s in RunConfig().settings() if is_live(s.key)}
         assert shows(pilot, "fixed while training: n_feats 128")
@@ -152,7 +135,7 @@ async def test_a_fault_stands_beside_its_field_and_nothing_is_sent(
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         run.mkdir()
-        worker = await form(pilot, recording_worker, run)
+        worker = await settings_form(pilot, recording_worker, run)
         await write(pilot, "schedule.lr_max", "7")
         assert "✗ lr_max" in told(pilot, "schedule.lr_max") and "must be at most 1" in told(pilot, "schedule.lr_max")
         await pilot.press("ctrl+s")
@@ -172,7 +155,7 @@ async def test_answers_are_told_beside_what_was_sent(
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(120, 40)) as pilot:
         run.mkdir()
-        worker = await form(pilot, recording_worker, run)
+        worker = await settings_form(pilot, recording_worker, run)
         await write(pilot, "training.max_steps", "9")
         await write(pilot, "loss.ms", "0.1")
         await write(pilot, "loss.grad", "0.3")
@@ -204,12 +187,12 @@ async def test_a_change_made_elsewhere_is_the_present_value(
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         run.mkdir()
-        worker = await form(pilot, recording_worker, run)
+        worker = await settings_form(pilot, recording_worker, run)
         worker.say(ev.ParameterChanged(step=100, key="schedule.factor", old="1.0", new="0.25"))
-        await until(pilot, lambda: row(pilot, "schedule.factor").query_one(Input).value == "0.25")
+        await until(pilot, lambda: setting_row(pilot, "schedule.factor").query_one(Input).value == "0.25")
         await pilot.press("escape", "enter")
         await until(pilot, lambda: isinstance(app.screen, SettingsScreen))
-        assert row(pilot, "schedule.factor").query_one(Input).value == "0.25"
+        assert setting_row(pilot, "schedule.factor").query_one(Input).value == "0.25"
 
 
 async def test_settings_that_cannot_be_read_are_told(

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 
 from tests.conftest import MakeDataset
 from tests.helpers import make_info
-from tests.vsrpp_tui.app.test_app import SIZES, NewestWorker, shows, trained_run, until
+from tests.vsrpp_tui.pilot import SIZES, NewestWorker, lines, shows, trained_run, until
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo, RunFolder
 from vsrpp_core.run.sidecar import write_checkpoint_info
@@ -44,12 +44,6 @@ def long_run(path: Path) -> Path:
 
 def picked(pilot: Pilot[Farewell]) -> str:
     return pilot.app.screen.query_one(PickList).chosen
-
-
-def lines(pilot: Pilot[Farewell]) -> list[str]:
-    """The screen as it is drawn."""
-    app = pilot.app
-    return ["".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips()]
 
 
 async def opened(pilot: Pilot[Farewell]) -> None:

@@ -8,11 +8,10 @@ from textual.pilot import Pilot
 from textual.widgets import Input, RadioButton, Static
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.app.test_app import SIZES, NewestWorker, shows, trained_run, until
+from tests.vsrpp_tui.conftest import NOTHING, P4
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.screens.test_start_screens import lines
-from tests.vsrpp_tui.state.test_tuning import NOTHING, P4
-from tests.vsrpp_tui.threads.test_session import tiny_run
+from tests.vsrpp_tui.pilot import SIZES, NewestWorker, lines, shows, trained_run, until
+from tests.vsrpp_tui.program import tiny_run
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal

@@ -1,10 +1,9 @@
 """The training screen's views and panels through Textual's pilot, at the sizes terminals have."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from textual.app import App
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
@@ -13,9 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tests.helpers import ROOT
-from tests.vsrpp_tui.conftest import activity, compared, started, step, validated
+from tests.vsrpp_tui.conftest import compared, started, step
+from tests.vsrpp_tui.pilot import NOW, SIZES, learned, on_screen, until
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.comparison import side_by_side
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.state.run import RunState, reduce, replay
@@ -23,9 +22,6 @@ from vsrpp_tui.user.themes import THEME
 from vsrpp_tui.widgets.charts.charts import Chart
 from vsrpp_tui.widgets.charts.plot import Plot
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
-
-SIZES = ((80, 24), (120, 40), (200, 60))
-NOW = 5_000.0
 
 
 class Alone(App[None]):
@@ -47,18 +43,6 @@ class Alone(App[None]):
 Alone.CSS_PATH = ROOT / "vsrpp_tui" / "app.tcss"
 
 
-def learned(run: Path) -> RunState:
-    """A run with steps, a validation, its pictures (on disk) and layer activity."""
-    (run / "pictures").mkdir(parents=True)
-    for value, name in enumerate(("film_a", "film_b")):
-        pictures = tuple(np.full((60, 60, 3), 40 * (value + part), np.uint8) for part in range(3))
-        side_by_side(pictures, ("LR", "KI", "GT")).save(run / "pictures" / f"{name}.png")
-    steps = [step(n, time=NOW - 1, epoch_step=n % 40, loss_total=0.03 / n**0.2) for n in range(1, 161)]
-    told = [compared("film_a"), compared("film_b"), validated(100, clips=2), activity()]
-    training = ev.PhaseChanged(phase="training", step=160, time=NOW - 1)
-    return replay([started(run=str(run), lr_max=1e-4, warmup_steps=50), *steps, *told, training])
-
-
 @asynccontextmanager
 async def showing(state: RunState, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
     async with Alone().run_test(size=size) as pilot:
@@ -73,22 +57,8 @@ def training(pilot: Pilot[None]) -> TrainingScreen:
     return pilot.app.screen
 
 
-def on_screen(pilot: Pilot[None]) -> str:
-    """All characters that stand on the screen."""
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
 def shown(pilot: Pilot[None]) -> list[str]:
     return [str(box.id) for box in pilot.app.screen.query(".panel, #events") if box.is_on_screen]
-
-
-async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        await pilot.pause(0.02)
-    raise AssertionError(on_screen(pilot))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from textual.widgets import Static
 
-from tests.vsrpp_tui.app.test_app import SIZES, until
+from tests.vsrpp_tui.pilot import SIZES, until
 from tests.vsrpp_tui.screens.job_screens import FILMS, NOW, SCREENS, Shown, upscale_events
 from vsrpp_core.apply.upscale import job_events as up
 from vsrpp_core.data.check import CheckProgress, CheckReport

@@ -2,18 +2,13 @@
 
 import pytest
 
-from tests.helpers import GOLDEN
-from tests.vsrpp_tui.conftest import started
+from tests.vsrpp_tui.conftest import NOTHING, P4, started
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import PredictByHand, SetByHand
 from vsrpp_tui.forms import network_size
 from vsrpp_tui.state.run import RunState, reduce, replay, resumed
 from vsrpp_tui.state.tuning import Tuning
 from vsrpp_tui.widgets.panels.rungs import columns, details, headings, rows, verdict
-
-P4 = list(journal.replay(GOLDEN / "tune_p4.jsonl"))
-NOTHING = list(journal.replay(GOLDEN / "tune_p4_nothing.jsonl"))
 
 
 def after(kind: type[ev.Event], events: list[ev.Event] = P4, **fields: object) -> RunState:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDataset
-from tests.vsrpp_tui.threads.test_session import tiny_run
+from tests.vsrpp_tui.program import tiny_run
 
 pytestmark = [
     pytest.mark.terminal,

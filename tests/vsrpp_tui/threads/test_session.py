@@ -3,26 +3,10 @@ from pathlib import Path
 
 from tests.conftest import MakeDataset
 from tests.vsrpp_tui.conftest import step
+from tests.vsrpp_tui.program import tiny_run
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import RunConfig
-from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.threads.session import STEPS_TAKEN, STEPS_WAITING, Mailbox, SessionRequest, Worker
-
-TINY = (
-    ("model.n_feats", "4"),
-    ("model.n_blocks", "2"),
-    ("training.batch_size", "2"),
-    ("training.max_steps", "100000"),
-    ("training.precision", "fp32"),
-)
-
-
-def tiny_run(path: Path) -> Path:
-    """A run whose settings make a step a matter of milliseconds."""
-    path.mkdir()
-    RunConfig().with_overrides(TINY).save(RunFolder(path).config)
-    return path
 
 
 def events_until(worker: Worker, kind: type[ev.Event], seconds: float = 60) -> list[ev.Event]:

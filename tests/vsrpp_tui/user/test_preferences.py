@@ -9,8 +9,8 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 import vsrpp_tui.screens
-from tests.vsrpp_tui.app.test_app import until
 from tests.vsrpp_tui.opened import OpenedApp
+from tests.vsrpp_tui.pilot import until
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.app.app import VsrppApp

@@ -12,10 +12,9 @@ from textual.color import Color
 from textual.pilot import Pilot
 from textual.theme import Theme
 
-from tests.vsrpp_tui.app.test_app import until
 from tests.vsrpp_tui.conftest import started
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.screens.test_views import learned
+from tests.vsrpp_tui.pilot import learned, on_screen, until
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_tui.app.app import Farewell
@@ -142,11 +141,6 @@ def colours(pilot: Pilot[Farewell]) -> set[tuple[int, int, int]]:
     return {Color.from_rich_color(part).rgb for part in parts}
 
 
-def words(pilot: Pilot[Farewell]) -> str:
-    strips = pilot.app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip) for strip in strips)
-
-
 def is_grey(colours: set[tuple[int, int, int]]) -> bool:
     return all(red == green == blue for red, green, blue in colours)
 
@@ -161,32 +155,32 @@ async def test_without_colours_every_screen_says_what_it_means(
     app = OpenedApp(tmp_path)
     app.theme, app.state = theme, state
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "▲ +1.00 dB" in words(pilot))
-        assert is_grey(colours(pilot)) and "● training" in words(pilot) and "━" in words(pilot)
+        await until(pilot, lambda: "▲ +1.00 dB" in on_screen(pilot))
+        assert is_grey(colours(pilot)) and "● training" in on_screen(pilot) and "━" in on_screen(pilot)
         for view in ("charts", "activity", "pictures", "log"):
             await pilot.press("s")
-            await until(pilot, lambda view=view: f"▸ {view}" in words(pilot))  # type: ignore[misc]
+            await until(pilot, lambda view=view: f"▸ {view}" in on_screen(pilot))  # type: ignore[misc]
             if view == "pictures":
-                await until(pilot, lambda: "▀▀▀" in words(pilot))
+                await until(pilot, lambda: "▀▀▀" in on_screen(pilot))
             assert is_grey(colours(pilot)), view
         for key, told in (("question_mark", "Keys and words"), ("enter", "Settings"), ("l", "following")):
             await pilot.press(key)
-            await until(pilot, lambda told=told: told in words(pilot))  # type: ignore[misc]
+            await until(pilot, lambda told=told: told in on_screen(pilot))  # type: ignore[misc]
             assert is_grey(colours(pilot)), key
             await pilot.press("escape")
         app.recording.say(ev.SessionFailed(step=160, error="the disk is full", checkpoint=""))
         app.recording.is_alive = False
         await until(pilot, lambda: isinstance(app.screen, FailedScreen))
-        assert is_grey(colours(pilot)) and "✗ Training stopped with an error" in words(pilot)
+        assert is_grey(colours(pilot)) and "✗ Training stopped with an error" in on_screen(pilot)
 
 
 async def test_without_colours_the_focus_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "yes")
     app = OpenedApp(tmp_path)
     async with app.run_test(size=(120, 40)) as pilot:
-        assert "┏" not in words(pilot)
+        assert "┏" not in on_screen(pilot)
         await pilot.press("tab")
-        assert words(pilot).count("┏") == 1
+        assert on_screen(pilot).count("┏") == 1
 
 
 async def test_an_empty_no_color_asks_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
+from tests.vsrpp_tui.pilot import lines
 from vsrpp_tui.user.themes import THEME
 from vsrpp_tui.widgets.charts.plot import LEFT, NONE_YET, Curve, Frame, Plot
 from vsrpp_tui.widgets.charts.zoom import LEAST_STEPS, Window, panned, within, zoomed
@@ -35,15 +36,11 @@ async def plotted(
         yield pilot
 
 
-def rows(pilot: Pilot[None]) -> list[str]:
-    return ["".join(segment.text for segment in strip) for strip in pilot.app.screen._compositor.render_strips()]
-
-
 async def text(
     curves: Sequence[Curve], frame: Frame, width: int, height: int, window: Window | None = None
 ) -> list[str]:
     async with plotted(curves, frame, width, height, window) as pilot:
-        return rows(pilot)
+        return lines(pilot)
 
 
 def figures(drawn: Sequence[str]) -> list[str]:
@@ -149,7 +146,7 @@ async def test_it_follows_its_size() -> None:
         for width, height in ((30, 6), (5, 2), (100, 30)):
             await pilot.resize_terminal(width, height)
             await pilot.pause()
-        assert "up" in "".join(rows(pilot)) and rows(pilot)[-1].split() == ["0", "50", "99"]
+        assert "up" in "".join(lines(pilot)) and lines(pilot)[-1].split() == ["0", "50", "99"]
 
 
 def test_a_window_stays_among_the_steps() -> None:

@@ -1,10 +1,12 @@
-"""The errors a person is meant to read.
+"""The errors a person is meant to read, and the data they are made of.
 
 Separate from everything else so that each layer can raise them without importing another layer.
 """
 
 import errno
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 """What the system says of a disk, or a share of one, that takes no more."""
@@ -30,6 +32,50 @@ class VsrppError(Exception):
 
 class UsageError(VsrppError):
     """A command was called with arguments that cannot work; a front end exits with status 2."""
+
+
+class OptionError(UsageError):
+    """A fault of one option of a command, or of the field of a form that sets it; ``option`` is its bare name."""
+
+    def __init__(self, option: str, message: object) -> None:
+        super().__init__(str(message))
+        self.option = option
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one setting, or with several that do not fit together."""
+
+    key: str
+    """The setting, dotted; its section where a rule between settings is broken; empty where it concerns sections."""
+    message: str
+    """What it must be, such as ``must be at least 1``, or the rule that is broken."""
+    hint: str = ""
+    """What follows in brackets: the range, the reason for the rule, or the nearest valid name."""
+    line: int = 0
+    """Where it is in the file, from 1; 0 where that is not known."""
+    is_unknown: bool = False
+    """Whether there is no such setting."""
+    settings: tuple[str, ...] = ()
+    """The settings concerned, dotted, the first to look at first; just ``key`` where that is a setting."""
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line else ""
+        separator = "" if not self.key else " " if self.is_unknown else ": "
+        return f"{place}{self.key}{separator}{self.message}{f' ({self.hint})' if self.hint else ''}"
+
+
+class SettingsError(VsrppError):
+    """Every fault of a file of settings; ``source`` names the file."""
+
+    def __init__(self, faults: Iterable[Fault], source: str = "", advice: str = "") -> None:
+        self.faults = tuple(faults)
+        said = "; ".join(map(str, self.faults))
+        super().__init__(f"{f'{source}: ' if source else ''}{said}{f'; {advice}' if advice else ''}")
+
+
+class OverrideError(SettingsError, UsageError):
+    """Every fault of settings that a user gave in place of others, on a command line or in a form."""
 
 
 def told(error: OSError) -> str:

@@ -98,9 +98,9 @@ EXAMPLE_HEAD = """\
 
 
 def _recipe(options: argparse.Namespace, settings: list[tuple[str, str]]) -> "Recipe":
-    from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Category, Recipe, read_recipe
+    from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Category, Recipe
 
-    recipe = read_recipe(options.recipe) if options.recipe else Recipe()
+    recipe = Recipe.load(options.recipe) if options.recipe else Recipe()
     if options.videos and recipe.category:
         raise UsageError(
             f"{options.recipe} names videos itself; leave those on the command line out, or its categories"

@@ -159,8 +159,8 @@ def show_config(run: Path | None) -> int:
     Of one that shares its line with others, in braces, only the file is named.
     Without a run the defaults; VsrppError where ``run`` is none.
     """
-    from vsrpp_core.run.config import RunConfig, line_of
-    from vsrpp_core.run.settings import read_toml
+    from vsrpp_core.run.config import RunConfig
+    from vsrpp_core.run.settings import line_of, read_toml
 
     console, config, text, written = Console(), RunConfig(), "", set[str]()
     if run is not None:

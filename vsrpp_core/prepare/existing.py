@@ -12,7 +12,7 @@ from typing import Any
 
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.recipe import Recipe, WorkPart, read_recipe
+from vsrpp_core.prepare.recipe import Recipe, WorkPart
 from vsrpp_core.prepare.report import MANIFEST, RECIPE, VIDEOS, fingerprint
 from vsrpp_core.prepare.sources import NamedVideo, named_videos
 from vsrpp_core.prepare.work_folder import clear_finished
@@ -97,7 +97,7 @@ def _made(out: Path) -> _Made | None:
     """None where one of the files that say it is missing or not of ours, as in a dataset from elsewhere."""
     try:
         videos, pairs = _lines(out / VIDEOS), _lines(out / MANIFEST)
-        return _Made(read_recipe(out / RECIPE), videos, {(line["split"], line["name"]) for line in pairs})
+        return _Made(Recipe.load(out / RECIPE), videos, {(line["split"], line["name"]) for line in pairs})
     except (OSError, ValueError, KeyError, TypeError, VsrppError):
         return None
 

@@ -4,16 +4,14 @@ Separate from the work so that a command line or a screen can check it before an
 """
 
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
-from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.settings import Section, Setting, did_you_mean, range_of, read_toml, validated
+from vsrpp_core.run.settings import RuleError, Section, Settings, range_of
 
 SMALLEST_PATCH = 24
 DEFAULT_CATEGORY = "general"
@@ -33,13 +31,13 @@ def seconds(text: str) -> float:
     except ValueError:
         values = []
     if not 1 <= len(values) <= 3 or not all(0 <= value < 1e9 for value in values):
-        raise ValueError(f'"{text}" is no time; write it like "90s", "1:30" or "1:02:30"')
+        raise RuleError(f'"{text}" is not a time; write it like "90s", "1:30" or "1:02:30"')
     return float(sum(value * 60**power for power, value in enumerate(reversed(values))))
 
 
 def _ordered(values: list[float]) -> list[float]:
     if values[0] > values[1]:
-        raise ValueError(f"the first of a range must be at most the second, not {values}")
+        raise RuleError(f"the first of a range must be at most the second, not {values}")
     return values
 
 
@@ -62,13 +60,14 @@ class DatasetPart(Section):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.patch % SCALE:
-            raise ValueError(f"patch must be a multiple of {SCALE}, not {self.patch}")
+            raise RuleError(f"patch must be a multiple of {SCALE}, not {self.patch}", "patch")
         if self.frames % 2 == 0:
-            raise ValueError(f"frames must be odd, not {self.frames}")
+            raise RuleError(f"frames must be odd, not {self.frames}", "frames")
         if self.height and self.height < self.patch:
-            raise ValueError(
-                f"the height {self.height} is less than the patch {self.patch} "
-                f"(give --patch a multiple of 3 up to {self.height})"
+            raise RuleError(
+                f"the height {self.height} is less than the patch {self.patch}",
+                *("height", "patch"),
+                reason=f"choose a patch up to {self.height}, a multiple of {SCALE}",
             )
         return self
 
@@ -132,12 +131,15 @@ class DegradationPart(Section):
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if self.h264_share + self.mpeg2_share > 1:
-            raise ValueError("h264_share + mpeg2_share must be at most 1, as a stack is recompressed once")
+            raise RuleError(
+                "h264_share + mpeg2_share must be at most 1, as a stack is recompressed once",
+                *("h264_share", "mpeg2_share"),
+            )
         limits = {"blur": 20.0, "noise": 100.0, "interlace": 1.0, "h264_crf": 51.0, "mpeg2_quantizer": 31.0}
         for name, most in limits.items():
             least = 1.0 if name == "mpeg2_quantizer" else 0.0
             if not least <= getattr(self, name)[0] <= getattr(self, name)[1] <= most:
-                raise ValueError(f"{name} must lie between {least:g} and {most:g}, not {getattr(self, name)}")
+                raise RuleError(f"{name} must be between {least:g} and {most:g}, not {getattr(self, name)}", name)
         return self
 
 
@@ -169,8 +171,10 @@ class VideoRule(Section):
     end: Time = Field("", description="nothing from this time on")
 
 
-class Recipe(Section):
+class Recipe(Settings):
     """All that decides a dataset, but for the bytes of the videos."""
+
+    ALL_ARE_LISTED = "`vsrpp prepare --recipe-example` lists all settings"
 
     dataset: DatasetPart = DatasetPart()
     validation: ValidationPart = ValidationPart()
@@ -186,47 +190,24 @@ class Recipe(Section):
         parts: list[tuple[str, Category | VideoRule]] = [(f"category.{n}", c) for n, c in self.category.items()]
         for name, part in [*parts, *((rule.path, rule) for rule in self.video)]:
             if part.end and seconds(part.start) >= seconds(part.end):
-                raise ValueError(f'{name} ends at "{part.end}", before it starts at "{part.start}"')
+                raise RuleError(f'{name} ends at "{part.end}", before it starts at "{part.start}"')
         return self
 
     @classmethod
     def of(cls, videos: Sequence[Path | str], overrides: Iterable[tuple[str, str]] = ()) -> Self:
-        """All defaults for these videos, folders and patterns; UsageError as in ``with_overrides``."""
+        """All defaults for these videos, folders and patterns; OverrideError as in ``with_overrides``."""
         named = {DEFAULT_CATEGORY: Category(paths=[str(path) for path in videos])} if videos else {}
         return cls(category=named).with_overrides(overrides)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
-        """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
-        return validated(cls, values, source, text, _nearest)
 
     @property
     def geometry(self) -> StackGeometry:
         side = self.dataset.patch // SCALE
         return StackGeometry(self.dataset.frames, side, side)
 
-    def settings(self) -> Iterator[Setting]:
-        """Every setting but those of categories and videos, in the order of the file."""
-        for section, model in self._sections():
-            for name, field in type(model).model_fields.items():
-                key = f"{section}.{name}"
-                yield Setting(key, getattr(model, name), field.default, field.description or "", range_of(field))
-
-    def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
-        """A copy with dotted settings replaced, as in TOML; text needs no quotes. UsageError names every fault."""
-        values = self.model_dump()
-        faults = [fault for key, text in overrides if (fault := _assign(values, key, text))]
-        if faults:
-            raise UsageError("; ".join(faults))
-        try:
-            return self.from_mapping(values, source="with these settings")
-        except VsrppError as error:
-            raise UsageError(str(error)) from None
-
     def to_toml(self) -> str:
-        """What ``read_recipe`` reads again, each setting with what it means."""
+        """What ``load`` reads again, each setting with what it means."""
         lines = []
-        for section, model in self._sections():
+        for section, model in self.sections():
             lines += [f"# {(type(model).__doc__ or '').splitlines()[0]}", f"[{section}]", *_lines(model), ""]
         for name, category in self.category.items():
             lines += [f"[category.{json.dumps(name) if not _bare(name) else name}]", *_lines(category), ""]
@@ -234,16 +215,14 @@ class Recipe(Section):
             lines += ["[[video]]", *_lines(rule), ""]
         return "\n".join(lines)
 
-    def _sections(self) -> Iterator[tuple[str, BaseModel]]:
-        for name in type(self).model_fields:
-            if isinstance(value := getattr(self, name), BaseModel):
-                yield name, value
-
-
-def read_recipe(path: Path) -> Recipe:
-    """A recipe from TOML; every fault in it is listed in the one VsrppError raised."""
-    document, text = read_toml(path)
-    return Recipe.from_mapping(document, source=str(path), text=text)
+    @classmethod
+    def names_beside(cls, key: str) -> Mapping[str, str]:
+        """Of settings, and for an unknown one of a category or a video of its own."""
+        prefix, _, _ = key.rpartition(".")
+        models: dict[str, type[BaseModel]] = {"category": Category, "video": VideoRule}
+        if local := models.get(prefix.split(".")[0]):
+            return {f"{prefix}.{name}": range_of(field) for name, field in local.model_fields.items()}
+        return super().names_beside(key)
 
 
 def _bare(name: str) -> bool:
@@ -256,35 +235,3 @@ def _lines(model: BaseModel) -> Iterator[str]:
         if value is not None:
             meaning = f"{field.description} ({allowed})" if allowed else field.description
             yield f"{name} = {json.dumps(value, ensure_ascii=False)}  # {meaning}"
-
-
-def _assign(values: dict[str, Any], key: str, text: str) -> str:
-    """Set one dotted key in nested ``values``; the fault as a sentence, or empty."""
-    *tables, name = key.split(".")
-    table: Any = values
-    for part in tables:
-        table = table.get(part) if isinstance(table, dict) else None
-    if not isinstance(table, dict) or name not in table or not tables:
-        return f"{key} is not a setting{_nearest(key)}"
-    if isinstance(table[name], str):
-        table[name] = text
-        return ""
-    try:
-        table[name] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return f"{key} = {text} is not a number, true/false or a list"
-    return ""
-
-
-def _nearest(key: str) -> str:
-    """Of settings, and for an unknown one of a category or a video of its own."""
-    prefix, _, _ = key.rpartition(".")
-    models: dict[str, type[BaseModel]] = {"category": Category, "video": VideoRule}
-    local = models.get(prefix.split(".")[0])
-    if local:
-        known = {f"{prefix}.{name}": range_of(field) for name, field in local.model_fields.items()}
-    elif prefix:
-        known = {setting.key: setting.range for setting in Recipe().settings()}
-    else:
-        known = dict.fromkeys(Recipe.model_fields, "")
-    return did_you_mean(key, known, "`vsrpp prepare --recipe-example` lists all settings")

@@ -5,22 +5,19 @@ loading torch. Every setting has a range, a unit where it needs one, and a sente
 """
 
 import json
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import tomlkit
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.run.settings import Section, Setting, did_you_mean, in_brackets, line_of, range_of, read_toml, validated
-
-__all__ = ["RunConfig", "Setting", "as_text", "is_bound", "is_live", "line_of", "setting_ranges"]
+from vsrpp_core.run.settings import RuleError, Section, Settings
 
 Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
 Checkpointing = Literal["none", "block", "trunk"]
@@ -64,13 +61,19 @@ class ModelConfig(Section):
     n_blocks: int = Field(32, ge=2, le=128, description="residual blocks, half of them in each trunk")
     n_frames: int = Field(5, ge=3, le=99, description="frames in a stack; odd")
 
-    @model_validator(mode="after")
-    def _odd_and_even(self) -> Self:
-        if self.n_frames % 2 == 0:
-            raise ValueError("n_frames must be odd (the centre frame is the one upscaled)")
-        if self.n_blocks % 2:
-            raise ValueError("n_blocks must be even (half of the blocks go to each trunk)")
-        return self
+    @field_validator("n_frames")
+    @staticmethod
+    def _odd(n_frames: int) -> int:
+        if n_frames % 2 == 0:
+            raise RuleError("must be odd", reason="the centre frame is the one upscaled")
+        return n_frames
+
+    @field_validator("n_blocks")
+    @staticmethod
+    def _even(n_blocks: int) -> int:
+        if n_blocks % 2:
+            raise RuleError("must be even", reason="half of the blocks go to each trunk")
+        return n_blocks
 
 
 class DataConfig(Section):
@@ -150,7 +153,7 @@ class LossConfig(Section):
     @model_validator(mode="after")
     def _sum_is_one(self) -> Self:
         if abs(self.l1 + self.ms + self.grad - 1) > 1e-6:
-            raise ValueError(f"l1 + ms + grad must be 1, not {self.l1 + self.ms + self.grad:g}")
+            raise RuleError(f"l1 + ms + grad must be 1, not {self.l1 + self.ms + self.grad:g}", "l1", "ms", "grad")
         return self
 
     @model_validator(mode="after")
@@ -158,9 +161,10 @@ class LossConfig(Section):
         slack = 1e-6
         grad_fits = GRAD_MIN - slack <= self.grad <= GRAD_MAX + slack
         if self.adaptive and not (self.l1 >= L1_MIN - slack and self.ms <= MS_MAX + slack and grad_fits):
-            raise ValueError(
+            raise RuleError(
                 f"weights that adapt begin with l1 at least {L1_MIN}, ms at most {MS_MAX} and grad from {GRAD_MIN} "
-                f"to {GRAD_MAX}; others stay fixed with adaptive = false"
+                f"to {GRAD_MAX}; others stay fixed with adaptive = false",
+                *("l1", "ms", "grad", "adaptive"),
             )
         return self
 
@@ -177,7 +181,9 @@ class ClippingConfig(Section):
     @model_validator(mode="after")
     def _minimum_fits(self) -> Self:
         if self.minimum > self.window:
-            raise ValueError(f"minimum must be at most window ({self.window}), or the clip norm never moves")
+            raise RuleError(
+                f"minimum must be at most window ({self.window}), or the clip norm never moves", "minimum", "window"
+            )
         return self
 
 
@@ -200,10 +206,11 @@ class CadenceConfig(Section):
     @model_validator(mode="after")
     def _best_window_opens(self) -> Self:
         if self.best_from > self.best_until:
-            raise ValueError(f"best_from must be at most best_until ({self.best_until})")
+            raise RuleError(f"best_from must be at most best_until ({self.best_until})", "best_from", "best_until")
         if self.best_from >= self.checkpoint_every:
-            raise ValueError(
-                f"best_from must be less than checkpoint_every ({self.checkpoint_every}), or no best one is ever kept"
+            raise RuleError(
+                f"best_from must be less than checkpoint_every ({self.checkpoint_every}), or no best one is ever kept",
+                *("best_from", "checkpoint_every"),
             )
         return self
 
@@ -227,8 +234,10 @@ class TuneConfig(Section):
     found: str = Field("", description="what was measured, where and when; written by auto-tune")
 
 
-class RunConfig(Section):
+class RunConfig(Settings):
     """All settings of a run."""
+
+    ALL_ARE_LISTED = "`vsrpp config` lists all settings"
 
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
@@ -241,26 +250,15 @@ class RunConfig(Section):
     tune: TuneConfig = TuneConfig()
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read ``config.toml``; every fault in it is listed in the one VsrppError raised."""
-        document, text = read_toml(path)
-        return cls.from_mapping(document, source=str(path), text=text)
-
-    @classmethod
     def load_if_any(cls, path: Path) -> Self | None:
         """As ``load``; None where a run has no settings yet."""
         return cls.load(path) if path.is_file() else None
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
-        """Raises one VsrppError that lists every fault, with its line where ``text`` is the TOML it was read from."""
-        return validated(cls, _ints_where_floats_are_meant(values), source, text, _nearest)
+    def from_checkpoint(cls, values: Mapping[str, Any]) -> "RunConfig":
+        """The settings stored in a checkpoint, without validating them against today's rules.
 
-    @classmethod
-    def as_saved(cls, values: Mapping[str, Any]) -> "RunConfig":
-        """The settings in a checkpoint, by the rules of the version that saved it: they were in force, fit or not.
-
-        What this version has besides takes its default.
+        Settings that are newer than the checkpoint take their defaults.
         """
         sections: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
@@ -270,40 +268,15 @@ class RunConfig(Section):
             sections[name] = model.model_construct(**known)
         return cls.model_construct(**sections)
 
-    def settings(self) -> Iterator[Setting]:
-        """Every setting with its value, in the order of the file."""
-        for section, model in self._sections():
-            for name, field in type(model).model_fields.items():
-                value = getattr(model, name)
-                yield Setting(f"{section}.{name}", value, field.default, field.description or "", range_of(field))
-
-    def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
-        """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
-
-        Values are written as in TOML; text needs no quotes. With a section as key the value is a table of its settings.
-        Raises UsageError naming every fault at once.
-        """
-        values = self.model_dump()
-        faults = [fault for key, text in overrides if (fault := _assign(values, key, text))]
-        if faults:
-            raise UsageError("; ".join(faults))
-        try:
-            return type(self).from_mapping(values, source="with these settings")
-        except VsrppError as error:
-            raise UsageError(str(error)) from None
-
     def save(self, path: Path) -> None:
         """Write ``config.toml``, atomically; comments and order of an existing file are kept. Raises VsrppError."""
         try:
             document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-            for section, model in self._sections():
+            for section, model in self.sections():
                 _update_table(document, section, model)
             write_text_atomically(path, tomlkit.dumps(document))
         except OSError as error:
             raise VsrppError(f"{path} cannot be written ({error.strerror}); check space and permissions") from None
-
-    def _sections(self) -> Iterable[tuple[str, BaseModel]]:
-        return ((name, getattr(self, name)) for name in type(self).model_fields)
 
 
 def as_text(value: Any) -> str:
@@ -314,58 +287,6 @@ def as_text(value: Any) -> str:
 def setting_ranges() -> dict[str, str]:
     """All settings, dotted, in the order of the file, with what each may be."""
     return {setting.key: setting.range for setting in RunConfig().settings()}
-
-
-def _assign(values: dict[str, Any], key: str, text: str) -> str:
-    """Set one dotted key in nested ``values``; the fault as a sentence, or empty."""
-    section, _, name = key.partition(".")
-    if not name and section in values:
-        return _assign_table(values, section, text)
-    if name not in values.get(section, {}):
-        return f"{key} is not a setting{_nearest(key)}"
-    if isinstance(values[section][name], str):
-        values[section][name] = text
-        return ""
-    try:
-        values[section][name] = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return f"{key} = {text} is not a number or true/false{in_brackets(setting_ranges()[key])}"
-    return ""
-
-
-def _assign_table(values: dict[str, Any], section: str, text: str) -> str:
-    try:
-        table = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        table = None
-    if not isinstance(table, dict):
-        return f"{section} = {text} is not a table like {{a = 1, b = 2}}"
-    faults = [
-        f"{section}.{name} is not a setting{_nearest(f'{section}.{name}')}" for name in table.keys() - values[section]
-    ]
-    values[section].update(table)
-    return "; ".join(sorted(faults))
-
-
-def _nearest(key: str) -> str:
-    known = setting_ranges() if "." in key else {f"[{section}]": "" for section in RunConfig.model_fields}
-    return did_you_mean(key if "." in key else f"[{key}]", known, "`vsrpp config` lists all settings")
-
-
-def _ints_where_floats_are_meant(values: Mapping[str, Any]) -> dict[str, Any]:
-    """``lr_max = 1`` is a fine way to write 1.0; nothing else is converted."""
-    converted: dict[str, Any] = {}
-    for section, settings in values.items():
-        field = RunConfig.model_fields.get(section)
-        model = field.annotation if field else None
-        if not isinstance(settings, Mapping) or not (isinstance(model, type) and issubclass(model, BaseModel)):
-            converted[section] = settings
-            continue
-        floats = {name for name, f in model.model_fields.items() if f.annotation is float}
-        converted[section] = {
-            name: float(value) if name in floats and type(value) is int else value for name, value in settings.items()
-        }
-    return converted
 
 
 def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError
 from vsrpp_core.run.config import RunConfig
 
 NAME = "train_config.json"
@@ -84,16 +84,16 @@ class OriginalSettings:
 
 
 def read_original_settings(path: Path) -> OriginalSettings:
-    """Read a ``train_config.json``; one VsrppError names every key whose value cannot be used."""
+    """Read a ``train_config.json``; one SettingsError names every key whose value cannot be used."""
     content = _flat(path)
     entries = list(_entries(content, path.parent))
     shape = tuple((key, content[key]) for key in SHAPE if key in content)
-    faults = [f"{key} = {json.dumps(value)} is no whole number" for key, value in shape if type(value) is not int]
-    if not isinstance(root := content.get("DATASET_ROOT", ""), str):
-        faults.append(f"DATASET_ROOT = {json.dumps(root)} is no path")
+    faults = [_fault(content, [key], "must be a whole number") for key, value in shape if type(value) is not int]
+    if not isinstance(content.get("DATASET_ROOT", ""), str):
+        faults.append(_fault(content, ["DATASET_ROOT"], "must be a path"))
     faults += _faults(entries, content)
     if faults:
-        raise VsrppError(f"{path}: {'; '.join(faults)}; mend the file, or name another one with --config")
+        raise SettingsError(faults, source=str(path), advice="fix the file, or name another one with --config")
     unused = tuple(key for key in content if key not in SETTINGS and key not in SHAPE)
     first = {entry.setting: entry.key for entry in reversed(entries)}
     taken = tuple(entry for entry in entries if first[entry.setting] == entry.key)
@@ -140,7 +140,7 @@ def _period(key: str, every: Any) -> Iterator[Taken]:
         yield Taken(key, "cadence.best_until", str(every * 8 // 10))
 
 
-def _faults(entries: Iterable[Taken], content: dict[str, Any]) -> Iterator[str]:
+def _faults(entries: Iterable[Taken], content: dict[str, Any]) -> Iterator[Fault]:
     """What the settings' own model has against the values, named by the original's keys."""
     groups: dict[str, list[Taken]] = {}
     for entry in entries:
@@ -148,7 +148,10 @@ def _faults(entries: Iterable[Taken], content: dict[str, Any]) -> Iterator[str]:
     for group in groups.values():
         try:
             RunConfig().with_overrides((entry.setting, entry.value) for entry in group)
-        except UsageError as error:
-            keys = dict.fromkeys(entry.key for entry in group)
-            stated = ", ".join(f"{key} = {json.dumps(content[key])}" for key in keys)
-            yield f"{stated} ({str(error).removeprefix('with these settings: ')})"
+        except OverrideError as error:
+            yield _fault(content, list(dict.fromkeys(entry.key for entry in group)), str(error))
+
+
+def _fault(content: dict[str, Any], keys: list[str], reason: str) -> Fault:
+    """``keys`` with their values, and in brackets what is wrong with them."""
+    return Fault("", ", ".join(f"{key} = {json.dumps(content[key])}" for key in keys), reason, settings=tuple(keys))

@@ -1,37 +1,51 @@
-"""What every file of settings has in common: faults told all at once, each with its line and the nearest valid name.
+"""What every file of settings has in common: every fault at once, with its line and the nearest name.
 
 Separate from config.py because a recipe of a preparation is read, checked and described the same way.
 """
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError
 
-M = TypeVar("M", bound=BaseModel)
-Nearest = Callable[[str], str]
-"""From an unknown key to the end of the sentence about it."""
+MESSAGES = {
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list like [1, 2]",
+    "dict_type": "must be a table like {{a = 1, b = 2}}",
+    "model_type": "must be a table like {{a = 1, b = 2}}",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+    "extra_forbidden": "is not a setting",
+}
+"""What pydantic's types of faults mean, in the words of somebody who writes settings."""
 
-OF_ONE_VALUE = (
-    *("greater_than", "greater_than_equal", "less_than", "less_than_equal"),
-    *("int_type", "int_from_float", "float_type"),
-)
-"""Faults, as pydantic names them, after which it helps to know the range."""
+OF_ONE_VALUE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "int_type", "float_type")
+"""Faults after which it helps to know the range: of several bounds pydantic names only the one that was passed."""
 
 
-class Section(BaseModel):
-    """A table of settings: frozen, and nothing in it that is not known."""
+class RuleError(ValueError):
+    """Raised by a validator: ``settings`` are the names, within its section, that the rule is about."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    def __init__(self, message: str, *settings: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.settings, self.reason = settings, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,120 @@ class Setting:
     default: Any
     description: str
     range: str
+
+
+class Section(BaseModel):
+    """A table of settings: frozen, and nothing in it that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Settings(Section):
+    """All settings of a file: sections, each a field, and what else a subclass has beside them."""
+
+    ALL_ARE_LISTED: ClassVar[str]
+    """Where a user finds the names of all settings."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a TOML file; every fault in it is in the one SettingsError raised."""
+        document, text = read_toml(path)
+        return cls.from_mapping(document, source=str(path), text=text)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
+        """Raises one SettingsError with every fault, with its line where ``text`` is the TOML it was read from."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(cls._faults(error, text), source) from None
+
+    def settings(self) -> Iterator[Setting]:
+        """Every setting of a section with its value, in the order of the file."""
+        for section, model in self.sections():
+            for name, field in type(model).model_fields.items():
+                value = getattr(model, name)
+                yield Setting(f"{section}.{name}", value, field.default, field.description or "", range_of(field))
+
+    def sections(self) -> Iterator[tuple[str, Section]]:
+        for name in type(self).model_fields:
+            if isinstance(value := getattr(self, name), Section):
+                yield name, value
+
+    def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
+        """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
+
+        Values are written as in TOML; text needs no quotes. With a section as key the value is a table of its settings.
+        Raises an OverrideError with every fault.
+        """
+        values = self.model_dump()
+        faults = [self._unknown(key) for key, text in overrides if not _assign(values, key, text)]
+        try:
+            replaced = type(self).model_validate(values)
+        except ValidationError as error:
+            faults += self._faults(error)
+        if faults:
+            raise OverrideError(faults)
+        return replaced
+
+    @classmethod
+    def names_beside(cls, key: str) -> Mapping[str, str]:
+        """Names that the unknown ``key`` may have been meant to be, each with its range."""
+        return (
+            {setting.key: setting.range for setting in cls().settings()}
+            if "." in key
+            else dict.fromkeys(cls.model_fields, "")
+        )
+
+    @classmethod
+    def _unknown(cls, key: str, line: int = 0) -> Fault:
+        known = cls.names_beside(key)
+        close = get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? {known[close[0]]}".rstrip() if close else cls.ALL_ARE_LISTED
+        return Fault(key, MESSAGES["extra_forbidden"], hint, line, is_unknown=True, settings=(key,))
+
+    @classmethod
+    def _faults(cls, error: ValidationError, text: str = "") -> list[Fault]:
+        return [cls._fault(details, text) for details in error.errors(include_url=False)]
+
+    @classmethod
+    def _fault(cls, details: ErrorDetails, text: str) -> Fault:
+        place, kind, context = details["loc"], details["type"], details.get("ctx", {})
+        key, line = ".".join(map(str, place)), _nearest_line(place, text)
+        if kind == "extra_forbidden":
+            return cls._unknown(key, line)
+        if isinstance(rule := context.get("error"), RuleError):
+            settings = tuple(f"{key}.{name}".lstrip(".") for name in rule.settings) or (key,)
+            return Fault(key, str(rule), rule.reason, line, settings=settings)
+        hint = _range_at(cls, place) if kind in OF_ONE_VALUE else ""
+        return Fault(key, _message(details), hint, line, settings=(key,))
+
+
+def _message(details: ErrorDetails) -> str:
+    if meant := MESSAGES.get(details["type"]):
+        return meant.format(**{name: _readable(value) for name, value in details.get("ctx", {}).items()})
+    return f"{details['msg'][0].lower()}{details['msg'][1:]}"
+
+
+def _assign(values: dict[str, Any], key: str, text: str) -> bool:
+    """Set one dotted key in nested ``values``; False where there is no such key. A table changes what it names."""
+    *tables, name = key.split(".")
+    table: Any = values
+    for part in tables:
+        table = table.get(part) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or name not in table:
+        return False
+    value = text if isinstance(table[name], str) else value_of(text)
+    table[name] = {**table[name], **value} if isinstance(table[name], dict) and isinstance(value, dict) else value
+    return True
+
+
+def value_of(text: str) -> Any:
+    """The value of a setting as TOML writes it; the text itself where it is not TOML."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
@@ -59,14 +187,6 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         raise VsrppError(f"{path} cannot be read ({reason}); check the file and its permissions") from None
 
 
-def validated(model: type[M], values: Mapping[str, Any], source: str, text: str, nearest: Nearest) -> M:
-    """``values`` as a ``model``; one VsrppError that lists every fault, with its line where ``text`` is the TOML."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise VsrppError(f"{source}: {'; '.join(_faults(model, error, text, nearest))}") from None
-
-
 def range_of(field: FieldInfo) -> str:
     """The values a setting may have, in words; empty where any will do."""
     if get_origin(field.annotation) is Literal:
@@ -74,34 +194,11 @@ def range_of(field: FieldInfo) -> str:
     signs = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
     known = [limit for limit in field.metadata if type(limit) in signs]
     limits = ((signs[type(limit)], getattr(limit, type(limit).__name__.lower())) for limit in known)
-    return ", ".join(f"{sign} {limit:,}" if isinstance(limit, int) else f"{sign} {limit:g}" for sign, limit in limits)
+    return ", ".join(f"{sign} {_readable(limit)}" for sign, limit in limits)
 
 
-def did_you_mean(key: str, known: Mapping[str, str], otherwise: str) -> str:
-    """The end of the sentence about an unknown ``key``: the nearest of the ``known`` names, with its range."""
-    close = get_close_matches(key, known, n=1, cutoff=0.5)
-    return f" (did you mean {f'{close[0]}? {known[close[0]]}'.rstrip()})" if close else f" ({otherwise})"
-
-
-def in_brackets(text: str) -> str:
-    """To follow a sentence, or nothing."""
-    return f" ({text})" if text else ""
-
-
-def _faults(model: type[BaseModel], error: ValidationError, text: str, nearest: Nearest) -> list[str]:
-    faults = []
-    for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"])
-        line = _nearest_line(fault["loc"], text)
-        place = f"line {line}: " if line else ""
-        if fault["type"] == "extra_forbidden":
-            faults.append(f"{place}{key} is not a setting{nearest(key)}")
-        else:
-            message = fault["msg"].removeprefix("Value error, ")
-            if fault["type"] in OF_ONE_VALUE:  # of several bounds pydantic tells the one that was passed
-                message += in_brackets(_range_at(model, fault["loc"]))
-            faults.append(f"{place}{key}: {message[0].lower()}{message[1:]}" if key else f"{place}{message}")
-    return faults
+def _readable(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _range_at(model: type[BaseModel], key: tuple[int | str, ...]) -> str:

@@ -135,7 +135,7 @@ def _settle_config(
     if known:
         return known
     if resumed:
-        return RunConfig.as_saved(state["config"])
+        return RunConfig.from_checkpoint(state["config"])
     geometry = summary.geometry
     side = min(geometry.height, geometry.width) if geometry else 0
     n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()

@@ -114,7 +114,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state by the settings of now; those that differ from its own are applied to it."""
         config = self._config
-        self.reconfigure(RunConfig.as_saved(state["config"]))
+        self.reconfigure(RunConfig.from_checkpoint(state["config"]))
         self.model.load_state_dict(state["model"])
         for name, part in self._parts().items():
             part.load_state_dict(state[name])

@@ -151,7 +151,7 @@ class Choosing:
         try:
             config, warnings = choose()
         except VsrppError as error:
-            yield _answer(name, False, _plain(error))
+            yield _answer(name, False, str(error))
             return
         yield _answer(name, True, "done")
         yield from self._take(config, warnings, index)
@@ -160,7 +160,7 @@ class Choosing:
         try:
             chosen, _ = self._search.set_by_hand(*_sizes(command))
         except VsrppError as error:
-            yield _answer("PredictByHand", False, _plain(error))
+            yield _answer("PredictByHand", False, str(error))
             return
         yield self._search.predict_by_hand(chosen)
         yield _answer("PredictByHand", True, "done")
@@ -221,10 +221,6 @@ def _started(search: Search, attended: bool) -> ev.TuningStarted:
 
 def _sizes(command: cmd.SetByHand | cmd.PredictByHand) -> tuple[int, int, int, int, str]:
     return command.n_feats, command.n_blocks, command.batch_size, command.accumulation, command.checkpointing
-
-
-def _plain(error: VsrppError) -> str:
-    return str(error).removeprefix("with these settings: ")
 
 
 def _answer(name: ev.CommandName, accepted: bool, message: str) -> ev.CommandAnswered:

@@ -5,10 +5,9 @@ Apart from the form so that it can be tested without a screen. Ranges and rules 
 
 from collections.abc import Mapping
 
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OverrideError
 from vsrpp_core.messages.commands import PredictByHand, SetByHand
 from vsrpp_core.run.config import RunConfig
-from vsrpp_tui.forms.settings import plain
 
 FIELDS = {
     "n_feats": "model.n_feats",
@@ -43,10 +42,6 @@ def _fault(key: str, text: str) -> str:
         return "must be a whole number"
     try:
         RunConfig().with_overrides([(key, str(int(text)))])
-    except UsageError as error:
-        message = str(error).removeprefix("with these settings: ")
-        section, _, name = key.partition(".")
-        for said in (f"{key}: ", f"{section}: ", f"{name} "):
-            message = message.removeprefix(said)
-        return plain(message.partition(" (")[0])  # the reason in brackets has no room beside a field
+    except OverrideError as error:
+        return error.faults[0].message  # its hint has no room beside a field
     return ""

@@ -3,13 +3,12 @@
 The checks are those of ``vsrpp prepare``. They open files, so they are not for the screen's own thread.
 """
 
-import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import SettingsError, UsageError, VsrppError
 from vsrpp_tui.forms.checked import Checked, FieldError, Values, refused, text, ticked
 from vsrpp_tui.forms.paths import read_path, read_paths
 
@@ -47,11 +46,11 @@ class PrepareRequest:
 
     def recipe(self) -> "Recipe":
         """VsrppError, of one field where it is known which."""
-        from vsrpp_core.prepare.recipe import Recipe, read_recipe
+        from vsrpp_core.prepare.recipe import Recipe
 
         if self.recipe_file is None:
             return Recipe.of(list(self.videos), overrides=list(self.settings))
-        return read_recipe(self.recipe_file).with_overrides(list(self.settings))
+        return Recipe.load(self.recipe_file).with_overrides(list(self.settings))
 
 
 def check(values: Values) -> Checked[PrepareRequest]:
@@ -66,7 +65,7 @@ def check(values: Values) -> Checked[PrepareRequest]:
         notes = _notes(recipe, values)
         outlook = _outlook(recipe, request)
     except FieldError as error:
-        faults[error.field] = _plain(error)
+        faults[error.field] = str(error)
     except OSError as error:
         fault = refused(error, values, ("videos", "recipe", "out"))
         faults[fault.field] = str(fault)
@@ -105,21 +104,29 @@ def _recipe(request: PrepareRequest) -> "Recipe":
 
     try:
         recipe = request.recipe()
+    except SettingsError as error:
+        raise _beside_its_field(error, request) from None
     except VsrppError as error:
-        told = str(error).removeprefix("with these settings: ").removeprefix("dataset: ")
-        raise FieldError(_field_of(told, request), told) from None
+        raise FieldError(_source_field(request), error) from None
     try:
         named_videos(recipe)
     except VsrppError as error:
-        raise FieldError("recipe" if request.recipe_file else "videos", error) from None
+        raise FieldError(_source_field(request), error) from None
     return recipe
 
 
-def _field_of(told: str, request: PrepareRequest) -> str:
-    """The field that a fault names first; one that is not in the form is of the recipe's file."""
-    typed = {name: key.partition(".")[2] for name, key in KEYS.items() if key in dict(request.settings)}
-    places = {name: found.start() for name, word in typed.items() if (found := re.search(rf"\b{word}\b", told))}
-    return min(places, key=lambda name: places[name]) if places else "recipe" if request.recipe_file else "videos"
+def _source_field(request: PrepareRequest) -> str:
+    return "recipe" if request.recipe_file else "videos"
+
+
+def _beside_its_field(error: SettingsError, request: PrepareRequest) -> FieldError:
+    """A fault of a setting that was typed, at its field; any other at what names the videos."""
+    names = {key: name for name, key in KEYS.items() if key in dict(request.settings)}
+    for fault in error.faults:
+        for key in fault.settings:
+            if key in names:
+                return FieldError(names[key], replace(fault, key=""))
+    return FieldError(_source_field(request), error)
 
 
 def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
@@ -139,7 +146,3 @@ def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
     if draft_of(request.out):
         lines.append("begun anew" if request.fresh else "work that was interrupted is gone on with")
     return tuple(lines)
-
-
-def _plain(error: FieldError) -> str:
-    return str(error).replace("--", "")

@@ -7,21 +7,10 @@ import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OverrideError
 from vsrpp_core.messages.commands import SetParameter
-from vsrpp_core.run.config import RunConfig, Setting, as_text, is_bound, is_live, setting_ranges
-from vsrpp_core.run.settings import in_brackets
-
-PLAIN = (
-    ("input should be", "must be"),
-    ("a valid integer, got a number with a fractional part", "a whole number"),
-    ("a valid integer", "a whole number"),
-    ("a valid number", "a number"),
-    ("a valid boolean", "true or false"),
-    ("greater than or equal to", "at least"),
-    ("less than or equal to", "at most"),
-)
-"""The settings' model speaks to programmers."""
+from vsrpp_core.run.config import RunConfig, as_text, is_bound, is_live
+from vsrpp_core.run.settings import Setting
 
 
 class Draft:
@@ -59,12 +48,13 @@ class Draft:
 
     def faults(self) -> dict[str, str]:
         """What is wrong, by setting; by section where values do not fit together."""
-        faults: dict[str, str] = {}
-        for section, values in self._by_section().items():
-            alone = {key: fault for key, text in values.items() if (fault := self._fault(key, text))}
-            faults.update(alone)
-            if not alone and (fault := self._refusal([self._command(section, values, together=True)])):
-                faults[section] = plain(fault.removeprefix(f"{section}: "))
+        changed = self.changed()
+        faults = {key: "a value is missing" for key, text in changed.items() if not text}
+        missing = {key.partition(".")[0] for key in faults}
+        try:
+            self.present.with_overrides((key, text) for key, text in changed.items() if text)
+        except OverrideError as error:
+            faults.update({fault.key: fault.message for fault in error.faults if fault.key not in missing})
         return faults
 
     def commands(self) -> list[tuple[SetParameter, tuple[str, ...]]]:
@@ -94,25 +84,6 @@ class Draft:
             return True
         return isinstance(value, bool) is not isinstance(present, bool) or bool(value != present)
 
-    def _fault(self, key: str, text: str) -> str:
-        """What is wrong with one value by itself; empty if nothing, or if it only does not fit the others."""
-        if not text:
-            return "a value is missing"
-        message = self._refusal([(key, text)])
-        if message.startswith(f"{key}: "):
-            told_anyway = in_brackets(setting_ranges()[key])
-            return plain(message.removeprefix(f"{key}: ").removesuffix(told_anyway))
-        if message.startswith(f"{key} = "):
-            return "must be true or false" if isinstance(self._value(self.present, key), bool) else "must be a number"
-        return ""
-
-    def _refusal(self, overrides: Iterable[tuple[str, str]]) -> str:
-        try:
-            self.present.with_overrides(overrides)
-        except UsageError as error:
-            return str(error).removeprefix("with these settings: ")
-        return ""
-
     def _command(self, section: str, values: Mapping[str, str], together: bool) -> tuple[str, str]:
         """Key and value of a SetParameter."""
         if not together:
@@ -128,10 +99,3 @@ class Draft:
     def _value(config: RunConfig, key: str) -> object:
         section, _, name = key.partition(".")
         return getattr(getattr(config, section), name)
-
-
-def plain(message: str) -> str:
-    """A fault that the settings' model told, for somebody who types."""
-    for said, meant in PLAIN:
-        message = message.replace(said, meant)
-    return message

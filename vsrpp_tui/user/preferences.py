@@ -100,7 +100,7 @@ def _key_fault(action: str, written: object) -> str:
 
 
 def _line(key: tuple[str, ...], text: str) -> str:
-    from vsrpp_core.run.config import line_of  # brings pydantic: only where there is a fault to tell
+    from vsrpp_core.run.settings import line_of  # brings pydantic: only where there is a fault to tell
 
     number = line_of(key, text)
     return f", line {number}" if number else ""

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.prepare_kills import make_films
 from vsrpp_core.cli.main import main
-from vsrpp_core.prepare.recipe import Recipe, read_recipe
+from vsrpp_core.prepare.recipe import Recipe
 
 SMALL = ["--patch", "96", "--frames", "3", "--per-minute", "120", "--workers", "1"]
 
@@ -24,7 +24,7 @@ def test_the_example_is_a_recipe_of_all_defaults(capsys: pytest.CaptureFixture[s
     assert main(["prepare", "--recipe-example"]) == 0
     path = tmp_path / "recipe.toml"
     path.write_text(capsys.readouterr().out, encoding="utf-8")
-    assert read_recipe(path) == Recipe.of(["~/films"])
+    assert Recipe.load(path) == Recipe.of(["~/films"])
     assert path.read_text(encoding="utf-8").count("#") > 40
 
 
@@ -33,7 +33,7 @@ def test_options_override_the_recipe(films: Path, tmp_path: Path, capsys: pytest
     recipe.write_text(f'[dataset]\nseed = 3\npatch = 48\n[category.pans]\npaths = ["{films.as_posix()}"]\n')
     arguments = ["prepare", "--recipe", str(recipe), "--out", str(out), *SMALL, "--set", "validation.max_per_video=2"]
     assert main(arguments) == 0
-    made, told = read_recipe(out / "recipe.toml"), capsys.readouterr().out
+    made, told = Recipe.load(out / "recipe.toml"), capsys.readouterr().out
     assert (made.dataset.patch, made.dataset.seed, list(made.category)) == (96, 3, ["pans"])
     assert "training and 2 validation pairs, 3 × 32×32 → 96×96" in told and "contact_sheet.png" in told
     assert main(["check", str(out)]) == 0 and "no problems" in capsys.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import ROOT
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.prepare.recipe import Recipe, VideoRule, read_recipe, seconds
+from vsrpp_core.prepare.recipe import Recipe, VideoRule, seconds
 
 FAULTY = """\
 [dataset]
@@ -40,13 +40,13 @@ def test_every_fault_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) 
     path = tmp_path / "recipe.toml"
     path.write_text(FAULTY)
     with pytest.raises(VsrppError) as error:
-        read_recipe(path)
+        Recipe.load(path)
     text = str(error.value)
     assert "line 2: dataset.frame is not a setting (did you mean dataset.frames? ≥ 3, ≤ 99)" in text
     assert "line 14: category.space.wieght is not a setting (did you mean category.space.weight? > 0, ≤ " in text
     assert "line 22: video.1.priorty is not a setting (did you mean video.1.priority? " in text
     places = {"line 4: dataset.patches", "line 7: skip.repeats", "line 10: degradation.blur"}
-    places |= {"line 13: category.space.paths", 'line 15: category.space.start: "soon" is no time'}
+    places |= {"line 13: category.space.paths", 'line 15: category.space.start: "soon" is not a time'}
     assert all(place in text for place in places) and text.count("; ") == 7 + 1  # one also says how to write it
 
 
@@ -59,7 +59,7 @@ def test_every_fault_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) 
         ("degradation.h264_share", "0.9", "at most 1"),
         ("degradation.mpeg2_quantizer", "[0, 3]", "between 1 and 31"),
         ("dataset.pach", "3", "did you mean dataset.patch"),
-        ("skip.text", "maybe", "is not a number, true/false or a list"),
+        ("skip.text", "maybe", "skip.text: must be true or false"),
     ],
 )
 def test_overrides_are_checked(key: str, value: str, words: str) -> None:
@@ -72,7 +72,7 @@ def test_a_recipe_reads_what_it_writes(tmp_path: Path) -> None:
     recipe = recipe.model_copy(update={"video": [VideoRule(path="*.mkv", priority=-2, start="1:30")]})
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
-    assert read_recipe(path) == recipe
+    assert Recipe.load(path) == recipe
     assert "# side of the ground truth, pixels; a multiple of 3 (≥ 24, ≤ 4,096)" in recipe.to_toml()
 
 

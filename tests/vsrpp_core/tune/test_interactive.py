@@ -182,7 +182,7 @@ def test_sizes_set_by_hand_are_checked_and_taken(monkeypatch: pytest.MonkeyPatch
     wrong, right = cmd.SetByHand(48, 7, 2, 1, "none"), cmd.SetByHand(48, 6, 2, 1, "block")
     steered = Steered(monkeypatch, Results(FINE), once(ev.ChoiceOffered, wrong, right))
     refused, taken = steered.of(ev.CommandAnswered)
-    assert not refused.accepted and "n_blocks must be even" in refused.message and taken.accepted
+    assert not refused.accepted and "model.n_blocks: must be even" in refused.message and taken.accepted
     model, training = steered.config.model, steered.config.training
     assert (model.n_feats, model.n_blocks, model.n_frames) == (48, 6, 7)
     assert (training.batch_size, training.accumulation, training.checkpointing) == (2, 1, "block")

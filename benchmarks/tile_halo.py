@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.apply.load_network import load_network
 from vsrpp_core.data.resize import downscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware

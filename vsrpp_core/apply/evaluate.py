@@ -17,15 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vsrpp_core.checkpoint import checkpoints
-from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
+from vsrpp_core.apply.load_network import load_network, upscale_frames
 from vsrpp_core.data.resize import blur_downscale3, downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
-from vsrpp_core.device.hardware import Hardware, choose_hardware
-from vsrpp_core.device.memory import is_out_of_memory
+from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_core.network.inference import FrameUpscaler
+from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run.config import Precision
@@ -91,7 +89,7 @@ def compare(checkpoints: list[Path], clips: list[Path], options: Options) -> Ite
     models = [load_network(path, hardware) for path in checkpoints]
     bicubic: dict[int, ClipScores] = {}
     for path, model in zip(checkpoints, models, strict=True):
-        scorer = _Scorer(model, FrameUpscaler(hardware), options)
+        scorer = _Scorer(model, PictureUpscaler(hardware), options)
         for index, clip in enumerate(clips):
             for step in scorer.evaluate(clip, bicubic.get(index)):
                 if isinstance(step, ClipScores):
@@ -109,26 +107,10 @@ def mean_scores(rows: list[ClipScores]) -> ClipScores:
     return ClipScores(clip="mean", frames=sum(row.frames for row in rows), **parts)
 
 
-def load_network(checkpoint: Path, hardware: Hardware) -> VSRBidirectional3x:
-    """The network of a checkpoint or of an exported file, on the device, ready for inference."""
-    shape, weights = _network_of(checkpoint)
-    model = VSRBidirectional3x(shape["n_feats"], shape["n_blocks"], shape["n_frames"])
-    model.load_state_dict(weights)
-    return model.to(hardware.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
-
-
-def _network_of(path: Path) -> tuple[dict[str, int], dict[str, Tensor]]:
-    if is_exported(path):
-        network = read_exported(path)
-        return network.shape, network.weights
-    state = checkpoints.load(path)
-    return state["config"]["model"], checkpoints.network_weights(state)
-
-
 class _Scorer:
     """One network and how it is scored."""
 
-    def __init__(self, model: VSRBidirectional3x, upscaler: FrameUpscaler, options: Options) -> None:
+    def __init__(self, model: VSRBidirectional3x, upscaler: PictureUpscaler, options: Options) -> None:
         self._model, self._upscaler, self._options = model, upscaler, options
 
     def evaluate(self, clip: Path, known: ClipScores | None) -> Iterator[Step]:
@@ -141,7 +123,7 @@ class _Scorer:
         ki_scores, bicubic_scores = list[_Scores](), list[_Scores]()
         truths = _ground_truth(clip, frames, border)
         for stack, truth in windows(truths, self._model.n_frames, SHRINK[self._options.protocol]):
-            ki_scores.append(_scores(_upscale(self._model, self._upscaler, clip, stack), truth, border))
+            ki_scores.append(_scores(upscale_frames(self._upscaler, self._model, stack, clip), truth, border))
             yield from self._upscaler.warnings()
             if known is None:
                 bicubic_scores.append(_scores(upscale3(stack[len(stack) // 2]), truth, border))
@@ -175,22 +157,6 @@ def windows(
         lr.append(lr[-1])
         if len(lr) == n_frames:
             yield np.stack(lr), waiting.popleft()
-
-
-def _upscale(model: VSRBidirectional3x, upscaler: FrameUpscaler, clip: Path, stack: NDArray[np.uint8]) -> Frame:
-    try:
-        picture = upscaler.upscale(model, stack)
-    except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        height, width = stack.shape[1:3]
-        raise VsrppError(
-            f"the device has too little free memory for {clip}, LR frames of {width}x{height}, even in tiles; "
-            "end what else uses it and try again"
-        ) from error
-    if picture is None:
-        raise VsrppError(f"the network's pictures of {clip} are not finite; try --precision fp32 or another checkpoint")
-    return picture
 
 
 def _scores(image: Frame, reference: Frame, border: int) -> _Scores:

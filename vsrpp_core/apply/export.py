@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from vsrpp_core.apply.load_network import build
 from vsrpp_core.checkpoint.stored_network import SUFFIX as SAFETENSORS
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored, write_exported
 from vsrpp_core.errors import UsageError, VsrppError
@@ -58,13 +59,6 @@ def export(checkpoint: Path, out: Path, overwrite: bool = False) -> Exported:
     except OSError as error:
         raise VsrppError(f"{out} could not be written ({error.strerror or error}); name another place") from None
     return Exported(network, out.stat().st_size, difference)
-
-
-def build(network: StoredNetwork) -> VSRBidirectional3x:
-    """The network itself, on the CPU, ready for inference."""
-    model = VSRBidirectional3x(network.n_feats, network.n_blocks, network.n_frames)
-    model.load_state_dict(network.weights)
-    return model.eval()
 
 
 def _refuse(out: Path, overwrite: bool) -> None:

@@ -1,52 +1,109 @@
-"""From 8-bit frames to the network's 8-bit picture, for validation and evaluation alike."""
+"""From decoded frames to the network's picture, on given hardware: for validation, evaluation and films alike.
+
+Separate from tiles.py, which knows tensors only: here are the bits of the frames, the precision, and the memory that is
+free before the first picture.
+"""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
+import psutil
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.metrics import to_8bit
-from vsrpp_core.network.tiles import Network, Upscaler
+from vsrpp_core.network.model import SCALE, VSRBidirectional3x
+from vsrpp_core.network.tiles import SMALLEST_TILE, Network, Upscaler, receptive_radius
+
+Level = TypeVar("Level", bound=np.uint8 | np.uint16)
+"""Frames of 8 bits or of more; a picture has those of its frames."""
+
+DEEP_WHITE = 255 * 256
+"""White in libswscale's 16-bit RGB; what exceeds it, as an image's 65535 does, stays as much brighter than white."""
+
+HOST_SHARE = 0.5
+"""Of the host's free memory for a picture on the CPU, which asks for more than there is without an error."""
 
 
-class FrameUpscaler:
-    """Upscales frames on given hardware in its precision: in tiles where a whole picture does not fit, told once.
+class PictureUpscaler:
+    """Upscales stacks of frames in the hardware's precision, in tiles of at most ``tile`` LR pixels a side.
 
-    The halo of the tiles is as wide as the network sees, so the picture is the whole one's up to rounding.
+    With ``tile`` 0 pictures are taken whole as long as memory allows. The halo of the tiles is as wide as the network
+    sees, so the picture is the whole one's up to rounding.
     """
 
-    def __init__(self, hardware: Hardware) -> None:
-        self._hardware, self._upscaler = hardware, Upscaler()
+    def __init__(self, hardware: Hardware, tile: int = 0) -> None:
+        self._hardware, self._wanted = hardware, tile
+        self._upscaler: Upscaler | None = None
         self._size = ""
-        self._told = False
+        self._warned = bool(tile)
 
-    def upscale(self, model: Network, frames: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Frames [T, h, w, 3] to the picture [3h, 3w, 3]; the device's error where no tile fits either.
+    def __call__(self, model: Network, frames: NDArray[Level]) -> NDArray[Level] | None:
+        """Frames [T, h, w, 3] to the picture [3h, 3w, 3] of the middle one, with the bits of the frames.
 
-        None where the network's output is not finite: as 8 bits it would be a picture like any other.
+        None where the network's output is not finite: as whole levels it would be a picture like any other. Raises the
+        device's error where no tile fits either.
         """
-        self._size = f"{frames.shape[2]}x{frames.shape[1]}"
-        stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).unsqueeze(0).to(self._hardware.device).float() / 255
+        height, width = frames.shape[1:3]
+        self._size = f"{width}x{height}"
+        if self._upscaler is None:
+            self._upscaler = Upscaler(self._wanted or self._first_tile(model, height, width))
         with torch.no_grad(), self._hardware.autocast():
-            output = self._upscaler(model, stack)
+            output = self._upscaler(model, self._stack(frames))
         if not output.isfinite().all():
             return None
-        picture = to_8bit(output)
-        return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy())
+        picture = _to_16bit(output) if frames.dtype == np.uint16 else to_8bit(output)
+        return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy()).astype(frames.dtype, copy=False)
+
+    @property
+    def tile(self) -> int:
+        """LR pixels a side of the tiles at most; 0 for whole pictures."""
+        return self._upscaler.tile if self._upscaler else 0
 
     def try_whole(self) -> None:
-        """Take the next picture whole: what held the memory may have let go of it."""
-        self._upscaler.tile = 0
+        """Take the next picture whole again: what held the memory may have released it."""
+        self._upscaler = None
 
     def warnings(self) -> Iterator[WarningRaised]:
-        """To be asked after each picture: that tiles are used, once, after the first picture in tiles."""
-        tile = self._upscaler.tile
-        if tile and not self._told:
-            self._told = True
+        """To be asked after each picture: that memory was short, once, after the first picture in tiles."""
+        if self.tile and not self._warned:
+            self._warned = True
             yield WarningRaised(
-                message=f"{self._hardware.description.name} has no memory left for whole LR frames of {self._size}; "
-                f"they are upscaled in tiles of at most {tile}x{tile}, slower but with the same scores"
+                message=f"{self._hardware.description.name} has no memory for whole LR frames of {self._size}; they "
+                f"are upscaled in tiles of at most {self.tile}x{self.tile}, slower but with the same result"
             )
+
+    def _stack(self, frames: NDArray[Level]) -> Tensor:
+        """[1, T, 3, h, w] on the device, 1.0 for white."""
+        deep = frames.dtype == np.uint16
+        known = frames.astype(np.int32) if deep else frames.copy()  # devices know few operations on 16 bits
+        stack = torch.from_numpy(known).to(self._hardware.device).permute(0, 3, 1, 2).unsqueeze(0)
+        return stack.float() / (DEEP_WHITE if deep else 255)
+
+    def _first_tile(self, model: Network, height: int, width: int) -> int:
+        """0, or on a CPU the side whose tile with its halo takes a share of the host's free memory."""
+        if self._hardware.device.type != "cpu" or not isinstance(model, VSRBidirectional3x):
+            return 0
+        pixels = HOST_SHARE * psutil.virtual_memory().available / bytes_per_pixel(model)
+        if height * width <= pixels:
+            return 0
+        return max(SMALLEST_TILE, int(pixels**0.5) - 2 * receptive_radius(model))
+
+
+def bytes_per_pixel(model: VSRBidirectional3x) -> int:
+    """Memory that inference takes at its peak for each LR pixel, in fp32: an upper estimate.
+
+    The peak is in ``upsample``: nine times the feature maps, their rearranged copy and what the convolutions keep of
+    them to work on, beside the features of all frames.
+    """
+    maps = model.n_feats * (model.n_frames + 4 * SCALE**2)
+    return 4 * (maps + 3 * (model.n_frames + 3 * SCALE**2))
+
+
+def _to_16bit(image: Tensor) -> Tensor:
+    """Values 0..1 to whole levels of 16 bits, as int32."""
+    return (image.float() * DEEP_WHITE).round_().clamp_(0, 65535).to(torch.int32)

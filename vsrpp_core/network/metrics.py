@@ -19,7 +19,7 @@ PSNR_CEILING = 100.0
 
 def to_8bit(image: Tensor) -> Tensor:
     """Values 0..1 clamped and rounded to uint8 0..255."""
-    return (image.float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return (image.float() * 255).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def luma(rgb: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from vsrpp_core.data.resize import upscale3
 from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint, load_pair
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
-from vsrpp_core.network.inference import FrameUpscaler
+from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network
 from vsrpp_core.run.comparison import side_by_side
@@ -43,7 +43,7 @@ class Validator:
     def __init__(self, pairs: list[PairPaths], geometry: StackGeometry, hardware: Hardware, pictures: Path) -> None:
         self._pairs, self._geometry = pairs, geometry
         self._clips = [clip_of(pair.name) for pair in pairs]
-        self._upscaler, self._pictures = FrameUpscaler(hardware), pictures
+        self._upscaler, self._pictures = PictureUpscaler(hardware), pictures
         self._identity = fingerprint(pairs)
         self._lr_scores: dict[int, Score] = {}
         count = min(COMPARISONS, len(pairs))
@@ -75,7 +75,7 @@ class Validator:
     def _sample(self, model: Network, step: int, index: int) -> Generator[Event, None, Score]:
         """The network's score of one pair; a generator of its own, so that no picture outlives its turn."""
         frames, ground_truth = load_pair(self._pairs[index], self._geometry)
-        prediction = self._upscaler.upscale(model, frames)
+        prediction = self._upscaler(model, frames)
         yield from self._upscaler.warnings()
         if prediction is None:
             yield WarningRaised(message=f"the network's picture of {self._pairs[index].name} is not finite")

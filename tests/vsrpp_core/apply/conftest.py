@@ -42,7 +42,9 @@ def write_network(path: Path, adds: float) -> Path:
     state["upsample.2.weight"].mul_(adds)
     state["upsample.2.bias"].zero_()
     average = {"updates": 1, "weights": state}
-    torch.save({"format": 2, "config": {"model": shape}, "model": {}, "average": average}, path)
+    progress = {"step": 1, "last_quality": 0.5, "last_quality_step": 1}
+    parts = {"config": {"model": shape}, "model": {}, "average": average, "progress": progress}
+    torch.save({"format": 2, **parts}, path)
     return path
 
 

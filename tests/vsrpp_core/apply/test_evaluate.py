@@ -20,10 +20,10 @@ from vsrpp_core.apply.evaluate import (
     Options,
     compare,
     evaluate,
-    load_network,
     mean_scores,
     windows,
 )
+from vsrpp_core.apply.load_network import load_network
 from vsrpp_core.data.resize import blur_downscale3, downscale3, imresize, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
@@ -51,8 +51,9 @@ def write_checkpoint(path: Path, adds: float) -> Path:
     model.initialize()
     state = model.state_dict()
     state["upsample.2.weight"].mul_(adds)
-    average = {"updates": 0, "weights": {}}
-    torch.save({"format": 2, "config": {"model": shape}, "model": state, "average": average}, path)
+    average, progress = {"updates": 0, "weights": {}}, {"step": 1, "last_quality": 0.5, "last_quality_step": 1}
+    parts = {"config": {"model": shape}, "model": state, "average": average, "progress": progress}
+    torch.save({"format": 2, **parts}, path)
     return path
 
 

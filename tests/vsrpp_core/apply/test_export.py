@@ -16,8 +16,9 @@ from PIL import Image
 
 from tests.helpers import ROOT
 from tests.vsrpp_core.network_files import SHAPE, write_checkpoint
-from vsrpp_core.apply.evaluate import Options, evaluate, load_network
-from vsrpp_core.apply.export import TOLERANCE, Exported, build, export
+from vsrpp_core.apply.evaluate import Options, evaluate
+from vsrpp_core.apply.export import TOLERANCE, Exported, export
+from vsrpp_core.apply.load_network import build, load_network
 from vsrpp_core.checkpoint.stored_network import read_stored, write_exported
 from vsrpp_core.cli.main import main
 from vsrpp_core.device.hardware import choose_hardware

@@ -7,7 +7,7 @@ import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
-from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.apply.load_network import load_network
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.messages import events as ev

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -276,15 +277,15 @@ async def test_quitting_ends_it_so_that_it_can_go_on_and_says_how(
 
 def _slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a person time between two pictures."""
-    from vsrpp_core.network.tiled_inference import PictureUpscaler
+    from vsrpp_core.network.inference import PictureUpscaler
 
     plain = PictureUpscaler.__call__
 
-    def slow(self: PictureUpscaler, window: object) -> object:
+    def slow(self: PictureUpscaler, *given: Any) -> object:
         import time
 
         time.sleep(0.03)
-        return plain(self, window)  # type: ignore[arg-type]
+        return plain(self, *given)
 
     monkeypatch.setattr(PictureUpscaler, "__call__", slow)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av.error import FFmpegError
 
-from vsrpp_core.apply.evaluate import load_network
+from vsrpp_core.apply.load_network import load_network, upscale_frames
 from vsrpp_core.apply.upscale import mux
 from vsrpp_core.apply.upscale.encoding import Encoding
 from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
@@ -34,8 +35,8 @@ from vsrpp_core.apply.upscale.stacks import lead, windows
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.network.tiled_inference import PictureUpscaler
 
 
 def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
@@ -69,9 +70,6 @@ class _Network:
     hardware: Hardware
     tile: int
     digest: str
-
-    def upscaler(self) -> PictureUpscaler:
-        return PictureUpscaler(self.model, self.hardware, self.tile)
 
 
 def _digest(checkpoint: Path) -> str:
@@ -163,14 +161,16 @@ class _Task:
 
     def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
         """All pictures that are not done yet."""
-        upscaler, n_frames = self.network.upscaler(), self.network.n_frames
+        network, n_frames = self.network, self.network.n_frames
+        upscaler = PictureUpscaler(network.hardware, network.tile)
         previews = Previews(self.work.path, self.options.preview_every, self.film.info.matrix)
         begin = max(0, sink.done - lead(n_frames))
         if sink.done:
             yield self._progress("reading", sink.done, sink.done)
         with closing(self.film.pictures(begin)) as pictures:
             for window in windows(pictures, n_frames, skip=sink.done - begin):
-                rgb, middle = upscaler(window), window[n_frames // 2]
+                middle, frames = window[n_frames // 2], np.stack([picture.rgb for picture in window])
+                rgb = upscale_frames(upscaler, network.model, frames, self.film.info.path)
                 sink.add(rgb, middle)
                 yield from upscaler.warnings()
                 yield from self._notes()

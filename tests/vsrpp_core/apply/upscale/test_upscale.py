@@ -39,8 +39,8 @@ from vsrpp_core.apply.upscale.upscale import upscale
 from vsrpp_core.cli.main import main
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.inference import bytes_per_pixel
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.network.tiled_inference import bytes_per_pixel
 from vsrpp_core.video import reading
 
 UNEVEN = [0, 40, 60, 120, 140, 200, 280, 300, 340, 400, 420, 440, 500]
@@ -519,7 +519,7 @@ def test_a_cpu_takes_tiles_before_its_memory_is_full(
     free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(VSRBidirectional3x(4, 2, 5)))
     monkeypatch.setattr("psutil.virtual_memory", lambda: free)
     events = run(network, source, tmp_path / "tiles.mkv", encoding=exact)
-    assert "no memory for whole frames; they are upscaled in tiles of at most 46x46" in warned(events)
+    assert "no memory for whole LR frames of 96x96; they are upscaled in tiles of at most 46x46" in warned(events)
     for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True):
         assert np.abs(a.astype(int) - b).max() <= 1
 
@@ -530,7 +530,21 @@ def test_a_picture_that_fits_nowhere_is_told(tmp_path: Path, network: Path, monk
 
     monkeypatch.setattr("vsrpp_core.network.model.VSRBidirectional3x.forward", full)
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
-    with pytest.raises(VsrppError, match="too little free memory for frames of 32x24, even in tiles"):
+    with pytest.raises(VsrppError, match=r"too little free memory for .*film\.mkv, LR frames of 32x24, even in tiles"):
+        run(network, source, tmp_path / "out.mkv")
+
+
+def test_a_picture_that_is_not_finite_is_an_error(
+    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As whole levels it would be a black picture in the film."""
+
+    def overflowing(self: Any, frames: torch.Tensor) -> torch.Tensor:
+        return torch.full((1, 3, 3 * frames.shape[-2], 3 * frames.shape[-1]), torch.nan)
+
+    monkeypatch.setattr("vsrpp_core.network.model.VSRBidirectional3x.forward", overflowing)
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
+    with pytest.raises(VsrppError, match=r"pictures of .*film\.mkv are not finite; try --precision fp32"):
         run(network, source, tmp_path / "out.mkv")
 
 

@@ -1,19 +1,25 @@
-"""The comparison picture LR | KI | GT in a run's ``pictures/``: how it is put together, and taken apart again.
+"""The comparison picture LR | KI | GT in a run's ``pictures/``: put together, taken apart, and where to look closely.
 
-Both live here because the trainer writes it and a screen, which must not load the trainer, reads it.
+All of it lives here because the trainer writes the picture and a screen, which must not load the trainer, reads it.
 """
 
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 from vsrpp_core.errors import VsrppError
 
 LABELS = ("LR", "KI", "GT")
 MARGIN, HEADER = 6, 16
 """Pixels between two pictures, and above them for the labels."""
+
+GRID = 24
+"""Cells a side in which two pictures are compared to find where they differ most."""
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, as Pillow's crop takes them."""
 
 
 def side_by_side(pictures: tuple[NDArray[np.uint8], ...], labels: tuple[str, ...]) -> Image.Image:
@@ -42,3 +48,18 @@ def read_parts(path: Path, count: int = len(LABELS)) -> tuple[Image.Image, ...]:
         raise VsrppError(f"{path} is no comparison picture; the next validation writes it anew")
     lefts = [place * (width + MARGIN) for place in range(count)]
     return tuple(sheet.crop((left, HEADER, left + width, sheet.height)) for left in lefts)
+
+
+def most_different_window(one: Image.Image, other: Image.Image, width: int, height: int) -> Box:
+    """The window of at most ``width`` × ``height`` pixels where two pictures of one size differ most."""
+    difference = ImageChops.difference(one, other).convert("L").resize((GRID, GRID), Image.Resampling.BOX)
+    values = difference.tobytes()
+    place = values.index(max(values))
+    width, height = min(width, one.width), min(height, one.height)
+    left = _within(round((place % GRID + 0.5) * one.width / GRID - width / 2), one.width - width)
+    top = _within(round((place // GRID + 0.5) * one.height / GRID - height / 2), one.height - height)
+    return left, top, left + width, top + height
+
+
+def _within(start: int, most: int) -> int:
+    return min(max(start, 0), most)

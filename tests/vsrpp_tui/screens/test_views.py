@@ -1,5 +1,6 @@
 """The training screen's views and panels through Textual's pilot, at the sizes terminals have."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -245,6 +246,17 @@ async def test_pictures_are_stepped_through(tmp_path: Path) -> None:
         await until(pilot, lambda: "film_b.png   step 100 · detail 2×" in on_screen(pilot))
         await pilot.press("right", "minus")
         await until(pilot, lambda: "film_a.png" in on_screen(pilot) and "whole" in on_screen(pilot))
+
+
+async def test_pictures_that_are_passed_over_are_dropped(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    """Each begins to be read and is cancelled by the next; no coroutine may be left unawaited."""
+    async with showing(learned(tmp_path), (80, 24)) as pilot:
+        await pilot.press("i")
+        for _ in range(5):
+            training(pilot).action_picture(1)
+        await until(pilot, lambda: "film_b.png   step 100 · whole" in on_screen(pilot))
+        gc.collect()
+    assert not [warning for warning in recwarn if "never awaited" in str(warning.message)]
 
 
 async def test_a_new_validation_replaces_the_picture_on_the_screen(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.comparison import read_parts, side_by_side
-from vsrpp_tui.widgets.pictures.comparison import GAP, sheet_of
+from vsrpp_core.run.comparison import LABELS, read_parts, side_by_side
+from vsrpp_tui.widgets.pictures.comparison import read_detail
+from vsrpp_tui.widgets.pictures.picture_view import GAP, beside
 
 BLACK = (0, 0, 0)
 
@@ -47,16 +48,17 @@ def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(76, 16), (116, 30), (196, 50), (20, 3)])
 def test_a_sheet_fits_into_its_cells(width: int, height: int) -> None:
-    sheet = sheet_of(parts_of(plain(1), plain(2), plain(3)), 1, width, height, BLACK)
+    sheet = beside(parts_of(plain(1), plain(2), plain(3)), width, height, BLACK)
     assert sheet.image.width <= width and sheet.image.height <= 2 * height and sheet.image.height % 2 == 0
     row = np.asarray(sheet.image)[0, :, 0]
     assert [row[place * (sheet.pane + GAP)] for place in range(3)] == [1, 2, 3] and row[sheet.pane] == 0
 
 
-def test_the_detail_is_where_the_bicubic_picture_misses_most() -> None:
+def test_the_detail_is_where_the_bicubic_picture_misses_most(tmp_path: Path) -> None:
     lr, truth = plain(0, 96, 96), plain(0, 96, 96)
     truth[80:84, 8:12] = 255
-    sheet = sheet_of(parts_of(lr, lr, truth), 8, 76, 16, BLACK)
+    side_by_side((lr, lr, truth), LABELS).save(tmp_path / "film.png")
+    sheet = beside(read_detail(tmp_path / "film.png", zoom=8), 76, 16, BLACK)
     detail = np.asarray(sheet.image)[:, 2 * (sheet.pane + GAP) :]
     assert detail.max() == 255 and np.asarray(sheet.image)[:, : sheet.pane].max() == 0
     assert set(np.unique(detail)) == {0, 255}, "a detail is scaled up by whole pixels"

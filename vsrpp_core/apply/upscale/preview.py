@@ -10,12 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageChops
+from PIL import Image
 
 from vsrpp_core.apply.upscale.job_events import UpscalePreview
 from vsrpp_core.apply.upscale.source import Picture, Pixels
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.comparison import side_by_side
+from vsrpp_core.run.comparison import most_different_window, side_by_side
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.video.reading import turned
 
@@ -23,11 +23,6 @@ LABELS = ("LR", "KI")
 WHOLE_SIDE = 480
 DETAIL_WIDTH, DETAIL_HEIGHT = 192, 120
 """Pixels at most: no terminal shows more of a picture in half cells."""
-
-GRID = 24
-"""The detail is looked for among so many places a side."""
-
-Box = tuple[int, int, int, int]
 
 
 class Previews:
@@ -50,7 +45,7 @@ class Previews:
         bicubic = lr.resize(ki.size, Image.Resampling.BICUBIC)
         whole, detail = self._folder / "preview.png", self._folder / "preview-detail.png"
         _save(whole, (_small(bicubic), _small(ki)))
-        window = detail_of(bicubic, ki)
+        window = most_different_window(bicubic, ki, DETAIL_WIDTH, DETAIL_HEIGHT)
         _save(detail, (bicubic.crop(window), ki.crop(window)))
         self._last = self._clock()
         return UpscalePreview(name, frame, whole, detail)
@@ -66,21 +61,6 @@ def _known(matrix: bytes) -> bytes:
     except VsrppError:
         return b""
     return matrix
-
-
-def detail_of(bicubic: Image.Image, ki: Image.Image) -> Box:
-    """A window of DETAIL_WIDTH × DETAIL_HEIGHT where the two, equal in size, differ most, as Pillow's crop takes it."""
-    missed = ImageChops.difference(bicubic, ki).convert("L").resize((GRID, GRID), Image.Resampling.BOX)
-    values = missed.tobytes()
-    place = values.index(max(values))
-    width, height = min(DETAIL_WIDTH, ki.width), min(DETAIL_HEIGHT, ki.height)
-    left = _within(round((place % GRID + 0.5) * ki.width / GRID - width / 2), ki.width - width)
-    top = _within(round((place // GRID + 0.5) * ki.height / GRID - height / 2), ki.height - height)
-    return left, top, left + width, top + height
-
-
-def _within(place: int, most: int) -> int:
-    return min(max(place, 0), most)
 
 
 def _small(picture: Image.Image) -> Image.Image:

@@ -14,7 +14,7 @@ from vsrpp_core.prepare.job_events import PrepareProgress, PrepareReport
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.prepare_job import PrepareState
 from vsrpp_tui.widgets.panels.box import Box
-from vsrpp_tui.widgets.pictures.file_view import Parts, PictureView, Shown
+from vsrpp_tui.widgets.pictures.picture_view import Label, Parts, PictureSource, PictureView
 from vsrpp_tui.widgets.run_card import home_for_short
 from vsrpp_tui.widgets.text import bar, duration, file_size
 
@@ -22,7 +22,7 @@ REASON_WIDTH, CATEGORY_WIDTH = 24, 14
 MOST_PIXELS = 60_000_000
 """Of a picture that is drawn."""
 
-LABELS = (("LR", "$chart-lr"), ("GT", "$accent"))
+LABELS = (Label("LR", "$chart-lr"), Label("GT", "$accent"))
 
 
 class PrepareScreen(JobScreen):
@@ -67,12 +67,12 @@ class PrepareScreen(JobScreen):
         self._figures.update(_report(state.report, width) if state.report else _counts(state, width))
         if state.report:
             sheet = state.report.out / "contact_sheet.png"
-            self._picture.show(Shown(sheet, "report", _whole))
+            self._picture.show_picture(PictureSource(sheet, "report", _whole))
             self._picture_box.say("Contact sheet")
             self._figures_box.border_title = "Report"
         elif state.progress and state.progress.newest:
             newest = state.progress.newest
-            self._picture.show(Shown(newest, newest.name, _pair, LABELS))
+            self._picture.show_picture(PictureSource(newest, newest.name, _pair, LABELS))
             self._picture_box.say(f"Newest patch · {newest.stem}")
 
     def dataset_made(self) -> Path | None:

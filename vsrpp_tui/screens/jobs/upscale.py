@@ -14,11 +14,11 @@ from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, with
 from vsrpp_tui.state.upscale_job import FileState, UpscaleState
 from vsrpp_tui.widgets.panels.box import Box
 from vsrpp_tui.widgets.panels.events import LinesPanel
-from vsrpp_tui.widgets.pictures.file_view import PictureView, Shown
+from vsrpp_tui.widgets.pictures.picture_view import Label, PictureSource, PictureView
 from vsrpp_tui.widgets.run_card import home_for_short
 from vsrpp_tui.widgets.text import shortened
 
-LABELS = (("LR bicubic", "$chart-lr"), ("KI", "bold $success"))
+LABELS = (Label("LR bicubic", "$chart-lr"), Label("KI", "bold $success"))
 STAGES = {
     "waiting": ("·", "$secondary"),
     "working": ("●", "$success"),
@@ -65,7 +65,8 @@ class UpscaleScreen(JobScreen):
         if preview:
             path = preview.detail if self._detail else preview.whole
             what = "a detail, where they differ most" if self._detail else "the whole picture"
-            self._picture.show(Shown(path, (preview.name, preview.frame), partial(read_parts, count=2), LABELS))
+            read = partial(read_parts, count=2)
+            self._picture.show_picture(PictureSource(path, (preview.name, preview.frame), read, LABELS))
             self._picture_box.say(f"{preview.name} · frame {preview.frame:,}", f"{what} · i the other")
 
     def has_detail(self) -> bool:

@@ -40,7 +40,7 @@ from vsrpp_tui.widgets.panels.learning import LossPanel, ValidationPanel, countd
 from vsrpp_tui.widgets.panels.machine import MemoryPanel
 from vsrpp_tui.widgets.panels.panel import Panel
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
-from vsrpp_tui.widgets.pictures.comparison import Pictures
+from vsrpp_tui.widgets.pictures.comparison import ComparisonView
 
 CHART_SECONDS = 1.0
 """A chart costs milliseconds each; they are redrawn this often at most."""
@@ -123,7 +123,7 @@ class TrainingScreen(Screen[None]):
         """Whether the panels do not follow the view yet."""
         self._header = RunHeader(id="header")
         self._views = ViewLine(id="views")
-        self._pictures = Pictures(id="comparison")
+        self._pictures = ComparisonView(id="comparison")
         self._events = EventsPanel(id="events")
         self._boxes = (
             Box("Loss", LossPanel(id="loss-figures"), LossChart(id="loss-chart"), id="loss"),

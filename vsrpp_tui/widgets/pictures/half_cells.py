@@ -56,7 +56,7 @@ def half_cells(picture: Image.Image) -> list[Strip]:
 class Canvas(Static):
     """Shows rows that were made by ``half_cells``, or words."""
 
-    def __init__(self, words: str) -> None:
+    def __init__(self, words: Content) -> None:
         super().__init__(words, markup=False)
         self._rows: list[Strip] = []
 

@@ -10,10 +10,10 @@ from tests.vsrpp_core.apply.conftest import Film, run, shot, tracks, write_film
 from vsrpp_core.apply.upscale.inspect import inspect_job
 from vsrpp_core.apply.upscale.job_events import UpscaleFinished, UpscalePreview, UpscaleStarted
 from vsrpp_core.apply.upscale.jobs import Job, Options, read_length, read_rate, read_seconds
-from vsrpp_core.apply.upscale.preview import DETAIL_HEIGHT, DETAIL_WIDTH, WHOLE_SIDE, Previews, detail_of
+from vsrpp_core.apply.upscale.preview import DETAIL_HEIGHT, DETAIL_WIDTH, WHOLE_SIDE, Previews
 from vsrpp_core.apply.upscale.source import Picture
 from vsrpp_core.errors import UsageError
-from vsrpp_core.run.comparison import read_parts
+from vsrpp_core.run.comparison import most_different_window, read_parts
 
 
 def test_previews_change_no_bit_and_none_are_made_unasked(network: Path, tmp_path: Path) -> None:
@@ -37,7 +37,9 @@ def test_a_preview_shows_both_pictures_and_where_they_differ_most(tmp_path: Path
     assert lr.size == ki.size == (WHOLE_SIDE, WHOLE_SIDE * 600 // 900)
     lr, ki = read_parts(shown.detail, 2)
     assert lr.size == (DETAIL_WIDTH, DETAIL_HEIGHT) and not np.array_equal(np.asarray(lr), np.asarray(ki))
-    left, top, right, bottom = detail_of(Image.fromarray(small).resize((900, 600)), Image.fromarray(large))
+    left, top, right, bottom = most_different_window(
+        Image.fromarray(small).resize((900, 600)), Image.fromarray(large), DETAIL_WIDTH, DETAIL_HEIGHT
+    )
     assert left <= 730 < right and top <= 450 < bottom
 
 

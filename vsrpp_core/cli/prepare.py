@@ -49,7 +49,7 @@ def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
     from vsrpp_core.prepare.existing import finished
     from vsrpp_core.prepare.job_events import PrepareReport
-    from vsrpp_core.prepare.pipeline import draft_of, prepare
+    from vsrpp_core.prepare.pipeline import interrupted_work, prepare
     from vsrpp_core.prepare.recipe import Recipe
 
     console = Console()
@@ -64,8 +64,8 @@ def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]
         return EXIT_DONE
     with progress_line(console) as progress, on_signals(stopping.set):
         view = _View(console, progress)
-        if not options.fresh and draft_of(options.out):
-            view.say(f"going on with {draft_of(options.out)}")
+        if not options.fresh and interrupted_work(options.out):
+            view.say(f"going on with {interrupted_work(options.out)}")
         with closing(prepare(recipe, options.out, options.fresh)) as steps:
             for step in steps:
                 if isinstance(step, PrepareReport):

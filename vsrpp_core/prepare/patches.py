@@ -6,13 +6,11 @@ downscaling kernel reaches is computed, which gives the same pixels.
 """
 
 import base64
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,7 @@ from vsrpp_core.prepare.filters import reason_to_skip, texture
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
 from vsrpp_core.prepare.windows import Window
+from vsrpp_core.run.files import sync
 from vsrpp_core.video.scenes import is_repeat
 from vsrpp_core.video.tonemap import tone_mapped
 
@@ -110,20 +109,13 @@ def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Reci
 def _write(folder: DatasetFolder, name: str, lr: list[Frame], truth: Frame) -> tuple[int, int]:
     try:
         write_pair(folder, "train", name, lr, truth)
-        return _durable(folder.lr_folder("train") / name), _durable(folder.gt_folder("train") / name)
+        paths = folder.lr_folder("train") / name, folder.gt_folder("train") / name
+        for path in paths:
+            sync(path)
+        return paths[0].stat().st_size, paths[1].stat().st_size
     except OSError as error:
         where = folder.lr_folder("train")
         raise CannotWriteError(f"{where} cannot be written ({error.strerror}); make room or name another") from None
-
-
-def _durable(path: Path) -> int:
-    """The size of a file that is on the disk when this returns."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-        return os.fstat(descriptor).st_size
-    finally:
-        os.close(descriptor)
 
 
 def _look(truth: Frame) -> NDArray[np.uint8]:

@@ -1,8 +1,8 @@
-"""From videos to a dataset of pairs, in the order of the work: look, cut, gather, put in place.
+"""From videos to a dataset of pairs, in the order of the work: survey, cut, select, put in place.
 
-The rules are elsewhere, each about one thing: ``recipe`` what is wanted, ``sources`` which videos, ``windows`` which of
-their frames, ``patches`` which place in them and how it is cut, ``filters`` what is not worth it, ``gather`` what of
-it becomes the dataset, ``draft`` how an interruption loses nothing, ``overview`` what is told of it.
+The rules are elsewhere, each about one thing: ``recipe`` what is asked for, ``sources`` which videos, ``windows`` which
+of their frames, ``patches`` which place in them and how it is cut, ``filters`` what is not worth it, ``selection`` what
+of it becomes the dataset, ``work_folder`` how an interruption loses nothing, ``report`` what is written about it.
 """
 
 import json
@@ -31,7 +31,7 @@ from vsrpp_core.prepare.report import (
 )
 from vsrpp_core.prepare.selection import CutVideo, SelectedPair, Selection, paces, select
 from vsrpp_core.prepare.sources import NamedVideo, Source, named_videos, survey
-from vsrpp_core.prepare.work_folder import Draft, draft_path
+from vsrpp_core.prepare.work_folder import PrepareFolder
 from vsrpp_core.prepare.workers import Workers
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
 
@@ -42,29 +42,28 @@ POLL = 0.4
 """Seconds between two reports of progress."""
 
 
-def draft_of(out: Path) -> Path | None:
+def interrupted_work(out: Path) -> Path | None:
     """The hidden folder of an interrupted preparation of ``out``, where there is one."""
-    path = draft_path(out.resolve())
+    path = PrepareFolder(out.resolve()).path
     return path if path.is_dir() else None
 
 
 def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[PrepareProgress | PrepareReport, None, None]:
-    """Make the dataset ``out`` by ``recipe``, telling how far it is; the report is last.
+    """Make the dataset ``out`` by ``recipe``: progress, and at last the report.
 
     The result depends on the recipe, the videos' names and their bytes alone: not on the number of workers, nor on how
-    often it was interrupted. Closing the generator, or any kill, leaves a draft beside ``out`` from which the same call
-    goes on; with another recipe it is refused until ``fresh`` throws the draft away. ``out`` appears when it is
-    complete.
+    often it was interrupted. Closing the generator, or any kill, leaves a hidden folder beside ``out`` from which the
+    same call resumes; another recipe is refused until ``fresh`` throws that away. ``out`` appears when it is complete.
 
     Everything is checked first: UsageError for what is missing or another recipe's, VsrppError where ``out`` holds
-    something (``finished`` tells whether it is what was asked for), no video can be used, nothing came out of them, or
+    something (``finished`` says whether it is what was asked for), no video can be used, nothing came out of them, or
     a file cannot be read or written on the way.
     """
     began, out = time.monotonic(), out.resolve()
     videos = named_videos(recipe)
     _check_output(recipe, out)
-    with Draft(out) as draft, _faults_told():
-        draft.begin(recipe, videos, fresh)
+    with PrepareFolder(out) as work, _faults_told():
+        work.begin(recipe, videos, fresh)
         sources: list[Source] = []
         refused: list[str] = []
         for number, source, reason in survey(videos, recipe):
@@ -74,24 +73,24 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
                 refused.append(reason)
             yield PrepareProgress("looking", number, len(videos), videos=len(videos))
         if not sources:
-            draft.remove()
+            work.remove()
             raise VsrppError("none of the videos can be used: " + "; ".join(refused))
-        footage = yield from _cut(sources, draft, recipe)
+        footage = yield from _cut(sources, work, recipe)
         refused += [film.ending.refused for film in footage if film.ending.refused]
         found = select(footage, recipe)
         report = report_of(out, recipe, footage, found, refused, 0.0)
         if not report.train or not report.val:
-            draft.remove()
+            work.remove()
             raise VsrppError(_nothing(report))
-        yield from _put_together(draft, found, report, recipe, videos)
-        _rename(draft.made, out)
-        draft.remove()
+        yield from _put_together(work, found, report, recipe, videos)
+        _rename(work.made, out)
+        work.remove()
     yield report_of(out, recipe, footage, found, refused, time.monotonic() - began)
 
 
 @contextmanager
 def _faults_told() -> Iterator[None]:
-    """A disk that is full, or a video that was taken away: what is finished stays in the draft."""
+    """A disk that is full, or a video that was taken away: what is finished stays in the work."""
     try:
         yield
     except OSError as error:
@@ -121,22 +120,24 @@ def _nothing(report: PrepareReport) -> str:
 # cutting
 
 
-def _cut(sources: list[Source], draft: Draft, recipe: Recipe) -> Generator[PrepareProgress, None, list[CutVideo]]:
+def _cut(
+    sources: list[Source], work: PrepareFolder, recipe: Recipe
+) -> Generator[PrepareProgress, None, list[CutVideo]]:
     """Cut every source; what is in its journal already is not cut again."""
     pace = paces(sources, recipe, TRIES)
     wanted = [replace(source, pace=pace[source.label]) for source in sources if pace[source.label] > 0]
-    if draft.selection.exists():  # all is cut, and some of it moved
-        return [_read(source, draft, moved=True) for source in wanted]
-    with closing(Workers(wanted, draft, recipe)) as workers:
+    if work.selection.exists():  # all is cut, and some of it moved
+        return [_read(source, work, moved=True) for source in wanted]
+    with closing(Workers(wanted, work, recipe)) as workers:
         workers.start()
         while not workers.wait(POLL):
             yield workers.progress()
         yield workers.progress()
-    return [_read(source, draft, moved=False) for source in wanted]
+    return [_read(source, work, moved=False) for source in wanted]
 
 
-def _read(source: Source, draft: Draft, moved: bool) -> CutVideo:
-    journal = draft.journal(source.label, moved)
+def _read(source: Source, work: PrepareFolder, moved: bool) -> CutVideo:
+    journal = work.journal(source.label, moved)
     assert journal.ending is not None
     cuts: tuple[Cut, ...] = () if journal.ending.refused else tuple(journal.cuts[s] for s in sorted(journal.cuts))
     return CutVideo(source, cuts, journal.ending)
@@ -146,32 +147,32 @@ def _read(source: Source, draft: Draft, moved: bool) -> CutVideo:
 
 
 def _put_together(
-    draft: Draft, found: Selection, report: PrepareReport, recipe: Recipe, videos: Sequence[NamedVideo]
+    work: PrepareFolder, found: Selection, report: PrepareReport, recipe: Recipe, videos: Sequence[NamedVideo]
 ) -> Iterator[PrepareProgress]:
     """Move the chosen pairs where they belong, and describe them; begun again after a kill it ends the same."""
-    if not draft.selection.exists():
-        write_text_atomically(draft.selection, json.dumps([pair.cut.name for pair in found.chosen]) + "\n")
-    made = DatasetFolder(draft.made)
+    if not work.selection.exists():
+        write_text_atomically(work.selection, json.dumps([pair.cut.name for pair in found.chosen]) + "\n")
+    made = DatasetFolder(work.made)
     total = len(found.chosen)
     for folder in (f(split) for f in (made.lr_folder, made.gt_folder) for split in ("train", "val")):
         folder.mkdir(parents=True, exist_ok=True)
-    for leftover in draft.made.glob(f"{TEMPORARY_PREFIX}*"):
+    for leftover in work.made.glob(f"{TEMPORARY_PREFIX}*"):
         leftover.unlink()
     for number, pair in enumerate(found.chosen, start=1):
-        _move(draft.cut, made, pair)
+        _move(work.cut, made, pair)
         if number % 500 == 0 or number == total:
             skipped, count = report.skipped, sum(category.videos for category in report.categories)
             yield PrepareProgress(
                 "finishing", number, total, videos_done=count, videos=count, patches=total, skipped=skipped
             )
-    write_text_atomically(draft.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
-    write_text_atomically(draft.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
+    write_text_atomically(work.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
+    write_text_atomically(work.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
-    write_text_atomically(draft.made / REPORT, "\n".join([first, *report.details()]) + "\n")
+    write_text_atomically(work.made / REPORT, "\n".join([first, *report.details()]) + "\n")
     same = recipe.model_copy(update={"work": WorkPart()})  # which decides nothing of what was made
-    write_text_atomically(draft.made / RECIPE, same.to_toml())
+    write_text_atomically(work.made / RECIPE, same.to_toml())
     sheet = contact_sheet(made, found.chosen, recipe)
-    write_atomically(draft.made / SHEET, lambda path: sheet.save(path, format="PNG"))
+    write_atomically(work.made / SHEET, lambda path: sheet.save(path, format="PNG"))
 
 
 def _move(cut: DatasetFolder, made: DatasetFolder, pair: SelectedPair) -> None:

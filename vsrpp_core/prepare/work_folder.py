@@ -6,23 +6,18 @@ and durable before its line is; a line that is there in full counts, a torn one 
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from filelock import FileLock, Timeout
-
 from vsrpp_core.data.stacked import DatasetFolder
-from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare.patches import CannotWriteError, Cut
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import NamedVideo
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.job_folder import JobFolder
 
-FORMAT = 1
-JOB, LOCK, CUT, JOURNAL, MADE, SELECTION = "job.json", ".lock", "cut", "journal", "made", "selection.json"
+CUT, JOURNAL, MADE, SELECTION = "cut", "journal", "made", "selection.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,101 +31,51 @@ class Ending:
     refused: str = ""
 
 
-def draft_path(out: Path) -> Path:
-    return out.with_name(f".{out.name}.prepare")
-
-
 def clear_finished(out: Path) -> None:
-    """Remove what a kill left between the last rename and the removal of the draft that ``out`` was made in."""
-    path = draft_path(out)
-    if path.is_dir() and not (path / MADE).exists():
-        with Draft(out) as draft:
-            if draft.selection.exists():
-                draft.remove()
+    """Remove what a kill left between the last rename and the removal of the folder that ``out`` was made in."""
+    work = PrepareFolder(out)
+    if work.path.is_dir() and not work.made.exists():
+        with work:
+            if work.selection.exists():
+                work.remove()
 
 
-class Draft:
-    """Hidden, beside the dataset that it becomes. Entered while a process works on it; a second one is refused."""
+class PrepareFolder(JobFolder):
+    """What is cut so far, until it becomes the dataset."""
 
-    def __init__(self, out: Path) -> None:
-        self.out, self.path = out, draft_path(out)
-        self._lock = FileLock(self.path / LOCK)
+    suffix = ".prepare"
 
-    def __enter__(self) -> "Draft":
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise VsrppError(f"{self.out} is being made by another process; wait for it or end it") from None
-        except OSError as error:
-            raise VsrppError(
-                f"{self.out} cannot be made ({error.strerror}); check the path and its permissions"
-            ) from None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """A folder in which nothing was cut is of no use to a later call."""
-        if self.path.is_dir() and not any(self.path.glob(f"{JOURNAL}/*")) and not self._file(SELECTION).exists():
-            self.remove()
-        self._lock.release()
+    @property
+    def is_begun(self) -> bool:
+        return any(self.path.glob(f"{JOURNAL}/*")) or self.selection.exists()
 
     def begin(self, recipe: Recipe, videos: list[NamedVideo], fresh: bool) -> None:
         """UsageError where it was begun for another recipe or other videos, unless ``fresh`` throws that away."""
-        wanted = json.loads(json.dumps(_job(recipe, videos)))
-        if fresh:
-            self.clear()
-        elif different := self._differences(wanted):
-            raise UsageError(
-                f"{self.path} holds part of this dataset made with another {', '.join(different)}; "
-                "use the same again to go on, or --fresh to begin anew"
-            )
-        self._file(JOURNAL).mkdir(exist_ok=True)
-        write_text_atomically(self._file(JOB), json.dumps(wanted, indent=1) + "\n")
+        self.open_for(_job(recipe, videos), fresh)
+        (self.path / JOURNAL).mkdir(exist_ok=True)
 
     @property
     def cut(self) -> DatasetFolder:
-        return DatasetFolder(self._file(CUT))
+        return DatasetFolder(self.path / CUT)
 
     @property
     def made(self) -> Path:
-        return self._file(MADE)
+        return self.path / MADE
 
     @property
     def selection(self) -> Path:
         """Written when all videos are done, before the first pair is moved into ``made``."""
-        return self._file(SELECTION)
+        return self.path / SELECTION
 
     def journal(self, label: str, moved: bool = False) -> "Journal":
         """``moved``: its pairs need not be where they were cut."""
-        return Journal(self._file(JOURNAL) / f"{label}.jsonl", None if moved else self.cut)
-
-    def clear(self) -> None:
-        for path in self.path.iterdir():
-            if path.name != LOCK:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-    def remove(self) -> None:
-        self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def _differences(self, wanted: dict[str, Any]) -> list[str]:
-        """In words; none where nothing was begun."""
-        try:
-            found = json.loads(self._file(JOB).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return []
-        except ValueError:
-            return ["description"]
-        return [key for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
-
-    def _file(self, name: str) -> Path:
-        return self.path / name
+        return Journal(self.path / JOURNAL / f"{label}.jsonl", None if moved else self.cut)
 
 
 def _job(recipe: Recipe, videos: list[NamedVideo]) -> dict[str, Any]:
     """What decides the result, under the names a person knows it by."""
     values = {f"[{name}]": value for name, value in recipe.model_dump(exclude={"work"}).items()}
-    return {"format": FORMAT, **values, "set of videos": [_identity(named.path) for named in videos]}
+    return {**values, "set of videos": [_identity(named.path) for named in videos]}
 
 
 def _identity(path: Path) -> list[Any]:

@@ -21,7 +21,7 @@ from vsrpp_core.prepare.patches import CannotWriteError, Cut, cut_pair
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
 from vsrpp_core.prepare.windows import FilmStats, Window, windows_of
-from vsrpp_core.prepare.work_folder import Draft, Ending, Journal
+from vsrpp_core.prepare.work_folder import Ending, Journal, PrepareFolder
 from vsrpp_core.video.reading import BrokenVideoError
 
 AHEAD = 2
@@ -35,8 +35,8 @@ class StoppedError(Exception):
 class Workers:
     """Started once; ``close`` stops them and waits for what is at hand."""
 
-    def __init__(self, sources: list[Source], draft: Draft, recipe: Recipe) -> None:
-        self._sources, self._draft, self._recipe = sources, draft, recipe
+    def __init__(self, sources: list[Source], work: PrepareFolder, recipe: Recipe) -> None:
+        self._sources, self._work, self._recipe = sources, work, recipe
         cores = recipe.work.workers or os.cpu_count() or 1
         readers = max(1, min(cores, len(sources)))
         self._threads = max(1, cores // readers)
@@ -91,7 +91,7 @@ class Workers:
     def _cut_video(self, source: Source) -> None:
         if self._stop.is_set():
             return
-        with self._draft.journal(source.label) as journal:
+        with self._work.journal(source.label) as journal:
             self._count_known(source, journal)
             if journal.ending is None:
                 with self._lock:
@@ -142,7 +142,7 @@ class Workers:
         return Ending(seen.frames, tuple(seen.starts), seen.dropped, note)
 
     def _cut_window(self, window: Window, source: Source) -> Cut:
-        return cut_pair(window, source, self._draft.cut, self._recipe)
+        return cut_pair(window, source, self._work.cut, self._recipe)
 
     def _collect(self, pending: "deque[Future[Cut]]", journal: Journal, waiting: int) -> None:
         """Write down what was cut, in order, until at most ``waiting`` are left; raises what a cutter raised."""
@@ -152,6 +152,6 @@ class Workers:
             with self._lock:
                 if cut.name:
                     self._patches += 1
-                    self._newest = self._draft.cut.lr_folder("train") / cut.name
+                    self._newest = self._work.cut.lr_folder("train") / cut.name
                 else:
                     self._counts[cut.reason] += 1

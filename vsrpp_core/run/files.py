@@ -29,7 +29,7 @@ def replacing(path: Path, obsolete: Path | None = None) -> Iterator[Path]:
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         if obsolete:
             obsolete.unlink(missing_ok=True)
         os.replace(temporary, path)
@@ -48,7 +48,8 @@ def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Return when the content of a file is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -58,7 +59,7 @@ def _sync(path: Path) -> None:
 
 def _sync_folder(path: Path) -> None:
     if os.name == "posix":  # elsewhere folders cannot be opened, and the rename is durable by itself
-        _sync(path)
+        sync(path)
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, int]]:

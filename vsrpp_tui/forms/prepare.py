@@ -136,13 +136,13 @@ def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
 
 
 def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
-    from vsrpp_core.prepare.pipeline import draft_of
+    from vsrpp_core.prepare.pipeline import interrupted_work
     from vsrpp_core.prepare.sources import named_videos
 
     count = len(named_videos(recipe))
     lines = ["1 video" if count == 1 else f"{count:,} videos"]
     if len(recipe.category) > 1:
         lines.append(f"categories: {', '.join(recipe.category)}")
-    if draft_of(request.out):
+    if interrupted_work(request.out):
         lines.append("begun anew" if request.fresh else "work that was interrupted is gone on with")
     return tuple(lines)

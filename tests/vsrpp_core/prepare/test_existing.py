@@ -109,11 +109,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_kill_after_the_last_rename_leaves_nothing_to_do(
     two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vsrpp_core.prepare.work_folder import Draft
+    from vsrpp_core.prepare.work_folder import PrepareFolder
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(Draft, "remove", lambda _: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(PrepareFolder, "remove", lambda _: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             run(two, out)
     assert out.is_dir() and (tmp_path / ".out.prepare").is_dir()

@@ -11,7 +11,7 @@ from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import pipeline
 from vsrpp_core.prepare.job_events import PrepareProgress
-from vsrpp_core.prepare.pipeline import draft_of, prepare
+from vsrpp_core.prepare.pipeline import interrupted_work, prepare
 
 from .preparing import everything, finish, recipe, run
 
@@ -32,10 +32,10 @@ def test_interruption_leaves_a_draft_that_goes_on(two: list[Path], tmp_path: Pat
     else:
         with pytest.raises(KeyboardInterrupt):
             steps.throw(KeyboardInterrupt())
-    assert not out.exists() and draft_of(out)
+    assert not out.exists() and interrupted_work(out)
     run(two, out)
     assert everything(out) == everything(whole)
-    assert draft_of(out) is None and list(out.parent.iterdir()) == [out]
+    assert interrupted_work(out) is None and list(out.parent.iterdir()) == [out]
 
 
 def test_another_recipe_is_refused_until_fresh(two: list[Path], tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_torn_line_and_missing_pair_are_made_again(two: list[Path], tmp_path: Pa
     steps = prepare(recipe(two), out)
     assert any(isinstance(step, PrepareProgress) and step.videos_done == 2 for step in steps)
     steps.close()
-    draft = draft_of(out)
+    draft = interrupted_work(out)
     assert draft
     first, second = sorted((draft / "journal").iterdir())
     first.write_bytes(first.read_bytes()[:-20])
@@ -108,7 +108,7 @@ def test_a_video_taken_away_at_the_end_is_told_and_the_draft_goes_on(two: list[P
         for step in prepare(recipe(two), out):
             if isinstance(step, PrepareProgress) and step.stage == "finishing":
                 two[0].rename(away)
-    assert not out.exists() and draft_of(out)
+    assert not out.exists() and interrupted_work(out)
     away.rename(two[0])
     run(two, out)
     assert everything(out) == everything(whole)
@@ -127,6 +127,6 @@ def test_a_full_disk_at_the_end_is_told_and_the_draft_goes_on(
         patch.setattr(pipeline, "write_atomically", full)
         with pytest.raises(VsrppError, match=r"contact_sheet\.png cannot be .* \(No space left on device\)"):
             run(two, out)
-    assert not out.exists() and draft_of(out)
+    assert not out.exists() and interrupted_work(out)
     run(two, out)
     assert everything(out) == everything(whole)

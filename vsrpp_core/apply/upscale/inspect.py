@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vsrpp_core.apply.upscale.encoding import Encoding, EncodingRequest, choose_encoding
 from vsrpp_core.apply.upscale.jobs import Job, Options
-from vsrpp_core.apply.upscale.segments import WorkFolder
+from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Film, ImageFilm, VideoFilm
 from vsrpp_core.errors import UsageError
 from vsrpp_core.video.reading import DEFAULT_FPS
@@ -43,7 +43,7 @@ def inspect_job(job: Job, options: Options) -> JobInfo:
         encoding.pixels,
         info.frames,
         info.width * info.height,
-        WorkFolder(job.out).is_begun and not options.fresh,
+        UpscaleFolder(job.out).is_begun and not options.fresh,
         (*film.notes, *notes),
     )
 

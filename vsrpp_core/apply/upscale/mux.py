@@ -21,7 +21,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from vsrpp_core.apply.upscale.encoding import Encoding, open_encoder
-from vsrpp_core.apply.upscale.segments import WorkFolder
+from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Film, VideoFilm, exact
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError
@@ -47,7 +47,7 @@ class Copying:
     left_out: list[str]
 
 
-def check(film: Film, encoding: Encoding, work: WorkFolder, suffix: str, drop: bool) -> list[str]:
+def check(film: Film, encoding: Encoding, work: UpscaleFolder, suffix: str, drop: bool) -> list[str]:
     """Try whether the container takes all tracks and the encoder its settings, before hours of work.
 
     Sentences on what will be left out. UsageError where a track does not fit, unless ``drop`` allows to leave it out.
@@ -73,7 +73,7 @@ def check(film: Film, encoding: Encoding, work: WorkFolder, suffix: str, drop: b
     return copying.left_out
 
 
-def join(film: Film, encoding: Encoding, work: WorkFolder, count: int, made: Path) -> Iterator[int]:
+def join(film: Film, encoding: Encoding, work: UpscaleFolder, count: int, made: Path) -> Iterator[int]:
     """Write the file ``made`` from ``count`` segments and the source's other tracks; yields pictures written so far."""
     delay = max(segment.delay for segment in work.read(count))
     with _opened_source(film) as source, av.open(str(made), "w", format=VIDEO_OUT[made.suffix]) as container:
@@ -89,7 +89,7 @@ def join(film: Film, encoding: Encoding, work: WorkFolder, count: int, made: Pat
                     yield written
 
 
-def unpack(film: Film, encoding: Encoding, work: WorkFolder, count: int, made: Path) -> Iterator[int]:
+def unpack(film: Film, encoding: Encoding, work: UpscaleFolder, count: int, made: Path) -> Iterator[int]:
     """Write the folder ``made``, a file for each picture; yields pictures written so far."""
     made.mkdir()
     written = 0
@@ -243,7 +243,7 @@ def _copied(
             yield packet, targets[packet.stream_index]
 
 
-def _pictures(work: WorkFolder, count: int, delay: int, time_base: Fraction) -> Iterator["Packet[Any]"]:
+def _pictures(work: UpscaleFolder, count: int, delay: int, time_base: Fraction) -> Iterator["Packet[Any]"]:
     """All pictures' packets with decoding times: those of the pictures in the order they are shown, ``delay`` earlier.
 
     An encoder's own would be wrong where segments meet, as each encoder counts from its first picture.
@@ -255,7 +255,7 @@ def _pictures(work: WorkFolder, count: int, delay: int, time_base: Fraction) -> 
             yield packet
 
 
-def _shown(work: WorkFolder, count: int) -> Iterator[int]:
+def _shown(work: UpscaleFolder, count: int) -> Iterator[int]:
     for segment in work.read(count):
         yield from sorted(pts for _, pts, *_ in segment.packets)
 

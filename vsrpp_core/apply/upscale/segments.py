@@ -17,13 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from av.packet import Packet
-from filelock import FileLock, Timeout
 
-from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
-
-FORMAT = 1
-JOB_NAME, LOCK_NAME = "job.json", ".lock"
+from vsrpp_core.run.files import TEMPORARY_PREFIX, sync, write_atomically, write_text_atomically
+from vsrpp_core.run.job_folder import JobFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +43,13 @@ class Segment:
         return max(place - rank[pts] for place, (_, pts, *_) in enumerate(self.packets))
 
 
-class WorkFolder:
-    """Hidden, beside what it becomes. Entered while a process works on it; a second one is refused."""
+class UpscaleFolder(JobFolder):
+    """Finished segments, until they become the video."""
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
-        self.path = out.with_name(f".{out.name}.vsrpp")
-        self._lock = FileLock(self.path / LOCK_NAME)
-
-    def __enter__(self) -> "WorkFolder":
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise VsrppError(f"{self.out} is being made by another process; wait for it or end it") from None
-        except OSError as error:
-            raise VsrppError(f"{self.path} cannot be written ({error.strerror}); name another place") from None
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """A folder without a finished segment is of no use to a later run."""
-        if self.path.is_dir() and not self.is_begun:
-            self.remove()
-        self._lock.release()
+    suffix = ".vsrpp"
 
     @property
     def is_begun(self) -> bool:
-        """Whether an earlier run left a finished segment."""
         return self._description(0).is_file()
 
     def begin(self, job: dict[str, Any], fresh: bool) -> Iterator[Segment]:
@@ -81,15 +57,7 @@ class WorkFolder:
 
         UsageError where the folder holds another job's, unless ``fresh`` removes them.
         """
-        wanted = json.loads(json.dumps({"format": FORMAT, **job}))
-        if fresh:
-            self._clear(0)
-        elif different := self._differences(wanted):
-            raise UsageError(
-                f"{self.path} holds part of this video made with another {', '.join(different)}; "
-                "use the same again to go on, or --fresh to begin anew"
-            )
-        write_text_atomically(self.path / JOB_NAME, json.dumps(wanted, indent=1) + "\n")
+        self.open_for(job, fresh)
         return self._finished()
 
     def writer(self, index: int, first: int) -> "SegmentWriter":
@@ -101,22 +69,6 @@ class WorkFolder:
                 packet: Packet[Any] = Packet(file.read(size))
                 packet.pts, packet.duration, packet.time_base, packet.is_keyframe = pts, duration, time_base, key
                 yield packet
-
-    def remove(self) -> None:
-        """All of it; what it was for is done."""
-        self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def _differences(self, wanted: dict[str, Any]) -> list[str]:
-        """What of the job was another one for the segments found, in words."""
-        path = self.path / JOB_NAME
-        if not path.is_file() or not self.is_begun:
-            return []
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            return ["description"]
-        return [key for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
 
     def _finished(self) -> Iterator[Segment]:
         """Lazily, so that as many hours as a film has need no more memory; removes the rest at its end."""
@@ -201,20 +153,12 @@ def put_in_place(made: Path, out: Path) -> None:
     """Give a finished file or folder its final name, durably; an empty folder there gives way."""
     if made.is_dir():
         for file in made.iterdir():
-            _sync(file)
+            sync(file)
         with contextlib.suppress(FileNotFoundError):
             out.rmdir()
         os.replace(made, out)
     else:
         write_atomically(out, lambda temporary: os.replace(made, temporary))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _crc(file: BinaryIO) -> int:

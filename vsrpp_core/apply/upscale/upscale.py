@@ -29,7 +29,7 @@ from vsrpp_core.apply.upscale.job_events import (
 from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.marks import Mark, Marks
 from vsrpp_core.apply.upscale.preview import Previews
-from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, WorkFolder, put_in_place
+from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, put_in_place
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
 from vsrpp_core.apply.upscale.stacks import lead, windows
 from vsrpp_core.device.hardware import Hardware, choose_hardware
@@ -85,7 +85,7 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
     film = open_film(job, options)
     encoding, notes = encoding_of(job, film, options)
     try:
-        with WorkFolder(job.out) as work:
+        with UpscaleFolder(job.out) as work:
             if not job.is_pictures:
                 notes += mux.check(film, encoding, work, job.out.suffix, options.drop_tracks)
             yield from _told(notes)
@@ -136,7 +136,7 @@ class _Task:
     job: Job
     film: Film
     encoding: Encoding
-    work: WorkFolder
+    work: UpscaleFolder
     network: _Network
     options: Options
     mark: Mark | None
@@ -208,7 +208,7 @@ class _Task:
 class _Sink:
     """Where upscaled pictures go: into segments of a length in seconds, ``count`` so far; ``done`` pictures in all."""
 
-    def __init__(self, encoding: Encoding, work: WorkFolder, seconds: float) -> None:
+    def __init__(self, encoding: Encoding, work: UpscaleFolder, seconds: float) -> None:
         self._encoding, self._work, self._seconds = encoding, work, exact(seconds)
         self._writer: SegmentWriter | None = None
         self._begin = 0

@@ -14,7 +14,7 @@ from vsrpp_core.run.folder import demo_run_path
 from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.run import RunState
-from vsrpp_tui.terminal import log_path, screen_to_itself
+from vsrpp_tui.terminal import captured_output, log_path
 from vsrpp_tui.user.preferences import preferences_path, read_preferences
 
 EXIT_USAGE = 2
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print("vsrpp-tui: this is not a terminal; train without a screen by `vsrpp train`", file=sys.stderr)  # noqa: T201
+        print("vsrpp-tui: this is not a terminal; use `vsrpp train` to train without a screen", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     try:
         return run(_application(options), options.go_on)
@@ -52,7 +52,7 @@ def run(app: VsrppApp, go_on: bool = False) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not starve the screen
     farewell: Farewell | None = None
     crashed = False
-    with screen_to_itself():
+    with captured_output():
         start_tracker()  # a running screen's descriptors must not reach it
         try:
             farewell = app.run()
@@ -75,7 +75,7 @@ def run(app: VsrppApp, go_on: bool = False) -> int:
 
 def after_crash(app: VsrppApp) -> Farewell:
     """The farewell of an application whose screen crashed. Waits for a session that trains on without it."""
-    from vsrpp_tui.app.crash import heard, last_words, train_on
+    from vsrpp_tui.app.crash import crash_message, drain, train_on
 
     worker = app.worker
     if worker and worker.is_alive:
@@ -83,9 +83,9 @@ def after_crash(app: VsrppApp) -> Farewell:
         return app.farewell()
     if worker is None and app.job and not app.job.state.is_over:
         app.job.take()  # its thread has ended by now
-        told = f"the screen ended unexpectedly, the traceback is in {log_path()}; {app.job.farewell()[1]}"
-        return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}")
-    return Farewell(EXIT_FAILED, f"vsrpp-tui: {last_words(heard(worker, app.state) if worker else RunState())}")
+        message = f"the screen crashed (traceback: {log_path()}); {app.job.farewell()[1]}"
+        return Farewell(EXIT_FAILED, f"vsrpp-tui: {message}")
+    return Farewell(EXIT_FAILED, f"vsrpp-tui: {crash_message(drain(worker, app.state) if worker else RunState())}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,10 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
     parser.add_argument(
-        "--go-on", action="store_true", help="train on where the screen breaks, until Ctrl-C; else it saves and ends"
+        "--go-on",
+        action="store_true",
+        help="if the screen crashes, train on until Ctrl-C instead of saving and ending",
     )
     watched = parser.add_mutually_exclusive_group()
-    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="show a recorded events.jsonl again")
+    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="replay a recorded events.jsonl")
     watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
     parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
     return parser

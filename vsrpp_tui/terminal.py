@@ -1,8 +1,8 @@
-"""Between Textual and the terminal: keeps it for the screen alone, and lets the program outlive it.
+"""Between Textual and the terminal: reserves it for the screen, and lets the program outlive it.
 
-Textual draws on stderr; a line printed there by native code or a child process would tear the picture, so what anything
-else writes to stdout or stderr goes to a file. And a terminal may be closed at any moment (its window, the ssh
-connection), which Textual does not expect: it would wait for it for ever, and the program would not come to its end.
+Textual draws on stderr; a line printed there by native code or a child process would garble the screen, so everything
+else written to stdout or stderr goes to a file. And a terminal may be closed at any moment (its window, the ssh
+connection), which Textual does not expect: it would wait for it for ever, and the program would not end.
 """
 
 import errno
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 LOG_LIMIT = 4_000_000
-"""Bytes; a larger log of earlier sessions is begun anew."""
+"""Bytes; a larger log of earlier sessions is overwritten."""
 
-LOOK_SECONDS = 0.25
-"""How often it is looked whether the terminal is still there."""
+POLL_SECONDS = 0.25
+"""Between two checks whether the terminal is still there."""
 
 
-class LastingDriver(LinuxDriver):
-    """Textual's driver, for a terminal that may go: it then says Gone, and can still be shut down."""
+class ResilientDriver(LinuxDriver):
+    """Textual's driver for a terminal that may go away: it then posts Gone, and can still be shut down."""
 
     class Gone(Message):
         """The terminal was closed."""
@@ -39,14 +39,14 @@ class LastingDriver(LinuxDriver):
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._loop.call_later(LOOK_SECONDS, self._look)
+        self._loop.call_later(POLL_SECONDS, self._poll)
 
-    def _look(self) -> None:
-        """SIGHUP reaches not every program whose terminal goes, and to Textual the end of its input means nothing."""
+    def _poll(self) -> None:
+        """Not every program whose terminal goes gets a SIGHUP, and Textual ignores the end of its input."""
         if os.isatty(self.fileno):
-            self._loop.call_later(LOOK_SECONDS, self._look)
+            self._loop.call_later(POLL_SECONDS, self._poll)
             return
-        self.disable_input()  # or its thread reads nothing, over and over, on a whole core
+        self.disable_input()  # or its thread would spin on an empty read
         self.send_message(self.Gone())
 
     def run_input_thread(self) -> None:
@@ -64,9 +64,9 @@ class LastingDriver(LinuxDriver):
 
 
 class TerminalFile(io.FileIO):
-    """A terminal that takes everything, also when it is gone.
+    """A terminal that accepts every write, even when it is gone.
 
-    One error would end Textual's writing thread; its queue would fill, and the screen's own thread wait for room in it.
+    One error would end Textual's writer thread; its queue would fill up and block the screen's own thread.
     """
 
     def write(self, data: "ReadableBuffer", /) -> int:
@@ -82,7 +82,7 @@ def log_path() -> Path:
 
 
 @contextmanager
-def screen_to_itself() -> Iterator[None]:
+def captured_output() -> Iterator[None]:
     """Point file descriptors 1 and 2 at the log, and Python's original streams, which Textual uses, at the terminal."""
     log = _open_log()
     sys.stdout.flush()
@@ -102,7 +102,7 @@ def screen_to_itself() -> Iterator[None]:
         sys.stdout.flush()
         sys.stderr.flush()
         for number, descriptor in saved.items():
-            if number not in terminals or os.isatty(descriptor):  # last words for a terminal that is gone: in the log
+            if number not in terminals or os.isatty(descriptor):  # else the last message goes to the log
                 os.dup2(descriptor, number)
             os.close(descriptor)
         os.close(log)

@@ -12,7 +12,7 @@ from tests.vsrpp_tui.program import Program, StartProgram, tiny_run
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
-from vsrpp_tui.threads.session import Mailbox, SessionRequest
+from vsrpp_tui.threads.session import SessionMailbox, SessionRequest
 
 STARTED: dict[str, Any] = {
     "run": "/runs/Learn",
@@ -112,7 +112,7 @@ class RecordingWorker:
 
     def __init__(self, request: SessionRequest) -> None:
         self.request = request
-        self.mailbox = Mailbox()
+        self.mailbox = SessionMailbox()
         self.commands: list[Command] = []
         self.is_alive = False
         self.was_stopped = False

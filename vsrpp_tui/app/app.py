@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -16,10 +15,11 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
-from vsrpp_tui.app.base import DeskApp
+from vsrpp_tui.app.base import RunApp
 from vsrpp_tui.screens.start.start import Choice, StartScreen
 from vsrpp_tui.state.run import RunState, reduce, resumed
-from vsrpp_tui.terminal import LastingDriver, log_path
+from vsrpp_tui.terminal import ResilientDriver, log_path
+from vsrpp_tui.threads.follower import journal_fault
 from vsrpp_tui.threads.session import SessionRequest, Worker, device_line
 from vsrpp_tui.threads.tensorboard_server import STARTING_SECONDS, TensorBoard
 from vsrpp_tui.user import recent
@@ -34,21 +34,21 @@ if TYPE_CHECKING:
 
 EXIT_DONE, EXIT_FAILED = 0, 1
 PUMP_SECONDS = 0.25
-"""How often the screen looks for events: fast enough for the eye, calm enough for a slow connection."""
+"""Between two looks for events: fast enough for the eye, calm enough for a slow connection."""
 
 SEARCH = "search"
-"""Id of the screen of auto-tune."""
+"""Id of the auto-tune screen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """How the application ended, for the shell it returns to."""
+    """Exit status, and a last line for the shell."""
 
     status: int = EXIT_DONE
     message: str = ""
 
 
-class VsrppApp(DeskApp[Farewell]):
+class VsrppApp(RunApp[Farewell]):
     """Shows the start screen, then a session; ends only when the session has saved."""
 
     CSS_PATH = Path(__file__).parents[1] / "app.tcss"  # also for a subclass elsewhere
@@ -70,15 +70,15 @@ class VsrppApp(DeskApp[Farewell]):
         fault: str = ""
 
     def __init__(self, choice: Choice, preferences: Preferences | None = None) -> None:
-        super().__init__(preferences or Preferences(), driver_class=LastingDriver)
+        super().__init__(preferences or Preferences(), driver_class=ResilientDriver)
         self._choice = choice
         self._device = ""
         self.state = RunState()
         self.worker: Worker | None = None
         self.job: RunningJob | None = None
-        """The work besides training that is done, or was done last."""
+        """The current job besides training, or the last one."""
         self.tensorboard = TensorBoard()
-        self._tensorboard_asked = False
+        self._tensorboard_wanted = False
         self._leaving = False
         self.loader: Thread | None = None
 
@@ -101,11 +101,11 @@ class VsrppApp(DeskApp[Farewell]):
             if hasattr(signal, name):
                 loop.add_signal_handler(getattr(signal, name), self.call_later, self.action_leave)
 
-    def on_lasting_driver_gone(self) -> None:
+    def on_resilient_driver_gone(self) -> None:
         self.action_leave()
 
     def on_start_screen_run_read(self) -> None:
-        """The screen is complete but for the device: load torch to name it, and to have it when a choice is made."""
+        """Load torch, which names the device, the one thing the screen still lacks, and is needed for any choice."""
         if self.loader:
             return
         self.loader = Thread(target=lambda: self.post_message(self.DeviceFound(device_line())), daemon=True)
@@ -123,8 +123,8 @@ class VsrppApp(DeskApp[Farewell]):
         self.push_screen(self._begin(message.request, message.run))
 
     def _begin(self, request: "JobRequest", run: str = "") -> "JobScreen":
-        """Begin a job; its screen."""
-        from vsrpp_tui.app.running_job import RunningJob  # the core's readers of films, once they are wanted
+        """Begin a job and return its screen."""
+        from vsrpp_tui.app.running_job import RunningJob  # loads the core's video readers, so only once needed
 
         self.job = RunningJob(request, run)
         self.job.start()
@@ -141,7 +141,7 @@ class VsrppApp(DeskApp[Farewell]):
             self._show_job()
 
     def on_job_screen_left(self, message: "JobScreen.Left") -> None:
-        """Back to the start screen, which reads everything anew: a job may have made what it shows."""
+        """Back to the start screen, which reads the run again: a job may have made what it shows."""
         self.pop_screen()
         if isinstance(self.screen, StartScreen):
             self.screen.come_back(message.dataset)
@@ -149,7 +149,7 @@ class VsrppApp(DeskApp[Farewell]):
     def _show_job(self) -> None:
         if self.job is None:
             return
-        alive = self.job.job.is_alive  # asked first, as of a session
+        alive = self.job.job.is_alive  # asked first, as in pump
         state = self.job.take()
         for screen in self.screen_stack:
             if (show := getattr(screen, "show_job", None)) and screen.is_mounted:
@@ -170,25 +170,21 @@ class VsrppApp(DeskApp[Farewell]):
         else:
             Thread(target=self._read_past, args=(worker, choice.run), name="past", daemon=True).start()
         self._remember(choice.run)
-        from vsrpp_tui.screens.run.training import TrainingScreen  # the charts' libraries, once a choice is made
+        from vsrpp_tui.screens.run.training import TrainingScreen  # loads the charts' libraries, so only now
 
         self.switch_screen(TrainingScreen())
 
     def _read_past(self, worker: Worker, run: Path) -> None:
-        """What the run's journal tells of earlier sessions: of days that is a second's work."""
+        """Replay the journal of earlier sessions: for days of training that takes a second."""
         path = RunFolder(run).journal
         try:
             self.post_message(self.PastRead(worker, resumed(journal.replay(path))))
-        except OSError as error:
-            fault = f"{path.name} cannot be read ({error.strerror}), so the curves begin now"
-            self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
-        except Exception:  # a value that no version writes: whatever it is, the run must go on
-            traceback.print_exc()  # into the application's log file
-            fault = f"{path.name} has a line that is not understood, so the curves begin now; see {log_path()}"
+        except Exception as error:  # whatever it is, the run must go on
+            fault = f"the curves begin now: {journal_fault(path, error)}"
             self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
 
     def on_vsrpp_app_past_read(self, message: PastRead) -> None:
-        """The session begins once its past is known, which it adds to."""
+        """Begin the session once its past is known, to which it adds."""
         if message.fault:
             self.notify(message.fault, severity="warning", markup=False)
         if message.worker is self.worker and not self._leaving:
@@ -206,12 +202,12 @@ class VsrppApp(DeskApp[Farewell]):
             self.worker.send(command)
 
     def pump(self) -> None:
-        """Take what the threads have said and show it."""
+        """Take the threads' events and show what they changed."""
         self._show_job()
         worker = self.worker
         if worker is None:
             return
-        alive = worker.is_alive  # asked first: what a thread that has ended said is all in the mailbox
+        alive = worker.is_alive  # asked first: once a thread has ended, all its events are in the mailbox
         for event in worker.mailbox.take():
             self.state = reduce(self.state, event)
         self.show_state()
@@ -220,14 +216,14 @@ class VsrppApp(DeskApp[Farewell]):
 
     def show_state(self) -> None:
         """Show the state on every screen that shows any of it."""
-        self._follow_search()
+        self._show_search()
         for screen in self.screen_stack:
             if (show := getattr(screen, "show", None)) and screen.is_mounted:
                 show(self.state)
-        self._tell_tensorboard()
+        self._report_tensorboard()
 
-    def _follow_search(self) -> None:
-        """While a network is looked for, its screen lies over the training screen, and goes with whatever is on it."""
+    def _show_search(self) -> None:
+        """While auto-tune runs, its screen is on top of the training screen; it closes with whatever is above it."""
         if self._leaving or len(self.screen_stack) < 2:
             return
         is_open = self.state.tuning is not None and self.state.tuning.is_open
@@ -240,13 +236,13 @@ class VsrppApp(DeskApp[Farewell]):
             self.pop_screen()
 
     def search_screen(self) -> "TuneScreen":
-        """What shows the search for a network."""
+        """The screen of auto-tune."""
         from vsrpp_tui.screens.run.tune import TuneScreen
 
         return TuneScreen()
 
     def _session_is_over(self) -> None:
-        """A failure is often told some ticks before the thread has ended: it stays in the state until it is shown."""
+        """A failure is often reported some ticks before the thread has ended: the state keeps it until it is shown."""
         if self._leaving:
             self.exit(self.farewell())
             return
@@ -267,15 +263,15 @@ class VsrppApp(DeskApp[Farewell]):
         if state.ended and state.ended.reason == "stopped":
             again = "make demo, or vsrpp-tui --demo" if self._choice.demo else f"vsrpp-tui {run}"
             return Farewell(
-                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; go on with: {again}"
+                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; continue with: {again}"
             )
         if state.ended:
             best = run / BEST_NAME
             network = best if best.exists() else run / state.ended.checkpoint
             return Farewell(EXIT_DONE, f"training is complete; score it with: vsrpp evaluate {network} CLIP")
         if self.job and self.worker is None:
-            failed, told = self.job.farewell()
-            return Farewell(EXIT_FAILED, f"vsrpp-tui: {told}") if failed else Farewell(EXIT_DONE, told)
+            failed, message = self.job.farewell()
+            return Farewell(EXIT_FAILED, f"vsrpp-tui: {message}") if failed else Farewell(EXIT_DONE, message)
         return Farewell()
 
     # keys that work everywhere
@@ -283,12 +279,12 @@ class VsrppApp(DeskApp[Farewell]):
     def action_help(self) -> None:
         from vsrpp_tui.screens.shared.help import HelpScreen
 
-        asked = getattr(self.screen, "panel_in_question", None)
-        self.push_screen(HelpScreen(*asked()) if asked else HelpScreen())
+        panel = getattr(self.screen, "panel_in_question", None)
+        self.push_screen(HelpScreen(*panel()) if panel else HelpScreen())
 
     def action_leave(self) -> None:
         """Quit; while a session runs, only once it has saved."""
-        if self._leaving:  # q twice, or a closed terminal told in two ways
+        if self._leaving:  # q twice, or a closed terminal that is reported in two ways
             return
         self._leaving = True
         if self.worker is None and self.job and self.job.job.is_alive:
@@ -311,38 +307,38 @@ class VsrppApp(DeskApp[Farewell]):
             self.job.stop()
         from vsrpp_tui.screens.run.saving import SavingScreen
 
-        self.push_screen(SavingScreen("Stopping", "what is at hand is finished; what is finished stays …"))
+        self.push_screen(SavingScreen("Stopping", "finishing the current item; completed work is kept …"))
 
     def action_to_start(self) -> None:
         """From a failed session to the start screen."""
         self.worker, self.state = None, RunState()
         self.tensorboard.stop()
-        while len(self.screen_stack) > 2:  # the log, say, was open when it failed
+        while len(self.screen_stack) > 2:  # e.g. the log was open when it failed
             self.pop_screen()
         self.switch_screen(StartScreen(self._choice, self._device))
 
     def action_tensorboard(self) -> None:
-        self._tensorboard_asked = True
+        self._tensorboard_wanted = True
         if not self.tensorboard.is_running:
             self.tensorboard.start(RunFolder(self._choice.run).logs)
             self._show_tensorboard("TensorBoard is starting …")
 
-    def _tell_tensorboard(self) -> None:
-        if self._tensorboard_asked and self.tensorboard.url:
-            self._tensorboard_asked = False
+    def _report_tensorboard(self) -> None:
+        if self._tensorboard_wanted and self.tensorboard.url:
+            self._tensorboard_wanted = False
             self._show_tensorboard(f"TensorBoard {self.tensorboard.url}")
-        elif self._tensorboard_asked and not self.tensorboard.is_running:
-            self._tensorboard_asked = False
+        elif self._tensorboard_wanted and not self.tensorboard.is_running:
+            self._tensorboard_wanted = False
             self._show_tensorboard("")
             self.notify(f"TensorBoard did not start; see {log_path()}", severity="error", markup=False)
-        elif self._tensorboard_asked and self.tensorboard.is_overdue:
-            self._tensorboard_asked = False
+        elif self._tensorboard_wanted and self.tensorboard.is_overdue:
+            self._tensorboard_wanted = False
             self.tensorboard.stop()
             self._show_tensorboard("")
             self.notify(f"TensorBoard did not start within {STARTING_SECONDS:.0f} s", severity="error")
 
     def _show_tensorboard(self, text: str) -> None:
-        """In the border of the events, where it covers none of them."""
+        """In the border of the events panel."""
         for screen in self.screen_stack:
             for panel in screen.query("#events"):
                 panel.border_subtitle = text

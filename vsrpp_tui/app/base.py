@@ -35,15 +35,15 @@ def _actions() -> type[Provider]:
     return Actions
 
 
-class Greys(Monochrome):
-    """What NO_COLOR does. Textual's own fails at text without a style, which some widgets draw."""
+class GreyscaleFilter(Monochrome):
+    """What NO_COLOR does. Textual's own filter fails at text without a style, which some widgets draw."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         return super().apply([Segment(s.text, s.style or Style.null(), s.control) for s in segments], background)
 
 
-class DeskApp(App[T]):
-    """An application with the user's theme and keys, a palette, and a run whose state it shows."""
+class RunApp(App[T]):
+    """An application with the user's theme and keys, a command palette, and a run whose state it shows."""
 
     COMMANDS = {_actions}  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,17 +53,17 @@ class DeskApp(App[T]):
     state: RunState
 
     def __init__(self, preferences: Preferences, driver_class: type[Driver] | None = None) -> None:
-        if not os.environ.get("NO_COLOR"):  # empty means nothing by no-color.org; Textual would take it for a wish
+        if not os.environ.get("NO_COLOR"):  # no-color.org: empty means unset, but Textual would obey it
             os.environ.pop("NO_COLOR", None)
         super().__init__(driver_class=driver_class)
         for theme in THEMES.values():  # before the stylesheet is read, or it would be read twice
             self.register_theme(theme)
         self.theme = preferences.theme
         self._preferences = preferences
-        self._greys = Greys()
+        self._greyscale = GreyscaleFilter()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [self._greys if isinstance(kind, Monochrome) else kind for kind in super().get_line_filters()]
+        return [self._greyscale if isinstance(kind, Monochrome) else kind for kind in super().get_line_filters()]
 
     @property
     def folder(self) -> RunFolder:
@@ -72,7 +72,7 @@ class DeskApp(App[T]):
 
     @property
     def journal(self) -> Path:
-        """Where its events are."""
+        """Its events."""
         return self.folder.journal
 
     def send(self, command: cmd.Command) -> None:
@@ -113,20 +113,20 @@ class DeskApp(App[T]):
         self.push_screen(LogScreen(self.journal, self.state))
 
     def action_keep_screen(self) -> None:
-        """Save a picture of the screen into the run's folder."""
+        """Save a screenshot in the run's folder."""
         folder = self.folder.screenshots
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = _unused(folder, f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
             path.write_text(self.export_screenshot(title=f"VSR++  {self.folder.name}"), encoding="utf-8")
         except OSError as error:
-            told = f"the picture cannot be written to {folder} ({error.strerror}); check space and permissions"
-            self.notify(told, severity="error", markup=False)
+            fault = f"the screenshot cannot be written to {folder} ({error.strerror}); check space and permissions"
+            self.notify(fault, severity="error", markup=False)
         else:
-            self.notify(f"the screen is in {path}", markup=False)
+            self.notify(f"screenshot saved to {path}", markup=False)
 
-    def action_wear(self, name: str) -> None:
-        """Change the theme, also for the next time."""
+    def action_set_theme(self, name: str) -> None:
+        """Change the theme and remember it."""
         self.theme = name
         try:
             remember_theme(preferences_path(), name)
@@ -135,7 +135,7 @@ class DeskApp(App[T]):
 
 
 def _unused(folder: Path, name: str) -> Path:
-    """A path of this name that is not there yet: two pictures may be taken in one second."""
+    """A path of this name that does not exist yet: two screenshots may be taken in one second."""
     path, number = folder / f"{name}.svg", 1
     while path.exists():
         number += 1

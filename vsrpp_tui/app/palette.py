@@ -21,7 +21,7 @@ class Entry:
 
 
 class Actions(Provider):
-    """What can be done now comes first; what cannot is listed all the same, so that it can be found."""
+    """Actions that are possible now come first; the others are listed too, so that they can be found."""
 
     async def discover(self) -> Hits:
         for entry in self._entries():
@@ -36,8 +36,8 @@ class Actions(Provider):
     def _entries(self) -> Iterator[Entry]:
         yield from sorted(self._bindings(), key=lambda entry: entry.help.startswith(NOT_NOW))
         for name, title in TITLES.items():
-            worn = "now" if self.app.theme == name else "kept for the next time too"
-            yield Entry(f"Theme: {title}", "", worn, partial(self.app.run_action, f"app.wear({name!r})"))
+            help = "now" if self.app.theme == name else "kept for the next time too"
+            yield Entry(f"Theme: {title}", "", help, partial(self.app.run_action, f"app.set_theme({name!r})"))
 
     def _bindings(self) -> Iterator[Entry]:
         keys: dict[str, list[str]] = {}
@@ -48,10 +48,9 @@ class Actions(Provider):
                 keys.setdefault(action, []).append(self.app.get_key_display(active.binding))
                 found.setdefault(action, active)
         for action, active in found.items():
-            help = active.tooltip or active.binding.description
-            told = help if active.enabled else f"{NOT_NOW}{help}"
+            help = ("" if active.enabled else NOT_NOW) + (active.tooltip or active.binding.description)
             run = partial(self.app.run_action, active.binding.action, active.node)
-            yield Entry(active.binding.description, "  ".join(dict.fromkeys(keys[action])), told, run)
+            yield Entry(active.binding.description, "  ".join(dict.fromkeys(keys[action])), help, run)
 
 
 NOT_NOW = "not now: "

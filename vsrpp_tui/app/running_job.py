@@ -1,4 +1,4 @@
-"""A job the application is doing: its thread, its state, its screen, and what is told of it when all is over.
+"""A job of the application: its thread, its state, its screen, and the sentence for the shell at its end.
 
 Apart from app.py, which knows when; this knows which reducer and which screen belong to which work.
 """
@@ -52,7 +52,7 @@ class RunningJob:
         self.job.start()
 
     def take(self) -> JobState:
-        """Fold in what the thread has said; the clock of one at work goes on."""
+        """The state after the thread's events; the clock of a running job advances."""
         for event, now in self.job.mailbox.take():
             self.state = self._reduce(self.state, event, now)
         if not self.state.is_over and self.state.begun_at:
@@ -60,19 +60,19 @@ class RunningJob:
         return self.state
 
     def stop(self) -> None:
-        """Ask for the end; whatever is at hand is finished."""
+        """Ask for the end; the current item is finished first."""
         self.job.stop()
         self.state = self._reduce(self.state, JobStopping(), time.time())
 
     def farewell(self) -> tuple[bool, str]:
-        """Whether it failed, and a sentence for the shell: how to go on, or where the result is."""
+        """Whether it failed, and a sentence for the shell: how to continue, or where the result is."""
         state, request = self.state, self.request
         if state.phase == "failed":
             return True, state.failure
         if state.phase == "stopped":
             if isinstance(request, CheckRequest):
-                return False, f"the check was stopped; begin it again with: {request.command}"
-            return False, f"stopped; what is finished stays. Go on with: {request.command}"
+                return False, f"The check was stopped; run it again with: {request.command}"
+            return False, f"Stopped. Finished work is kept; continue with: {request.command}"
         return False, _made(request, state)
 
 

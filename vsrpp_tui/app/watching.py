@@ -1,7 +1,6 @@
-"""The application where it only looks: ``--replay`` of a recorded journal, ``--attach`` to a run of another process."""
+"""The read-only application: ``--replay`` of a recorded journal, ``--attach`` to a run of another process."""
 
 import time
-import traceback
 from pathlib import Path
 from threading import Thread
 
@@ -14,19 +13,18 @@ from vsrpp_tui.screens.run.tune import TuneScreen
 from vsrpp_tui.screens.run.watching import ReplayScreen, ReplayTuneScreen, WatchedTuneScreen, WatchingScreen
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.replay import Player, Recording
-from vsrpp_tui.terminal import log_path
-from vsrpp_tui.threads.follower import Follower
+from vsrpp_tui.threads.follower import Follower, journal_fault
 from vsrpp_tui.user.preferences import Preferences
 
 
 class WatchingApp(VsrppApp):
-    """Has no session: nothing to steer, nothing to save at its end."""
+    """Has no session: there is nothing to steer, and nothing to save at the end."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return False if action in ("settings", "mark") else super().check_action(action, parameters)
 
     def send(self, command: cmd.Command) -> None:
-        raise AssertionError(f"{command} from a screen that only looks")
+        raise AssertionError(f"{command} from a read-only screen")
 
     def farewell(self) -> Farewell:
         return Farewell()
@@ -36,7 +34,7 @@ class ReplayApp(WatchingApp):
     """Plays a journal."""
 
     def __init__(self, path: Path, preferences: Preferences | None = None) -> None:
-        """``path``: an events.jsonl, or a run's folder that has one. Raises UsageError where there is none."""
+        """``path``: an events.jsonl, or a run's folder that has one. Raises UsageError if there is none."""
         path = path / "events.jsonl" if path.is_dir() else path
         if not path.is_file():
             raise UsageError(f"{path} does not exist; name the events.jsonl of a run")
@@ -44,7 +42,7 @@ class ReplayApp(WatchingApp):
         self._path = path.absolute()
         self._fault = ""
         self._player: Player | None = None
-        self._looked_at = 0.0
+        self._pumped_at = 0.0
         self._replay_screen = ReplayScreen()
 
     @property
@@ -63,21 +61,17 @@ class ReplayApp(WatchingApp):
     def _read(self) -> None:
         try:
             recording = Recording(journal.replay(self._path))
-        except OSError as error:
-            self._fault = f"{self._path} cannot be read ({error.strerror}); check its permissions"
-            return
-        except Exception:  # a value that no version writes
-            traceback.print_exc()  # into the application's log file
-            self._fault = f"{self._path.name} has a line that is not understood; see {log_path()}"
+        except Exception as error:
+            self._fault = journal_fault(self._path, error)
             return
         if len(recording):
             self._player = Player(recording)
         else:
-            self._fault = f"{self._path.name} holds no event that this version knows"
+            self._fault = f"{self._path.name} has no event that this version knows"
 
     def pump(self) -> None:
         now = time.monotonic()
-        passed, self._looked_at = now - (self._looked_at or now), now
+        passed, self._pumped_at = now - (self._pumped_at or now), now
         if self._player:
             self._player.advance(passed)
         self._redraw()
@@ -118,7 +112,7 @@ class AttachedApp(WatchingApp):
     """Follows the journal of a run."""
 
     def __init__(self, run: Path, preferences: Preferences | None = None) -> None:
-        """Raises UsageError where there is no such run."""
+        """Raises UsageError if there is no such run."""
         if not run.is_dir():
             raise UsageError(f"{run} is not a run's folder; name one that is being trained")
         super().__init__(Choice(run.absolute(), None), preferences)

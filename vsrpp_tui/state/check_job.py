@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vsrpp_core.data.check import CheckProgress, CheckReport
-from vsrpp_tui.state.job import JobEnded, JobFailed, JobPhase, JobState, JobStopping, Pace, how_ended
+from vsrpp_tui.state.job import EndingEvent, JobState, Pace, at, reduce_ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,18 @@ class CheckState(JobState):
         return self.pace.left(self.progress.total if self.progress else 0)
 
 
-Event = CheckProgress | MovedAside | CheckReport | JobStopping | JobEnded | JobFailed
+Event = CheckProgress | MovedAside | CheckReport | EndingEvent
 
 
 def reduce(state: CheckState, event: Event, now: float) -> CheckState:
-    state = replace(state, now=now, begun_at=state.begun_at or now)
+    state = at(state, now)
     match event:
         case CheckProgress():
-            phase: JobPhase = "stopping" if state.phase == "stopping" else "working"
-            return replace(state, phase=phase, progress=event, pace=state.pace.noted(now, event.done))
+            pace = state.pace.noted(now, event.done)
+            return replace(state, phase=state.unless_stopping("working"), progress=event, pace=pace)
         case MovedAside():
             return replace(state, moved=event)
         case CheckReport():
             return replace(state, report=event)
-        case JobStopping():
-            return state if state.is_over else replace(state, phase="stopping")
-        case JobEnded():
-            return replace(state, phase=how_ended(event, state.report is not None))
-        case JobFailed():
-            return replace(state, phase="failed", failure=event.error)
+        case _:
+            return reduce_ending(state, event, is_complete=state.report is not None)

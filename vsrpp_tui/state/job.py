@@ -1,12 +1,12 @@
-"""What the states of all jobs have in common: their phases, their pace, their log, and how a job says that it ended.
+"""What the states of all jobs have in common: phases, pace, log, and the events of stopping and ending.
 
-Pure, as state.py: each job's reducer takes (state, event, now) and gives the next state; ``now`` is in seconds since
-the Unix epoch, as the core's events of these jobs carry no time.
+Pure: each job's reducer takes (state, event, now) and gives the next state; ``now`` is in seconds since the Unix
+epoch, as the core's events of these jobs carry no time.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 from vsrpp_tui.state.run import LOG_LIMIT, LogLine, Tone
 
@@ -14,19 +14,19 @@ JobPhase = Literal["loading", "looking", "working", "finishing", "stopping", "do
 OVER: tuple[JobPhase, ...] = ("done", "stopped", "failed")
 
 PACE_SECONDS = 60.0
-"""A pace is the mean over so long: a scene of a film is not faster than another."""
+"""A pace is the mean over this long, so that a single scene does not decide it."""
 
 Log = tuple[LogLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class JobStopping:
-    """The user wants it ended; what is at hand is finished first."""
+    """The user wants it ended; the current item is finished first."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnded:
-    """The thread is through, by itself or because it was ``stopped``."""
+    """The thread has ended, by itself or because it was ``stopped``."""
 
     stopped: bool
 
@@ -34,6 +34,10 @@ class JobEnded:
 @dataclass(frozen=True, slots=True)
 class JobFailed:
     error: str
+
+
+EndingEvent = JobStopping | JobEnded | JobFailed
+"""What a job of any kind reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,33 @@ class JobState:
     def elapsed(self) -> float:
         return self.now - self.begun_at if self.begun_at else 0.0
 
+    def unless_stopping(self, phase: JobPhase) -> JobPhase:
+        """``phase``, but a job that was asked to stop stays in that phase until it has."""
+        return "stopping" if self.phase == "stopping" else phase
+
+
+State = TypeVar("State", bound=JobState)
+
+
+def at(state: State, now: float) -> State:
+    """``state`` as of ``now``, which is also when it began if this is its first event."""
+    return replace(state, now=now, begun_at=state.begun_at or now)
+
+
+def reduce_ending(state: State, event: EndingEvent, is_complete: bool) -> State:
+    """``is_complete``: all work was done, so a stop that came after it stopped nothing."""
+    match event:
+        case JobStopping():
+            return state if state.is_over else replace(state, phase="stopping")
+        case JobEnded():
+            return replace(state, phase="stopped" if event.stopped and not is_complete else "done")
+        case JobFailed():
+            return replace(state, phase="failed", failure=event.error)
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast something goes, over the last minute: at most a point a second is kept."""
+    """How fast something goes, over the last minute. Keeps at most one point per second."""
 
     seen: tuple[tuple[float, float], ...] = ()
     """(time in seconds, amount done)."""
@@ -88,11 +115,6 @@ class Pace:
 
 def logged(log: Log, now: float, tone: Tone, text: str) -> Log:
     return (*log, LogLine(now, tone, text))[-LOG_LIMIT:]
-
-
-def how_ended(event: JobEnded, is_complete: bool) -> JobPhase:
-    """A stop that came after the last piece of work stopped nothing."""
-    return "done" if is_complete or not event.stopped else "stopped"
 
 
 def clock(seconds: float) -> str:

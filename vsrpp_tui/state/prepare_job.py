@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from vsrpp_core.prepare.job_events import PrepareProgress, PrepareReport
-from vsrpp_tui.state.job import JobEnded, JobFailed, JobPhase, JobState, JobStopping, how_ended
+from vsrpp_tui.state.job import EndingEvent, JobPhase, JobState, at, reduce_ending
 
 PHASES: dict[str, JobPhase] = {"looking": "looking", "cutting": "working", "finishing": "finishing"}
 
@@ -16,7 +16,7 @@ class PrepareState(JobState):
 
     @property
     def share(self) -> float:
-        """0..1 of the stage at hand."""
+        """0..1 of the current stage."""
         if self.report:
             return 1.0
         return min(self.progress.done / self.progress.total, 1.0) if self.progress and self.progress.total else 0.0
@@ -28,25 +28,20 @@ class PrepareState(JobState):
 
     @property
     def skipped(self) -> dict[str, int]:
-        """Windows by the reason they gave no patch for, the most frequent first."""
+        """Windows that gave no patch, by reason, the most frequent first."""
         known = self.report.skipped if self.report else self.progress.skipped if self.progress else {}
         return dict(sorted(known.items(), key=lambda item: -item[1]))
 
 
-Event = PrepareProgress | PrepareReport | JobStopping | JobEnded | JobFailed
+Event = PrepareProgress | PrepareReport | EndingEvent
 
 
 def reduce(state: PrepareState, event: Event, now: float) -> PrepareState:
-    state = replace(state, now=now, begun_at=state.begun_at or now)
+    state = at(state, now)
     match event:
         case PrepareProgress():
-            phase = "stopping" if state.phase == "stopping" else PHASES[event.stage]
-            return replace(state, phase=phase, progress=event)
+            return replace(state, phase=state.unless_stopping(PHASES[event.stage]), progress=event)
         case PrepareReport():
             return replace(state, report=event)
-        case JobStopping():
-            return state if state.is_over else replace(state, phase="stopping")
-        case JobEnded():
-            return replace(state, phase=how_ended(event, state.report is not None))
-        case JobFailed():
-            return replace(state, phase="failed", failure=event.error)
+        case _:
+            return reduce_ending(state, event, is_complete=state.report is not None)

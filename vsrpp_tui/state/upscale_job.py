@@ -7,26 +7,15 @@ from typing import Literal
 
 from vsrpp_core.apply.upscale import job_events as up
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_tui.state.job import (
-    JobEnded,
-    JobFailed,
-    JobPhase,
-    JobState,
-    JobStopping,
-    Log,
-    Pace,
-    clock,
-    how_ended,
-    logged,
-)
+from vsrpp_tui.state.job import EndingEvent, JobFailed, JobState, Log, Pace, at, clock, logged, reduce_ending
 from vsrpp_tui.state.run import Tone
 
 FileStage = Literal["waiting", "working", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
-class UpscaleLooked:
-    """What is to be done, told before the first file: the files, and the results that are there already."""
+class UpscalePlanned:
+    """The files to upscale, and the results that exist already; reported before the first file."""
 
     files: tuple["FileState", ...]
     skipped: tuple[Path, ...] = ()
@@ -34,7 +23,7 @@ class UpscaleLooked:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """One source. ``frames`` is an estimate, or 0; ``pixels`` are those of one of its pictures, or 0."""
+    """One source. ``frames`` is an estimate, or 0; ``pixels`` of one of its pictures, or 0."""
 
     name: str
     out: Path
@@ -42,7 +31,7 @@ class FileState:
     pixels: int = 0
     stage: FileStage = "waiting"
     done: int = 0
-    told: str = ""
+    outcome: str = ""
     """How it ended, in words."""
 
     @property
@@ -51,7 +40,7 @@ class FileState:
 
     @property
     def work(self) -> float:
-        """All of it, in pixels: what a network's time goes by."""
+        """Its pixels, which decide how long the network takes."""
         return float(self.frames * self.pixels)
 
     @property
@@ -63,11 +52,11 @@ class FileState:
 class UpscaleState(JobState):
     files: tuple[FileState, ...] = ()
     started: up.UpscaleStarted | None = None
-    """Of the file at hand."""
+    """Of the current file."""
     progress: up.UpscaleProgress | None = None
     preview: up.UpscalePreview | None = None
     pace: Pace = field(default_factory=Pace)
-    """Pictures of the file at hand."""
+    """Frames of the current file."""
     work_pace: Pace = field(default_factory=Pace)
     """Of all files, in pixels."""
     log: Log = ()
@@ -82,12 +71,12 @@ class UpscaleState(JobState):
 
     @property
     def share(self) -> float:
-        """0..1 of all files; by their number where one's length is not known."""
+        """0..1 of all files; by their number while the length of one is unknown."""
         if not self.files:
             return 0.0
         if all(file.work for file in self.files):
             return sum(file.work_done for file in self.files) / sum(file.work for file in self.files)
-        return (self.n_over + self._share_of_this) / len(self.files)
+        return (self.n_over + self._share_of_current) / len(self.files)
 
     @property
     def seconds_left(self) -> float:
@@ -99,23 +88,22 @@ class UpscaleState(JobState):
         return self.work_pace.left(sum(file.work for file in self.files))
 
     @property
-    def _share_of_this(self) -> float:
+    def _share_of_current(self) -> float:
         progress = self.progress
         return progress.done / progress.total if progress and progress.total else 0.0
 
 
-Event = up.UpscaleEvent | UpscaleLooked | JobStopping | JobEnded | JobFailed
+Event = up.UpscaleEvent | UpscalePlanned | EndingEvent
 
 
 def reduce(state: UpscaleState, event: Event, now: float) -> UpscaleState:
-    state = replace(state, now=now, begun_at=state.begun_at or now)
+    state = at(state, now)
     match event:
-        case UpscaleLooked():
+        case UpscalePlanned():
             log = state.log
-            for out in () if state.files else event.skipped:  # told once
-                log = logged(log, now, "plain", f"{out} is there already, so it is left as it is")
-            phase: JobPhase = "stopping" if state.phase == "stopping" else "looking"
-            return replace(state, phase=phase, files=event.files, log=log)
+            for out in () if state.files else event.skipped:  # once, though the plan is reported again
+                log = logged(log, now, "plain", f"{out} exists already and is left as it is")
+            return replace(state, phase=state.unless_stopping("looking"), files=event.files, log=log)
         case up.UpscaleStarted():
             return _started(state, event)
         case up.UpscaleProgress():
@@ -125,36 +113,30 @@ def reduce(state: UpscaleState, event: Event, now: float) -> UpscaleState:
         case up.UpscaleFinished():
             return _finished(state, event)
         case up.UpscaleFailed():
-            told = f"{event.name} is left out: {event.error}"
-            return _said(_with(state, event.name, stage="failed", told=event.error), "fault", told)
+            state = _with(state, event.name, stage="failed", outcome=event.error)
+            return _logged(state, "fault", f"{event.name} is left out: {event.error}")
         case WarningRaised():
-            return _said(state, "warning", event.message)
+            return _logged(state, "warning", event.message)
         case _:
             return _ending(state, event)
 
 
-def _ending(state: UpscaleState, event: JobStopping | JobEnded | JobFailed) -> UpscaleState:
-    match event:
-        case JobStopping():
-            return state if state.is_over else replace(state, phase="stopping")
-        case JobEnded():
-            complete = bool(state.files) and all(file.is_over for file in state.files)
-            return replace(state, phase=how_ended(event, complete))
-        case JobFailed():
-            files = tuple(
-                replace(file, stage="failed", told=event.error) if file.stage == "working" else file
-                for file in state.files
-            )
-            return _said(replace(state, phase="failed", failure=event.error, files=files), "fault", event.error)
+def _ending(state: UpscaleState, event: EndingEvent) -> UpscaleState:
+    state = reduce_ending(state, event, is_complete=bool(state.files) and state.n_over == len(state.files))
+    if not isinstance(event, JobFailed):
+        return state
+    files = tuple(
+        replace(file, stage="failed", outcome=event.error) if file.stage == "working" else file for file in state.files
+    )
+    return _logged(replace(state, files=files), "fault", event.error)
 
 
 def _started(state: UpscaleState, event: up.UpscaleStarted) -> UpscaleState:
-    phase: JobPhase = "stopping" if state.phase == "stopping" else "working"
-    state = replace(state, phase=phase, started=event, progress=None, pace=Pace())
+    state = replace(state, phase=state.unless_stopping("working"), started=event, progress=None, pace=Pace())
     state = _with(state, event.name, stage="working", done=event.resumed_from, out=event.out)
-    told = f"{event.name}: {event.size}, {event.codec} {event.pixels}, on {event.device} in {event.precision}"
-    told += f"; goes on after {event.resumed_from:,} frames" if event.resumed_from else ""
-    return _said(state, "plain", told)
+    text = f"{event.name}: {event.size}, {event.codec} {event.pixels}, on {event.device} in {event.precision}"
+    text += f"; resumes after {event.resumed_from:,} frames" if event.resumed_from else ""
+    return _logged(state, "plain", text)
 
 
 def _progressed(state: UpscaleState, event: up.UpscaleProgress) -> UpscaleState:
@@ -170,14 +152,14 @@ def _progressed(state: UpscaleState, event: up.UpscaleProgress) -> UpscaleState:
 def _finished(state: UpscaleState, event: up.UpscaleFinished) -> UpscaleState:
     made = event.frames - event.resumed_from
     rate = f", {made / event.seconds:.2f} fps" if made and event.seconds else ""
-    told = f"{event.frames:,} frames in {clock(event.seconds)}{rate}"
-    told = f"{event.frames:,} frames, finished by an earlier call" if event.is_kept else told
-    state = _with(state, event.name, stage="done", told=told, done=event.frames, frames=event.frames)
-    return _said(state, "good", f"{event.out}: {told}")
+    outcome = f"{event.frames:,} frames in {clock(event.seconds)}{rate}"
+    outcome = f"{event.frames:,} frames, finished by an earlier run" if event.is_kept else outcome
+    state = _with(state, event.name, stage="done", outcome=outcome, done=event.frames, frames=event.frames)
+    return _logged(state, "good", f"{event.out}: {outcome}")
 
 
 def _with(state: UpscaleState, name: str, **changes: object) -> UpscaleState:
-    """``state`` with changes to the file of this name that is at work: the first one not over."""
+    """``state`` with changes to the first file of this name that is not over."""
     files = list(state.files)
     place = next((i for i, file in enumerate(files) if file.name == name and not file.is_over), None)
     if place is not None:
@@ -185,5 +167,5 @@ def _with(state: UpscaleState, name: str, **changes: object) -> UpscaleState:
     return replace(state, files=tuple(files))
 
 
-def _said(state: UpscaleState, tone: Tone, text: str) -> UpscaleState:
+def _logged(state: UpscaleState, tone: Tone, text: str) -> UpscaleState:
     return replace(state, log=logged(state.log, state.now, tone, text))

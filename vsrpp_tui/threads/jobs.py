@@ -1,40 +1,39 @@
-"""The background thread of work besides training: upscaling, making a dataset, checking one.
+"""The thread of work besides training: upscaling, making a dataset, checking one.
 
-Beside worker.py the only module that knows the heavy parts of the core, and it imports them inside the thread. A plain
-thread for the same reason: the application must be able to end while a picture or a patch is finished.
+Beside session.py the only module that runs the network, and it imports torch inside the thread.
 """
 
 import os
 import shlex
 import time
-import traceback
-from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from vsrpp_core.apply.upscale.job_events import UpscalePreview, UpscaleProgress
+from vsrpp_core.data.check import CheckProgress, Fault, check
+from vsrpp_core.data.quarantine import move_aside, to_move
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.prepare.job_events import PrepareProgress
 from vsrpp_tui.forms.prepare import PrepareRequest
 from vsrpp_tui.forms.upscale import UpscaleRequest
+from vsrpp_tui.state.check_job import MovedAside
 from vsrpp_tui.state.job import JobEnded, JobFailed
-from vsrpp_tui.threads.priority import stand_back
+from vsrpp_tui.state.upscale_job import FileState, UpscalePlanned
+from vsrpp_tui.threads.background import EventThread, Mailbox
 
-if TYPE_CHECKING:
-    from vsrpp_core.data.check import Fault
-
-PROGRESS = ("UpscaleLooked", "UpscaleProgress", "UpscalePreview", "PrepareProgress", "CheckProgress")
-"""Events of which only the newest matters: unseen ones are replaced, not queued."""
+PROGRESS = (UpscalePlanned, UpscaleProgress, UpscalePreview, PrepareProgress, CheckProgress)
+"""Events of which only the newest matters."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """``faults`` of a check before: what is bad by them is moved aside first."""
+    """``faults``: found by an earlier check; the pairs they name are moved aside first."""
 
     root: Path
-    faults: "tuple[Fault, ...]" = ()
+    faults: tuple[Fault, ...] = ()
 
     @property
     def command(self) -> str:
@@ -44,68 +43,34 @@ class CheckRequest:
 JobRequest = UpscaleRequest | PrepareRequest | CheckRequest
 
 
-class JobMailbox:
-    """Events on their way to the screen, with the time they came (seconds since the Unix epoch)."""
-
-    def __init__(self) -> None:
-        self._events: deque[tuple[Any, float]] = deque()
-        self._lock = Lock()
-
-    def put(self, event: object) -> None:
-        with self._lock:
-            last = self._events[-1][0] if self._events else None
-            if type(event) is type(last) and type(event).__name__ in PROGRESS:
-                self._events.pop()
-            self._events.append((event, time.time()))
-
-    def take(self) -> list[tuple[Any, float]]:
-        """All that waits, oldest first."""
-        with self._lock:
-            events = list(self._events)
-            self._events.clear()
-        return events
+Timed = tuple[Any, float]
+"""An event of a job and when it happened, seconds since the Unix epoch."""
 
 
-class Job:
-    """Does what is asked in a thread of its own. Its last event is JobEnded or JobFailed."""
+class JobMailbox(Mailbox[Timed]):
+    """Of progress only the newest event waits."""
+
+    def replaces(self, new: Timed, last: Timed) -> bool:
+        return type(new[0]) is type(last[0]) and isinstance(new[0], PROGRESS)
+
+
+class Job(EventThread[Timed]):
+    """Does one piece of work. Its last event is JobEnded or JobFailed."""
 
     def __init__(self, request: JobRequest) -> None:
+        super().__init__("job", JobMailbox())
         self.request = request
-        self.mailbox = JobMailbox()
-        self._stopping = Event()
-        self._thread = Thread(target=self._work, name="job")
 
-    def start(self) -> None:
-        self._thread.start()
+    def events(self) -> Iterator[Timed]:
+        with closing(_events(self.request)) as events:
+            for event in events:
+                yield event, time.time()
+                if self._stopping.is_set():
+                    break
+        yield JobEnded(stopped=self._stopping.is_set()), time.time()
 
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        """Ask for the end: what is at hand is finished, what is finished stays."""
-        self._stopping.set()
-
-    def finish(self) -> None:
-        """Ask for the end and wait for it. Safe to call at any time, also twice."""
-        if self._thread.is_alive():
-            self.stop()
-            self._thread.join()
-
-    def _work(self) -> None:
-        stand_back()
-        try:
-            with closing(_events(self.request)) as events:
-                for event in events:
-                    self.mailbox.put(event)
-                    if self._stopping.is_set():
-                        break
-            self.mailbox.put(JobEnded(stopped=self._stopping.is_set()))
-        except VsrppError as error:
-            self.mailbox.put(JobFailed(str(error)))
-        except Exception as error:
-            traceback.print_exc()  # into the application's log file
-            self.mailbox.put(JobFailed(f"{type(error).__name__}: {error}; the traceback is in the application's log"))
+    def failure(self, message: str) -> Timed:
+        return JobFailed(message), time.time()
 
 
 def _events(request: JobRequest) -> Generator[object, None, None]:
@@ -122,10 +87,6 @@ def _events(request: JobRequest) -> Generator[object, None, None]:
 
 
 def _checking(request: CheckRequest) -> Generator[object, None, None]:
-    from vsrpp_core.data.check import check
-    from vsrpp_core.data.quarantine import move_aside, to_move
-    from vsrpp_tui.state.check_job import MovedAside
-
     if groups := to_move(request.faults):
         yield MovedAside(move_aside(request.root, groups), len(groups))
     yield from check(request.root)
@@ -134,16 +95,15 @@ def _checking(request: CheckRequest) -> Generator[object, None, None]:
 def _upscaling(request: UpscaleRequest) -> Generator[object, None, None]:
     from vsrpp_core.apply.upscale.inspect import inspect_job
     from vsrpp_core.apply.upscale.upscale import upscale
-    from vsrpp_tui.state.upscale_job import FileState, UpscaleLooked
 
     planned, options = request.read()
     files = [FileState(job.source.name, job.out) for job in planned.jobs]
-    yield UpscaleLooked(tuple(files), tuple(planned.skipped))
+    yield UpscalePlanned(tuple(files), tuple(planned.skipped))
     for place, job in enumerate(planned.jobs if len(files) > 1 else ()):  # how long each is, for the total
         try:
             seen = inspect_job(job, options)
         except VsrppError:
-            continue  # the job itself tells it when its turn comes
+            continue  # the job itself reports it when its turn comes
         files[place] = FileState(job.source.name, job.out, seen.frames, seen.pixels)
-        yield UpscaleLooked(tuple(files), tuple(planned.skipped))
+        yield UpscalePlanned(tuple(files), tuple(planned.skipped))
     yield from upscale(request.network, planned.jobs, options)

@@ -1,33 +1,32 @@
-"""The background thread that runs a session, and the two queues between it and the screen.
+"""The thread that runs a session.
 
-The only module of the application that knows the trainer, and it imports it inside the thread: the start screen stands
-before torch is loaded. A plain thread, not a Textual worker: the application must be able to end while it saves.
+The only module of the application that knows the trainer, and it imports it inside the thread: the start screen is
+there before torch is loaded.
 """
 
 import gc
-import traceback
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock, Thread
 from typing import Literal
 
-from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import Command, CommandQueue, Stop
-from vsrpp_tui.threads.priority import stand_back
+from vsrpp_tui.threads.background import EventThread, Mailbox
 
-STEPS_WAITING = 256
-"""Step reports that may wait for a screen that does not look; beyond, the newest replaces the last."""
+MAX_WAITING = 256
+"""Events that may wait for a screen that does not take them; beyond, a step report replaces the one before it."""
 
-STEPS_TAKEN = 64
-"""Step reports that one look at the mailbox brings: each costs some 0.2 ms, and a chart has few columns."""
+MAX_STEPS = 64
+"""Step reports taken at once: each costs some 0.2 ms, and a chart has few columns."""
+
+PROGRESS = (ev.PreparationProgressed, ev.ValidationProgressed)
+"""Events of which only the newest matters."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRequest:
-    """What the start screen asks for."""
+    """What the start screen wants run."""
 
     run: Path
     data: Path | None
@@ -36,51 +35,26 @@ class SessionRequest:
     checkpoint: str = ""
     """Name of the one to resume from; empty for the newest that can be read."""
     tune: bool = False
-    """Look for a network first, whatever settings and device the run has."""
+    """Run auto-tune first, whatever settings and device the run has."""
 
 
-class Mailbox:
-    """Events on their way to the screen. Progress that nobody has seen yet is replaced, not queued."""
-
-    def __init__(self) -> None:
-        self._events: deque[ev.Event] = deque()
-        self._lock = Lock()
-        self._steps = 0
-
-    def __len__(self) -> int:
-        return len(self._events)
-
-    def put(self, event: ev.Event) -> None:
-        with self._lock:
-            if self._events and self._replaces(event, self._events[-1]):
-                self._events[-1] = event
-                return
-            self._steps += isinstance(event, ev.StepReported)
-            self._events.append(event)
+class SessionMailbox(Mailbox[ev.Event]):
+    """Step reports wait while there is room; of other progress only the newest event."""
 
     def take(self) -> list[ev.Event]:
-        """All that waits, oldest first; of very many step reports some, the last one among them."""
-        with self._lock:
-            events, steps = list(self._events), self._steps
-            self._events.clear()
-            self._steps = 0
-        return list(_thinned(events, steps)) if steps > STEPS_TAKEN else events
+        """Everything that waits; of very many step reports some, the last one among them."""
+        return list(_thinned(super().take()))
 
-    def _replaces(self, new: ev.Event, last: ev.Event) -> bool:
-        match new, last:
-            case (ev.PreparationProgressed(), ev.PreparationProgressed()):
-                return True
-            case (ev.ValidationProgressed(), ev.ValidationProgressed()):
-                return True
-            case (ev.StepReported(), ev.StepReported()):
-                return self._steps >= STEPS_WAITING
-            case _:
-                return False
+    def replaces(self, new: ev.Event, last: ev.Event) -> bool:
+        if type(new) is not type(last):
+            return False
+        return isinstance(new, PROGRESS) or (isinstance(new, ev.StepReported) and len(self) >= MAX_WAITING)
 
 
-def _thinned(events: list[ev.Event], steps: int) -> Iterator[ev.Event]:
-    """``events`` with about STEPS_TAKEN of their ``steps`` step reports."""
-    every = -(-steps // STEPS_TAKEN)
+def _thinned(events: list[ev.Event]) -> Iterator[ev.Event]:
+    """``events`` with about MAX_STEPS of their step reports."""
+    steps = sum(isinstance(event, ev.StepReported) for event in events)
+    every = -(-steps // MAX_STEPS)
     for event in events:
         if isinstance(event, ev.StepReported):
             steps -= 1
@@ -89,56 +63,32 @@ def _thinned(events: list[ev.Event], steps: int) -> Iterator[ev.Event]:
         yield event
 
 
-class Worker:
-    """Runs one session in a thread of its own."""
+class Worker(EventThread[ev.Event]):
+    """Runs one session."""
 
     def __init__(self, request: SessionRequest) -> None:
+        super().__init__("session", SessionMailbox())
         self.request = request
-        self.mailbox = Mailbox()
         self._commands = CommandQueue()
-        self._stopping = Event()
-        self._thread = Thread(target=self._work, name="session")
-
-    def start(self) -> None:
-        self._thread.start()
 
     def send(self, command: Command) -> None:
         self._commands.put(command)
 
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
     def stop(self) -> None:
         """Ask the session to save and end."""
-        self._stopping.set()
+        super().stop()
         self.send(Stop())
 
-    def finish(self) -> None:
-        """Ask for the end and wait for it. Safe to call at any time, also twice."""
-        if self._thread.is_alive():
-            self.stop()
-            self._thread.join()
+    def failure(self, message: str) -> ev.Event:
+        """For an error that the session itself could not report."""
+        return ev.SessionFailed(step=0, error=message, checkpoint="")
 
-    def _work(self) -> None:
-        """Whatever goes wrong before the session can tell it itself becomes a SessionFailed too."""
-        stand_back()
-        try:
-            for event in self._events():
-                self.mailbox.put(event)
-        except VsrppError as error:
-            self.mailbox.put(ev.SessionFailed(step=0, error=str(error), checkpoint=""))
-        except Exception as error:
-            traceback.print_exc()  # into the application's log file
-            message = f"{type(error).__name__}: {error}; the traceback is in the application's log"
-            self.mailbox.put(ev.SessionFailed(step=0, error=message, checkpoint=""))
-
-    def _events(self) -> Iterator[ev.Event]:
+    def events(self) -> Iterator[ev.Event]:
         yield ev.PreparationProgressed(task="loading the trainer", done=0, total=0)
         from vsrpp_core.data.demo import make_demo_dataset
         from vsrpp_core.session.session import open_session
 
-        leave_out_of_collections()
+        freeze_gc()
         request = self.request
         for progress in make_demo_dataset() if request.demo else ():
             yield progress
@@ -157,10 +107,10 @@ class Worker:
         yield from session.events(self._commands)
 
 
-def leave_out_of_collections() -> None:
-    """Let the garbage collector pass over what is there now, the libraries above all, which stay until the end.
+def freeze_gc() -> None:
+    """Exempt everything allocated so far, the libraries above all, from garbage collection.
 
-    A full collection through torch's objects takes 200 ms, every few seconds, in which the screen stands still.
+    A full collection through torch's objects takes 200 ms, every few seconds, during which the screen freezes.
     """
     gc.collect()
     gc.freeze()

@@ -62,7 +62,7 @@ def test_the_training_goes_on_without_a_screen_where_that_was_asked(
 ) -> None:
     program, run = start_program(program=("-c", BROKEN_PANEL, "--go-on")), tmp_path / "run"
     program.keys("s")
-    program.until(lambda: b"training goes on without it" in program.drawn, "the word that it goes on")
+    program.until(lambda: b"training continues without it" in program.drawn, "the word that it continues")
     before = steps_of(run)
     program.until(lambda: steps_of(run) > before + 1, "steps without a screen")
     assert program.is_canonical

@@ -29,7 +29,7 @@ from vsrpp_tui.screens.jobs.upscale_form import UpscaleForm
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state import check_job, prepare_job, upscale_job
 from vsrpp_tui.state.job import JobEnded, JobStopping
-from vsrpp_tui.state.upscale_job import FileState, UpscaleLooked
+from vsrpp_tui.state.upscale_job import FileState, UpscalePlanned
 
 NOW = 1_790_000_000.0
 GEOMETRY = StackGeometry(5, 180, 180)
@@ -64,7 +64,7 @@ def upscale_events(folder: Path) -> list[tuple[object, float]]:
     device = ("1280x720 to 3840x2160", "libx264", "yuv420p", "Tesla P4", "fp16", 0)
     refused = "/films/old interlaced tape.mkv is interlaced; deinterlace it first, or take it as it is with --force"
     events: list[tuple[object, float]] = [
-        (UpscaleLooked(files, (FILMS / "large" / "garden.mkv",)), 0),
+        (UpscalePlanned(files, (FILMS / "large" / "garden.mkv",)), 0),
         (up.UpscaleStarted(names[0], files[0].out, *device), 4),
         *((up.UpscaleProgress(names[0], "upscaling", n, 900, n // 250 + 1), 4 + n / 2.4) for n in range(1, 900, 40)),
         (up.UpscaleFinished(names[0], files[0].out, 900, 0, 375.0), 380),

@@ -252,7 +252,7 @@ async def test_stopping_is_asked_once_and_the_same_form_goes_on(
         await until(pilot, lambda: shows(pilot, "an interrupted job is gone on with"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: phase(app) == "done", 60)
-        assert shows(pilot, "goes on after")
+        assert shows(pilot, "resumes after")
     assert (tmp_path / "film-3x.mkv").exists()
 
 
@@ -271,7 +271,7 @@ async def test_quitting_ends_it_so_that_it_can_go_on_and_says_how(
             await asyncio.sleep(0.02)
     assert app.job and not app.job.job.is_alive
     command = f"vsrpp upscale {tmp_path / 'Learn' / 'checkpoint_best.pth'} {source} {tmp_path / 'film-3x.mkv'}"
-    assert app.return_value == Farewell(EXIT_DONE, f"stopped; what is finished stays. Go on with: {command}")
+    assert app.return_value == Farewell(EXIT_DONE, f"Stopped. Finished work is kept; continue with: {command}")
     assert (tmp_path / ".film-3x.mkv.vsrpp" / "segment_000000.json").exists()
 
 
@@ -388,7 +388,7 @@ def test_where_the_screen_breaks_it_is_said_how_a_job_goes_on(tmp_path: Path, ma
     app.job.start()
     app.job.job.finish()
     farewell = after_crash(app)
-    assert farewell.status == EXIT_FAILED and f"begin it again with: vsrpp check {root}" in farewell.message
+    assert farewell.status == EXIT_FAILED and f"run it again with: vsrpp check {root}" in farewell.message
 
 
 def test_what_cannot_begin_is_told_as_a_failure(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vsrpp_tui.forms.upscale import UpscaleRequest
 from vsrpp_tui.screens.jobs.job import JobScreen
 from vsrpp_tui.state import check_job, prepare_job, upscale_job
 from vsrpp_tui.state.job import JobEnded, JobFailed, JobStopping, Pace
-from vsrpp_tui.state.upscale_job import FileState, UpscaleLooked, UpscaleState
+from vsrpp_tui.state.upscale_job import FileState, UpscalePlanned, UpscaleState
 from vsrpp_tui.threads.jobs import JobMailbox
 
 
@@ -42,41 +42,41 @@ def test_the_total_goes_by_what_each_film_takes(tmp_path: Path) -> None:
     assert (state.n_over, state.n_failed, at_work.done) == (2, 1, 1281)
     assert state.share == pytest.approx((900 + 300 + 1281) / 5700)
     assert state.pace.rate == pytest.approx(2.4) and state.seconds_left == pytest.approx((4500 - 1281) / 2.4, rel=0.01)
-    assert [line.tone for line in state.log].count("fault") == 1 and "garden.mkv is there already" in state.log[0].text
+    assert [line.tone for line in state.log].count("fault") == 1 and "garden.mkv exists already" in state.log[0].text
 
 
 def test_results_that_are_there_are_told_once() -> None:
-    looked = UpscaleLooked((FileState("a.mkv", FILMS),), (FILMS / "b.mkv",))
+    looked = UpscalePlanned((FileState("a.mkv", FILMS),), (FILMS / "b.mkv",))
     assert len(upscaled(looked, looked).log) == 1
 
 
 def test_a_look_at_the_next_film_takes_no_stop_back() -> None:
-    looked = UpscaleLooked((FileState("a.mkv", FILMS),))
+    looked = UpscalePlanned((FileState("a.mkv", FILMS),))
     assert upscaled(looked, JobStopping(), looked).phase == "stopping"
 
 
 def test_a_film_of_an_earlier_call_is_done_without_a_pace() -> None:
     kept = up.UpscaleFinished("a.mkv", FILMS / "a.mkv", 3, 3, 0.0, is_kept=True)
-    state = upscaled(UpscaleLooked((FileState("a.mkv", FILMS),)), kept)
-    assert (state.files[0].stage, state.files[0].told) == ("done", "3 frames, finished by an earlier call")
+    state = upscaled(UpscalePlanned((FileState("a.mkv", FILMS),)), kept)
+    assert (state.files[0].stage, state.files[0].outcome) == ("done", "3 frames, finished by an earlier run")
 
 
 def test_films_of_unknown_length_count_by_their_number() -> None:
     files = (FileState("a.mkv", FILMS, 10, 4), FileState("b.mkv", FILMS))
-    state = upscaled(UpscaleLooked(files), started(), up.UpscaleProgress("a.mkv", "upscaling", 5, 10, 1))
+    state = upscaled(UpscalePlanned(files), started(), up.UpscaleProgress("a.mkv", "upscaling", 5, 10, 1))
     assert state.share == 0.25 and math.isnan(state.seconds_left)
 
 
 def test_a_stop_after_the_last_film_stopped_nothing() -> None:
     files = (FileState("a.mkv", FILMS),)
     done = up.UpscaleFinished("a.mkv", FILMS, 3, 0, 1.0)
-    assert upscaled(UpscaleLooked(files), started(), done, JobStopping(), JobEnded(stopped=True)).phase == "done"
-    stopped = upscaled(UpscaleLooked(files), started(), JobStopping())
+    assert upscaled(UpscalePlanned(files), started(), done, JobStopping(), JobEnded(stopped=True)).phase == "done"
+    stopped = upscaled(UpscalePlanned(files), started(), JobStopping())
     assert stopped.phase == "stopping" and upscaled(JobEnded(stopped=True), state=stopped).phase == "stopped"
 
 
 def test_a_failure_keeps_what_was_said() -> None:
-    state = upscaled(UpscaleLooked((FileState("a.mkv", FILMS),)), started(), JobFailed("the disk is full"))
+    state = upscaled(UpscalePlanned((FileState("a.mkv", FILMS),)), started(), JobFailed("the disk is full"))
     assert state.phase == "failed" and state.is_over and state.files[0].stage == "failed"
     assert [line.text for line in state.log][-1] == "the disk is full"
 
@@ -106,10 +106,10 @@ def test_a_preparation_that_is_stopped_has_no_report() -> None:
 def test_unseen_progress_is_replaced_and_nothing_else() -> None:
     mailbox = JobMailbox()
     for done in range(1, 6):
-        mailbox.put(up.UpscaleProgress("a", "upscaling", done, 5))
-    mailbox.put(started())
-    mailbox.put(up.UpscaleFailed("a", "x"))
-    mailbox.put(up.UpscaleFailed("b", "y"))
+        mailbox.put((up.UpscaleProgress("a", "upscaling", done, 5), 0.0))
+    mailbox.put((started(), 0.0))
+    mailbox.put((up.UpscaleFailed("a", "x"), 0.0))
+    mailbox.put((up.UpscaleFailed("b", "y"), 0.0))
     assert [getattr(event, "done", type(event).__name__) for event, _ in mailbox.take()] == [
         5,
         "UpscaleStarted",

@@ -168,7 +168,7 @@ async def test_nothing_can_be_steered_and_the_reason_is_told(journal: Path) -> N
 async def test_an_empty_journal_says_so(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text("torn")
     async with ReplayApp(tmp_path).run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "holds no event that this version knows" in bar(pilot))
+        await until(pilot, lambda: "has no event that this version knows" in bar(pilot))
         await pilot.press("right", "p", "end")
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from vsrpp_tui.threads.priority import STANDS_BACK, stand_back
+from vsrpp_tui.threads.priority import NICENESS, lower_priority
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the whole process's")
 
@@ -19,7 +19,7 @@ def test_a_thread_stands_back_with_those_it_starts_and_no_other() -> None:
     before, found = niceness(), {}
 
     def compute() -> None:
-        stand_back()
+        lower_priority()
         found["own"] = niceness()
         started = threading.Thread(target=lambda: found.update(started=niceness()))
         started.start()
@@ -28,7 +28,7 @@ def test_a_thread_stands_back_with_those_it_starts_and_no_other() -> None:
     thread = threading.Thread(target=compute)
     thread.start()
     thread.join()
-    expected = min(before + STANDS_BACK, 19)
+    expected = min(before + NICENESS, 19)
     assert found == {"own": expected, "started": expected} and niceness() == before
 
 
@@ -37,4 +37,4 @@ def test_where_it_is_forbidden_the_work_is_done_all_the_same(monkeypatch: pytest
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "setpriority", forbidden)
-    stand_back()
+    lower_priority()

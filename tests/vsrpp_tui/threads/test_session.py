@@ -6,7 +6,7 @@ from tests.vsrpp_tui.conftest import step
 from tests.vsrpp_tui.program import tiny_run
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_tui.threads.session import STEPS_TAKEN, STEPS_WAITING, Mailbox, SessionRequest, Worker
+from vsrpp_tui.threads.session import MAX_STEPS, MAX_WAITING, SessionMailbox, SessionRequest, Worker
 
 
 def events_until(worker: Worker, kind: type[ev.Event], seconds: float = 60) -> list[ev.Event]:
@@ -20,7 +20,7 @@ def events_until(worker: Worker, kind: type[ev.Event], seconds: float = 60) -> l
 
 
 def test_unseen_progress_is_replaced() -> None:
-    mailbox = Mailbox()
+    mailbox = SessionMailbox()
     for done in range(1, 6):
         mailbox.put(ev.ValidationProgressed(step=1, done=done, total=5))
     mailbox.put(ev.PhaseChanged(phase="training", step=1))
@@ -29,26 +29,26 @@ def test_unseen_progress_is_replaced() -> None:
 
 
 def test_steps_are_kept_until_too_many_wait() -> None:
-    mailbox = Mailbox()
-    for number in range(1, STEPS_WAITING + 51):
+    mailbox = SessionMailbox()
+    for number in range(1, MAX_WAITING + 51):
         mailbox.put(step(number))
-    assert len(mailbox) == STEPS_WAITING
+    assert len(mailbox) == MAX_WAITING
     taken = [event.step for event in mailbox.take() if isinstance(event, ev.StepReported)]
-    assert len(taken) <= STEPS_TAKEN and taken[-1] == STEPS_WAITING + 50 and taken == sorted(taken)
-    for number in range(STEPS_TAKEN):
+    assert len(taken) <= MAX_STEPS and taken[-1] == MAX_WAITING + 50 and taken == sorted(taken)
+    for number in range(MAX_STEPS):
         mailbox.put(step(number))
-    assert len(mailbox.take()) == STEPS_TAKEN, "of few reports none is left out"
+    assert len(mailbox.take()) == MAX_STEPS, "of few reports none is left out"
 
 
 def test_of_a_flood_of_steps_only_steps_are_left_out() -> None:
-    mailbox = Mailbox()
+    mailbox = SessionMailbox()
     for number in range(1, 1001):
         mailbox.put(step(number))
         mailbox.put(ev.WarningRaised(message=str(number)))
     events = mailbox.take()
     steps = [event.step for event in events if isinstance(event, ev.StepReported)]
     assert [e.message for e in events if isinstance(e, ev.WarningRaised)] == [str(n) for n in range(1, 1001)]
-    assert len(steps) <= STEPS_TAKEN and steps[-1] == 1000
+    assert len(steps) <= MAX_STEPS and steps[-1] == 1000
 
 
 def test_a_worker_trains_obeys_and_saves(tmp_path: Path, make_dataset: MakeDataset) -> None:

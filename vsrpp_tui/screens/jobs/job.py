@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,7 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from vsrpp_tui.screens.shared.ask import AskScreen
-from vsrpp_tui.state.job import JobPhase, clock
+from vsrpp_tui.state.job import JobPhase, JobState, clock
 from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.text import bar, duration, spread
 
@@ -30,19 +30,6 @@ SIGNS: dict[JobPhase, tuple[str, str]] = {
     "stopped": ("■", "$warning"),
     "failed": ("✗", "$error"),
 }
-
-
-class JobState(Protocol):
-    """What every job's state tells."""
-
-    @property
-    def phase(self) -> JobPhase: ...
-    @property
-    def failure(self) -> str: ...
-    @property
-    def is_over(self) -> bool: ...
-    @property
-    def elapsed(self) -> float: ...
 
 
 LEFT_WIDTH = 14

@@ -124,7 +124,7 @@ def _files(state: UpscaleState, width: int, height: int) -> Content:
 def _file(file: FileState, width: int) -> Content:
     sign, style = STAGES[file.stage]
     name = Content(file.name).truncate(NAME_WIDTH, ellipsis=True)
-    told = file.told or (
+    told = file.outcome or (
         f"{file.done:,} of {file.frames:,}" if file.done else f"{file.frames:,}" if file.frames else ""
     )
     where = shortened(home_for_short(file.out), width - 2 - NAME_WIDTH - 2 - len(told) - 2)

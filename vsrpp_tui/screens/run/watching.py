@@ -139,9 +139,9 @@ def _attached(follower: Follower) -> Content:
     if not follower.caught_up:
         return _bar("ATTACHED", Content("reading the journal …"))
     who = f"process {follower.owner} trains it" if follower.owner else "no process trains it now"
-    heard = f"last event {duration(time.time() - follower.heard_at)} ago" if follower.heard_at else "no event yet"
+    last = f"last event {duration(time.time() - follower.last_event)} ago" if follower.last_event else "no event yet"
     style = "" if follower.owner else "$warning"
-    return _bar("ATTACHED", Content.assemble((who, style), (f" · {heard} · read-only", "$secondary")))
+    return _bar("ATTACHED", Content.assemble((who, style), (f" · {last} · read-only", "$secondary")))
 
 
 def _replayed(position: Position | None, fault: str, width: int) -> Content:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from types import GenericAlias
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import GenericAlias, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ def make_event(kind: type[E], /, **known: Any) -> E:
 
 
 def _value(kind: Any, number: int) -> Any:
+    if get_origin(kind) in (Union, UnionType):
+        kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
     if isinstance(kind, GenericAlias):  # tuple[float, ...]

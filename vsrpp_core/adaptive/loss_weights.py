@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vsrpp_core.messages.events import Adaptation
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import GRAD_MAX, GRAD_MIN, L1_MIN, MS_MAX, LossConfig
 
@@ -23,7 +24,7 @@ RECENT = 20
 
 @dataclass(frozen=True, slots=True)
 class WeightChange:
-    reason: str
+    reason: Adaptation
     weights: LossWeights
 
 

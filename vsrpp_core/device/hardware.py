@@ -12,6 +12,7 @@ import psutil
 import torch
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import ComputePrecision, DeviceKind
 from vsrpp_core.run.config import Precision
 
 
@@ -20,8 +21,7 @@ class DeviceDescription:
     name: str
     memory: int
     """Bytes; the host's memory for a CPU."""
-    kind: str
-    """``cuda`` or ``cpu``."""
+    kind: DeviceKind
     capability: tuple[int, int] = (0, 0)
     """Compute capability; this and what follows is 0 where it is not known, as on a CPU."""
     processors: int = 0
@@ -49,8 +49,7 @@ class Hardware:
 
     device: torch.device
     description: DeviceDescription
-    precision: str
-    """``fp32``, ``tf32``, ``bf16`` or ``fp16``; never ``auto``."""
+    precision: ComputePrecision
     reason: str
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -120,7 +119,7 @@ def choose_hardware(wanted: Precision) -> Hardware:
     return Hardware(device, description, precision, reason)
 
 
-def _fastest_precision(device: torch.device) -> tuple[str, str]:
+def _fastest_precision(device: torch.device) -> tuple[ComputePrecision, str]:
     if device.type == "cpu":
         if torch.cpu._is_avx512_bf16_supported():
             return "bf16", "this CPU multiplies bf16 natively, about twice as fast as fp32"

@@ -5,51 +5,76 @@ validation samples, where only ``Stop`` is acted on at once, and between the mea
 each with ``CommandAnswered``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from queue import SimpleQueue
+from typing import ClassVar, Literal
+
+from vsrpp_core.messages.events import Checkpointing
+
+_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class _Numbered:
+    """Base of all commands; ``number`` is another for each command of a process, and its answer carries it."""
+
+    number: int = field(default_factory=lambda: next(_numbers), kw_only=True, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(_Numbered):
     """Stand still between two steps until ``Resume``."""
 
+    name: ClassVar[Literal["Pause"]] = "Pause"
+
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(_Numbered):
     """Go on after ``Pause``."""
 
+    name: ClassVar[Literal["Resume"]] = "Resume"
+
 
 @dataclass(frozen=True, slots=True)
-class SaveCheckpoint:
+class SaveCheckpoint(_Numbered):
     """Write ``checkpoint_step_N.pth`` now; it is kept like a regular one."""
 
+    name: ClassVar[Literal["SaveCheckpoint"]] = "SaveCheckpoint"
+
 
 @dataclass(frozen=True, slots=True)
-class Validate:
+class Validate(_Numbered):
     """Validate now; also while paused."""
 
+    name: ClassVar[Literal["Validate"]] = "Validate"
+
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(_Numbered):
     """Save and end the session after the step in progress."""
 
+    name: ClassVar[Literal["Stop"]] = "Stop"
+
 
 @dataclass(frozen=True, slots=True)
-class SetParameter:
+class SetParameter(_Numbered):
     """Change a setting while training; ``key`` is dotted as in config.toml, ``value`` is its text.
 
     Settings that only fit together are changed together: ``key`` is then their section and ``value`` a TOML table, e.g.
     ``loss`` and ``{l1 = 0.5, ms = 0.2, grad = 0.3}``. What may change while training is in ``run.config.LIVE``.
     """
 
+    name: ClassVar[Literal["SetParameter"]] = "SetParameter"
     key: str
     value: str
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(_Numbered):
     """Put a short note into the journal, the log and TensorBoard at the step reached."""
 
+    name: ClassVar[Literal["Mark"]] = "Mark"
     text: str
 
 
@@ -57,48 +82,54 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class ChooseRung:
+class ChooseRung(_Numbered):
     """End the search and train rung ``index`` of the ladder, measured or not, passed or not.
 
     ``checkpointing`` is empty for the kind that passed, or else the first that is predicted to fit.
     """
 
+    name: ClassVar[Literal["ChooseRung"]] = "ChooseRung"
     index: int
-    checkpointing: str = ""
+    checkpointing: Checkpointing | Literal[""] = ""
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureRung:
+class MeasureRung(_Numbered):
     """Measure this rung next, also again."""
 
+    name: ClassVar[Literal["MeasureRung"]] = "MeasureRung"
     index: int
 
 
 @dataclass(frozen=True, slots=True)
-class SetByHand:
+class SetByHand(_Numbered):
     """End the search and train a network of these sizes, which need not be on the ladder."""
 
+    name: ClassVar[Literal["SetByHand"]] = "SetByHand"
     n_feats: int
     n_blocks: int
     batch_size: int
     accumulation: int
-    checkpointing: str
+    checkpointing: Checkpointing
 
 
 @dataclass(frozen=True, slots=True)
-class PredictByHand:
-    """Tell what these sizes would take: ``ConfigurationPredicted`` with index 0."""
+class PredictByHand(_Numbered):
+    """Predict what these sizes would take: ``ConfigurationPredicted`` with index 0."""
 
+    name: ClassVar[Literal["PredictByHand"]] = "PredictByHand"
     n_feats: int
     n_blocks: int
     batch_size: int
     accumulation: int
-    checkpointing: str
+    checkpointing: Checkpointing
 
 
 @dataclass(frozen=True, slots=True)
-class HoldChoice:
-    """Somebody is choosing: nothing is taken by itself any more."""
+class HoldChoice(_Numbered):
+    """The user is choosing; cancel the automatic choice."""
+
+    name: ClassVar[Literal["HoldChoice"]] = "HoldChoice"
 
 
 Command = (

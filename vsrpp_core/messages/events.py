@@ -17,6 +17,11 @@ CommandName = Literal[
     "Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark",
     "ChooseRung", "MeasureRung", "SetByHand", "PredictByHand", "HoldChoice",
 ]  # fmt: skip
+Checkpointing = Literal["none", "block", "trunk"]
+ComputePrecision = Literal["fp32", "tf32", "bf16", "fp16"]
+"""What is computed in; a setting may also be ``auto``."""
+DeviceKind = Literal["cuda", "cpu"]
+Adaptation = Literal["blurred", "sharp enough", "aggressive mode began", "aggressive mode ended"]
 TuneFault = Literal["", "time", "memory", "brake"]
 """What a rung fails by: too slow, too large, or passed over because the search had taken long enough."""
 
@@ -47,7 +52,7 @@ class SessionStarted(Event):
     device: str
     device_memory: int
     """Bytes on the device (host memory when training on the CPU)."""
-    precision: str
+    precision: ComputePrecision
     precision_reason: str
     resumed_from: str
     """Name of the checkpoint file, or empty for a fresh run."""
@@ -74,6 +79,8 @@ class SessionStarted(Event):
     lr_min: float = 0.0
     warmup_steps: int = 0
     schedule_factor: float = 1.0
+    device_kind: DeviceKind | Literal[""] = ""
+    """Empty in journals of versions that did not write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,10 +130,10 @@ class StepReported(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsAdapted(Event):
-    """The loss weights changed; ``reason`` is a short phrase such as ``blurred`` or ``aggressive mode began``."""
+    """The loss weights changed."""
 
     step: int
-    reason: str
+    reason: Adaptation
     weight_l1: float
     weight_ms: float
     weight_grad: float
@@ -239,7 +246,7 @@ class TuningStarted(Event):
     device: str
     device_memory: int
     """Bytes."""
-    precision: str
+    precision: ComputePrecision
     max_seconds: float
     """Longest optimizer step."""
     max_memory: float
@@ -264,7 +271,7 @@ class ConfigurationPredicted(Event):
     n_blocks: int
     batch_size: int
     accumulation: int
-    checkpointing: str
+    checkpointing: Checkpointing
     """The first of none, block and trunk that may fit; ``trunk`` where none may."""
     parameters: int
     predicted_seconds: float
@@ -274,6 +281,8 @@ class ConfigurationPredicted(Event):
     verdict: str
     fault: TuneFault = ""
     """What rules it out, if anything."""
+    is_preset: bool = False
+    """Whether this is the small network for CPUs, which is offered below the ladder without being measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +290,7 @@ class MeasurementStarted(Event):
     """A rung is being measured; its ConfigurationTried follows."""
 
     index: int
-    checkpointing: str
+    checkpointing: Checkpointing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +308,7 @@ class ConfigurationTried(Event):
     """Bytes; 0 when not measured."""
     passed: bool
     verdict: str
-    checkpointing: str = "none"
+    checkpointing: Checkpointing = "none"
     predicted_seconds: float = math.nan
     predicted_memory: int = 0
     parameters: int = 0
@@ -313,7 +322,7 @@ class ChoiceOffered(Event):
 
     index: int
     """The rung that is offered; 0 where none passes."""
-    checkpointing: str
+    checkpointing: Checkpointing | Literal[""]
     seconds: float
     """After which it is taken by itself, counted from ``time``; 0 where it waits for the user."""
     advice: str
@@ -330,7 +339,7 @@ class ConfigurationChosen(Event):
     n_blocks: int
     batch_size: int
     accumulation: int
-    checkpointing: str
+    checkpointing: Checkpointing
     found: str
     """In words: what was measured or predicted, where and when; as under ``tune.found`` in config.toml."""
 
@@ -343,6 +352,8 @@ class CommandAnswered(Event):
     accepted: bool
     message: str
     step: int
+    number: int = 0
+    """The ``number`` of the command; 0 in journals of versions that did not write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, ResidualBlock, VSRBidirectional3x
-from vsrpp_core.run.config import Checkpointing
 
 
 class LeanResidualBlock(ResidualBlock):

@@ -16,11 +16,11 @@ from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import Checkpointing, ComputePrecision
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.settings import RuleError, Section, Settings
 
-Precision = Literal["auto", "fp32", "tf32", "bf16", "fp16"]
-Checkpointing = Literal["none", "block", "trunk"]
+Precision = Literal["auto", ComputePrecision]
 CacheKind = Literal["none", "memory", "disk"]
 
 GRAD_MIN, GRAD_MAX, MS_MAX, L1_MIN = 0.15, 0.5, 0.2, 0.3

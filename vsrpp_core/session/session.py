@@ -271,6 +271,7 @@ class Session:
             data=config.data.root,
             version=__version__,
             device=hardware.description.name,
+            device_kind=hardware.description.kind,
             device_memory=hardware.description.memory,
             precision=hardware.precision,
             precision_reason=hardware.reason,

@@ -10,8 +10,8 @@ def describe(event: ev.Event) -> str:
     match event:
         case ev.SessionStarted():
             return _started(event)
-        case ev.WeightsAdapted(reason=reason) if "mode" in reason:
-            return f"step {event.step:,}: {reason} at sharpness {event.sharpness:.2f}"
+        case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
+            return f"step {event.step:,}: {event.reason} at sharpness {event.sharpness:.2f}"
         case ev.LearningRateReduced():
             return f"step {event.step:,}: plateau, learning rate x {event.factor:g} from here on"
         case ev.ValidationFinished():

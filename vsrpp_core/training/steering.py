@@ -52,33 +52,31 @@ class Steering:
                 case cmd.Pause():
                     if not paused:
                         yield from self._trainer.report_standing_still()
-                    yield self._answer("Pause", not paused, "already paused" if paused else "paused")
+                    yield self._answer(command, not paused, "already paused" if paused else "paused")
                     paused = True
                 case cmd.Resume():
-                    yield self._answer("Resume", paused, "going on" if paused else "not paused")
+                    yield self._answer(command, paused, "going on" if paused else "not paused")
                     paused = False
                 case cmd.Stop():
-                    yield self._answer("Stop", True, "stopping")
+                    yield self._answer(command, True, "stopping")
                     self._stopping = True
                 case cmd.SaveCheckpoint():
-                    yield from self._answered("SaveCheckpoint", self._trainer.save_and_tell("manual"))
+                    yield from self._answered(command, self._trainer.save_and_tell("manual"))
                 case cmd.Validate():
-                    yield from self._answered("Validate", self._trainer.validate())
+                    yield from self._answered(command, self._trainer.validate())
                 case cmd.SetParameter():
                     yield from self._set(command)
                 case cmd.Mark():
                     yield from self._mark(command)
                 case _:
-                    name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
-                    yield self._answer(name, False, "training has begun, and a network keeps its size")
+                    yield self._answer(command, False, "training has begun, and a network keeps its size")
             phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
 
     def decline_the_rest(self) -> Iterator[ev.Event]:
         """Commands that came too late are answered like any other."""
         while command := self._inbox.next():
-            name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
-            yield self._answer(name, isinstance(command, cmd.Stop), "training has ended")
+            yield self._answer(command, isinstance(command, cmd.Stop), "training has ended")
 
     def _set(self, command: cmd.SetParameter) -> Iterator[ev.Event]:
         """Change a setting, or say why not; one that changes nothing is accepted too."""
@@ -86,27 +84,27 @@ class Steering:
         try:
             config = before.with_overrides([(command.key, command.value)])
         except VsrppError as error:
-            yield self._answer("SetParameter", False, str(error))
+            yield self._answer(command, False, str(error))
             return
         changes = [(old, new) for old, new in zip(before.settings(), config.settings(), strict=True) if old != new]
         fixed = [new.key for _, new in changes if not is_live(new.key)]
         if fixed:
-            yield self._answer("SetParameter", False, f"{', '.join(fixed)} cannot change while training")
+            yield self._answer(command, False, f"{', '.join(fixed)} cannot change while training")
         elif config.training.max_steps <= step:
-            yield self._answer("SetParameter", False, f"step {step:,} is past that; q ends the training")
+            yield self._answer(command, False, f"step {step:,} is past that; q ends the training")
         else:
             self._trainer.reconfigure(config)
             for old, new in changes:
                 yield ev.ParameterChanged(step=step, key=new.key, old=as_text(old.value), new=as_text(new.value))
-            yield self._answer("SetParameter", True, "done")
+            yield self._answer(command, True, "done")
 
     def _mark(self, command: cmd.Mark) -> Iterator[ev.Event]:
         text = " ".join(command.text.split())
         if text:
             yield ev.MarkPlaced(step=self._trainer.progress.step, text=text)
-        yield self._answer("Mark", bool(text), "done" if text else "a mark needs a text")
+        yield self._answer(command, bool(text), "done" if text else "a mark needs a text")
 
-    def _answered(self, name: ev.CommandName, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
+    def _answered(self, command: cmd.Command, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
         """Do the work, then answer with how it went."""
         failure = ""
         for event in work:
@@ -115,7 +113,10 @@ class Steering:
             elif isinstance(event, ev.ValidationAborted):
                 failure = event.reason
             yield event
-        yield self._answer(name, not failure, failure or "done")
+        yield self._answer(command, not failure, failure or "done")
 
-    def _answer(self, name: ev.CommandName, accepted: bool, message: str) -> ev.Event:
-        return ev.CommandAnswered(command=name, accepted=accepted, message=message, step=self._trainer.progress.step)
+    def _answer(self, command: cmd.Command, accepted: bool, message: str) -> ev.Event:
+        step = self._trainer.progress.step
+        return ev.CommandAnswered(
+            command=command.name, accepted=accepted, message=message, step=step, number=command.number
+        )

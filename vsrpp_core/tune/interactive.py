@@ -5,12 +5,14 @@ Separate from search.py because nothing of the search itself depends on the user
 
 from collections.abc import Callable, Generator, Iterator
 from time import monotonic
+from typing import Literal
 
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.tune import measure
@@ -82,7 +84,7 @@ class Choosing:
     # the offer
 
     @property
-    def _best(self) -> tuple[int, str]:
+    def _best(self) -> tuple[int, Checkpointing | Literal[""]]:
         """The rung to offer: the first that passed, or the network for CPUs; index 0 where there is none."""
         if passed := self._search.passed:
             return passed.index, passed.checkpointing
@@ -125,13 +127,13 @@ class Choosing:
         match command:
             case cmd.Stop():
                 self._over = True
-                yield _answer("Stop", True, "stopping")
+                yield _answer(command, True, "stopping")
             case cmd.ChooseRung():
                 wanted = command.index, command.checkpointing
-                yield from self._tried("ChooseRung", lambda: self._search.choose(*wanted), command.index)
+                yield from self._tried(command, lambda: self._search.choose(*wanted), command.index)
             case cmd.SetByHand():
                 sizes = _sizes(command)
-                yield from self._tried("SetByHand", lambda: self._search.set_by_hand(*sizes))
+                yield from self._tried(command, lambda: self._search.set_by_hand(*sizes))
             case cmd.PredictByHand():
                 yield from self._predict(command)
             case cmd.MeasureRung():
@@ -139,50 +141,49 @@ class Choosing:
                 yield from self._measure(command)
             case cmd.HoldChoice():
                 self._held = True
-                yield _answer("HoldChoice", True, "nothing is taken by itself")
+                yield _answer(command, True, "nothing is taken by itself")
             case _:
-                name: ev.CommandName = type(command).__name__  # type: ignore[assignment]
-                yield _answer(name, False, "not while auto-tune looks for a network")
+                yield _answer(command, False, "not while auto-tune looks for a network")
 
     def _tried(
-        self, name: ev.CommandName, choose: Callable[[], tuple[RunConfig, list[str]]], index: int = 0
+        self, command: cmd.Command, choose: Callable[[], tuple[RunConfig, list[str]]], index: int = 0
     ) -> Iterator[ev.Event]:
         """Take what the user wants, or say why it cannot be."""
         try:
             config, warnings = choose()
         except VsrppError as error:
-            yield _answer(name, False, str(error))
+            yield _answer(command, False, str(error))
             return
-        yield _answer(name, True, "done")
+        yield _answer(command, True, "done")
         yield from self._take(config, warnings, index)
 
     def _predict(self, command: cmd.PredictByHand) -> Iterator[ev.Event]:
         try:
             chosen, _ = self._search.set_by_hand(*_sizes(command))
         except VsrppError as error:
-            yield _answer("PredictByHand", False, str(error))
+            yield _answer(command, False, str(error))
             return
         yield self._search.predict_by_hand(chosen)
-        yield _answer("PredictByHand", True, "done")
+        yield _answer(command, True, "done")
 
     def _measure(self, command: cmd.MeasureRung) -> Iterator[ev.Event]:
         try:
             rung = self._search.rung(command.index)
         except VsrppError as error:
-            yield _answer("MeasureRung", False, str(error))
+            yield _answer(command, False, str(error))
             return
         if why := self._search.why_not_measure(rung):
-            yield _answer("MeasureRung", False, why)
+            yield _answer(command, False, why)
             return
         for event in self._search.attempt(rung, again=True):
             if isinstance(event, ev.MeasurementStarted) and self._inbox.stop_is_wanted():
                 break
             yield event
-        yield _answer("MeasureRung", True, "done")
+        yield _answer(command, True, "done")
 
     # the end
 
-    def _take_rung(self, index: int, checkpointing: str) -> Iterator[ev.Event]:
+    def _take_rung(self, index: int, checkpointing: Checkpointing | Literal[""]) -> Iterator[ev.Event]:
         config, warnings = self._search.choose(index, checkpointing)
         yield from self._take(config, warnings, index)
 
@@ -219,9 +220,9 @@ def _started(search: Search, attended: bool) -> ev.TuningStarted:
     )
 
 
-def _sizes(command: cmd.SetByHand | cmd.PredictByHand) -> tuple[int, int, int, int, str]:
+def _sizes(command: cmd.SetByHand | cmd.PredictByHand) -> tuple[int, int, int, int, Checkpointing]:
     return command.n_feats, command.n_blocks, command.batch_size, command.accumulation, command.checkpointing
 
 
-def _answer(name: ev.CommandName, accepted: bool, message: str) -> ev.CommandAnswered:
-    return ev.CommandAnswered(command=name, accepted=accepted, message=message, step=0)
+def _answer(command: cmd.Command, accepted: bool, message: str) -> ev.CommandAnswered:
+    return ev.CommandAnswered(command=command.name, accepted=accepted, message=message, step=0, number=command.number)

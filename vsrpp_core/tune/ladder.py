@@ -11,7 +11,8 @@ from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.device.speed import DeviceSpeed, speed_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import Checkpointing, RunConfig
+from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.predict import Prediction, predict
 
 LADDER = (
@@ -97,6 +98,7 @@ class Rung:
             predicted_memory=prediction.memory,
             verdict=self.verdict,
             fault=self.fault,
+            is_preset=bool(self.also),
         )
 
 

@@ -9,14 +9,16 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import date
 from time import monotonic
+from typing import Literal
 
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import Checkpointing, RunConfig
+from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.advice import Miss, advice
-from vsrpp_core.tune.ladder import GB, MODES, Limits, Overrides, Rung, forecast, small_rung
+from vsrpp_core.tune.ladder import GB, Limits, Overrides, Rung, forecast, small_rung
 from vsrpp_core.tune.predict import predict
 from vsrpp_core.tune.presets import SMALL_NETWORK
 
@@ -159,7 +161,7 @@ class Search:
         return Miss(rung, leanest, "memory", prediction.memory, prediction.memory / limits.memory, measured=False)
 
     def _missed(self, rung: Rung, tried: ev.ConfigurationTried, out_of_memory: bool) -> Miss:
-        limits, mode = self.limits, _mode(tried.checkpointing)
+        limits, mode = self.limits, tried.checkpointing
         if tried.fault == "time":
             seconds = tried.seconds_per_step
             return Miss(rung, mode, "time", seconds, seconds / limits.seconds, measured=True)
@@ -182,15 +184,16 @@ class Search:
         passed = [mode for mode in rung.predictions if (t := self._tried.get((rung.index, mode))) and t.passed]
         return passed[0] if passed else rung.mode
 
-    def choose(self, index: int, checkpointing: str = "") -> tuple[RunConfig, list[str]]:
+    def choose(self, index: int, checkpointing: Checkpointing | Literal[""] = "") -> tuple[RunConfig, list[str]]:
         """The settings of a rung, and what is to be known before it is trained: a warning for each limit it is over.
 
-        Raises UsageError for a rung or a kind of checkpointing that is not there.
+        Raises UsageError for a rung, or a kind of checkpointing, that the ladder does not have.
         """
         rung = self.rung(index)
-        mode = _mode(checkpointing) if checkpointing else self.mode_of(rung)
+        mode = checkpointing or self.mode_of(rung)
         if mode not in rung.predictions:
-            raise UsageError(f"rung {index} is not foreseen with checkpointing {mode}; leave that out")
+            choices = ", ".join(rung.predictions)
+            raise UsageError(f"rung {index} cannot be trained with checkpointing {mode}; choose from {choices}")
         chosen, tried = rung.configure(self.config, mode, self.geometry.n_frames), self._tried.get((index, mode))
         if tried and tried.passed:
             found = f"{_figures(tried.seconds_per_step, tried.memory_peak)} measured on {self._device}"
@@ -203,7 +206,7 @@ class Search:
         return _with_found(chosen, f"{how}, {self._foreseen(chosen)}"), warnings
 
     def set_by_hand(
-        self, n_feats: int, n_blocks: int, batch_size: int, accumulation: int, checkpointing: str
+        self, n_feats: int, n_blocks: int, batch_size: int, accumulation: int, checkpointing: Checkpointing
     ) -> tuple[RunConfig, list[str]]:
         """Settings with these sizes, and a warning for each limit they are over. Raises UsageError for others.
 
@@ -273,14 +276,6 @@ def _with_found(config: RunConfig, found: str) -> RunConfig:
 def _figures(seconds: float, memory: float) -> str:
     step = f"{seconds:.2f} s per step and " if math.isfinite(seconds) else ""
     return f"{step}{memory / GB:.1f} GB"
-
-
-def _mode(checkpointing: str) -> Checkpointing:
-    """Raises UsageError for a word that is none."""
-    for mode in MODES:
-        if mode == checkpointing:
-            return mode
-    raise UsageError(f"{checkpointing} is no kind of checkpointing; choose from {', '.join(MODES)}")
 
 
 def _tried(

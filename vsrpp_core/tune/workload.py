@@ -9,7 +9,8 @@ what torch does. ``training.compile`` may fuse some of it away; that is not coun
 from dataclasses import dataclass
 
 from vsrpp_core.data.stacked import StackGeometry
-from vsrpp_core.run.config import Checkpointing, RunConfig
+from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.run.config import RunConfig
 
 SCALE = 3
 PICTURE = 3 * SCALE**2

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from vsrpp_core.errors import OverrideError
 from vsrpp_core.messages.commands import PredictByHand, SetByHand
+from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 
 FIELDS = {
@@ -24,12 +25,12 @@ def faults(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: fault for name, fault in found.items() if fault}
 
 
-def set_by_hand(texts: Mapping[str, str], checkpointing: str) -> SetByHand:
+def set_by_hand(texts: Mapping[str, str], checkpointing: Checkpointing) -> SetByHand:
     """The command for texts without a fault."""
     return SetByHand(**_sizes(texts), checkpointing=checkpointing)
 
 
-def predict_by_hand(texts: Mapping[str, str], checkpointing: str) -> PredictByHand:
+def predict_by_hand(texts: Mapping[str, str], checkpointing: Checkpointing) -> PredictByHand:
     return PredictByHand(**_sizes(texts), checkpointing=checkpointing)
 
 

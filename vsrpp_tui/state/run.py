@@ -294,7 +294,7 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
         case ev.SessionStarted():
             origin = f"resumed from {event.resumed_from}" if event.resumed_from else "a fresh run"
             return "plain", f"{origin}, {event.train_samples:,} training and {event.val_samples:,} validation pairs"
-        case ev.WeightsAdapted() if "mode" in event.reason:
+        case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
             return "plain", f"{event.reason} at sharpness {event.sharpness:.2f}"
         case ev.LearningRateReduced():
             return "plain", f"plateau: learning rate × {event.factor:g} from step {event.step:,}"

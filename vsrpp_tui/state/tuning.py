@@ -30,7 +30,7 @@ class RungState:
         return any(tried.passed for tried in self.tries)
 
     @property
-    def checkpointing(self) -> str:
+    def checkpointing(self) -> ev.Checkpointing:
         tried = self.telling
         return tried.checkpointing if tried else self.predicted.checkpointing
 

@@ -69,6 +69,12 @@ def test_an_auto_tune_of_an_older_journal_is_read() -> None:
     assert math.isnan(tried.predicted_seconds)
 
 
+def test_an_answer_of_an_older_journal_has_no_number() -> None:
+    event = make_event(ev.CommandAnswered, number=0)
+    older = {key: value for key, value in json.loads(encode(event)).items() if key != "number"}
+    assert decode(json.dumps(older)) == event
+
+
 def test_a_torn_last_line_is_passed_over_and_healed_by_the_next_writer(tmp_path: Path) -> None:
     journal = tmp_path / "events.jsonl"
     first, second, torn = (make_event(ev.WarningRaised, message=text) for text in ("one", "two", "torn"))

@@ -29,6 +29,13 @@ def test_every_event_is_known_to_the_journal() -> None:
 
 
 def test_every_command_can_be_sent_and_answered() -> None:
-    kinds = [kind for kind in vars(cmd).values() if isinstance(kind, type) and kind.__module__ == cmd.__name__]
-    assert set(kinds) == set(get_args(cmd.Command))
+    kinds = get_args(cmd.Command)
+    public = [name for name, kind in vars(cmd).items() if isinstance(kind, type) and kind.__module__ == cmd.__name__]
+    assert {name for name in public if not name.startswith("_")} == {kind.__name__ for kind in kinds}
+    assert all(kind.name == kind.__name__ for kind in kinds)
     assert {kind.__name__ for kind in kinds} == set(get_args(ev.CommandName))
+
+
+def test_every_command_has_a_number_of_its_own() -> None:
+    first, second = cmd.Pause(), cmd.Pause()
+    assert first == second and first.number != second.number

@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from tests.helpers import kept_for_backward
+from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
-from vsrpp_core.run.config import Checkpointing
 
 MODES: tuple[Checkpointing, ...] = ("none", "block", "trunk")
 SHAPES = [(4, 2, 5, 2, 9, 11), (6, 4, 3, 1, 8, 8), (8, 6, 7, 1, 7, 10)]

@@ -1,6 +1,6 @@
 """A form for a network that is not on the ladder; it checks as one types and tells what the device would need."""
 
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, RadioButton, RadioSet, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.events import Checkpointing
 from vsrpp_tui.forms import network_size
 from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
@@ -22,7 +23,7 @@ from vsrpp_tui.widgets.text import gigabytes
 ASK_SECONDS = 0.3
 """How long nothing is typed before a prediction is asked for."""
 
-KINDS = ("none", "block", "trunk")
+KINDS = get_args(Checkpointing)
 LABELS = {
     "n_feats": ("feature maps", "4 to 512"),
     "n_blocks": ("blocks", "an even number"),

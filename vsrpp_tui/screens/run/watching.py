@@ -63,7 +63,7 @@ class WatchingScreen(TrainingScreen, inherit_bindings=False):
 
     def _order(self, command: cmd.Command, asked: str) -> None:
         """No command leaves this screen, whatever key it came by."""
-        self.action_refuse(type(command).__name__)
+        self.action_refuse(command.name)
 
     def tell(self, follower: Follower) -> None:
         """Who trains the run, and when it was last heard of."""

@@ -34,7 +34,7 @@ def _device(step: ev.StepReported, started: ev.SessionStarted, width: int, roomy
     """Bars of the device and the host. A CPU has no limit of its own, and no peak that an allocator keeps."""
     total = step.memory_total
     rows: list[tuple[str, int, int, float | None]]
-    if started.device.startswith("CPU"):
+    if started.device_kind == "cpu":
         rows = [("own", step.memory_used, total, None)]
     else:
         rows = [("VRAM peak", step.memory_peak, total, MEMORY_LIMIT)]

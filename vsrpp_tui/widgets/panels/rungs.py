@@ -174,7 +174,7 @@ def verdict(rung: RungState, tuning: Tuning, room: int = 0) -> tuple[str, str]:
 
 
 def _foreseen(predicted: ev.ConfigurationPredicted, tuning: Tuning, room: int) -> str:
-    if not predicted.verdict.startswith("may fit"):
+    if predicted.is_preset:
         return predicted.verdict
     if any(rung.passed for rung in tuning.rungs):
         return "not needed"

@@ -29,17 +29,19 @@ Overrides = Iterable[tuple[str, str]]
 
 def show_tuning(run: Path, data: Path | None, overrides: Overrides) -> int:
     """Predict the ladder, measure it, show each rung, and write what passes into the run's config.toml."""
-    from vsrpp_core.tune.ladder import LADDER
     from vsrpp_core.tune.run_tuning import tune_run
 
-    console, predicted = _console(), list[ev.ConfigurationPredicted]()
+    console, predicted, rungs = _console(), list[ev.ConfigurationPredicted](), 0
     for event in tune_run(run, data, overrides):
         if isinstance(event, ev.ConfigurationPredicted):
             predicted.append(event)
-            if len(predicted) == len(LADDER):
+            if len(predicted) == rungs:
                 console.print(_predicted_table(predicted))
-        else:
-            _say(console, describe(event))
+            continue
+        if isinstance(event, ev.TuningStarted):
+            rungs = event.rungs
+        if not isinstance(event, ev.ConfigurationChosen) and (line := describe(event)):  # what is chosen is written
+            _say(console, line)
     _tell_written(console, run)
     return EXIT_DONE
 

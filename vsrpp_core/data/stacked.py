@@ -228,6 +228,19 @@ def summarize(root: Path) -> DatasetSummary:
     return DatasetSummary(len(train), len(val), geometry, problem)
 
 
+def training_geometry(root: Path, summary: DatasetSummary, crop: int) -> StackGeometry:
+    """The stacks that ``summary`` found in ``root``; VsrppError where there are none, or ``data.crop`` is larger."""
+    geometry = summary.geometry
+    if geometry is None:
+        raise VsrppError(summary.problem)
+    if crop > min(geometry.height, geometry.width):
+        raise VsrppError(
+            f"data.crop = {crop} is larger than the LR patches in {root} "
+            f"({geometry.width}x{geometry.height}); choose a smaller crop, or 0 for whole patches"
+        )
+    return geometry
+
+
 def fingerprint(pairs: Sequence[PairPaths]) -> str:
     """What tells a set of pairs from another: a digest of their names and of the sizes of their files.
 

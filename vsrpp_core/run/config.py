@@ -232,6 +232,7 @@ class TuneConfig(Section):
         60.0, ge=0, le=86_400, description="time to choose another on the screen before what passed is taken, seconds"
     )
     found: str = Field("", description="what was measured, where and when; written by auto-tune")
+    preset: Literal["", "cpu"] = Field("", description="preset that the other settings came with; written by auto-tune")
 
 
 class RunConfig(Settings):
@@ -248,6 +249,11 @@ class RunConfig(Settings):
     cadence: CadenceConfig = CadenceConfig()
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     tune: TuneConfig = TuneConfig()
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
+        """As in every file of settings; one of a version without ``tune.preset`` is understood too."""
+        return super().from_mapping(_with_preset(values), source, text)
 
     @classmethod
     def load_if_any(cls, path: Path) -> Self | None:
@@ -287,6 +293,14 @@ def as_text(value: Any) -> str:
 def setting_ranges() -> dict[str, str]:
     """All settings, dotted, in the order of the file, with what each may be."""
     return {setting.key: setting.range for setting in RunConfig().settings()}
+
+
+def _with_preset(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Before there was ``tune.preset``, ``tune.found`` began with the name of the CPU preset."""
+    tune = values.get("tune")
+    if not isinstance(tune, dict) or "preset" in tune or not str(tune.get("found")).startswith("the small network for"):
+        return values
+    return {**values, "tune": {**tune, "preset": "cpu"}}
 
 
 def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, StackGeometry, measure, summarize
+from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, measure, summarize, training_geometry
 from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
@@ -19,7 +19,7 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import mark_damaged
 from vsrpp_core.session.rewind import put_newer_aside, read_chosen
 from vsrpp_core.tune.presets import default_config, demo_config
-from vsrpp_core.tune.run_tuning import anew, small_settings
+from vsrpp_core.tune.run_tuning import reset_for_search, small_settings
 
 Start = Literal["fresh", "resume"]
 Overrides = tuple[tuple[str, str], ...]
@@ -144,7 +144,7 @@ def _settle_config(
 
 def _config_to_tune(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
     """The settings a search starts from: the run's own, without what an earlier search found."""
-    config = anew(known or RunConfig(), overrides)
+    config = reset_for_search(known or RunConfig(), overrides)
     n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
     return config.with_overrides((("model.n_frames", str(n_frames)),))
 
@@ -159,14 +159,7 @@ def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Override
 def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:
     if summary.problem:
         raise VsrppError(summary.problem)
-    geometry: StackGeometry | None = summary.geometry
-    if geometry is None or not summary.train or not summary.val:
-        raise VsrppError(f"{root} has no complete pairs to train and validate on; run `vsrpp check {root}`")
-    if config.data.crop > min(geometry.height, geometry.width):
-        raise VsrppError(
-            f"data.crop = {config.data.crop} is larger than the LR patches in {root} "
-            f"({geometry.width}x{geometry.height}); choose a smaller crop, or 0 for whole patches"
-        )
+    geometry = training_geometry(root, summary, config.data.crop)
     if geometry.n_frames != config.model.n_frames:
         raise VsrppError(
             f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "

@@ -123,7 +123,7 @@ def forecast(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> 
 
 def small_rung(config: RunConfig, small: Overrides, hardware: Hardware, geometry: StackGeometry) -> Rung:
     """The network for CPUs as one more rung below the ladder; ``small`` are its settings, sizes among them."""
-    also = (*small, ("model.n_frames", str(geometry.n_frames)))
+    also = (*small, ("model.n_frames", str(geometry.n_frames)), ("tune.preset", "cpu"))
     chosen = config.with_overrides(also)
     training, mode = chosen.training, chosen.training.checkpointing
     return Rung(

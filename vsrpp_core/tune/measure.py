@@ -1,13 +1,10 @@
-"""What can this device carry? The ladder's configurations, largest first, predicted and then measured by real steps.
+"""Measuring one configuration of the ladder by real training steps.
 
-The first that passes is taken: fast enough, within the memory limit, and with the effective batch wanted; the limits
-are settings under ``tune``. What cannot pass by a wide margin is not measured at all. How one is measured stands here,
-what is made of it in search.py, and how somebody chooses meanwhile in choosing.py.
+Separate from search.py, which judges measurements, because only this needs the network, the step and the device.
 """
 
 import gc
-from collections.abc import Callable, Generator
-from time import monotonic, perf_counter
+from time import perf_counter
 
 import torch
 
@@ -15,43 +12,16 @@ from vsrpp_core.batches.dataset import Batch
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware, MemoryMeter
 from vsrpp_core.device.memory import is_out_of_memory
-from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages import events as ev
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import build_model
-from vsrpp_core.tune.search import Measure, Measurement, Search
+from vsrpp_core.tune.search import Measurement
 
 MEASURED_STEPS = 3
 WARM_UP_FACTOR = 3
 """The first step prepares kernels and allocator; it counts only when it takes this many times the limit."""
-
-
-def tune(
-    config: RunConfig,
-    hardware: Hardware,
-    geometry: StackGeometry,
-    measure: Measure | None = None,
-    stop_is_wanted: Callable[[], bool] = lambda: False,
-) -> Generator[ev.Event, None, RunConfig | None]:
-    """Predict all rungs, then try them from the top; the generator's return value is the configuration that passed.
-
-    ``stop_is_wanted`` is asked before each measurement; the value is None where it ended the search.
-    ``measure`` is there to be replaced in tests. Raises VsrppError, naming what came closest, when nothing passes.
-    """
-    search = Search(config, hardware, geometry, measure or measure_steps, clock=monotonic)
-    yield from search.predictions()
-    for event in search.climb():
-        if not isinstance(event, ev.MeasurementStarted):
-            yield event
-        elif stop_is_wanted():
-            return None
-    if not search.passed:
-        raise VsrppError(search.advice())
-    config, _ = search.choose(search.passed.index)
-    return config
 
 
 def measure_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> Measurement:

@@ -39,9 +39,6 @@ CPU: Overrides = (
 )
 """A network that two cores carry: the auto-tune ladder is meant for GPUs and starts far above it."""
 
-SMALL_NETWORK = "the small network for CPUs"
-"""How ``tune.found`` begins where it is that network."""
-
 CPU_CROP = 48
 SMALLEST_CROP = 24
 """LR pixels; with less a network sees little but borders."""
@@ -74,19 +71,19 @@ def cpu_settings(lr_side: int) -> Overrides:
     return (*CPU, ("data.crop", str(CPU_CROP if lr_side > CPU_CROP else 0)))
 
 
-def left_of_cpu(config: RunConfig) -> frozenset[str]:
-    """The keys in which ``config`` still is as a search on a CPU has left it; none where there was no such search."""
-    if not config.tune.found.startswith(SMALL_NETWORK):
+def unchanged_cpu_settings(config: RunConfig) -> frozenset[str]:
+    """The keys that ``config`` has from the CPU preset and nobody changed since; none where it was not applied."""
+    if config.tune.preset != "cpu":
         return frozenset()
     values = {setting.key: setting.value for setting in config.settings()}
     preset = RunConfig().with_overrides(cpu_settings(CPU_CROP + 1)).settings()
     return frozenset(s.key for s in preset if s.value != s.default and values[s.key] == s.value)
 
 
-def without_cpu(config: RunConfig) -> RunConfig:
-    """``config`` with the defaults in place of what a search on a CPU has set and nobody changed since."""
+def drop_cpu_preset(config: RunConfig) -> RunConfig:
+    """``config`` with the defaults in place of what it has from the CPU preset."""
     defaults = {setting.key: setting.default for setting in config.settings()}
-    for key in sorted(left_of_cpu(config)):
+    for key in sorted(unchanged_cpu_settings(config)):
         with suppress(UsageError):  # it goes together with a setting that was changed since, and stays
             config = config.with_overrides(((key, as_text(defaults[key])),))
     return config

@@ -20,7 +20,6 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.advice import Miss, advice
 from vsrpp_core.tune.ladder import GB, Limits, Overrides, Rung, forecast, small_rung
 from vsrpp_core.tune.predict import predict
-from vsrpp_core.tune.presets import SMALL_NETWORK
 
 BRAKE_SECONDS = 90.0
 """A search that has taken this long measures only what is expected to pass, so that it ends within two minutes."""
@@ -202,7 +201,7 @@ class Search:
             found = f"chosen by hand, {_figures(tried.seconds_per_step, tried.memory_peak)} measured on {self._device}"
             return _with_found(chosen, found), self._excess(tried.seconds_per_step, tried.memory_peak, "was measured")
         warnings = [] if rung is self.small else self._excess(*self._predicted(chosen), "is predicted")
-        how = SMALL_NETWORK if rung is self.small else "chosen by hand"
+        how = "the small network for CPUs" if rung is self.small else "chosen by hand"
         return _with_found(chosen, f"{how}, {self._foreseen(chosen)}"), warnings
 
     def set_by_hand(

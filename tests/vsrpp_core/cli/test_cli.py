@@ -18,7 +18,7 @@ from vsrpp_core.cli.main import main
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
-from vsrpp_core.tune.measure import Measurement
+from vsrpp_core.tune.search import Measurement
 
 VERBS = ["prepare", "check", "cache", "train", "tune", "config", "evaluate", "export", "upscale", "import", "demo"]
 
@@ -397,12 +397,16 @@ def test_a_rung_is_chosen_by_hand(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     run, data = tmp_path / "run", make_dataset()
-    assert main(["tune", str(run), "--data", str(data), "--choose", "8", "--set", "tune.max_seconds=6"]) == 0
+    assert main(["tune", str(run), "--data", str(data), "--choose", "8", "--set", "tune.max_seconds=1e-6"]) == 0
     told = capsys.readouterr().out
-    assert "warning: a step is predicted to take" in told and "chosen by hand, predicted" in told
+    assert (
+        "warning: a step of " in told
+        and " s is predicted; 1e-06 s are allowed" in told
+        and "chosen by hand, predicted" in told
+    )
     assert f"wrote {run / 'config.toml'}: 64 feature maps, 20 blocks, batch 4 x 1, checkpointing none" in told
     config = RunConfig.load(run / "config.toml")
-    assert (config.model.n_feats, config.tune.max_seconds) == (64, 6)
+    assert (config.model.n_feats, config.tune.max_seconds) == (64, 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -436,7 +440,6 @@ def test_a_search_shows_predictions_measurements_and_what_was_written(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = Hardware(torch.device("cpu"), DeviceDescription("a card", 2**33, "cuda"), "fp32", "")
-    monkeypatch.setattr("vsrpp_core.tune.run_tuning.describe_device", lambda: card.description)
     monkeypatch.setattr("vsrpp_core.tune.run_tuning.choose_hardware", lambda precision: card)
     monkeypatch.setattr("vsrpp_core.tune.measure.measure_steps", lambda *_: Measurement(1.0, 2**30))
     assert main(["tune", str(tmp_path / "run"), "--data", str(make_dataset())]) == 0

@@ -7,7 +7,7 @@ import torch
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.tune.measure import Measurement
+from vsrpp_core.tune.search import Measurement
 
 GB = 2**30
 PATCHES = StackGeometry(n_frames=5, height=180, width=180)

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Generator
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -21,32 +22,41 @@ from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.tune import measure as measuring
+from vsrpp_core.tune import search as search_module
+from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.ladder import LADDER, MODES
-from vsrpp_core.tune.measure import Measurement, tune
+from vsrpp_core.tune.search import Measurement
 
 
 class Search:
-    """A search run to its end: its events by kind, and what it found or why it failed."""
+    """A search that nobody attends, run to its end: its events by kind, and what it found or why it failed.
+
+    A Stop is sent after ``stop_after`` measurements, unless that is 0.
+    """
 
     def __init__(
         self,
         hardware: Hardware,
         measure: Callable[..., Measurement],
         geometry: StackGeometry = SMALL,
-        stop: Callable[[], bool] = lambda: False,
+        stop_after: int = 0,
         **settings: str,
     ) -> None:
         wanted = ((key.replace("__", "."), value) for key, value in settings.items())
         config = RunConfig().with_overrides(wanted)
         self.predicted, self.tried = list[ev.ConfigurationPredicted](), list[ev.ConfigurationTried]()
-        self.failure = ""
-        try:
-            self.config = self._finish(tune(config, hardware, geometry, measure, stop))
-        except VsrppError as error:
-            self.failure = str(error)
+        self.failure, self._queue, self._stop_after = "", CommandQueue(), stop_after
+        tuning = tune_and_choose(config, hardware, geometry, Inbox(self._queue), attended=False)
+        with patch.object(measuring, "measure_steps", measure):
+            try:
+                self.config = self._finish(tuning)
+            except VsrppError as error:
+                self.failure = str(error)
 
     def _finish(self, tuning: Generator[ev.Event, None, RunConfig | None]) -> Any:
         while True:
@@ -57,9 +67,10 @@ class Search:
             if isinstance(event, ev.ConfigurationPredicted):
                 assert not self.tried, "everything is predicted before anything is tried"
                 self.predicted.append(event)
-            else:
-                assert isinstance(event, ev.ConfigurationTried)
+            elif isinstance(event, ev.ConfigurationTried):
                 self.tried.append(event)
+                if len(self.tried) == self._stop_after:
+                    self._queue.put(Stop())
 
     @property
     def attempts(self) -> list[tuple[int, str]]:
@@ -140,17 +151,16 @@ def test_other_settings_stay() -> None:
 
 
 def test_a_search_can_be_ended() -> None:
-    asked = iter((False, False, True))
-    search = Search(UNKNOWN, Results(OUT_OF_MEMORY), stop=lambda: next(asked))
+    search = Search(UNKNOWN, Results(OUT_OF_MEMORY), stop_after=2)
     assert search.attempts == [(1, "none"), (1, "block")] and search.config is None
 
 
-def test_a_search_that_takes_long_measures_only_the_last_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_takes_long_measures_only_the_last_rung() -> None:
     clock = iter(range(0, 10_000, 40))
-    monkeypatch.setattr(measuring, "monotonic", lambda: next(clock))
-    search = Search(UNKNOWN, Results(SLOW, SLOW, FINE))
-    assert [t.index for t in search.tried if t.memory_peak] == [1, 2, 8] and search.config.model.n_feats == 64
-    assert all("taken over 90 s" in t.verdict for t in search.tried[2:-1])
+    search = search_module.Search(RunConfig(), UNKNOWN, SMALL, Results(SLOW, SLOW, FINE), clock=lambda: next(clock))
+    tried = [event for event in search.climb() if isinstance(event, ev.ConfigurationTried)]
+    assert [t.index for t in tried if t.memory_peak] == [1, 2, 8] and tried[-1].passed
+    assert all("taken over 90 s" in t.verdict for t in tried[2:-1])
 
 
 # predictions

@@ -14,8 +14,8 @@ from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.tune import measure as measuring
 from vsrpp_core.tune import run_tuning
 from vsrpp_core.tune.ladder import LADDER
-from vsrpp_core.tune.measure import Measurement
 from vsrpp_core.tune.run_tuning import choose_rung, list_ladder, tune_run
+from vsrpp_core.tune.search import Measurement
 
 GB = 2**30
 CARD = Hardware(torch.device("cpu"), DeviceDescription("a card", 10 * GB, "cuda"), "fp32", "")
@@ -35,7 +35,6 @@ def pretend_card(monkeypatch: pytest.MonkeyPatch, *results: Measurement) -> list
         asked.append(config)
         return left.pop(0)
 
-    monkeypatch.setattr(run_tuning, "describe_device", lambda: CARD.description)
     monkeypatch.setattr(run_tuning, "choose_hardware", lambda precision: CARD)
     monkeypatch.setattr(measuring, "measure_steps", measure)
     return asked
@@ -52,7 +51,10 @@ def test_a_card_gets_what_passed(monkeypatch: pytest.MonkeyPatch, make_dataset: 
     run, data = tmp_path / "run", make_dataset()
     pretend_card(monkeypatch, OUT_OF_MEMORY, FINE)
     events = list(tune_run(run, data, [("training.seed", "7")]))
-    assert [type(e) for e in events] == [ev.ConfigurationPredicted] * 8 + [ev.ConfigurationTried] * 2
+    tried = [ev.MeasurementStarted, ev.ConfigurationTried]
+    assert [type(e) for e in events] == [
+        ev.TuningStarted, *[ev.ConfigurationPredicted] * 8, *tried, *tried, ev.ConfigurationChosen
+    ]  # fmt: skip
     config = written(run)
     assert (config.model.n_feats, config.model.n_frames, config.data.root) == (LADDER[0][0], 5, str(data))
     assert (config.training.checkpointing, config.training.seed) == ("block", 7)
@@ -91,11 +93,13 @@ def test_a_failed_search_writes_nothing(
 
 def test_a_cpu_gets_a_small_network_and_is_told(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    (warning,) = tune_run(run, data)
+    warning, _, *predicted, chosen = tune_run(run, data)
     assert isinstance(warning, ev.WarningRaised) and "for GPUs" in warning.message
+    assert [type(event) for event in predicted] == [ev.ConfigurationPredicted] * 9
+    assert isinstance(chosen, ev.ConfigurationChosen) and chosen.index == 9
     config = written(run)
     assert (config.data.root, config.model.n_feats, config.model.n_frames) == (str(data), 32, 5)
-    assert config.tune.found.startswith("the small network for CPUs, not measured")
+    assert config.tune.found.startswith("the small network for CPUs, predicted ") and config.tune.preset == "cpu"
 
 
 def test_settings_of_one_s_own_stay_but_for_the_size(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -143,6 +147,29 @@ def test_a_card_measures_without_the_preset_of_a_cpu(
     asked = pretend_card(monkeypatch, FINE)
     list(tune_run(run, None))
     assert [of_a_cpu(config) for config in (*asked, written(run))] == [DEFAULT, DEFAULT]
+
+
+def test_a_search_on_a_cpu_by_an_earlier_version_is_reset_too(
+    cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    """Its config.toml says so only in ``tune.found``."""
+    run, data = tmp_path / "run", make_dataset(side=60)
+    list(tune_run(run, data))
+    settings = run / "config.toml"
+    before = [line for line in settings.read_text().splitlines() if not line.startswith("preset")]
+    assert len(before) == len(settings.read_text().splitlines()) - 1
+    settings.write_text("\n".join(before))
+    list(choose_rung(run, None, 8))
+    assert of_a_cpu(written(run)) == DEFAULT and written(run).tune.preset == ""
+
+
+def test_what_is_found_says_nothing_of_the_preset(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
+    """A user may write what they like there."""
+    run, data = tmp_path / "run", make_dataset(side=60)
+    list(tune_run(run, data))
+    written(run).with_overrides([("tune.found", "my own words")]).save(run / "config.toml")
+    list(choose_rung(run, None, 8))
+    assert of_a_cpu(written(run)) == DEFAULT
 
 
 def test_a_second_search_on_a_cpu_finds_the_same(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
@@ -196,8 +223,8 @@ def test_the_first_mode_that_fits_is_chosen_and_a_misfit_is_told(
 def test_a_cpu_is_warned_of_the_time_a_chosen_rung_takes(
     cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    _, warning = choose_rung(tmp_path / "run", make_dataset(), 8)
-    assert isinstance(warning, ev.WarningRaised) and "a step is predicted to take" in warning.message
+    _, warning = choose_rung(tmp_path / "run", make_dataset(), 8, [("tune.max_seconds", "1e-6")])
+    assert isinstance(warning, ev.WarningRaised) and "s is predicted; 1e-06 s are allowed" in warning.message
     assert written(tmp_path / "run").model.n_feats == 64
 
 

@@ -204,9 +204,8 @@ def test_sizes_one_thinks_of_are_predicted(monkeypatch: pytest.MonkeyPatch) -> N
     ("command", "phrase"),
     [
         (cmd.ChooseRung(9), "there is no rung 9; choose one from 1 to 8"),
-        (cmd.ChooseRung(1, "all"), "with checkpointing all; choose from none, block, trunk")(  # type: ignore[arg-type],
-            cmd.MeasureRung(0), "there is no rung 0"
-        ),
+        (cmd.ChooseRung(1, "all"), "with checkpointing all; choose from none, block, trunk"),  # type: ignore[arg-type]
+        (cmd.MeasureRung(0), "there is no rung 0"),
         (cmd.Pause(), "not while auto-tune looks for a network"),
         (cmd.SaveCheckpoint(), "not while auto-tune"),
     ],

@@ -4,25 +4,36 @@ import subprocess
 import sys
 
 LIGHT = """
-    vsrpp_core.cli.main vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
+    vsrpp_core.cli.main vsrpp_core.cli.cache vsrpp_core.cli.check vsrpp_core.cli.config vsrpp_core.cli.demo
+    vsrpp_core.cli.evaluate vsrpp_core.cli.export vsrpp_core.cli.import_run vsrpp_core.cli.prepare vsrpp_core.cli.train
+    vsrpp_core.cli.tune vsrpp_core.cli.upscale vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
     vsrpp_core.messages.journal vsrpp_core.run.config vsrpp_core.run.files vsrpp_core.run.folder
     vsrpp_core.sinks.describe vsrpp_core.sinks.status_file vsrpp_core.sinks.training_log vsrpp_core.data.stacked
 """
 
 
-def loaded_by(modules: list[str]) -> set[str]:
-    """Top-level names of everything that is loaded once ``modules`` are imported in a fresh process."""
-    code = f"import sys, {', '.join(modules)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+def loaded_by(code: str) -> set[str]:
+    """Top-level names of everything that is loaded once ``code`` has run in a fresh process."""
+    code = f"{code}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 def test_messages_settings_and_folders_load_neither_torch_nor_a_screen() -> None:
-    assert loaded_by(LIGHT.split()).isdisjoint(
+    assert loaded_by(f"import {', '.join(LIGHT.split())}").isdisjoint(
         {"torch", "textual", "tensorboard", "skimage", "scipy", "av", "vsrpp_tui"}
     )
 
 
+def test_the_help_of_all_verbs_loads_none_of_them() -> None:
+    code = "from vsrpp_core.cli.main import make_parser; make_parser('').format_help()"
+    assert loaded_by(code).isdisjoint({"torch", "numpy", "pydantic", "av"})
+
+
+def test_the_help_of_a_verb_does_not_wait_for_torch() -> None:
+    assert "torch" not in loaded_by("from vsrpp_core.cli.main import make_parser; make_parser()")
+
+
 def test_the_core_loads_no_screen() -> None:
-    loaded = loaded_by(["vsrpp_core.session.session", "vsrpp_core.apply.evaluate", "vsrpp_core.cli.train"])
+    loaded = loaded_by("import vsrpp_core.session.session, vsrpp_core.apply.evaluate, vsrpp_core.cli.train")
     assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_image", "vsrpp_tui"})

@@ -1,86 +1,141 @@
-"""What every verb that works for long has in common on the command line: its line of progress, and how it is ended.
+"""What the verbs have in common on a console: lines that stay, one line of progress, signals, exit statuses.
 
-Light to import: no torch, as ``vsrpp --help`` answers at once.
+Light to import: no torch, as ``vsrpp VERB --help`` answers at once.
 """
 
+import math
 import shlex
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from vsrpp_core.messages.pace import Pace, clock
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 PLAIN_SECONDS = 10.0
 """Without a terminal a line of progress is printed this often."""
 
 
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+class Terminal(Console):
+    """A console that prints text as it is: no markup, no coloured numbers, no broken paths."""
+
+    def say(self, *lines: str, style: str | None = None) -> None:
+        for line in lines:
+            self.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Raise, so that the verb can finish its work; rich would end the program on the spot."""
+        raise BrokenPipeError
+
+
+def complain(line: str) -> None:
+    """Print an error on stderr."""
+    Terminal(stderr=True).say(line, style="red")
+
+
+def command(*parts: str | Path) -> str:
+    """A command to paste into a shell."""
+    return shlex.join(map(str, parts))
 
 
 def same_command() -> str:
-    """--fresh was for the beginning: the work itself need not begin again."""
-    return shlex.join([Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh")])
+    """The command that continues this one: without --fresh, which would start over."""
+    return command(Path(sys.argv[0]).name, *(part for part in sys.argv[1:] if part != "--fresh"))
 
 
-def progress_line(console: Console, *columns: ProgressColumn) -> Progress:
-    """One calm line on a terminal, nothing without one; ``columns`` stand between the counts and the task's figures."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        *columns,
-        TextColumn("{task.fields[figures]}", markup=False),
-        console=console,
-        refresh_per_second=4,
-        disable=not console.is_terminal,
-    )
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """How far a stage of the work is."""
+
+    stage: str
+    done: float
+    total: float
+    """0 where it is unknown."""
+    label: str = ""
+    """What is shown for the stage, if that is not its name."""
+    unit: str = ""
+    """What is counted, before the count."""
+    rate_unit: str = ""
+    """Shows the rate, in this unit."""
+    figures: str = ""
+    seconds_left: float | None = None
+    """NaN where it is unknown; None works it out from the last minute."""
 
 
-class StageLine:
-    """One line for work in stages; without a terminal, a plain line now and then.
+class ProgressView:
+    """One calm line of progress below the lines that stay; without a terminal, a plain line now and then.
 
     On a terminal each stage begins a task of its own, as rich can neither take a total back nor go back.
     """
 
-    def __init__(self, console: Console, progress: Progress, stage: str) -> None:
-        self._console, self._progress, self._stage = console, progress, stage
-        self._done = 0
-        self._begun = self._printed = time.monotonic()
-        self._task = progress.add_task(stage, total=None, figures="")
+    def __init__(self, terminal: Terminal, first_line_at_once: bool = False) -> None:
+        self._terminal = terminal
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=terminal,
+            refresh_per_second=4,
+            transient=True,
+            disable=not terminal.is_terminal,
+        )
+        self._stage, self._done, self._pace = "", 0.0, Pace()
+        self._task: TaskID | None = None
+        self._printed_at = -math.inf if first_line_at_once else time.monotonic()
 
-    def show(self, stage: str, done: int, total: int, figures: str = "") -> None:
-        """``total`` is 0 where it is not known."""
-        now = time.monotonic()
-        if stage != self._stage or done < self._done:
-            self._progress.remove_task(self._task)
-            self._task = self._progress.add_task(stage, total=total or None, figures=figures)
-            self._begun = now
-        self._stage, self._done = stage, done
-        self._progress.update(self._task, completed=done, total=total or None, figures=figures)
-        if not self._console.is_terminal and now - self._printed >= PLAIN_SECONDS:
-            self._printed = now
-            line = f"{stage}: {done:,} of {total:,}{self._left(now, total)}" if total else stage
-            self._console.print(f"{line}  {figures}".rstrip(), markup=False, highlight=False, soft_wrap=True)
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
 
-    def end(self) -> None:
-        """Take the line away: other work has one of its own."""
-        self._progress.remove_task(self._task)
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
 
-    def _left(self, now: float, total: int) -> str:
-        if not self._done:
-            return ""
-        seconds = (now - self._begun) / self._done * (total - self._done)
-        return f", {timedelta(seconds=round(seconds))} left"
+    def show(self, at: Progressed) -> None:
+        figures, now = self.draw(at), time.monotonic()
+        if not self._terminal.is_terminal and now - self._printed_at >= PLAIN_SECONDS:
+            self._printed_at = now
+            of = f" of {at.total:,.0f}" if at.total else ""
+            count = f": {at.unit}{at.done:,.0f}{of}" if at.done or of else ""
+            self._terminal.say(f"{at.label or at.stage}{count}  {figures}".rstrip())
+
+    def draw(self, at: Progressed) -> str:
+        """Move the line on a terminal; the figures it shows."""
+        if self._task is None or at.stage != self._stage or at.done < self._done:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task, self._pace = self._progress.add_task(at.stage, total=None, figures=""), Pace()
+        self._stage, self._done = at.stage, at.done
+        self._pace = self._pace.noted(time.monotonic(), at.done)
+        figures = self._figures(at)
+        self._progress.update(
+            self._task,
+            description=at.label or at.stage,
+            completed=int(at.done),
+            total=int(at.total) or None,
+            figures=figures,
+        )
+        return figures
+
+    def _figures(self, at: Progressed) -> str:
+        parts, seconds = [at.figures], at.seconds_left
+        if at.rate_unit and self._pace.rate:
+            parts.append(f"{self._pace.rate:.2f} {at.rate_unit}")
+        if seconds is None:
+            seconds = self._pace.left(at.total)
+        if not math.isnan(seconds):
+            parts.append(f"{clock(seconds)} left")
+        return ", ".join(filter(None, parts))
 
 
 @contextmanager
@@ -95,8 +150,8 @@ def on_signals(stop: Callable[[], object]) -> Iterator[None]:
         asked = True
         stop()
 
-    there = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-    names = [name for name in there if name != "SIGHUP" or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN]
+    known = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+    names = [name for name in known if name != "SIGHUP" or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN]
     previous = {name: signal.signal(getattr(signal, name), handle) for name in names}
     try:
         yield

@@ -1,30 +1,26 @@
-"""What ``vsrpp prepare`` makes of its options, and what it shows while it works.
-
-Separate from console.py because a preparation has a recipe, and lasts long enough to be interrupted and gone on with.
-"""
+"""``vsrpp prepare``: a dataset from videos, by a recipe that the options override."""
 
 import argparse
 import math
 import os
 import sys
-import time
 from contextlib import closing
+from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
-
-from rich.console import Console
-from rich.progress import Progress, TaskID
+from typing import TYPE_CHECKING, get_args
 
 from vsrpp_core.cli.console import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
-    PLAIN_SECONDS,
-    clock,
+    Progressed,
+    ProgressView,
+    Terminal,
     on_signals,
-    progress_line,
     same_command,
 )
+from vsrpp_core.cli.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
+from vsrpp_core.messages.pace import clock
 
 if TYPE_CHECKING:
     from vsrpp_core.prepare.job_events import PrepareProgress
@@ -37,48 +33,15 @@ OPTIONS = {
     "height": "dataset.height",
     "per_minute": "dataset.patches_per_minute",
     "patches": "dataset.patches",
-    "seed": "dataset.seed",
     "val_share": "validation.share",
+    "seed": "dataset.seed",
     "degradation": "degradation.kind",
     "workers": "work.workers",
 }
 """Options and the settings of a recipe that they override."""
 
-
-def show_preparation(options: argparse.Namespace, settings: list[tuple[str, str]]) -> int:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.prepare.existing import finished
-    from vsrpp_core.prepare.job_events import PrepareReport
-    from vsrpp_core.prepare.pipeline import interrupted_work, prepare
-    from vsrpp_core.prepare.recipe import Recipe
-
-    console = Console()
-    if options.recipe_example:
-        sys.stdout.write(EXAMPLE_HEAD + Recipe.of(["~/films"]).to_toml())
-        return EXIT_DONE
-    if options.out is None:
-        raise UsageError("--out is missing; name the dataset's folder with --out ROOT")
-    recipe, stopping = _recipe(options, settings), Event()
-    if not options.fresh and (made := finished(recipe, options.out)):
-        console.print(str(made), markup=False, highlight=False, soft_wrap=True)
-        return EXIT_DONE
-    with progress_line(console) as progress, on_signals(stopping.set):
-        view = _View(console, progress)
-        if not options.fresh and interrupted_work(options.out):
-            view.say(f"going on with {interrupted_work(options.out)}")
-        with closing(prepare(recipe, options.out, options.fresh)) as steps:
-            for step in steps:
-                if isinstance(step, PrepareReport):
-                    view.end()
-                    view.say(str(step))
-                    view.say(f"took {clock(step.seconds)}; look at {step.out / 'contact_sheet.png'}")
-                    return EXIT_DONE
-                view.show(step)
-                if stopping.is_set():
-                    break
-    view.say(f"stopped; what is finished stays. Go on with: {same_command()}")
-    return EXIT_INTERRUPTED
-
+HELP = {"degradation.kind": "LR frames by bicubic alone, or like old footage"}
+"""Where the recipe's description needs the lines around it."""
 
 EXAMPLE_HEAD = """\
 # A recipe for `vsrpp prepare --recipe FILE --out ROOT`. What is left out keeps its default, so most of this can go.
@@ -97,7 +60,65 @@ EXAMPLE_HEAD = """\
 """
 
 
-def _recipe(options: argparse.Namespace, settings: list[tuple[str, str]]) -> "Recipe":
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos, folders of them, or patterns of either")
+    parser.add_argument("--out", type=Path, metavar="ROOT", help="dataset folder to make")
+    parser.add_argument("--recipe", type=Path, metavar="FILE", help="what to make of which videos, in TOML")
+    parser.add_argument("--recipe-example", action="store_true", help="print a recipe of all defaults, and exit")
+    parser.add_argument("--fresh", action="store_true", help="start over instead of resuming what was interrupted")
+    _add_recipe_settings(parser)
+    add_settings(parser, "a setting of the recipe, e.g. skip.text=false; may be repeated")
+
+
+def _add_recipe_settings(parser: argparse.ArgumentParser) -> None:
+    """OPTIONS, as the recipe defines and explains them."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
+    from vsrpp_core.prepare.recipe import Recipe
+
+    for option, key in OPTIONS.items():
+        section, name = key.split(".")
+        field = type(getattr(Recipe(), section)).model_fields[name]
+        what, default = HELP.get(key, field.description), field.default
+        shown = default if isinstance(default, str) else f"{default:g}"
+        parser.add_argument(
+            f"--{option.replace('_', '-')}",
+            type=type(default),
+            choices=get_args(field.annotation) or None,
+            help=f"{what} (default {shown})",
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    from vsrpp_core.prepare.existing import finished
+    from vsrpp_core.prepare.job_events import PrepareReport
+    from vsrpp_core.prepare.pipeline import interrupted_work, prepare
+    from vsrpp_core.prepare.recipe import Recipe
+
+    if options.recipe_example:
+        sys.stdout.write(EXAMPLE_HEAD + Recipe.of(["~/films"]).to_toml())
+        return EXIT_DONE
+    if options.out is None:
+        raise UsageError("--out is missing; name the dataset's folder with --out ROOT")
+    terminal, recipe, stopping = Terminal(), _recipe(options), Event()
+    if not options.fresh and (made := finished(recipe, options.out)):
+        terminal.say(str(made))
+        return EXIT_DONE
+    with ProgressView(terminal) as view, on_signals(stopping.set):
+        if not options.fresh and interrupted_work(options.out):
+            terminal.say(f"resuming {interrupted_work(options.out)}")
+        with closing(prepare(recipe, options.out, options.fresh)) as steps:
+            for step in steps:
+                if isinstance(step, PrepareReport):
+                    terminal.say(str(step), f"took {clock(step.seconds)}; look at {step.out / 'contact_sheet.png'}")
+                    return EXIT_DONE
+                view.show(_progressed(step))
+                if stopping.is_set():
+                    break
+    terminal.say(f"Stopped. Finished work is kept; continue with: {same_command()}")
+    return EXIT_INTERRUPTED
+
+
+def _recipe(options: argparse.Namespace) -> "Recipe":
     from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Category, Recipe
 
     recipe = Recipe.load(options.recipe) if options.recipe else Recipe()
@@ -109,51 +130,14 @@ def _recipe(options: argparse.Namespace, settings: list[tuple[str, str]]) -> "Re
         category = Category(paths=[str(path) for path in options.videos])
         recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: category}})
     given = [(key, str(value)) for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None]
-    return recipe.with_overrides([*settings, *given])
+    return recipe.with_overrides([*settings_of(options), *given])
 
 
-class _View:
-    """Lines that stay, and the line of progress."""
-
-    def __init__(self, console: Console, progress: Progress) -> None:
-        self._console, self._progress = console, progress
-        self._stage, self._task = "", TaskID(0)
-        self._printed_at = time.monotonic()
-
-    def say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    def end(self) -> None:
-        if self._stage:
-            self._progress.remove_task(self._task)
-            self._stage = ""
-
-    def show(self, step: "PrepareProgress") -> None:
-        if step.stage != self._stage:
-            self.end()
-            self._stage, self._task = step.stage, self._progress.add_task(step.stage, total=None, figures="")
-        figures = _figures(step)
-        self._progress.update(
-            self._task,
-            completed=int(step.done),
-            total=int(step.total) or None,
-            description=_name(step),
-            figures=figures,
-        )
-        now = time.monotonic()
-        if not self._console.is_terminal and now - self._printed_at >= PLAIN_SECONDS:
-            self._printed_at = now
-            self.say(f"{_name(step)} {step.done:,.0f} of {step.total:,.0f}  {figures}".rstrip())
-
-
-def _name(step: "PrepareProgress") -> str:
-    return {"looking": "looking at videos", "cutting": "cutting, seconds", "finishing": "finishing, pairs"}[step.stage]
-
-
-def _figures(step: "PrepareProgress") -> str:
+def _progressed(step: "PrepareProgress") -> Progressed:
+    labels = {"looking": "looking at videos", "cutting": "cutting, seconds", "finishing": "finishing, pairs"}
     if step.stage != "cutting":
-        return ""
-    parts = [f"{step.videos_done} of {step.videos} videos", f"{len(step.working)} at work", f"{step.patches:,} pairs"]
-    if not math.isnan(step.seconds_left):
-        parts.append(f"{clock(step.seconds_left)} left")
-    return ", ".join(parts)
+        return Progressed(step.stage, step.done, step.total, labels[step.stage], seconds_left=math.nan)
+    figures = f"{step.videos_done} of {step.videos} videos, {len(step.working)} at work, {step.patches:,} pairs"
+    return Progressed(
+        step.stage, step.done, step.total, labels[step.stage], figures=figures, seconds_left=step.seconds_left
+    )

@@ -1,16 +1,16 @@
-"""What ``vsrpp tune`` shows: the table of predictions, each measurement, and what was written where.
+"""``vsrpp tune``: the table of predictions, each measurement, and what was written where."""
 
-Separate from console.py because a table of a dozen columns has its own concerns.
-"""
-
+import argparse
 import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
+from vsrpp_core.cli.console import EXIT_DONE, Terminal
+from vsrpp_core.cli.options import add_settings, settings_of
+from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
@@ -21,73 +21,86 @@ if TYPE_CHECKING:
     from vsrpp_core.tune.predict import Prediction
     from vsrpp_core.tune.run_tuning import Listing
 
-EXIT_DONE = 0
 GB = 2**30
 PLAIN_WIDTH = 120
 Overrides = Iterable[tuple[str, str]]
 
 
-def show_tuning(run: Path, data: Path | None, overrides: Overrides) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", type=Path, nargs="?", metavar="RUN", help="the run whose config.toml takes the result; not for --list"
+    )
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; its patch size is what is measured")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--list", action="store_true", help="only predict what each rung would take; nothing is written")
+    how.add_argument("--choose", type=int, metavar="N", help="take rung N of the list without measuring")
+    add_settings(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    if options.list:
+        return _list(options.run, options.data, settings)
+    if options.run is None:
+        raise UsageError("name the run whose config.toml takes the result: vsrpp tune RUN --data ROOT")
+    if options.choose is not None:
+        return _choose(options.run, options.data, options.choose, settings)
+    return _tune(options.run, options.data, settings)
+
+
+def _tune(run: Path, data: Path | None, overrides: Overrides) -> int:
     """Predict the ladder, measure it, show each rung, and write what passes into the run's config.toml."""
     from vsrpp_core.tune.run_tuning import tune_run
 
-    console, predicted, rungs = _console(), list[ev.ConfigurationPredicted](), 0
+    terminal, predicted, rungs = _wide(), list[ev.ConfigurationPredicted](), 0
     for event in tune_run(run, data, overrides):
         if isinstance(event, ev.ConfigurationPredicted):
             predicted.append(event)
             if len(predicted) == rungs:
-                console.print(_predicted_table(predicted))
+                terminal.print(_predicted_table(predicted))
             continue
         if isinstance(event, ev.TuningStarted):
             rungs = event.rungs
         if not isinstance(event, ev.ConfigurationChosen) and (line := describe(event)):  # what is chosen is written
-            _say(console, line)
-    _tell_written(console, run)
+            terminal.say(line)
+    _say_written(terminal, run)
     return EXIT_DONE
 
 
-def show_choice(run: Path, data: Path | None, index: int, overrides: Overrides) -> int:
+def _choose(run: Path, data: Path | None, index: int, overrides: Overrides) -> int:
     """Write one rung into the run's config.toml without measuring it."""
     from vsrpp_core.tune.run_tuning import choose_rung
 
-    console = Console()
+    terminal = Terminal()
     for event in choose_rung(run, data, index, overrides):
-        _say(console, describe(event))
-    _tell_written(console, run)
+        terminal.say(describe(event))
+    _say_written(terminal, run)
     return EXIT_DONE
 
 
-def show_ladder(run: Path | None, data: Path | None, overrides: Overrides) -> int:
-    """The whole ladder with everything that is foreseen of it; nothing is written."""
+def _list(run: Path | None, data: Path | None, overrides: Overrides) -> int:
+    """The whole ladder with all that is predicted of it; nothing is written."""
     from vsrpp_core.tune.run_tuning import list_ladder
 
-    console = _console()
+    terminal = _wide()
     listing = list_ladder(run, data, overrides)
-    for line in _heading(listing):
-        _say(console, line)
-    console.print(_ladder_table(listing.rungs))
-    _say(
-        console, "s/step: at least / expected; memory: without checkpointing / block / trunk; take one with --choose N"
-    )
+    terminal.say(*_heading(listing))
+    terminal.print(_ladder_table(listing.rungs))
+    terminal.say("s/step: at least / expected; memory: without checkpointing / block / trunk; take one with --choose N")
     return EXIT_DONE
 
 
-def _console() -> Console:
+def _wide() -> Terminal:
     """Where nobody watches, a table may be wide."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, PLAIN_WIDTH))
+    terminal = Terminal()
+    return terminal if terminal.is_terminal else Terminal(width=max(terminal.width, PLAIN_WIDTH))
 
 
-def _say(console: Console, line: str) -> None:
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _tell_written(console: Console, run: Path) -> None:
+def _say_written(terminal: Terminal, run: Path) -> None:
     folder = RunFolder(run)
     config = RunConfig.load(folder.config)
     model, training = config.model, config.training
-    _say(
-        console,
+    terminal.say(
         f"wrote {folder.config}: {model.n_feats} feature maps, {model.n_blocks} blocks, "
         f"batch {training.batch_size} x {training.accumulation}, checkpointing {training.checkpointing}; "
         f"{config.tune.found}",
@@ -97,23 +110,26 @@ def _tell_written(console: Console, run: Path) -> None:
 def _heading(listing: "Listing") -> list[str]:
     """What the figures are for, and where the device's speed comes from."""
     from vsrpp_core.device.speed import speed_of
+    from vsrpp_core.tune.presets import CPU
 
     hardware, geometry, tune = listing.hardware, listing.geometry, listing.config.tune
     device = hardware.description
     speed = speed_of(hardware, listing.rungs[-1].n_feats)
     side = listing.config.data.crop
     patch = f"{side}×{side}" if side else f"{geometry.width}×{geometry.height}"
-    supposed = "no dataset is named, so these are supposed: " if listing.assumed else ""
+    assumed = "no dataset is named, so these are assumed: " if listing.assumed else ""
     bandwidth = "" if math.isinf(speed.bandwidth) else f" and {speed.bandwidth / 1e9:.0f} GB/s"
     rate = "" if math.isinf(speed.flops) else f"{speed.flops / 1e12:.3g} TFLOP/s{bandwidth}, "
     lines = [
         f"{device.name}, {device.memory / GB:.1f} GB, {hardware.precision} ({hardware.reason}): {rate}{speed.source}",
-        f"{supposed}{geometry.n_frames} frames of {patch}; limits: {tune.max_seconds:g} s per step, "
+        f"{assumed}{geometry.n_frames} frames of {patch}; limits: {tune.max_seconds:g} s per step, "
         f"{tune.max_memory:.0%} of the memory",
     ]
     if device.kind == "cpu":
+        small = dict(CPU)
         lines.append(
-            "the ladder is meant for GPUs; without --choose this CPU gets a small network of 32 maps, 10 blocks"
+            "the ladder is meant for GPUs; without --choose this CPU gets a small network of "
+            f"{small['model.n_feats']} maps, {small['model.n_blocks']} blocks"
         )
     return lines
 

@@ -127,7 +127,7 @@ def test_a_run_whose_checkpoints_are_damaged_is_not_replaced_unasked(
         (["train", "run", "--data", "x"], "x is not a folder"),
         (["train", "run", "--resume", "--data", "x"], "run does not exist"),
         (["config", "run"], "run does not exist; name a run's folder, or none to list the defaults"),
-        (["config", "."], ". has no config.toml, so it is no run; name a run's folder"),
+        (["config", "."], ". has no config.toml, so it is not a run; name a run's folder"),
     ],
 )
 def test_what_is_missing_is_told_with_status_1(
@@ -337,8 +337,8 @@ def test_networks_named_before_the_clips_are_scored_side_by_side(
     [
         (["b.safetensors", "c.pth"], "no clip is named"),
         (["clip", "--frames", "0"], "--frames 0 leaves nothing to score"),
-        (["clip", "--csv", "a.pth"], "--csv a.pth cannot be; name a .csv file"),
-        (["clip", "--csv", "nowhere/a.csv"], "--csv nowhere/a.csv cannot be"),
+        (["clip", "--csv", "a.pth"], "--csv a.pth: expected a .csv file in an existing folder"),
+        (["clip", "--csv", "nowhere/a.csv"], "--csv nowhere/a.csv: expected a .csv file"),
     ],
 )
 def test_wrong_evaluation_is_told_before_anything_is_scored(
@@ -385,7 +385,7 @@ def test_the_ladder_is_listed_with_what_is_foreseen(
     monkeypatch.chdir(tmp_path)
     assert main(["tune", "--list", "--set", "data.crop=48", "--set", "training.precision=fp32"]) == 0
     told = capsys.readouterr().out
-    assert "no dataset is named, so these are supposed: 5 frames of 48×48" in told and "meant for GPUs" in told
+    assert "no dataset is named, so these are assumed: 5 frames of 48×48" in told and "meant for GPUs" in told
     rows = [line.split() for line in told.splitlines() if line[:4].strip().isdigit()]
     assert [(row[1], row[2], row[3]) for row in rows][::7] == [("192", "32", "3×2"), ("64", "20", "4×1")]
     assert rows[-1][4:7] == ["1.8", "M", "0.18"] and rows[-1][8] == "0.3/0.2/0.1"

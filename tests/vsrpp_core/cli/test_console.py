@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from vsrpp_core.apply.evaluate import ClipScores, Options
-from vsrpp_core.cli.train import _stop_on_signals, show_evaluation
+from vsrpp_core.cli.evaluate import show_evaluation
+from vsrpp_core.cli.train import _stop_on_signals
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.events import WarningRaised

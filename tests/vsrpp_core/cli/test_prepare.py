@@ -107,6 +107,6 @@ def test_a_signal_ends_it_and_the_same_command_goes_on(films: Path, tmp_path: Pa
             time.sleep(0.01)
         process.send_signal(getattr(signal, name))
         told, _ = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Go on with: " in told and not out.exists()
+    assert process.returncode == 130 and "Stopped. Finished work is kept; continue with: " in told and not out.exists()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "going on with" in done.stdout and out.is_dir() and not list(tmp_path.glob(".out*"))
+    assert "resuming " in done.stdout and out.is_dir() and not list(tmp_path.glob(".out*"))

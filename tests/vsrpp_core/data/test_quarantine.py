@@ -208,7 +208,7 @@ def test_a_signal_between_the_moves_leaves_pairs_whole(
     assert main(["check", str(root), "--fix"]) == 130
     told = capsys.readouterr().out
     (target,) = (root / ".aside").iterdir()
-    assert f"moved 2 pairs into {target}" in told and "stopped; 1 pair stays where it is. Go on with: " in told
+    assert f"moved 2 pairs into {target}" in told and "stopped; 1 pair stays where it is; continue with: " in told
     assert [path.name for path in sorted((target / "Patches/GT").iterdir())] == ["s001.png", "s002.png"]
     assert (target / "Patches/LR/s002.png").exists() and "s002" in (target / REASONS_NAME).read_text()
     assert [Path(line.split()[0]).name for line in report_of(root).problems] == ["s003.png"]
@@ -234,7 +234,7 @@ def test_a_signal_while_reading_changes_nothing(
     before, read = snapshot(root), checking._read
     monkeypatch.setattr(checking, "_read", lambda *a: (os.kill(os.getpid(), signal.SIGTERM), read(*a))[1])
     assert main(["check", str(root), "--fix"]) == 130
-    assert "stopped before all was read; nothing was changed" in capsys.readouterr().out
+    assert "stopped before everything was read; nothing was changed" in capsys.readouterr().out
     assert snapshot(root) == before
 
 
@@ -243,7 +243,7 @@ def test_what_cannot_be_mended_by_moving_is_told(make_dataset: MakeDataset, caps
     shutil.rmtree(root / "Val")
     assert main(["check", str(root), "--fix"]) == 1
     told = capsys.readouterr().out
-    assert "nothing is moved: moving would not mend it" in told and "to be mended by hand" in told
+    assert "nothing is moved: moving would not help" in told and "to be fixed by hand" in told
     assert not (root / quarantine.ASIDE_NAME).exists()
 
 
@@ -268,7 +268,7 @@ def test_the_cache_from_the_command_line(make_dataset: MakeDataset, capsys: pyte
     assert main(["cache", str(root)]) == 0
     told = capsys.readouterr().out
     assert "10 pairs, 109 kB" in told and "--set data.cache=disk" in told
-    assert main(["cache", str(root)]) == 0 and "is there already" in capsys.readouterr().out
+    assert main(["cache", str(root)]) == 0 and "already exists" in capsys.readouterr().out
     with Image.open(root / "Patches/LR/s000.png") as image:
         stack = np.array(image)[::-1]
     Image.fromarray(stack).save(root / "Patches/LR/s000.png")

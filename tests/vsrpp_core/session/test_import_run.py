@@ -69,7 +69,7 @@ def test_the_verb_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     write_original(tmp_path / "old.pth")
     assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
-    assert "checkpoint_step_25500.pth holds step 25,500; go on with: vsrpp train" in told
+    assert "checkpoint_step_25500.pth holds step 25,500; continue with: vsrpp train" in told
 
 
 # an exported network
@@ -87,7 +87,7 @@ def test_a_run_starts_from_an_exported_network_at_its_step(exported: Path, tmp_p
     assert main(["import", str(exported), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
     assert "holds the moving average of the weights and no optimizer" in told and "the optimizer begins anew" in told
-    assert "checkpoint_step_1234.pth holds step 1,234; go on with" in told and "settings taken over" not in told
+    assert "checkpoint_step_1234.pth holds step 1,234; continue with" in told and "settings imported" not in told
     state = checkpoints.load(tmp_path / "run" / "checkpoint_step_1234.pth")
     config = RunConfig.load(tmp_path / "run" / "config.toml")
     assert {name: getattr(config.model, name) for name in SHAPE} == SHAPE and config.training.max_steps == 100_000
@@ -184,8 +184,8 @@ def test_the_verb_tells_what_became_of_the_settings(tmp_path: Path, capsys: Capt
     path = write_original_settings(tmp_path, DATASET_ROOT=str(make_dataset()), MODEL_CONFIG={"batch_size": 2})
     assert main(["import", str(tmp_path / "old.pth"), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"settings taken over from {path}:"
+    assert told[0] == f"settings imported from {path}:"
     assert "  training.max_steps = 60000  (MAX_STEPS)" in told
     assert any("no equivalent here: LR_EXPONENT, " in line for line in told)
-    assert "not taken over, as MODEL_CONFIG says it too: BATCH_SIZE" in told
-    assert told[-1].endswith(f"go on with: vsrpp train {tmp_path / 'run'} --resume"), "the dataset is known and here"
+    assert "ignored: MODEL_CONFIG sets the same thing: BATCH_SIZE" in told
+    assert told[-1].endswith(f"continue with: vsrpp train {tmp_path / 'run'} --resume"), "the dataset is known and here"

@@ -181,14 +181,14 @@ def test_the_last_path_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_command_of_a_job_is_one_that_a_shell_understands() -> None:
-    from vsrpp_core.cli.main import _parser
+    from vsrpp_core.cli.main import make_parser
 
     request = UpscaleRequest(
         Path("/runs/a b/best.pth"), (FILMS / "x y.mkv",), FILMS / "out", (("preview", "5s"),), ("png", "fresh")
     )
     import shlex
 
-    options = _parser().parse_args(shlex.split(request.command)[1:])
+    options = make_parser().parse_args(shlex.split(request.command)[1:])
     assert (options.checkpoint, options.sources, options.out) == (request.network, [FILMS / "x y.mkv"], FILMS / "out")
     assert options.preview == "5s" and options.png and not options.fresh, "going on is not beginning anew"
 

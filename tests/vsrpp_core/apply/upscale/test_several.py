@@ -116,5 +116,5 @@ def test_the_command_says_what_it_kept(films: Path, network: Path, capsys: pytes
     command = ["upscale", str(network), str(films), str(films.parent / "out"), "--overwrite", "--precision", "fp32"]
     assert main(command) == 0
     told = capsys.readouterr().out
-    assert "a.mkv is finished, by an earlier call of this very job; --fresh makes it again" in told
+    assert "a.mkv was already finished by an earlier run of this job; use --fresh to redo it" in told
     assert "b.mkv: 4 frames" in told

@@ -343,7 +343,7 @@ def test_signals_stop_it_and_tell_how_to_go_on(tmp_path: Path, network: Path, nu
         wait_for(lambda: list(tmp_path.glob(".out.mkv.vsrpp/segment_*.json")))
         process.send_signal(number)
         said = process.communicate()[0]
-    assert process.returncode == 130 and "Go on with: " in said and str(source) in said
+    assert process.returncode == 130 and "continue with: " in said and str(source) in said
     assert not out.exists() and not list(tmp_path.glob(".out.mkv.vsrpp/.tmp-*"))
 
 
@@ -486,7 +486,7 @@ def test_of_several_a_bad_one_does_not_stop_the_others(
     (films / "b.mp4").unlink()
     write_film(films / "d.mp4", Film(shot(2, 3)))
     assert main(["upscale", str(bilinear), str(films), str(out), "--precision", "fp32"]) == 0
-    assert "a.mp4 is there already" in capsys.readouterr().out.replace("\n", "")
+    assert "a.mp4 already exists" in capsys.readouterr().out.replace("\n", "")
     assert (out / "a.mp4").stat().st_mtime_ns == before and (out / "d.mp4").exists()
 
 

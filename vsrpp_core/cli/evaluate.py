@@ -1,0 +1,94 @@
+"""``vsrpp evaluate``: the scores of networks, beside bicubic."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vsrpp_core.cli.console import EXIT_DONE, Progressed, ProgressView, Terminal
+from vsrpp_core.cli.options import CHECKPOINT_HELP, add_precision
+from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.sinks.describe import describe
+
+if TYPE_CHECKING:
+    from vsrpp_core.apply.evaluate import Options
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument(
+        "clips",
+        nargs="+",
+        type=Path,
+        metavar="FRAMES_OR_VIDEO",
+        help="folders of frames, or videos; .pth and .safetensors files named before them are scored side by side",
+    )
+    parser.add_argument("--border", type=int, default=0, help="pixels left out at each border (default 0)")
+    parser.add_argument(
+        "--protocol",
+        choices=("BI", "BD"),
+        default="BI",
+        help="how the LR frames are made: bicubic, or Gaussian blur and every third pixel (default BI)",
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
+    parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the figures there as well (.csv)")
+    add_precision(parser, "fp32")
+
+
+def run(options: argparse.Namespace) -> int:
+    named = [options.checkpoint, *options.clips]
+    count = next((index for index, path in enumerate(named) if index and not _is_network(path)), len(named))
+    if count == len(named):
+        raise UsageError("no clip is named; add a folder of frames or a video after the checkpoints")
+    if options.frames is not None and options.frames < 1:
+        raise UsageError(f"--frames {options.frames} leaves nothing to score; name 1 or more")
+    if options.csv and (options.csv.suffix.lower() != ".csv" or not options.csv.absolute().parent.is_dir()):
+        raise UsageError(f"--csv {options.csv}: expected a .csv file in an existing folder")
+    from vsrpp_core.apply.evaluate import Options
+
+    how = Options(
+        border=options.border, precision=options.precision, protocol=options.protocol, frames=options.frames or 0
+    )
+    return show_evaluation(list(dict.fromkeys(named[:count])), named[count:], how, options.json, options.csv)
+
+
+def _is_network(path: Path) -> bool:
+    return path.suffix.lower() in (".pth", ".safetensors") and not path.is_dir()
+
+
+def show_evaluation(
+    checkpoints: list[Path], clips: list[Path], options: "Options", as_json: bool, out: Path | None
+) -> int:
+    """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; or the same figures as one JSON line.
+
+    With ``out`` they are written there too, as CSV.
+    """
+    from vsrpp_core.apply.evaluate import ClipScores, compare
+    from vsrpp_core.apply.score_report import Report
+
+    terminal, report = Terminal(), Report(checkpoints, options)
+    with ProgressView(terminal) as view:
+        for checkpoint, step in compare(checkpoints, clips, options):
+            if isinstance(step, ClipScores):
+                report.add(checkpoint, step)
+            elif isinstance(step, WarningRaised):
+                Terminal(stderr=True).say(describe(step))
+            else:
+                name = checkpoint.name if len(checkpoints) > 1 else ""
+                view.show(Progressed(step.clip, step.done, step.total, figures=name))
+    if as_json:
+        terminal.say(report.json())
+    else:
+        terminal.print(report.table())
+    if out:
+        _write_report(report.csv(), out)
+    return EXIT_DONE
+
+
+def _write_report(text: str, out: Path) -> None:
+    try:
+        write_text_atomically(out, text)
+    except OSError as error:
+        raise VsrppError(f"{out} could not be written ({error.strerror}); name another place") from None

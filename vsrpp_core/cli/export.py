@@ -1,0 +1,31 @@
+"""``vsrpp export``: a network for other programs."""
+
+import argparse
+import math
+from pathlib import Path
+
+from vsrpp_core.cli.console import EXIT_DONE, Terminal
+from vsrpp_core.cli.options import CHECKPOINT_HELP
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write: .safetensors or .onnx")
+    parser.add_argument("--overwrite", action="store_true", help="replace OUT where it exists")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the file, and say what it is and how well onnxruntime agrees with torch."""
+    from vsrpp_core.apply.export import export
+
+    made = export(options.checkpoint, options.out, options.overwrite)
+    network = made.network
+    weights = "the moving average of the weights" if network.is_average else "the raw weights"
+    terminal = Terminal()
+    terminal.say(
+        f"wrote {options.out}, {made.size / 1e6:.1f} MB: {network.n_feats} feature maps, {network.n_blocks} blocks, "
+        f"{network.n_frames} frames, {weights} at step {network.step:,}"
+    )
+    if not math.isnan(made.difference):
+        terminal.say(f"onnxruntime and torch agree: largest difference {made.difference:.1e}")
+    return EXIT_DONE

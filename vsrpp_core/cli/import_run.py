@@ -1,0 +1,48 @@
+"""``vsrpp import``: a run from a checkpoint of the original VSR++, or from an exported network."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from vsrpp_core.cli.console import EXIT_DONE, Terminal, command
+from vsrpp_core.run.legacy_settings import OriginalSettings
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="OLD",
+        help="a checkpoint (.pth) of the original, or a .safetensors file that vsrpp export wrote",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run to make")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="JSON",
+        help="the original's settings (default: train_config.json beside OLD, where RUN has none of its own)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from vsrpp_core.session.import_run import adopt
+
+    made = adopt(options.checkpoint, options.run, options.config)
+    data = () if made.config.data.root and Path(made.config.data.root).is_dir() else ("--data", "ROOT")
+    Terminal().say(
+        *(_imported(made.settings) if made.settings else ()),
+        *(f"note: {note}" for note in made.notes),
+        f"{options.run / made.saved.name} holds step {made.saved.step:,}; "
+        f"continue with: {command('vsrpp', 'train', options.run, '--resume', *data)}",
+    )
+    return EXIT_DONE
+
+
+def _imported(settings: OriginalSettings) -> Iterator[str]:
+    yield f"settings imported from {settings.path}:"
+    for taken in settings.taken:
+        yield f"  {taken.setting} = {taken.value}  ({taken.key})"
+    if settings.unused:
+        yield f"ignored: there is no equivalent here: {', '.join(settings.unused)}"
+    if settings.outdone:
+        yield f"ignored: MODEL_CONFIG sets the same thing: {', '.join(settings.outdone)}"

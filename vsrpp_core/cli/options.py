@@ -1,0 +1,34 @@
+"""Options that several verbs share."""
+
+import argparse
+from typing import get_args
+
+from vsrpp_core.errors import UsageError
+from vsrpp_core.run.config import Precision
+
+CHECKPOINT_HELP = "a checkpoint (.pth) of a run"
+
+
+def add_settings(
+    parser: argparse.ArgumentParser,
+    what: str = "a setting as in config.toml, e.g. training.batch_size=8; may be repeated",
+) -> None:
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=what)
+
+
+def settings_of(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Keys and values of every --set."""
+    pairs = [text.partition("=") for text in options.settings]
+    wrong = [key for key, separator, _ in pairs if not separator]
+    if wrong:
+        raise UsageError(f"--set {wrong[0]} has no value; write it as KEY=VALUE")
+    return [(key.strip(), value.strip()) for key, _, value in pairs]
+
+
+def add_precision(parser: argparse.ArgumentParser, default: Precision) -> None:
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default=default,
+        help=f"arithmetic of the network (default {default})",
+    )

@@ -15,6 +15,7 @@ from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.terminal import captured_output, log_path
+from vsrpp_tui.user.keys import KeyTable
 from vsrpp_tui.user.preferences import preferences_path, read_preferences
 
 EXIT_USAGE = 2
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _application(options: argparse.Namespace) -> VsrppApp:
     """The application the command line asks for. Raises UsageError, also for a fault in the user's tui.toml."""
-    preferences = read_preferences(preferences_path())
+    preferences = read_preferences(preferences_path(), _key_tables)
     if options.replay or options.attach:
         from vsrpp_tui.app.watching import AttachedApp, ReplayApp
 
@@ -45,6 +46,12 @@ def _application(options: argparse.Namespace) -> VsrppApp:
         return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
     data = options.data.absolute() if options.data else None
     return VsrppApp(Choice(options.run.absolute(), data), preferences)
+
+
+def _key_tables() -> list[KeyTable]:
+    from vsrpp_tui.app.key_tables import key_tables  # loads every screen
+
+    return key_tables()
 
 
 def run(app: VsrppApp, go_on: bool = False) -> int:

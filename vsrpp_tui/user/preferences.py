@@ -8,7 +8,7 @@ help = "f1, ?"
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,13 +17,13 @@ from typing import Any
 from platformdirs import user_config_path
 
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_tui.user.keys import actions, clashes, is_key, normal
+from vsrpp_tui.user.keys import KeyTable, clashes, is_key, normal
 from vsrpp_tui.user.themes import THEME, THEMES
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """What the file says; without one, what is usual."""
+    """What the file says, or the defaults."""
 
     theme: str = THEME.name
     keymap: Mapping[str, str] = field(default_factory=dict)
@@ -34,27 +34,26 @@ def preferences_path() -> Path:
     return user_config_path("vsrpp") / "tui.toml"
 
 
-def read_preferences(path: Path) -> Preferences:
-    """Raises UsageError: one sentence about the first thing in the file that cannot be."""
+def read_preferences(path: Path, key_tables: Callable[[], Iterable[KeyTable]]) -> Preferences:
+    """Raises UsageError about the first fault in the file. ``key_tables`` is called only if it has ``[keys]``."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return Preferences()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}); mend it or delete it") from None
+        raise UsageError(f"{path} cannot be read ({error}); fix it or delete it") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
-    fault = _fault(values)
-    if fault:
+        raise UsageError(f"{path} is not valid TOML ({error}); fix that place or delete the file") from None
+    if fault := _fault(values) or _keys_fault(values.get("keys", {}), key_tables):
         key, sentence = fault
         raise UsageError(f"{path}{_line(key, text)}: {sentence}")
     return Preferences(values.get("theme", THEME.name), values.get("keys", {}))
 
 
 def remember_theme(path: Path, name: str) -> None:
-    """Write the theme into the file; all else in it stays as it is. Raises VsrppError."""
+    """Write the theme into the file and leave the rest of it as it is. Raises VsrppError."""
     import tomlkit
 
     from vsrpp_core.run.files import write_text_atomically
@@ -65,11 +64,15 @@ def remember_theme(path: Path, name: str) -> None:
         document["theme"] = name
         write_text_atomically(path, tomlkit.dumps(document))
     except OSError as error:
-        raise VsrppError(f"{path} cannot be written ({error.strerror}); the theme lasts for this time only") from None
+        raise VsrppError(f"{path} cannot be written ({error.strerror}); the theme is not remembered") from None
 
 
-def _fault(values: Mapping[str, Any]) -> tuple[tuple[str, ...], str] | None:
-    """What is wrong first: where, and a sentence."""
+Fault = tuple[tuple[str, ...], str]
+"""Where it is, and a sentence."""
+
+
+def _fault(values: Mapping[str, Any]) -> Fault | None:
+    """The first fault but for those of single keys."""
     for key in values:
         if key not in ("theme", "keys"):
             return (key,), f"{key} is not known here; there are theme and [keys]"
@@ -78,18 +81,24 @@ def _fault(values: Mapping[str, Any]) -> tuple[tuple[str, ...], str] | None:
         return ("theme",), f"theme = {theme!r} is not one of {', '.join(THEMES)}"
     if not isinstance(keys, Mapping):
         return ("keys",), 'keys is not a table; write [keys] and below it lines like pause = "space"'
+    return None
+
+
+def _keys_fault(keys: Mapping[str, Any], key_tables: Callable[[], Iterable[KeyTable]]) -> Fault | None:
+    tables = list(key_tables()) if keys else []
+    actions = sorted({action for table in tables for action in table})
     for action, written in keys.items():
-        if sentence := _key_fault(action, written):
+        if sentence := _key_fault(action, written, actions):
             return ("keys", action), sentence
-    for action, other, key in clashes(dict(keys)):
+    for action, other, key in clashes(keys, tables):
         return ("keys", action), f"{action} = {keys[action]!r}: {key} is the key of {other}; give one of them another"
     return None
 
 
-def _key_fault(action: str, written: object) -> str:
-    if action not in actions():
-        close = get_close_matches(action, actions(), n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(actions())}"
+def _key_fault(action: str, written: object, actions: list[str]) -> str:
+    if action not in actions:
+        close = get_close_matches(action, actions, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(actions)}"
         return f"{action} is not an action; {hint}"
     if not isinstance(written, str):
         return f'{action} = {written!r} is not a key; write it as text, e.g. {action} = "f5"'
@@ -100,7 +109,7 @@ def _key_fault(action: str, written: object) -> str:
 
 
 def _line(key: tuple[str, ...], text: str) -> str:
-    from vsrpp_core.run.settings import line_of  # brings pydantic: only where there is a fault to tell
+    from vsrpp_core.run.settings import line_of  # loads pydantic, so only for a fault
 
     number = line_of(key, text)
     return f", line {number}" if number else ""

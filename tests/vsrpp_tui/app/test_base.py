@@ -124,7 +124,7 @@ async def test_a_theme_chosen_in_the_palette_is_worn_and_remembered(tmp_path: Pa
         await until(pilot, lambda: len(offered(pilot)) == 1)
         await pilot.press("enter")
         await until(pilot, lambda: app.theme == "vsrpp-contrast")
-    assert read_preferences(preferences_path()).theme == "vsrpp-contrast"
+    assert read_preferences(preferences_path(), list).theme == "vsrpp-contrast"
 
 
 @pytest.mark.parametrize("size", [(60, 20), (72, 24), *SIZES])

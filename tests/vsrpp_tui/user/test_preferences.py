@@ -1,22 +1,21 @@
 """The user's tui.toml: what it may say, what is told of what it may not, and that a theme is remembered."""
 
-import importlib
-import pkgutil
 from pathlib import Path
 
 import pytest
 from textual.binding import Binding
 from textual.screen import Screen
 
-import vsrpp_tui.screens
 from tests.vsrpp_tui.opened import OpenedApp
 from tests.vsrpp_tui.pilot import until
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import commands as cmd
-from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.app.key_tables import key_tables, keys_of, screens
 from vsrpp_tui.cli import main
+from vsrpp_tui.screens.jobs.check import CheckScreen
+from vsrpp_tui.screens.run.watching import ReplayScreen
 from vsrpp_tui.screens.shared.help import HelpScreen
-from vsrpp_tui.user.keys import EVERYWHERE, SCREENS
+from vsrpp_tui.user.keys import KeyTable
 from vsrpp_tui.user.preferences import Preferences, preferences_path, read_preferences, remember_theme
 from vsrpp_tui.user.themes import THEMES
 
@@ -27,35 +26,33 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def screens() -> list[type[Screen[object]]]:
-    names = [module.name for module in pkgutil.walk_packages(vsrpp_tui.screens.__path__, "vsrpp_tui.screens.")]
-    modules = [importlib.import_module(name) for name in names]
-    kinds = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
-    return [kind for kind in kinds if issubclass(kind, Screen) and kind.__module__.startswith("vsrpp_tui.")]
-
-
-def own_keys(kind: type) -> dict[str, str]:
-    bindings = [binding for binding in kind.__dict__.get("BINDINGS", ()) if isinstance(binding, Binding)]
-    inherited = [binding for binding in Screen.BINDINGS if isinstance(binding, Binding)]
-    assert all(binding.id for binding in bindings if binding not in inherited), f"a key of {kind.__name__} has no id"
-    return {binding.id: binding.key for binding in bindings if binding.id}
-
-
-def test_the_table_of_keys_is_that_of_the_screens() -> None:
-    tables = [*SCREENS.values(), {}]
+def test_every_key_of_a_screen_can_be_changed() -> None:
     for kind in screens():
-        assert own_keys(kind) in tables, f"keys.py does not know the keys of {kind.__name__}"
-    everywhere = {key: value for base in VsrppApp.__mro__[:2] for key, value in own_keys(base).items()}
-    assert everywhere == EVERYWHERE
+        own = [one for one in vars(kind).get("BINDINGS", ()) if isinstance(one, Binding) and one not in Screen.BINDINGS]
+        assert all(binding.id for binding in own), f"a key of {kind.__name__} has no id"
+
+
+def test_the_tables_of_keys_are_the_screens_bindings() -> None:
+    assert keys_of(ReplayScreen)["back"] == "left" and keys_of(ReplayScreen)["settings"] == "enter"
+    assert keys_of(CheckScreen)["move_aside"] == "m" and keys_of(CheckScreen)["quit"] == "q"
+    assert all(table["leave"] == "ctrl+c,ctrl+q" and table["palette"] == "ctrl+p" for table in key_tables())
+    assert {ReplayScreen, CheckScreen, HelpScreen} < set(screens())
+
+
+def test_without_keys_in_the_file_no_screen_is_loaded(tmp_path: Path) -> None:
+    def loaded() -> list[KeyTable]:
+        raise AssertionError("screens were loaded")
+
+    assert read_preferences(written(tmp_path, 'theme = "vsrpp-light"'), loaded).theme == "vsrpp-light"
 
 
 def test_without_a_file_all_is_as_usual(tmp_path: Path) -> None:
-    assert read_preferences(tmp_path / "tui.toml") == Preferences("vsrpp", {})
+    assert read_preferences(tmp_path / "tui.toml", key_tables) == Preferences("vsrpp", {})
 
 
 def test_theme_and_keys_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, 'theme = "vsrpp-light"\n\n[keys]\npause = "space"\nhelp = "f1, ?"\n')
-    assert read_preferences(path) == Preferences("vsrpp-light", {"pause": "space", "help": "f1, ?"})
+    assert read_preferences(path, key_tables) == Preferences("vsrpp-light", {"pause": "space", "help": "f1, ?"})
 
 
 @pytest.mark.parametrize(
@@ -73,18 +70,20 @@ def test_theme_and_keys_are_read(tmp_path: Path) -> None:
         ('[keys]\npause = ""', "'' is not a key"),
         ('[keys]\npause = "c"', "line 2: pause = 'c': c is the key of checkpoint"),
         ('[keys]\npause = "ctrl+p"', "ctrl+p is the key of palette"),
+        ('[keys]\nmove_aside = "q"', "q is the key of quit"),
         ("theme =", "is not valid TOML"),
     ],
 )
 def test_what_cannot_be_is_told_with_its_place(tmp_path: Path, text: str, phrase: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(UsageError) as raised:
-        read_preferences(path)
+        read_preferences(path, key_tables)
     assert phrase in str(raised.value) and str(path) in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_two_keys_may_be_exchanged(tmp_path: Path) -> None:
-    assert read_preferences(written(tmp_path, '[keys]\npause = "c"\ncheckpoint = "p"\n')).keymap["pause"] == "c"
+    path = written(tmp_path, '[keys]\npause = "c"\ncheckpoint = "p"\n')
+    assert read_preferences(path, key_tables).keymap["pause"] == "c"
 
 
 def test_a_fault_in_the_file_ends_the_program_as_wrong_usage(
@@ -104,7 +103,7 @@ def test_a_theme_is_remembered_and_the_rest_of_the_file_stays(tmp_path: Path) ->
     remember_theme(path, "vsrpp-light")
     assert path.read_text() == '# mine\ntheme = "vsrpp-light"  # at night\n\n[keys]\npause = "space"\n'
     remember_theme(tmp_path / "new" / "tui.toml", "vsrpp-contrast")
-    assert read_preferences(tmp_path / "new" / "tui.toml").theme == "vsrpp-contrast"
+    assert read_preferences(tmp_path / "new" / "tui.toml", list).theme == "vsrpp-contrast"
 
 
 async def test_another_key_does_what_the_usual_one_did(tmp_path: Path) -> None:

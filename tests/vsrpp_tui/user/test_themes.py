@@ -127,7 +127,7 @@ async def test_a_theme_lasts_until_the_next_start(tmp_path: Path) -> None:
         await until(pilot, lambda: app.screen.query("CommandList").first().option_count == 1)  # type: ignore[attr-defined]
         await pilot.press("enter")
         await until(pilot, lambda: app.theme == OKABE_ITO.name)
-    again = OpenedApp(tmp_path, preferences=read_preferences(preferences_path()))
+    again = OpenedApp(tmp_path, preferences=read_preferences(preferences_path(), list))
     async with again.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert again.theme == OKABE_ITO.name and again.screen.background_colors[1] == value(OKABE_ITO, "background")

@@ -32,6 +32,17 @@ def test_paths_of_the_project_exist() -> None:
     assert paths and [(name, path) for name, path in paths if not (ROOT / path).exists()] == []
 
 
+def test_names_are_in_the_file_that_is_said_to_have_them() -> None:
+    named = [(name, *place.groups()) for name, place in found(r"`(\w+)`\sin\s`([\w/]+\.py)`")]
+    assert named
+    missing = [
+        (name, word, path)
+        for name, word, path in named
+        if (ROOT / path).exists() and not re.search(rf"\b{word}\b", (ROOT / path).read_text(encoding="utf-8"))
+    ]
+    assert missing == []
+
+
 def test_options_are_those_of_their_verb(capsys: pytest.CaptureFixture[str]) -> None:
     helps: dict[str, str] = {}
     unknown = []

@@ -13,6 +13,7 @@ from vsrpp_core.cli.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.disk import GB
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.sinks.describe import describe
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from vsrpp_core.tune.predict import Prediction
     from vsrpp_core.tune.run_tuning import Listing
 
-GB = 2**30
 PLAIN_WIDTH = 120
 Overrides = Iterable[tuple[str, str]]
 

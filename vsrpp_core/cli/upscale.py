@@ -95,17 +95,17 @@ def _settings(options: argparse.Namespace) -> "Options":
     from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds
     from vsrpp_core.apply.upscale.source import Span
 
-    length = None if options.preview is None else read_length("--preview", options.preview)
-    start = 0.0 if options.start is None else read_seconds("--start", options.start)
+    length = None if options.preview is None else read_length("preview", options.preview)
+    start = 0.0 if options.start is None else read_seconds("start", options.start)
     if options.tile < 0:
         raise UsageError("--tile must not be negative")
     return Options(
         EncodingRequest(options.codec, options.crf, options.preset, options.pixels),
         options.precision,
         Span(start, length),
-        None if options.fps is None else read_rate("--fps", options.fps),
+        None if options.fps is None else read_rate("fps", options.fps),
         options.tile,
-        read_length("--segment", options.segment),
+        read_length("segment", options.segment),
         overwrite=options.overwrite,
         fresh=options.fresh,
         force=options.force,

@@ -12,27 +12,23 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
 from vsrpp_core.run.settings import RuleError, Section, Settings, range_of
+from vsrpp_core.video.times import read_time
 
 SMALLEST_PATCH = 24
 DEFAULT_CATEGORY = "general"
 
 
-def _seconds(text: str) -> str:
-    """``90``, ``90s``, ``1:30`` and ``1:02:03.5``; empty where nothing is said."""
-    seconds(text)
+def _valid_time(text: str) -> str:
+    try:
+        seconds(text)
+    except ValueError as error:
+        raise RuleError(str(error)) from None
     return text
 
 
 def seconds(text: str) -> float:
-    """The time that a recipe writes as text; ValueError where it is none."""
-    parts = text.removesuffix("s").split(":") if text else ["0"]
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        values = []
-    if not 1 <= len(values) <= 3 or not all(0 <= value < 1e9 for value in values):
-        raise RuleError(f'"{text}" is not a time; write it like "90s", "1:30" or "1:02:30"')
-    return float(sum(value * 60**power for power, value in enumerate(reversed(values))))
+    """Of a time in a recipe, as ``read_time``; 0 where it is empty."""
+    return read_time(text) if text else 0.0
 
 
 def _ordered(values: list[float]) -> list[float]:
@@ -41,7 +37,7 @@ def _ordered(values: list[float]) -> list[float]:
     return values
 
 
-Time = Annotated[str, AfterValidator(_seconds)]
+Time = Annotated[str, AfterValidator(_valid_time)]
 Span = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_ordered)]
 Share = Annotated[float, Field(ge=0, le=1)]
 

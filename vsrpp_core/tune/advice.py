@@ -13,7 +13,8 @@ from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.device.speed import DeviceSpeed
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.tune.ladder import GB, Limits, Rung
+from vsrpp_core.run.disk import GB
+from vsrpp_core.tune.ladder import Limits, Rung
 from vsrpp_core.tune.predict import Prediction, predict
 from vsrpp_core.tune.presets import SMALLEST_CROP
 

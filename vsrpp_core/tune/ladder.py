@@ -13,6 +13,7 @@ from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.disk import GB
 from vsrpp_core.tune.predict import Prediction, predict
 
 LADDER = (
@@ -33,7 +34,6 @@ MODES: tuple[Checkpointing, ...] = ("none", "block", "trunk")
 MEMORY_DOUBT = 1.15
 """A prediction of memory rules out only what is over the limit by more than this factor."""
 
-GB = 2**30
 Overrides = Iterable[tuple[str, str]]
 
 

@@ -17,8 +17,9 @@ from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.disk import GB
 from vsrpp_core.tune.advice import Miss, advice
-from vsrpp_core.tune.ladder import GB, Limits, Overrides, Rung, forecast, small_rung
+from vsrpp_core.tune.ladder import Limits, Overrides, Rung, forecast, small_rung
 from vsrpp_core.tune.predict import predict
 
 BRAKE_SECONDS = 90.0

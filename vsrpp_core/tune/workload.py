@@ -8,11 +8,10 @@ what torch does. ``training.compile`` may fuse some of it away; that is not coun
 
 from dataclasses import dataclass
 
-from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.data.stacked import SCALE, StackGeometry
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 
-SCALE = 3
 PICTURE = 3 * SCALE**2
 """Values of an RGB picture of three times the size, for each LR pixel."""
 

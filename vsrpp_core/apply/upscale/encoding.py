@@ -1,7 +1,7 @@
-"""How upscaled pictures are stored: codec, pixel format, colours; and the encoder that does it.
+"""How upscaled pictures are stored (codec, pixel format, colours) and the encoder that stores them.
 
-Separate so that every choice made for the user is made in one place. The same settings open the encoder of each
-segment and the stream of the finished file, whose header then fits them all.
+Separate so that all choices made for the user are in one place. The same settings open the encoder of each segment
+and the stream of the finished file, whose header then fits them all.
 """
 
 import os
@@ -26,13 +26,13 @@ from av.video.stream import VideoStream
 
 from vsrpp_core.apply.upscale.source import Picture, Pixels, SourceInfo
 from vsrpp_core.data.stacked import SCALE
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OptionError
 from vsrpp_core.video.reading import BT709, SWSCALE_FLAGS, turned
 
 CodecName = Literal["libx264", "libx265", "libsvtav1", "ffv1", "png"]
 CODECS: tuple[CodecName, ...] = ("libx264", "libx265", "libsvtav1", "ffv1")
 DEFAULT_CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20}
-"""Finer than the encoders' own: what the network added should survive."""
+"""Finer than the encoders' own defaults: the detail that the network added should survive."""
 
 HIGHEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63}
 DEFAULT_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
@@ -55,22 +55,22 @@ PRESETS = {
 }
 X264_SAME_EVERY_TIME = {"mbtree": "0"}
 """With macroblock trees and B-frames x264 (core 165) made up to 31 different films in 60 encodings of the same small
-pictures, also with one thread; without the trees one. What a job makes must not depend on where it was interrupted."""
+pictures, even with one thread; without the trees, one. The result must not depend on where a job was interrupted."""
 
 QUIET = {"libx265": "log-level=none:info=0"}
 """x265 writes on stderr by itself; without ``info=0`` its header would name the machine's processor."""
 
 SVT_ERRORS_ONLY = "1"
-"""SVT-AV1 prints its settings on stderr; its level is read from the environment alone."""
+"""SVT-AV1 prints its settings on stderr; the level is read from the environment only."""
 
 REAL_TIME = (1, 2)
 """SCHED_FIFO and SCHED_RR of Linux."""
 
 H264_SIDE = 4096
-"""Hardware decoders of H.264 end here; larger pictures become H.265."""
+"""The most that hardware decoders of H.264 support; larger pictures become H.265."""
 
 X265_SIDE = 64
-"""x265 (4.2) writes beyond its memory where both sides of a picture are smaller than this, its largest block."""
+"""x265 (4.2) writes out of bounds where both sides of a picture are smaller than this, its largest block."""
 
 RGB_MATRIX = 0
 DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
@@ -78,7 +78,7 @@ DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
 
 @dataclass(frozen=True, slots=True)
 class EncodingRequest:
-    """What the user asked for; None chooses by the source."""
+    """What the user asked for; None: chosen by the source."""
 
     codec: CodecName | None = None
     crf: float | None = None
@@ -106,12 +106,12 @@ class Encoding:
     """The display matrix to apply, for images, which cannot carry one."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """What decides the encoded bits, as JSON has it."""
+        """Everything that determines the encoded bits, in values that JSON keeps."""
         plain = {key: str(value) if isinstance(value, Fraction) else value for key, value in asdict(self).items()}
         return plain | {"turn": self.turn.hex(), "PyAV": av.__version__}
 
     def add_to(self, container: OutputContainer) -> VideoStream:
-        """A stream that encoded pictures can be written to; its header is the encoder's."""
+        """A stream for encoded pictures, with the header of the encoder."""
         stream = container.add_stream(self.codec, rate=self.rate, options=dict(self.options))
         assert isinstance(stream, VideoStream)
         self._set(stream.codec_context)
@@ -136,7 +136,7 @@ class Encoding:
 
 
 class Encoder:
-    """Pictures in, packets out; each segment has one of its own, so it begins with a keyframe and needs no other."""
+    """Pictures in, packets out. Each segment has its own encoder, so it starts with a keyframe and stands alone."""
 
     def __init__(self, encoding: Encoding, context: VideoCodecContext) -> None:
         self._encoding, self._context = encoding, context
@@ -154,21 +154,21 @@ class Encoder:
         yield from self._timed(self._context.encode(None))
 
     def _frame(self, rgb: Pixels) -> VideoFrame:
-        wanted = self._encoding
-        data: Any = np.ascontiguousarray(turned(rgb, wanted.turn))
+        encoding = self._encoding
+        data: Any = np.ascontiguousarray(turned(rgb, encoding.turn))
         frame = VideoFrame.from_ndarray(data, format=DEEP_PIXELS if rgb.dtype == np.uint16 else PIXELS)
-        if not wanted.pixels.startswith(("rgb", "gbr", "bgr")):
+        if not encoding.pixels.startswith(("rgb", "gbr", "bgr")):
             frame = self._converter.reformat(
                 frame,
-                format=wanted.pixels,
-                dst_colorspace=wanted.colorspace,
-                dst_color_range=wanted.color_range,
+                format=encoding.pixels,
+                dst_colorspace=encoding.colorspace,
+                dst_color_range=encoding.color_range,
                 interpolation=SWSCALE_FLAGS,
             )
-        elif frame.format.name != wanted.pixels:
-            frame = self._converter.reformat(frame, format=wanted.pixels, interpolation=SWSCALE_FLAGS)
-        frame.colorspace, frame.color_range = wanted.colorspace, wanted.color_range
-        frame.color_primaries, frame.color_trc = wanted.primaries, wanted.transfer
+        elif frame.format.name != encoding.pixels:
+            frame = self._converter.reformat(frame, format=encoding.pixels, interpolation=SWSCALE_FLAGS)
+        frame.colorspace, frame.color_range = encoding.colorspace, encoding.color_range
+        frame.color_primaries, frame.color_trc = encoding.primaries, encoding.transfer
         return frame
 
     def _timed(self, packets: list["Packet[Any]"]) -> Iterator["Packet[Any]"]:
@@ -179,7 +179,7 @@ class Encoder:
 
 
 def open_encoder(context: VideoCodecContext) -> None:
-    """Open it as any other program would run: the first use would open it all the same, but not calmly."""
+    """Open it at ordinary priority; its first use would open it as well, but in real time."""
     os.environ.setdefault("SVT_LOG", SVT_ERRORS_ONLY)
     with _ordinary_priority():
         context.open()
@@ -187,10 +187,10 @@ def open_encoder(context: VideoCodecContext) -> None:
 
 @contextmanager
 def _ordinary_priority() -> Iterator[None]:
-    """Threads scheduled in real time within are put back.
+    """Reset threads that are scheduled in real time within it.
 
-    SVT-AV1 asks for it, for its own threads and for the caller's, and gets it where root runs the program: all else on
-    the machine would then stand still, and every program started afterwards would inherit it.
+    SVT-AV1 requests it for its own threads and the caller's, and gets it where root runs the program: everything else
+    on the machine would stall, and every program started afterwards would inherit it.
     """
     if sys.platform != "linux":
         yield
@@ -205,21 +205,23 @@ def _ordinary_priority() -> Iterator[None]:
                     os.sched_setscheduler(int(task.name), policy, param)
 
 
-def choose_encoding(info: SourceInfo, wanted: EncodingRequest) -> tuple[Encoding, list[str]]:
-    """The encoding for a source, and sentences on what could not be kept. UsageError for what cannot be."""
-    turn = info.matrix if wanted.codec == "png" else b""
+def choose_encoding(info: SourceInfo, request: EncodingRequest) -> tuple[Encoding, list[str]]:
+    """The encoding for a source, and sentences on what cannot be kept. OptionError for a request that cannot be met."""
+    turn = info.matrix if request.codec == "png" else b""
     height, width = turned(np.empty((SCALE * info.height, SCALE * info.width, 0), np.uint8), turn).shape[:2]
-    codec = wanted.codec or _default_codec(info, max(width, height))
+    codec = request.codec or _default_codec(info, max(width, height))
     _refuse_unknown(codec)
-    pixels, notes = (wanted.pixels, []) if wanted.pixels else _pixel_format(codec, info)
+    pixels, notes = (request.pixels, []) if request.pixels else _pixel_format(codec, info)
     _refuse_pixels(codec, pixels, width, height)
     if codec == "libx265" and max(width, height) < X265_SIDE:
-        raise UsageError(f"libx265 takes no pictures as small as {width}x{height}; choose another with --codec")
+        raise OptionError(
+            "codec", f"libx265 cannot encode pictures as small as {width}x{height}; choose another with --codec"
+        )
     is_rgb = pixels.startswith(("rgb", "gbr", "bgr"))
     colorspace = RGB_MATRIX if is_rgb else info.colorspace or BT709
     return Encoding(
         codec,
-        _options(codec, wanted, info),
+        _options(codec, request, info),
         pixels,
         width,
         height,
@@ -242,7 +244,7 @@ def _refuse_unknown(codec: CodecName) -> None:
     try:
         av.Codec(codec, "w")
     except ValueError:
-        raise UsageError(f"this build of PyAV has no encoder {codec}; choose another with --codec") from None
+        raise OptionError("codec", f"this build of PyAV has no encoder {codec}; choose another with --codec") from None
 
 
 def _formats(codec: CodecName) -> list[str]:
@@ -250,7 +252,7 @@ def _formats(codec: CodecName) -> list[str]:
 
 
 def _pixel_format(codec: CodecName, info: SourceInfo) -> tuple[str, list[str]]:
-    """Bits and chroma of the source as far as the codec has them; what is lost is told."""
+    """Bits and chroma of the source as far as the codec supports them, and a note on what is lost."""
     if codec == "png":
         return ("rgb48be" if info.bits > 8 else "rgb24"), []
     source, notes = av.VideoFormat(info.pixels, info.width, info.height), list[str]()
@@ -258,13 +260,13 @@ def _pixel_format(codec: CodecName, info: SourceInfo) -> tuple[str, list[str]]:
     odd_width, odd_height = info.width % 2, info.height % 2
     if chroma != "444" and (odd_width or (odd_height and chroma == "420")):
         notes.append(
-            f"three times {info.size} is odd, which halved chroma cannot be: stored as 4:4:4, "
+            f"three times {info.size} is odd, which halved chroma cannot store: stored as 4:4:4, "
             "which some players do not decode in hardware"
         )
         chroma = "444"
     elif source.is_rgb:
         notes.append(
-            "RGB has all its chroma, so it is stored as 4:4:4, which some players do not decode in hardware; "
+            "RGB has full chroma, so it is stored as 4:4:4, which some players do not decode in hardware; "
             "--pixels yuv420p halves it"
         )
     bits = 8 if info.bits <= 8 else 10 if info.bits <= 10 else 12
@@ -287,26 +289,28 @@ def _chroma(source: Any) -> str:
 
 def _refuse_pixels(codec: CodecName, pixels: str, width: int, height: int) -> None:
     if pixels not in _formats(codec):
-        raise UsageError(f"{codec} has no pixel format {pixels}; it has {', '.join(_formats(codec))}")
+        raise OptionError("pixels", f"{codec} has no pixel format {pixels}; it has {', '.join(_formats(codec))}")
     chosen = av.VideoFormat(pixels, 64, 64)
     across, down = 64 // chosen.chroma_width(64), 64 // chosen.chroma_height(64)
     if not chosen.is_rgb and (width % across or height % down):
-        raise UsageError(f"{width}x{height} is odd, which {pixels} cannot hold; leave --pixels out, or take yuv444p")
+        raise OptionError(
+            "pixels", f"{width}x{height} is odd, which {pixels} cannot store; leave --pixels out, or take yuv444p"
+        )
 
 
-def _options(codec: CodecName, wanted: EncodingRequest, info: SourceInfo) -> dict[str, str]:
+def _options(codec: CodecName, request: EncodingRequest, info: SourceInfo) -> dict[str, str]:
     options: dict[str, str] = {}
     if codec in DEFAULT_CRF:
-        crf = DEFAULT_CRF[codec] if wanted.crf is None else wanted.crf
+        crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
         if not 0 <= crf <= HIGHEST_CRF[codec]:
-            raise UsageError(f"--crf {crf:g} is not between 0 and {HIGHEST_CRF[codec]}, the range of {codec}")
+            raise OptionError("crf", f"--crf {crf:g} is not between 0 and {HIGHEST_CRF[codec]}, the range of {codec}")
         options["crf"] = f"{crf:g}"
-        options["preset"] = wanted.preset or DEFAULT_PRESET[codec]
+        options["preset"] = request.preset or DEFAULT_PRESET[codec]
         if options["preset"] not in PRESETS[codec]:
             known = "0 to 13" if codec == "libsvtav1" else ", ".join(X26_PRESETS)
-            raise UsageError(f"--preset {wanted.preset} is none of {codec}; it has {known}")
-    elif wanted.crf is not None or wanted.preset:
-        raise UsageError(f"{codec} is lossless and takes neither --crf nor --preset")
+            raise OptionError("preset", f"--preset {request.preset} is not a preset of {codec}; it has {known}")
+    elif request.crf is not None or request.preset:
+        raise OptionError("codec", f"{codec} is lossless and takes neither --crf nor --preset")
     if codec == "libx264":
         options |= X264_SAME_EVERY_TIME
     if codec == "libx265":
@@ -319,8 +323,8 @@ def _options(codec: CodecName, wanted: EncodingRequest, info: SourceInfo) -> dic
 def _hdr10(info: SourceInfo) -> Iterator[str]:
     """Static HDR metadata in x265's words: primaries in 1/50000, luminance in 1/10000 cd/m².
 
-    libav's structures are ten fractions (red, green, blue and white x and y, least and most luminance) and whether the
-    two parts are there; and two whole numbers.
+    libav's structures are ten fractions (red, green, blue and white x and y, least and most luminance) with two flags
+    saying which part is present; and two whole numbers.
     """
     if len(info.mastering) >= 88:
         values = struct.unpack("=22i", info.mastering[:88])

@@ -1,4 +1,4 @@
-"""What will become of a source, before any work is done: for a form that checks as one types, and for a total.
+"""What a job will do, before any work: for a form that validates while the user types, and for a total.
 
 The checks are those of the job itself; no network is loaded.
 """
@@ -11,7 +11,7 @@ from vsrpp_core.apply.upscale.encoding import Encoding, EncodingRequest, choose_
 from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Film, ImageFilm, VideoFilm
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OptionError
 from vsrpp_core.video.reading import DEFAULT_FPS
 
 
@@ -26,12 +26,12 @@ class JobInfo:
     frames: int
     pixels: int
     can_resume: bool
-    """Whether an interrupted job left something to go on from."""
+    """Whether an interrupted job left something to resume."""
     notes: tuple[str, ...]
 
 
 def inspect_job(job: Job, options: Options) -> JobInfo:
-    """Open the source, decode its first picture, choose the encoding. Raises what the job itself would raise there."""
+    """Open the source, decode its first picture, choose the encoding. Raises what the job would raise there."""
     job.refuse_overwriting(options.overwrite)
     film = open_film(job, options)
     encoding, notes = encoding_of(job, film, options)
@@ -49,7 +49,7 @@ def inspect_job(job: Job, options: Options) -> JobInfo:
 
 
 def encoding_of(job: Job, film: Film, options: Options) -> tuple[Encoding, list[str]]:
-    """The encoding, and sentences on what could not be kept."""
+    """The encoding, and sentences on what cannot be kept."""
     return choose_encoding(film.info, EncodingRequest("png") if job.is_pictures else options.encoding)
 
 
@@ -57,5 +57,5 @@ def open_film(job: Job, options: Options) -> Film:
     if job.source.is_dir():
         return ImageFilm(job.source, options.rate or Fraction(DEFAULT_FPS), options.span)
     if options.rate:
-        raise UsageError(f"--fps is for folders of images; {job.source} keeps its own times")
+        raise OptionError("fps", f"--fps is for folders of images; {job.source} keeps its own times")
     return VideoFilm(job.source, options.span, options.force)

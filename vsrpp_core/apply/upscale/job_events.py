@@ -1,9 +1,12 @@
-"""What an upscaling job says while it works: plain values, so that who only listens need not load torch."""
+"""Events of an upscaling job: plain values, so that listeners need not load torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vsrpp_core.messages.events import WarningRaised
+
+Stage = Literal["reading", "upscaling", "joining"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +24,23 @@ class UpscaleStarted:
 
 @dataclass(frozen=True, slots=True)
 class UpscaleProgress:
-    """``stage`` is ``reading`` (up to where an earlier run came), ``upscaling`` or ``joining``; ``total`` may be 0."""
+    """``reading`` passes over what an earlier run finished; ``total`` may be 0."""
 
     name: str
-    stage: str
+    stage: Stage
     done: int
     total: int
     segment: int = 0
-    """Number of the segment at hand, from 1; 0 where there is none."""
+    """Number of the current segment, from 1; 0 where there is none."""
     tile: int = 0
-    """Largest LR pixels a side of a tile; 0 for whole pictures."""
+    """Longest side of a tile, LR pixels; 0 for whole pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpscalePreview:
-    """The newest picture, bicubic and upscaled beside each other: see ``apply/preview.py``.
+    """The newest picture, bicubic and upscaled side by side: see ``preview.py``.
 
-    The files are replaced by the next preview and go with the job's work folder, so they may be gone when looked for.
+    The next preview replaces the files, and they are removed with the job's folder, so they may no longer exist.
     """
 
     name: str
@@ -55,12 +58,12 @@ class UpscaleFinished:
     resumed_from: int
     seconds: float
     is_kept: bool = False
-    """An earlier call of the same job made it, and nothing was done."""
+    """An earlier run of the same job made it, and nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpscaleFailed:
-    """One of several; the others are done all the same."""
+    """One of several jobs; the others are done anyway."""
 
     name: str
     error: str

@@ -7,12 +7,13 @@ from pathlib import Path
 from vsrpp_core.apply.upscale.encoding import EncodingRequest
 from vsrpp_core.apply.upscale.mux import VIDEO_OUT
 from vsrpp_core.apply.upscale.source import Span, images_in
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OptionError
 from vsrpp_core.run.config import Precision
 from vsrpp_core.video.files import find_videos
+from vsrpp_core.video.times import read_time
 
 SEGMENT_SECONDS = 10.0
-"""Of a film in a segment: what a kill costs at most. The encoder sets a keyframe about as often anyway."""
+"""Length of a segment: the most that a kill costs. The encoder sets a keyframe about as often anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,13 @@ class Options:
     segment_seconds: float = SEGMENT_SECONDS
     overwrite: bool = False
     fresh: bool = False
-    """Do not go on with what an earlier run left."""
+    """Do not resume what an earlier run left."""
     force: bool = False
     """Take interlaced and damaged videos."""
     drop_tracks: bool = False
     """Leave out tracks that the result cannot hold."""
     preview_every: float | None = None
-    """Seconds at least between two previews of the newest picture; None makes none. It changes no result."""
+    """Least seconds between two previews of the newest picture; None: no previews. The result is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,16 @@ class Job:
     is_pictures: bool
 
     def refuse_overwriting(self, overwrite: bool) -> None:
-        """UsageError where ``out`` is the source, or is there already; a file may be overwritten."""
+        """OptionError where ``out`` is the source, or exists; a file may be overwritten."""
         if self.out.exists() and self.out.samefile(self.source):
-            raise UsageError(f"{self.out} is what is to be upscaled; name another OUT")
+            raise OptionError("out", f"{self.out} is the source itself; choose another OUT")
         if self.is_pictures and self.out.exists() and not (self.out.is_dir() and not any(self.out.iterdir())):
-            raise UsageError(f"{self.out} already exists and is not an empty folder; name another OUT")
+            raise OptionError("out", f"{self.out} already exists and is not an empty folder; choose another OUT")
         if not self.is_pictures and self.out.is_dir():
-            raise UsageError(f"{self.out} is a folder; name a file, or another folder")
+            raise OptionError("out", f"{self.out} is a folder; name a file, or another folder")
         if not self.is_pictures and self.out.exists() and not overwrite:
-            raise UsageError(
-                f"{self.out} already exists; name another OUT, or give --overwrite to replace it when done"
+            raise OptionError(
+                "out", f"{self.out} already exists; choose another OUT, or give --overwrite to replace it when done"
             )
 
 
@@ -61,25 +62,25 @@ class Job:
 class Plan:
     jobs: list[Job]
     skipped: list[Path]
-    """Results of several that are there already."""
+    """Results that exist already, where there are several sources."""
 
 
 def plan(sources: list[Path], out: Path, png: bool, overwrite: bool) -> Plan:
     """One job for each source. ``out`` is the file to make if it is named like a video, else a folder.
 
-    A single folder of images, or a single video with ``png``, fills the folder ``out`` itself; of several each gets a
-    place of its own name in it. UsageError for what does not fit together.
+    A single folder of images, or a single video with ``png``, fills the folder ``out`` itself; of several, each gets
+    an entry of its own name in it. UsageError where sources are missing, OptionError where ``out`` does not fit them.
     """
     found = _sources(sources)
     if out.suffix.lower() in VIDEO_OUT:
         if png or len(found) > 1:
-            raise UsageError(
-                f"{out} is one video file, but {'--png' if png else f'{len(found)} sources'} need a folder"
+            raise OptionError(
+                "out", f"{out} is one video file, but {'--png' if png else f'{len(found)} sources'} need a folder"
             )
         return Plan([Job(found[0], out, False)], [])
     if out.suffix and not out.is_dir() and len(found) == 1 and not png and not found[0].is_dir():
-        raise UsageError(
-            f"{out} names no video that can be written; end it in {', '.join(VIDEO_OUT)}, or name a folder"
+        raise OptionError(
+            "out", f"{out} is not a video that can be written; end it in {', '.join(VIDEO_OUT)}, or name a folder"
         )
     is_alone = len(found) == 1 and not (len(sources) == 1 and sources[0] not in found)
     jobs = [_job_in(out, source, png, is_alone) for source in found]
@@ -107,7 +108,9 @@ def _refuse_clashes(jobs: list[Job]) -> None:
     seen: dict[Path, Path] = {}
     for job in jobs:
         if job.out in seen:
-            raise UsageError(f"{seen[job.out]} and {job.source} would both become {job.out}; give them one by one")
+            raise OptionError(
+                "sources", f"{seen[job.out]} and {job.source} would both become {job.out}; give them one by one"
+            )
         seen[job.out] = job.source
 
 
@@ -116,22 +119,22 @@ def _is_done(job: Job) -> bool:
     return there and not job.out.samefile(job.source)
 
 
+# options as people write them; ``option`` is the bare name, by which a front end finds the field of a fault
+
+
 def read_seconds(option: str, text: str) -> float:
-    """``5``, ``5s``, ``1:30`` and ``1:02:03.5``; ``option`` is what a fault is told of."""
+    """As ``read_time``; OptionError for anything else."""
     try:
-        parts = [float(part) for part in text.removesuffix("s").split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e9 for part in parts):
-        raise UsageError(f"{option} {text} is no time; write it like 5s, 1:30 or 1:02:30")
-    return float(sum(part * 60**power for power, part in enumerate(reversed(parts))))
+        return read_time(text)
+    except ValueError as error:
+        raise OptionError(option, f"--{option} {error}") from None
 
 
 def read_length(option: str, text: str) -> float:
-    """Seconds, more than none."""
+    """Seconds, more than 0."""
     seconds = read_seconds(option, text)
     if not seconds:
-        raise UsageError(f"{option} is 0; give it a length, e.g. 5s")
+        raise OptionError(option, f"--{option} is 0; give it a length, e.g. 5s")
     return seconds
 
 
@@ -140,7 +143,7 @@ def read_rate(option: str, text: str) -> Fraction:
     try:
         rate = Fraction(text).limit_denominator(1001)
     except (ValueError, ZeroDivisionError):
-        raise UsageError(f"{option} {text} is no number; write it like 25 or 24000/1001") from None
+        raise OptionError(option, f"--{option} {text} is not a number; write it like 25 or 24000/1001") from None
     if not 0 < rate <= 1000:
-        raise UsageError(f"{option} {text} is not between 0 and 1000; choose the rate of the images")
+        raise OptionError(option, f"--{option} {text} is not between 0 and 1000; choose the rate of the images")
     return rate

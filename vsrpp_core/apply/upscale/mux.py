@@ -24,7 +24,7 @@ from vsrpp_core.apply.upscale.encoding import Encoding, open_encoder
 from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Film, VideoFilm, exact
 from vsrpp_core.data.stacked import SCALE
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OptionError
 
 VIDEO_OUT = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Suffixes of what can be written; these containers hold times, colours and orientation."""
@@ -58,15 +58,17 @@ def check(film: Film, encoding: Encoding, work: UpscaleFolder, suffix: str, drop
             copying = _add_streams(container, film, encoding, source)
             if copying.left_out and not drop:
                 other = ".mkv" if suffix != ".mkv" else ".mp4"
-                raise UsageError(
+                raise OptionError(
+                    "out",
                     f"{'; '.join(copying.left_out)}: name OUT {work.out.stem}{other}, "
-                    "or give --drop-tracks to leave out what does not fit"
+                    "or give --drop-tracks to leave out what does not fit",
                 )
             container.start_encoding()
     except (FFmpegError, ValueError) as error:
-        raise UsageError(
+        raise OptionError(
+            "codec",
             f"{encoding.codec} with {encoding.options} for {encoding.width}x{encoding.height} {encoding.pixels} in a "
-            f"{suffix} file is refused ({error}); change --codec, --preset, --crf or --pixels"
+            f"{suffix} file is refused ({error}); change --codec, --preset, --crf or --pixels",
         ) from None
     finally:
         trial.unlink(missing_ok=True)

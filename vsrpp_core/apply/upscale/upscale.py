@@ -20,6 +20,7 @@ from vsrpp_core.apply.upscale import mux
 from vsrpp_core.apply.upscale.encoding import Encoding
 from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
 from vsrpp_core.apply.upscale.job_events import (
+    Stage,
     UpscaleEvent,
     UpscaleFailed,
     UpscaleFinished,
@@ -201,7 +202,7 @@ class _Task:
         notes, self.film.notes[:] = list(self.film.notes), []
         return _told(notes)
 
-    def _progress(self, stage: str, done: int, total: int, segment: int = 0, tile: int = 0) -> UpscaleProgress:
+    def _progress(self, stage: Stage, done: int, total: int, segment: int = 0, tile: int = 0) -> UpscaleProgress:
         return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0, segment, tile)
 
 

@@ -16,7 +16,6 @@ from vsrpp_tui.state.tuning import RungState, Tuning
 from vsrpp_tui.widgets.pick_list import PickList, Row
 from vsrpp_tui.widgets.text import bar, gigabytes
 
-GB = 2**30
 LIMIT_AT = 0.8
 """Where on a bar of seconds the limit stands: what is over it has some room to be shown."""
 

@@ -1,4 +1,4 @@
-"""The picture of a job at work, and what is foreseen of one: neither may change what comes out."""
+"""The picture of a job at work, and what is known of one beforehand: neither may change what comes out."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from vsrpp_core.apply.upscale.job_events import UpscaleFinished, UpscalePreview,
 from vsrpp_core.apply.upscale.jobs import Job, Options, read_length, read_rate, read_seconds
 from vsrpp_core.apply.upscale.preview import DETAIL_HEIGHT, DETAIL_WIDTH, WHOLE_SIDE, Previews
 from vsrpp_core.apply.upscale.source import Picture
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import OptionError, UsageError
 from vsrpp_core.run.comparison import most_different_window, read_parts
 
 
@@ -62,7 +62,7 @@ def test_deep_pictures_and_a_turn_that_is_none_are_shown_all_the_same(tmp_path: 
     assert {value for part in read_parts(shown.whole, 2) for value in np.asarray(part).ravel()} == {0x80}
 
 
-def test_what_is_foreseen_is_what_comes_about(network: Path, tmp_path: Path) -> None:
+def test_a_job_becomes_what_its_inspection_says(network: Path, tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 9)))
     seen = inspect_job(Job(source, tmp_path / "out.mkv", False), Options())
     started = next(event for event in run(network, source, tmp_path / "out.mkv") if isinstance(event, UpscaleStarted))
@@ -76,5 +76,6 @@ def test_times_and_rates_are_read_as_people_write_them() -> None:
     assert [read_seconds("start", text) for text in ("5", "5s", "1:30", "1:02:03.5")] == [5, 5, 90, 3723.5]
     assert str(read_rate("fps", "24000/1001")) == "24000/1001"
     for reader, text in ((read_seconds, "soon"), (read_length, "0"), (read_rate, "1/0"), (read_rate, "5000")):
-        with pytest.raises(UsageError):
+        with pytest.raises(OptionError, match=r"^--that ") as caught:
             reader("that", text)
+        assert caught.value.option == "that"

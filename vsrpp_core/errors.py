@@ -84,3 +84,8 @@ def told(error: OSError) -> str:
     where = os.fsdecode(error.filename) if known else "a file or device"
     what_to_do = WHAT_TO_DO.get(error.errno or 0, "mend that and give the same command again")
     return f"{where} cannot be read or written ({error.strerror or error}); {what_to_do}"
+
+
+def first_line(error: Exception) -> str:
+    """What a library says in its first line, without the traceback or advice below; else the kind of error."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

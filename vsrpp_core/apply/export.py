@@ -20,7 +20,7 @@ from torch import Tensor
 from vsrpp_core.apply.load_network import build
 from vsrpp_core.checkpoint.stored_network import SUFFIX as SAFETENSORS
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored, write_exported
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import UsageError, VsrppError, first_line
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.files import write_atomically
 
@@ -115,8 +115,9 @@ def _as_onnx(model: VSRBidirectional3x) -> "ModelProto":
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise VsrppError(f"torch {torch.__version__} cannot write ONNX ({reason}); try a newer onnxscript") from error
+        raise VsrppError(
+            f"torch {torch.__version__} cannot write ONNX ({first_line(error)}); try a newer onnxscript"
+        ) from error
     assert program is not None
     return program.model_proto
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from vsrpp_core.errors import FULL, VsrppError
+from vsrpp_core.errors import FULL, VsrppError, first_line
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically
 from vsrpp_core.run.folder import RunFolder
@@ -303,7 +303,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the bytes are those that were saved, by whatever program it was
-        told = f"{path} cannot be read as a checkpoint ({_reason(error)}); use another one"
+        told = f"{path} cannot be read as a checkpoint ({first_line(error)}); use another one"
         unreadable = "PytorchStreamReader" in str(error)  # its part of the archive that has no CRC
         raise (DamagedCheckpointError(told) if unreadable else VsrppError(told)) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
@@ -333,7 +333,7 @@ def _damage(file: Path | BinaryIO) -> str:
         with zipfile.ZipFile(file) as archive:
             part = archive.testzip()
     except Exception as error:  # a flipped bit in the archive's directory makes its readers raise almost anything
-        return f"cannot be read as a checkpoint ({_reason(error)})"
+        return f"cannot be read as a checkpoint ({first_line(error)})"
     return f"is damaged (its part {part} fails the check)" if part else ""
 
 
@@ -341,10 +341,6 @@ def _told(error: OSError) -> str:
     """Why a disk did not take something, and what to do."""
     what_to_do = "make room" if error.errno in FULL else "check that disk"
     return f"({error.strerror or error}); {what_to_do}"
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _write(state: dict[str, Any], path: Path) -> None:
@@ -355,7 +351,7 @@ def _write(state: dict[str, Any], path: Path) -> None:
     except RuntimeError as error:  # of an archive cut short; what had cut it off came before
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
-        raise OSError(str(error).splitlines()[0]) from error
+        raise OSError(first_line(error)) from error
     if damage := _damage(path):
         raise OSError(f"what the disk gave back {damage}")
 

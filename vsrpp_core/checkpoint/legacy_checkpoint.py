@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, first_line
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_original(path: Path) -> OriginalCheckpoint:
     except UnpicklingError:
         raise VsrppError(f"{path} holds objects that no checkpoint needs, and is not read; name another file") from None
     except Exception as error:  # of a damaged or another kind of file the readers say almost anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise VsrppError(f"{path} cannot be read as a checkpoint of the original VSR++ ({reason})") from None
     weights, step = _part(content, "model_state_dict"), content.get("step") if isinstance(content, dict) else None
     if "feat_extract.weight" not in weights or not isinstance(step, int):

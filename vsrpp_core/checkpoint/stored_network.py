@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vsrpp_core import __version__
 from vsrpp_core.checkpoint import checkpoints
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.run.files import write_atomically
 
 SUFFIX = ".safetensors"
@@ -125,7 +125,7 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a file that vsrpp export wrote") from None
     except (OSError, SafetensorError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise VsrppError(f"{path} cannot be read ({reason}); use another one") from None
 
 

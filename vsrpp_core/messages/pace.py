@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 
 PACE_SECONDS = 60.0
-"""A pace is the mean over so long: a scene of a film is not faster than another."""
+"""A pace is the mean over this long, so that a single scene does not decide it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast something goes, over the last minute: at most a point a second is kept."""
+    """How fast something goes, over the last minute. Keeps at most one point per second."""
 
     seen: tuple[tuple[float, float], ...] = ()
     """(time in seconds, amount done)."""

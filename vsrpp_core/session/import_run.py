@@ -18,7 +18,7 @@ from vsrpp_core.checkpoint.legacy_checkpoint import read_original
 from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.messages.events import CheckpointSaved
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
@@ -71,7 +71,7 @@ def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
         try:
             trainer.adopt(source.weights, source.optimizer, source.step)
         except (RuntimeError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise VsrppError(f"{path} does not hold the network of the original VSR++ ({reason})") from None
         try:
             saved = trainer.save("manual")

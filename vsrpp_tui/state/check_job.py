@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vsrpp_core.data.check import CheckProgress, CheckReport
-from vsrpp_tui.state.job import EndingEvent, JobState, Pace, at, reduce_ending
+from vsrpp_core.messages.pace import Pace
+from vsrpp_tui.state.job import EndingEvent, JobState, at, reduce_ending
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Pure: each job's reducer takes (state, event, now) and gives the next state; ``n
 epoch, as the core's events of these jobs carry no time.
 """
 
-import math
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
@@ -12,9 +11,6 @@ from vsrpp_tui.state.run import LOG_LIMIT, LogLine, Tone
 
 JobPhase = Literal["loading", "looking", "working", "finishing", "stopping", "done", "stopped", "failed"]
 OVER: tuple[JobPhase, ...] = ("done", "stopped", "failed")
-
-PACE_SECONDS = 60.0
-"""A pace is the mean over this long, so that a single scene does not decide it."""
 
 Log = tuple[LogLine, ...]
 
@@ -82,42 +78,5 @@ def reduce_ending(state: State, event: EndingEvent, is_complete: bool) -> State:
             return replace(state, phase="failed", failure=event.error)
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast something goes, over the last minute. Keeps at most one point per second."""
-
-    seen: tuple[tuple[float, float], ...] = ()
-    """(time in seconds, amount done)."""
-
-    def noted(self, now: float, done: float) -> "Pace":
-        seen = self.seen
-        if len(seen) > 1 and now - seen[-2][0] < 1:
-            seen = seen[:-1]
-        seen = (*seen, (now, done))
-        while len(seen) > 2 and now - seen[1][0] >= PACE_SECONDS:
-            seen = seen[1:]
-        return Pace(seen)
-
-    @property
-    def rate(self) -> float:
-        """Amount per second; 0 while it is unknown."""
-        if len(self.seen) < 2:
-            return 0.0
-        (begin, first), (end, last) = self.seen[0], self.seen[-1]
-        return (last - first) / (end - begin) if end > begin and last > first else 0.0
-
-    def left(self, total: float) -> float:
-        """Seconds until ``total``; NaN while that or the rate is unknown."""
-        if not total or not self.rate:
-            return math.nan
-        return (total - self.seen[-1][1]) / self.rate
-
-
 def logged(log: Log, now: float, tone: Tone, text: str) -> Log:
     return (*log, LogLine(now, tone, text))[-LOG_LIMIT:]
-
-
-def clock(seconds: float) -> str:
-    """``1:02:03``, of constant width below ten hours."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"

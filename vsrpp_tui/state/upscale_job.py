@@ -7,7 +7,8 @@ from typing import Literal
 
 from vsrpp_core.apply.upscale import job_events as up
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_tui.state.job import EndingEvent, JobFailed, JobState, Log, Pace, at, clock, logged, reduce_ending
+from vsrpp_core.messages.pace import Pace, clock
+from vsrpp_tui.state.job import EndingEvent, JobFailed, JobState, Log, at, logged, reduce_ending
 from vsrpp_tui.state.run import Tone
 
 FileStage = Literal["waiting", "working", "done", "failed"]

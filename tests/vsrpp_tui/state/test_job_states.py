@@ -17,7 +17,7 @@ from vsrpp_tui.forms.paths import complete, read_paths, write_paths
 from vsrpp_tui.forms.upscale import UpscaleRequest
 from vsrpp_tui.screens.jobs.job import JobScreen
 from vsrpp_tui.state import check_job, prepare_job, upscale_job
-from vsrpp_tui.state.job import JobEnded, JobFailed, JobStopping, Pace
+from vsrpp_tui.state.job import JobEnded, JobFailed, JobStopping
 from vsrpp_tui.state.upscale_job import FileState, UpscalePlanned, UpscaleState
 from vsrpp_tui.threads.jobs import JobMailbox
 
@@ -79,15 +79,6 @@ def test_a_failure_keeps_what_was_said() -> None:
     state = upscaled(UpscalePlanned((FileState("a.mkv", FILMS),)), started(), JobFailed("the disk is full"))
     assert state.phase == "failed" and state.is_over and state.files[0].stage == "failed"
     assert [line.text for line in state.log][-1] == "the disk is full"
-
-
-def test_a_pace_is_of_the_last_minute_and_keeps_few_points() -> None:
-    pace = Pace()
-    for tick in range(1000):
-        pace = pace.noted(tick / 10, 2 * tick / 10 if tick < 400 else 80 + 5 * (tick - 400) / 10)
-    assert pace.rate == pytest.approx(5, rel=0.05) and len(pace.seen) < 70
-    assert pace.left(0) != pace.left(0), "no total, no end"
-    assert Pace().noted(1, 1).rate == 0 and Pace().noted(1, 5).noted(2, 5).rate == 0
 
 
 def test_a_check_ends_with_its_report() -> None:

@@ -15,8 +15,9 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from vsrpp_core.messages.pace import clock
 from vsrpp_tui.screens.shared.ask import AskScreen
-from vsrpp_tui.state.job import JobPhase, JobState, clock
+from vsrpp_tui.state.job import JobPhase, JobState
 from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.text import bar, duration, spread
 

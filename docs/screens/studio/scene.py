@@ -1,7 +1,6 @@
 """Scenes and the pictures they are made of, by name: add one by writing a function under ``@scene``."""
 
 import asyncio
-import math
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -16,7 +15,6 @@ from docs.screens.studio.stage import Stage, stage
 from docs.screens.studio.svg import Row, rows_of
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.training import TrainingScreen
-from vsrpp_tui.widgets.panels.events import EventsPanel
 
 Size = tuple[int, int]
 NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 60)
@@ -95,8 +93,6 @@ async def settled(pilot: Pilot[Any]) -> None:
     for line in pilot.app.screen.query(Input):
         line.cursor_blink = False
     if isinstance(pilot.app, VsrppApp):
-        for panel in pilot.app.screen.query(EventsPanel):
-            panel._drawn_at = -math.inf
         pilot.app.pump()
     await pilot.app.workers.wait_for_complete()
     await _charts_drawn(pilot)

@@ -86,6 +86,23 @@ async def test_lines_come_at_the_end_only_while_it_is_followed(tmp_path: Path) -
         await until(pilot, lambda: drawn(pilot)[-1].endswith("number 69"))
 
 
+async def test_the_panel_stays_at_the_newest_line_in_every_size_and_view(tmp_path: Path) -> None:
+    app = OpenedApp(tmp_path, [*TRAINING, *warnings(0, LOG_LIMIT)])
+    async with app.run_test(size=(80, 24)) as pilot:
+        panel = app.screen.query_one("#events", LogView)
+        for size, key in (((120, 40), "s"), ((70, 20), "S"), ((200, 60), "S"), ((120, 40), "s")):
+            await pilot.resize_terminal(*size)
+            await pilot.press(key)
+            await until(pilot, lambda: not panel.is_on_screen or panel.following)
+        app.recording.say(*warnings(LOG_LIMIT, LOG_LIMIT + 30))  # the oldest lines are dropped for them
+        await until(pilot, lambda: panel.render_line(panel.size.height - 1).text.rstrip().endswith(f"{LOG_LIMIT + 29}"))
+        panel.scroll_home(animate=False)
+        await pilot.pause()
+        app.recording.say(*warnings(LOG_LIMIT + 30, LOG_LIMIT + 35))
+        await until(pilot, lambda: "number 35" in panel.render_line(0).text)
+        assert not panel.following
+
+
 async def test_searching_leaves_only_what_was_searched_for(tmp_path: Path) -> None:
     app = OpenedApp(tmp_path, [*TRAINING, *warnings(0, 60)])
     async with app.run_test(size=(80, 24)) as pilot:

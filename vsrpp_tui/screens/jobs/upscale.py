@@ -13,7 +13,7 @@ from vsrpp_core.run.comparison import read_parts
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.upscale_job import FileState, UpscaleState
 from vsrpp_tui.widgets.panels.box import Box
-from vsrpp_tui.widgets.panels.events import LinesPanel
+from vsrpp_tui.widgets.panels.log_view import LogView
 from vsrpp_tui.widgets.pictures.picture_view import Label, PictureSource, PictureView
 from vsrpp_tui.widgets.run_card import home_for_short
 from vsrpp_tui.widgets.text import shortened
@@ -41,7 +41,7 @@ class UpscaleScreen(JobScreen):
         self._picture_box = Box("Newest picture", self._picture, id="job-pictures")
         self._files = Static(id="job-files-list", markup=False)
         self._files_box = Box("Films", self._files, id="job-files")
-        self._log = LinesPanel("Log", id="job-log")
+        self._log = LogView("Log", id="job-log")
         self._detail = True
 
     def panels(self) -> tuple[Widget, ...]:
@@ -60,7 +60,7 @@ class UpscaleScreen(JobScreen):
     def draw_panels(self, state: UpscaleState) -> None:
         self._files_box.display = len(state.files) > 1
         self._files.update(_files(state, max(self._files.content_size.width, 20), MOST_FILES))
-        self._log.show_lines(state.log)
+        self._log.show(state.log)
         preview = state.preview
         if preview:
             path = preview.detail if self._detail else preview.whole

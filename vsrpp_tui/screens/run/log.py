@@ -73,7 +73,7 @@ class LogScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="log-header", markup=False)
-        yield LogView(id="log")
+        yield LogView(days=True, id="log")
         yield Input(placeholder="/ to search, enter back to the lines", compact=True, id="log-search")
         yield KeyFooter()
 

@@ -34,9 +34,9 @@ from vsrpp_tui.widgets.hint import pointed
 from vsrpp_tui.widgets.panels.activity import ActivityPanel
 from vsrpp_tui.widgets.panels.adaptive import AdaptivePanel, GradientPanel, RatePanel
 from vsrpp_tui.widgets.panels.box import Box
-from vsrpp_tui.widgets.panels.events import EventsPanel
 from vsrpp_tui.widgets.panels.header import RunHeader, RunProgress
 from vsrpp_tui.widgets.panels.learning import LossPanel, ValidationPanel, countdown
+from vsrpp_tui.widgets.panels.log_view import LogView
 from vsrpp_tui.widgets.panels.machine import MemoryPanel
 from vsrpp_tui.widgets.panels.panel import Panel
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
@@ -124,7 +124,7 @@ class TrainingScreen(Screen[None]):
         self._header = RunHeader(id="header")
         self._views = ViewLine(id="views")
         self._pictures = ComparisonView(id="comparison")
-        self._events = EventsPanel(id="events")
+        self._events = LogView("Events", id="events")
         self._boxes = (
             Box("Loss", LossPanel(id="loss-figures"), LossChart(id="loss-chart"), id="loss"),
             Box("Validation", ValidationPanel(id="validation-figures"), ValidationChart(), id="validation"),
@@ -167,7 +167,7 @@ class TrainingScreen(Screen[None]):
         self._header.now = self._clock()
         for panel in self._panels:
             panel.show(state)
-        self._events.show(state)
+        self._events.show(state.log)
         self._pictures.show(state)
         self._draw_waiting()
 

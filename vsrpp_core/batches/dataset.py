@@ -26,7 +26,7 @@ Sample = tuple[Tensor, Tensor]
 """Frames and ground truth, channels first."""
 
 Read = tuple[Sample, str]
-"""A sample, and what reading it has to tell, or an empty text."""
+"""A sample, and a warning from reading it, or an empty text."""
 
 SampleKey = tuple[int, int]
 """Epoch (from 1) and index of a sample."""
@@ -39,9 +39,9 @@ class Batch:
     frames: Tensor
     ground_truth: Tensor
     share: float = 1.0
-    """Of the samples of its optimizer step, 0..1."""
-    notes: tuple[str, ...] = ()
-    """What reading them has to tell: sentences for the user."""
+    """Its share of the samples of the optimizer step, 0..1."""
+    warnings: tuple[str, ...] = ()
+    """Sentences for the user, from reading the samples."""
 
     def __len__(self) -> int:
         return self.frames.shape[0]
@@ -60,7 +60,7 @@ class Batch:
 class PairDataset(Dataset[Sample]):
     """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
 
-    A sample is asked for by (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
+    A sample's key is (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
     Pictures come from ``disk_cache`` where there is one, which holds the same pairs in the same order; up to
     ``cache_bytes`` of them are kept in memory.
     """
@@ -78,13 +78,13 @@ class PairDataset(Dataset[Sample]):
         self._pairs, self._geometry = pairs, geometry
         self._seed, self._crop, self._augment = seed, crop, augment
         self._cache, self._disk_cache = DecodedCache(cache_bytes), disk_cache
-        self._note, self._noted = "", False
+        self._warning, self._has_warned = "", False
 
     def __len__(self) -> int:
         return len(self._pairs)
 
     def identity(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the dataset, to notice another one: plain types."""
+        """What a checkpoint keeps of the dataset, to recognize another one: plain types."""
         geometry = [self._geometry.n_frames, self._geometry.height, self._geometry.width]
         return {"samples": len(self), "geometry": geometry, "fingerprint": fingerprint(self._pairs)}
 
@@ -98,10 +98,10 @@ class PairDataset(Dataset[Sample]):
             frames, ground_truth = _augment(frames, ground_truth, random)
         return _channels_first(frames), _channels_first(ground_truth)
 
-    def take_note(self) -> str:
-        """What reading had to tell since this was last asked, or empty."""
-        note, self._note = self._note, ""
-        return note
+    def take_warning(self) -> str:
+        """The warning from reading since the last call, or empty."""
+        warning, self._warning = self._warning, ""
+        return warning
 
     def _load(self, index: int) -> Pair:
         if self._disk_cache is None:
@@ -109,21 +109,22 @@ class PairDataset(Dataset[Sample]):
         try:
             return self._disk_cache.read(index)
         except DamagedPairError as error:
-            if not self._noted:  # where one is damaged many may be
-                self._note, self._noted = f"{error}; damaged pairs are read from their PNGs, so remove it", True
+            if not self._has_warned:  # where one is damaged many may be
+                self._warning = f"{error}; damaged pairs are read from their PNGs, so remove it"
+                self._has_warned = True
             return load_pair(self._pairs[index], self._geometry)
 
 
 class TrainingStream:
     """The endless sequence of optimizer steps, each a list of micro-batches; Stateful.
 
-    An epoch visits every sample once, in an order drawn from (seed, epoch). Its last step takes what is left and is
-    weighted by the samples it really has; nothing of it leaks into the next epoch.
+    An epoch visits every sample once, in an order drawn from (seed, epoch). Its last step takes the rest and is
+    weighted by the samples it really has; it takes none from the next epoch.
 
-    A step counts as taken when ``confirm`` is called after it: what failed in between is drawn again by a resumed run.
+    A step counts as done when ``confirm`` is called after it: a resumed run draws again what failed in between.
 
-    Of ``n_ranks`` streams each gives one rank's part of every micro-batch; all count the same steps. A rank for which
-    a micro-batch is too small gets its first sample again with a share of 0, for all ranks must take part in a step.
+    Each of ``n_ranks`` streams yields one rank's part of every micro-batch; all count the same steps. A rank for which
+    a micro-batch is too small gets its first sample with a share of 0, since all ranks must take part in a step.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class TrainingStream:
         self._drawn = 0
         self._identity = dataset.identity()
         self._batches: Iterator[Batch | VsrppError] | None = None
-        self._notes: list[str] = []
+        self._warnings: list[str] = []
 
     @property
     def epoch(self) -> int:
@@ -165,7 +166,7 @@ class TrainingStream:
 
     @property
     def samples_drawn(self) -> int:
-        """Samples of the step drawn last, those of all ranks."""
+        """Samples of the step drawn last, over all ranks."""
         return self._drawn
 
     def next_step(self) -> list[Batch]:
@@ -178,21 +179,21 @@ class TrainingStream:
         left = len(self._dataset) - self._seen % len(self._dataset)
         self._drawn = min(self._samples_per_step, left)
         sizes = (min(self._batch_size, self._drawn - start) for start in range(0, self._drawn, self._batch_size))
-        step = [replace(_sound(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
-        self._notes += [note for batch in step for note in batch.notes]
+        step = [replace(_raise_if_error(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
+        self._warnings += [warning for batch in step for warning in batch.warnings]
         return step
 
-    def take_notes(self) -> list[str]:
-        """What reading the samples had to tell since this was last asked."""
-        notes, self._notes = self._notes, []
-        return notes
+    def take_warnings(self) -> list[str]:
+        """Warnings from reading the samples since the last call."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
 
     def _part(self, size: int) -> int:
         """This rank's number of samples in a micro-batch of ``size``."""
         return len(range(self._rank, size, self._n_ranks))
 
     def confirm(self) -> None:
-        """The step drawn last has been taken."""
+        """The step drawn last is done."""
         if self._seen == len(self._dataset):
             self._epoch, self._seen = self._epoch + 1, 0
         self._seen, self._drawn = self._seen + self._drawn, 0
@@ -205,16 +206,16 @@ class TrainingStream:
         return {"epoch": self._epoch, "seen": self._seen, **self._identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where the state was taken; with another dataset, at the start of the next epoch."""
+        """Continue where the state was saved; with another dataset, at the start of the next epoch."""
         changed = bool(self.difference(state))
         self._epoch = state["epoch"] + 1 if changed else state["epoch"]
         self._seen = 0 if changed else state["seen"]
         self.close()
 
     def difference(self, state: dict[str, Any]) -> str:
-        """How the dataset differs from the one the state was taken with, in words; empty where it is the same."""
+        """How the dataset differs from the one in the state, in words; empty where it is the same."""
         then, now = state, self._identity
-        if not then["samples"]:  # an imported network has seen none of it
+        if not then["samples"]:  # an imported network has not seen any of it
             return ""
         if then["samples"] != now["samples"]:
             return f"{now['samples']:,} training pairs instead of {then['samples']:,}"
@@ -241,7 +242,7 @@ class TrainingStream:
         if self._workers:
             start_server()
         return DataLoader(
-            _Telling(self._dataset),
+            _ErrorsAsValues(self._dataset),
             batch_sampler=_Batches(self._micro_batches()),
             num_workers=self._workers,
             collate_fn=_collate,
@@ -262,15 +263,15 @@ class _Batches:
         return self._iterator
 
 
-class _Telling(Dataset["Read | VsrppError"]):
-    """Hands notes and faults on as values: raised in a worker process, one would be a traceback for a message."""
+class _ErrorsAsValues(Dataset["Read | VsrppError"]):
+    """Returns warnings and errors as values: one raised in a worker process would arrive as a traceback."""
 
     def __init__(self, dataset: PairDataset) -> None:
         self._dataset = dataset
 
     def __getitem__(self, key: SampleKey) -> "Read | VsrppError":
         try:
-            return self._dataset[key], self._dataset.take_note()
+            return self._dataset[key], self._dataset.take_warning()
         except VsrppError as error:
             return error
 
@@ -281,19 +282,18 @@ def _in_words(geometry: list[int]) -> str:
 
 
 def _collate(read: list[Read | VsrppError]) -> Batch | VsrppError:
-    sound: list[Sample] = []
-    notes = []
+    samples, warnings = list[Sample](), list[str]()
     for one in read:
         if isinstance(one, VsrppError):
             return one
-        sample, note = one
-        sound.append(sample)
-        notes += [note] if note else []
-    frames, ground_truth = zip(*sound, strict=True)
-    return Batch(torch.stack(frames), torch.stack(ground_truth), notes=tuple(notes))
+        sample, warning = one
+        samples.append(sample)
+        warnings += [warning] if warning else []
+    frames, ground_truth = zip(*samples, strict=True)
+    return Batch(torch.stack(frames), torch.stack(ground_truth), warnings=tuple(warnings))
 
 
-def _sound(batch: Batch | VsrppError) -> Batch:
+def _raise_if_error(batch: Batch | VsrppError) -> Batch:
     if isinstance(batch, VsrppError):
         raise batch
     return batch

@@ -1,8 +1,8 @@
-"""The processes beside the one that trains, and what a signal to all of a program's processes means for them.
+"""The processes of the data loader, started with process-group signals blocked.
 
-Ctrl-C, a closed terminal and a service that is stopped send their signal to the whole group. Only the main process is
-to hear it: it saves, and needs those that read ahead for the step it is in. Separate from dataset.py because an
-application starts the first of them before its screen, without torch.
+Ctrl-C, a closed terminal and a stopped service signal the whole process group. Only the main process may react: it
+saves, and needs its workers to finish the current step. Separate from dataset.py because an application starts the
+first of them before its screen, without torch.
 """
 
 import os
@@ -12,30 +12,30 @@ from collections.abc import Callable
 from multiprocessing import forkserver, parent_process, resource_tracker
 from multiprocessing.process import BaseProcess
 
-TO_ALL = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+GROUP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 LOOK_SECONDS = 1.0
 
 
 def start_tracker() -> None:
-    """Start what keeps the list of shared resources, deaf to signals to all. Does nothing where it runs."""
-    _start_deaf(resource_tracker.ensure_running)
+    """Start the tracker of shared resources, with process-group signals blocked, unless it runs already."""
+    _start_with_signals_blocked(resource_tracker.ensure_running)
 
 
 def start_server() -> None:
-    """Start the tracker and the server that readers are forked from, deaf to signals to all; so are its readers."""
-    start_tracker()  # first: started by the server's start it would let signals through again
-    _start_deaf(forkserver.ensure_running)
+    """Start the tracker and the server that workers are forked from, all with process-group signals blocked."""
+    start_tracker()  # first: the server's start would start it with signals unblocked
+    _start_with_signals_blocked(forkserver.ensure_running)
 
 
 def begin_reading(number: int) -> None:
-    """What reader ``number`` does first: it will end when the main process asks it to, or is gone.
+    """Runs first in worker ``number``: it will end when the main process asks for it, or is gone.
 
-    torch asks one that hangs by SIGTERM. It also has each look at its parent, but that is the server, which lives as
-    long as its readers do.
+    torch sends SIGTERM to a worker that hangs. It also makes each watch its parent, but that is the server, which lives
+    as long as its workers do.
     """
     main = parent_process()
-    assert main is not None, "readers are started by another process"
-    if not hasattr(signal, "sigtimedwait") and hasattr(signal, "pthread_sigmask"):  # who has sent one cannot be told
+    assert main is not None, "workers are started by another process"
+    if not hasattr(signal, "sigtimedwait") and hasattr(signal, "pthread_sigmask"):  # the sender of a signal is unknown
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     threading.Thread(target=_end_with, args=(main,), name=f"reader {number}", daemon=True).start()
 
@@ -48,7 +48,7 @@ def _end_with(main: BaseProcess) -> None:
 
 
 def _is_asked_by(main: BaseProcess) -> bool:
-    """Whether it has sent SIGTERM; waits a while for it."""
+    """Whether it has sent SIGTERM, waiting up to LOOK_SECONDS."""
     if not hasattr(signal, "sigtimedwait"):
         main.join(LOOK_SECONDS)
         return False
@@ -56,12 +56,12 @@ def _is_asked_by(main: BaseProcess) -> bool:
     return sent is not None and sent.si_pid == main.pid
 
 
-def _start_deaf(start: Callable[[], None]) -> None:
-    """A process inherits which signals are blocked in the thread that starts it, where there is such a thing."""
+def _start_with_signals_blocked(start: Callable[[], None]) -> None:
+    """A process inherits the signals that are blocked in the thread that starts it, where there is such a mask."""
     if not hasattr(signal, "pthread_sigmask"):
         start()
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, TO_ALL)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
     try:
         start()
     finally:

@@ -1,4 +1,4 @@
-"""Decoded images kept in memory, so that a small dataset is read from the disk once and not once an epoch."""
+"""Decoded images kept in memory, so that a small dataset is read from disk once, not once per epoch."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,8 @@ from vsrpp_core.data.stacked import Pair
 class DecodedCache:
     """Keeps what is loaded first until ``limit`` bytes are full, and never evicts.
 
-    An epoch touches every sample once: evicting the oldest to make room would throw each sample away just before
-    it is wanted again. Keeping a fixed part serves that part every time.
+    An epoch touches every sample once: evicting the oldest would drop each sample just before it is needed again.
+    Keeping a fixed part serves that part every time.
     """
 
     def __init__(self, limit: int) -> None:

@@ -25,9 +25,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from vsrpp_core.session.import_run import adopt
+    from vsrpp_core.session.import_run import import_run
 
-    made = adopt(options.checkpoint, options.run, options.config)
+    made = import_run(options.checkpoint, options.run, options.config)
     data = () if made.config.data.root and Path(made.config.data.root).is_dir() else ("--data", "ROOT")
     Terminal().say(
         *(_imported(made.settings) if made.settings else ()),

@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from vsrpp_core.session.plan import Start
     from vsrpp_core.session.session import open_session
-    from vsrpp_core.training.distributed import ToldByFirstError, ranks_of_this_job
+    from vsrpp_core.training.distributed import FirstRankError, ranks_of_this_job
 
     start: Start = "resume" if options.resume else "fresh"
     settings = settings_of(options)
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             session = open_session(
                 options.run, options.data, start=start, overrides=settings, ranks=ranks, checkpoint=options.checkpoint
             )
-        except ToldByFirstError:
+        except FirstRankError:
             return EXIT_FAILED
         return run_session(session) if ranks.is_first else _follow_session(session, ranks.rank)
 

@@ -1,8 +1,8 @@
 """From a checkpoint of the original VSR++, or from an exported network, to a run that can be resumed.
 
-Weights, optimizer, step and the settings that have an equivalent are taken over. What adapted in the original was kept
-by rules that are not this program's: the adaptive parts begin anew, and the best quality with them, as it was measured
-on another scale. An exported network has weights and a step, and no more.
+Weights, optimizer, step and the settings that have an equivalent are imported. The adaptive parts followed other rules
+in the original and start fresh, and so does the best quality, which was measured on another scale. An exported network
+has only weights and a step.
 """
 
 from collections.abc import Iterator
@@ -27,24 +27,24 @@ from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
 
 N_FRAMES = 5
-"""The original network always took five."""
+"""The original network always had five."""
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
-    """What an import made: a checkpoint, and the settings that are now in ``config.toml``."""
+class ImportedRun:
+    """Result of an import: a checkpoint, and the settings that are now in ``config.toml``."""
 
     saved: CheckpointSaved
     config: RunConfig
     settings: OriginalSettings | None
-    """What was read of the original's settings, or None where there were none."""
+    """The original's settings, or None where there were none."""
     notes: tuple[str, ...]
-    """What the user should know of it, a sentence each."""
+    """Sentences for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is taken over of a file; ``optimizer`` as torch's AdamW describes its state, or empty."""
+    """What is imported from a file; ``optimizer`` is the state_dict of torch's AdamW, or empty."""
 
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
@@ -53,13 +53,13 @@ class _Source:
     notes: tuple[str, ...] = ()
 
 
-def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
+def import_run(path: Path, run: Path, settings_file: Path | None = None) -> ImportedRun:
     """Make ``run`` from ``path``, an original checkpoint or an exported network: a checkpoint of its step and shape.
 
     The original's settings are read from ``settings_file``, else from the ``train_config.json`` beside an original
-    checkpoint where there is one and ``run`` has no settings yet. Settings that ``run`` has already are kept but for
-    those and the shape. Raises VsrppError where a file is not what it should be or the run holds a network already; the
-    run is then as it was.
+    checkpoint where there is one and ``run`` has no settings yet. Settings that ``run`` has already are kept except for
+    those and the shape. Raises VsrppError where a file is of the wrong kind or the run holds a network already; the run
+    is then unchanged.
     """
     source, folder = _read(path), RunFolder(run)
     settings, notes = _settings(path, folder, settings_file)
@@ -69,7 +69,7 @@ def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
         config = _config(folder, source, settings)
         trainer = _trainer_without_data(config, folder)
         try:
-            trainer.adopt(source.weights, source.optimizer, source.step)
+            trainer.start_from(source.weights, source.optimizer, source.step)
         except (RuntimeError, ValueError, KeyError) as error:
             reason = first_line(error)
             raise VsrppError(f"{path} does not hold the network of the original VSR++ ({reason})") from None
@@ -78,7 +78,7 @@ def adopt(path: Path, run: Path, settings_file: Path | None = None) -> Adopted:
         except CheckpointError as error:
             raise VsrppError(str(error)) from None
         config.save(folder.config)
-    return Adopted(saved, config, settings, (*source.notes, *notes, *_notes(source, config, settings, folder)))
+    return ImportedRun(saved, config, settings, (*source.notes, *notes, *_notes(source, config, settings, folder)))
 
 
 def _read(path: Path) -> _Source:
@@ -88,19 +88,19 @@ def _read(path: Path) -> _Source:
         return _Source(original.weights, original.optimizer, original.step, shape)
     network = read_exported(path)
     weights = "the moving average of the weights" if network.is_average else "the weights"
-    note = f"{path} holds {weights} and no optimizer: training goes on from them, and the optimizer begins anew"
+    note = f"{path} holds {weights} and no optimizer: training continues from them with a fresh optimizer"
     return _Source(network.weights, {}, network.step, network.shape, (note,))
 
 
 def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[OriginalSettings | None, list[str]]:
-    """The original's settings where they are to be taken, and what to say of a file that is passed over."""
+    """The original's settings where they are imported, and a note on a file that is not."""
     beside = path.parent / NAME
     if named:
         return read_original_settings(named), []
     if is_exported(path) or not beside.is_file():
         return None, []
     if folder.config.is_file():
-        return None, [f"{beside} is not taken over, as {folder.config} has settings; name it with --config to take it"]
+        return None, [f"{beside} is ignored because {folder.config} has settings; import it with --config"]
     return read_original_settings(beside), []
 
 
@@ -114,16 +114,16 @@ def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None
     if settings and (told := settings.contradictions(source.shape["n_feats"], source.shape["n_blocks"])):
         yield f"{settings.path}: {'; '.join(told)}, which counts"
     if config.data.root and not Path(config.data.root).is_dir():
-        yield f"the dataset {config.data.root} is not here; name its place with --data ROOT"
+        yield f"the dataset {config.data.root} does not exist here; name its new place with --data ROOT"
     if source.step >= (end := config.training.max_steps):
         yield (
-            f"nothing is left to train at step {source.step:,} of {end:,}; to go on, training.max_steps must be "
-            f"raised in {folder.config} or with --set training.max_steps=N"
+            f"nothing is left to train at step {source.step:,} of {end:,}; to continue, raise training.max_steps "
+            f"in {folder.config} or with --set training.max_steps=N"
         )
 
 
 def _trainer_without_data(config: RunConfig, folder: RunFolder) -> Trainer:
-    """It never takes a step: a session that resumes the run brings the dataset."""
+    """It never trains: a session that resumes the run brings the dataset."""
     hardware, geometry = choose_hardware("auto"), StackGeometry(config.model.n_frames, 1, 1)
     dataset = PairDataset([], geometry, config.training.seed, config.data.crop, config.data.augment, cache_bytes=0)
     stream = TrainingStream(dataset, config.training.seed, config.training.batch_size, config.training.accumulation, 0)

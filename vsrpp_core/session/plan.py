@@ -17,7 +17,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import mark_damaged
-from vsrpp_core.session.rewind import put_newer_aside, read_chosen
+from vsrpp_core.session.rewind import move_newer_to_trash, read_named
 from vsrpp_core.tune.presets import default_config, demo_config
 from vsrpp_core.tune.run_tuning import reset_for_search, small_settings
 
@@ -98,7 +98,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     trash = None if resumed else folder.move_to_trash()
     moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
     if request.checkpoint:
-        moved += put_newer_aside(folder, resumed, state)
+        moved += move_newer_to_trash(folder, resumed, state)
     return Plan(config, summary, resumed, untuned, request.attended, small, (*moved, *damaged)), state
 
 
@@ -174,7 +174,7 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
 
 def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:
     """Name, contents and warnings of the checkpoint asked for, or of the newest that can be read."""
-    return (*read_chosen(folder, checkpoint), []) if checkpoint else _read_newest(folder)
+    return (*read_named(folder, checkpoint), []) if checkpoint else _read_newest(folder)
 
 
 def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:

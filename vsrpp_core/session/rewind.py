@@ -1,7 +1,7 @@
 """Resuming from an older checkpoint than the newest one.
 
-The steps beyond it are taken again. What was saved of them is put in the run's trash first: left where it is, a later
-resume would prefer it to the branch that is trained now, and the best of it would be judged better than all that comes.
+The steps after it are trained again. Their checkpoints move to the run's trash first: otherwise a later resume would
+prefer them to the branch that is trained now, and their best would outrank all that follows.
 """
 
 from pathlib import Path
@@ -14,11 +14,11 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import BEST_NAMES, info_path, mark_damaged, read_checkpoint_info
 
 
-def read_chosen(folder: RunFolder, wanted: str) -> tuple[str, dict[str, Any]]:
-    """Name and contents of the checkpoint that was asked for, by its name or its path.
+def read_named(folder: RunFolder, wanted: str) -> tuple[str, dict[str, Any]]:
+    """Name and contents of the checkpoint with this name or path.
 
-    Of a best one it is the file that it is a link to, or a copy of. Raises VsrppError where it is not of this run or
-    cannot be read.
+    A best one is resolved to the file that it links to or copies. Raises VsrppError where it does not belong to this
+    run or cannot be read.
     """
     asked = Path(wanted)
     path = folder.path / asked.name
@@ -27,7 +27,7 @@ def read_chosen(folder: RunFolder, wanted: str) -> tuple[str, dict[str, Any]]:
         there = [info for info in folder.checkpoint_infos() if not info.is_damaged]
         example = f", e.g. {there[0].name}" if there else ""
         raise VsrppError(f"{wanted} is not in {folder.path}; name one of its checkpoints{example}")
-    path = _meant(path)
+    path = _link_target(path)
     try:
         return path.name, checkpoints.load(path)
     except DamagedCheckpointError:
@@ -35,7 +35,7 @@ def read_chosen(folder: RunFolder, wanted: str) -> tuple[str, dict[str, Any]]:
         raise
 
 
-def _meant(path: Path) -> Path:
+def _link_target(path: Path) -> Path:
     if path.name not in BEST_NAMES:
         return path
     info = read_checkpoint_info(info_path(path))
@@ -43,11 +43,11 @@ def _meant(path: Path) -> Path:
     return target if target.is_file() else path
 
 
-def put_newer_aside(folder: RunFolder, name: str, state: dict[str, Any]) -> list[str]:
-    """Move what a plain resume would prefer to this checkpoint into the trash; what is to be told of it.
+def move_newer_to_trash(folder: RunFolder, name: str, state: dict[str, Any]) -> list[str]:
+    """Move the checkpoints that a plain resume would prefer to this one into the trash; returns notes for the user.
 
     ``state`` is the checkpoint's content. Its best quality is forgotten where the file of that step is no longer kept:
-    the best must always be one that is there.
+    the best must always be a file that exists.
     """
     store, progress = CheckpointStore(folder), state["progress"]
     newer = store.newer_than(name, progress["step"], progress.get("branch", 0))
@@ -56,8 +56,10 @@ def put_newer_aside(folder: RunFolder, name: str, state: dict[str, Any]) -> list
         return []
     count = "1 newer checkpoint" if len(newer) == 1 else f"{len(newer)} newer checkpoints"
     where = place.relative_to(folder.path)
-    told = [f"going back to step {progress['step']:,}: {count}, up to step {newer[0].step:,}, moved to {where}"]
+    notes = [f"going back to step {progress['step']:,}: {count}, up to step {newer[0].step:,}, moved to {where}"]
     if progress["best_step"] and not store.renew_best(progress["best_step"]):
-        told.append(f"the best one until then, of step {progress['best_step']:,}, is no longer kept; it is judged anew")
+        notes.append(
+            f"the best one until then, of step {progress['best_step']:,}, no longer exists; it is judged afresh"
+        )
         progress.update(best_quality=0.0, best_step=0)
-    return told
+    return notes

@@ -31,7 +31,7 @@ from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
-from vsrpp_core.training.distributed import ALONE, Ranks, another_rank_has_ended
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks, another_rank_has_ended
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
 from vsrpp_core.tune.interactive import tune_and_choose
@@ -45,7 +45,7 @@ def open_session(
     start: Start,
     demo: bool = False,
     overrides: Iterable[tuple[str, str]] = (),
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_RANK,
     checkpoint: str = "",
     tune: bool = False,
     attended: bool = False,
@@ -85,7 +85,7 @@ class Session:
     """One stretch of training of one run, from start or resume to stop, completion or failure."""
 
     def __init__(
-        self, folder: RunFolder, plan: Plan, state: dict[str, Any], held: ExitStack, ranks: Ranks = ALONE
+        self, folder: RunFolder, plan: Plan, state: dict[str, Any], held: ExitStack, ranks: Ranks = SINGLE_RANK
     ) -> None:
         """``state`` is the checkpoint to go on from, if any.
 
@@ -222,7 +222,7 @@ class Session:
                     f"{self._plan.resumed_from} was scored on; the best is looked for anew"
                 )
                 trainer.forget_best()
-            yield from trainer.mend_best()
+            yield from trainer.repair_best()
             self._state = {}  # no second copy of the network while it trains
         self._trainer = trainer
         yield self._started(hardware, stream, validator)

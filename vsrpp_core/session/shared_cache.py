@@ -1,4 +1,4 @@
-"""The cache on the disk for a session: the first rank makes it, all read it."""
+"""The disk cache of a session: the first rank builds it, all read it."""
 
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -8,15 +8,15 @@ from vsrpp_core.data.disk_cache import DiskCache, header_for
 from vsrpp_core.data.stacked import PairPaths, StackGeometry
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.training.distributed import Ranks, ToldByFirstError
+from vsrpp_core.training.distributed import FirstRankError, Ranks
 
 
 def shared_cache(
     root: Path, pairs: list[PairPaths], geometry: StackGeometry, ranks: Ranks, stopped: Callable[[], bool]
 ) -> Generator[ev.Event, None, DiskCache | None]:
-    """The cache of ``pairs`` for this rank; None, on every rank, where ``stopped`` ended its making.
+    """The cache of ``pairs`` for this rank; None, on every rank, where ``stopped`` interrupted its building.
 
-    ``stopped`` is asked on the first rank. A VsrppError there ends all of them.
+    ``stopped`` is called on the first rank. A VsrppError there ends all of them.
     """
     made, failure = None, ""
     if ranks.is_first:
@@ -26,7 +26,7 @@ def shared_cache(
             failure = str(error)
     is_made, failure = ranks.agree((made is not None, failure))
     if failure:
-        raise VsrppError(failure) if ranks.is_first else ToldByFirstError(failure)
+        raise VsrppError(failure) if ranks.is_first else FirstRankError(failure)
     if not is_made or ranks.is_first:
         return made
     wanted = header_for(pairs, geometry)

@@ -1,4 +1,4 @@
-"""The moving average of the weights: what is validated and used, while the raw weights go on being trained.
+"""The moving average of the weights: what is validated and used, while the raw weights are trained.
 
 The average over many noisy steps is a better network than the last of them (Polyak and Juditsky 1992).
 """
@@ -15,8 +15,8 @@ from vsrpp_core.network.model import VSRBidirectional3x
 class WeightAverage:
     """An exponential moving average that is updated after every step; Stateful.
 
-    ``decay`` is the share of the average that a step leaves; 0 is the raw weights. In the first steps it is less, at
-    step n at most (1 + n) / (10 + n), or the untrained network would be remembered for long.
+    ``decay`` is the share of the average that a step keeps; 0 means the raw weights. In the first steps it is lower, at
+    step n at most (1 + n) / (10 + n), or the untrained network would linger.
     """
 
     def __init__(self, model: VSRBidirectional3x, decay: float) -> None:
@@ -28,7 +28,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the raw weights as they are now. Does not wait for the device."""
+        """Fold in the current raw weights. Does not wait for the device."""
         if not self._decay:
             return
         self._updates += 1
@@ -36,7 +36,7 @@ class WeightAverage:
         torch._foreach_lerp_(self._averages, self._latest, 1 - decay)
 
     def restart(self) -> None:
-        """Begin anew from the raw weights."""
+        """Restart from the raw weights."""
         self._updates = 0
         if self._decay:
             self.model.load_state_dict(self._raw.state_dict())
@@ -45,7 +45,7 @@ class WeightAverage:
         return {"updates": self._updates, "weights": self.model.state_dict() if self._decay else {}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The raw weights must have been loaded before: a state without an average begins one from them."""
+        """Load the raw weights first: a state without an average starts one from them."""
         self.restart()
         if self._decay and state["weights"]:
             self.model.load_state_dict(state["weights"])

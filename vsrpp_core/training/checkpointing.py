@@ -1,4 +1,4 @@
-"""When a checkpoint is due, of which kind it is, and what its description says."""
+"""When a checkpoint is due, which kind it is, and what its sidecar says."""
 
 import math
 import time
@@ -11,15 +11,15 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import DiskWatch
 from vsrpp_core.run.folder import CheckpointInfo
-from vsrpp_core.training.distributed import ALONE, Ranks
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 from vsrpp_core.training.progress import Progress
 from vsrpp_core.training.step import FIGURES
 
 
-class Saving:
+class CheckpointSaver:
     """Keeps the cadences of a run's checkpoints and writes them into its store.
 
-    ``state`` gives what a checkpoint holds, ``epoch`` the epoch of this moment.
+    ``state`` returns what a checkpoint holds, ``epoch`` the current epoch.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Saving:
         progress: Progress,
         state: Callable[[], dict[str, Any]],
         epoch: Callable[[], int],
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ) -> None:
         self._store, self._config, self._progress = store, config, progress
         self._state, self._epoch, self._ranks = state, epoch, ranks
@@ -38,7 +38,7 @@ class Saving:
         self._recovery_tried_at = time.monotonic()
 
     def reconfigure(self, config: RunConfig) -> None:
-        """Go by other cadences from now on."""
+        """Use other cadences from now on."""
         self._config = config
         self._disk.min_free_gb = config.checkpoints.min_free_gb
         self._store.keep_superseded_best = config.checkpoints.keep_superseded_best
@@ -51,15 +51,15 @@ class Saving:
 
     @property
     def step_is_kept(self) -> bool:
-        """Whether this step has a file that stays already."""
+        """Whether this step already has a file that is kept for good."""
         return self._kept_step == self._progress.step
 
     def due(self) -> Iterator[ev.CheckpointKind]:
-        """Kinds to save now; a completed run's last checkpoint is written when the session ends."""
+        """Kinds to save now; the last checkpoint of a completed run is written when the session ends."""
         if self._regular_is_due() and not self.is_complete and not self.step_is_kept:
             yield "regular"
         if time.monotonic() - self._recovery_tried_at >= 60 * self._config.cadence.recovery_minutes:
-            self._recovery_tried_at = time.monotonic()  # of a full disk too: not again at every step
+            self._recovery_tried_at = time.monotonic()  # also on a full disk: not again at every step
             yield "recovery"
 
     def _regular_is_due(self) -> bool:
@@ -70,15 +70,17 @@ class Saving:
         return cadence.best_from <= self._progress.step % cadence.checkpoint_every <= cadence.best_until
 
     def kind_of_best(self) -> ev.CheckpointKind:
-        """A step has one file: what is kept for good as a regular or manual one stays so when it is the best too."""
+        """A step has one file: one kept for good as regular or manual keeps that kind when it is the best too."""
         if self._regular_is_due():
             return "regular"
         return self._store.kept_kind(self._progress.step, self._progress.branch) or "best"
 
     # saving
 
-    def tell(self, kind: ev.CheckpointKind) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed | ev.WarningRaised]:
-        """Save and tell; a disk that does not take it is told too, and training goes on. Of all ranks one writes."""
+    def save_and_report(
+        self, kind: ev.CheckpointKind
+    ) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed | ev.WarningRaised]:
+        """Save and report; if the disk refuses, that is reported and training continues. Only the first rank writes."""
         if not self._ranks.is_first:
             return
         try:
@@ -91,7 +93,7 @@ class Saving:
             yield ev.WarningRaised(message=shortage)
 
     def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
-        """Write a checkpoint of this moment. Raises CheckpointError; earlier checkpoints are then intact."""
+        """Write a checkpoint now. Raises CheckpointError; earlier checkpoints are then intact."""
         start, progress = time.perf_counter(), self._progress
         info = self._store.save(self._state(), lambda name, size: self._describe(kind, name, size))
         is_best = progress.is_best
@@ -104,8 +106,8 @@ class Saving:
             step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
         )
 
-    def mend_best(self) -> Iterator[ev.WarningRaised]:
-        """After a resume: the best file bears its name, also where a kill or a full disk came in between."""
+    def repair_best(self) -> Iterator[ev.WarningRaised]:
+        """After a resume: link the best file as the best, in case a kill or a full disk prevented it."""
         if not self._ranks.is_first or not self._progress.best_step:
             return
         try:
@@ -114,9 +116,9 @@ class Saving:
             yield ev.WarningRaised(message=f"{error}, then resume once more")
 
     def last_good(self, up_to: int) -> tuple[str, dict[str, Any], list[str]]:
-        """The newest checkpoint up to a step whose gradients were finite when it was made: its name and contents.
+        """Name and contents of the newest checkpoint, up to a step, whose gradients were finite when it was made.
 
-        An empty name where there is none. The third is why others, that would have been newer, could not be read.
+        The name is empty where there is none; the third says why newer ones could not be read.
         """
         name, faults = self._ranks.from_first(lambda: self._name_of_last_good(up_to))
         state = self._store.load(name) if name else {}
@@ -132,12 +134,12 @@ class Saving:
                 return name, faults
         return "", faults
 
-    def start_over(self) -> None:
-        """The run has gone back: steps that were kept are taken, and kept, again."""
+    def forget_kept_step(self) -> None:
+        """After a rollback steps that were saved are taken, and saved, again."""
         self._kept_step = -1
 
     def name_of(self, kind: ev.CheckpointKind) -> str:
-        """The file that a checkpoint of this moment has."""
+        """The file name of a checkpoint made now."""
         return self._store.path(kind, self._progress.step).name
 
     def _describe(self, kind: ev.CheckpointKind, name: str, size: int) -> CheckpointInfo:
@@ -159,6 +161,6 @@ class Saving:
 
 
 def _is_good(state: dict[str, Any]) -> bool:
-    """Whether gradients were finite when it was saved, those counted among the figures nobody has looked at yet."""
+    """Whether gradients were finite when it was saved, including those of figures that were not read back yet."""
     waiting = (row[FIGURES.index("gradient_norm")] for row in state["figures"]["pending"])
     return not state["progress"]["skipped_in_a_row"] and all(map(math.isfinite, waiting))

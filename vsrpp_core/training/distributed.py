@@ -1,8 +1,8 @@
 """Several processes that train one run together, one GPU each, as torchrun starts them.
 
-The batch of the configuration is split over the ranks and gradients are summed, so that the run is the same whatever
-the number of ranks. Every rank takes every decision from the same figures; what only one can know (commands, what is on
-the disk) the first rank knows and tells the others. Only the first rank writes.
+The configured batch is split over the ranks and gradients are summed, so the run is the same for any number of ranks.
+Every rank makes every decision from the same figures; what only one can know (commands, files on disk) the first rank
+knows and broadcasts. Only the first rank writes.
 """
 
 import os
@@ -24,17 +24,17 @@ from vsrpp_core.training.inbox import Inbox
 T = TypeVar("T")
 
 
-class ToldByFirstError(VsrppError):
-    """What the first rank raised, raised on another one: it has been told already."""
+class FirstRankError(VsrppError):
+    """The first rank's error, raised on another one: it has been reported already."""
 
 
-PATIENCE = timedelta(days=7)
-"""Ranks wait for the first while it validates, saves or is paused; one that has died is noticed at once anyway."""
+GROUP_TIMEOUT = timedelta(days=7)
+"""Ranks wait for the first while it validates, saves or is paused; a rank that dies is noticed at once anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process's place among those that train together; one alone needs no process group."""
+    """This process's place among those that train together; a single rank needs no process group."""
 
     rank: int = 0
     size: int = 1
@@ -52,13 +52,13 @@ class Ranks:
         return box[0]  # type: ignore[return-value]
 
     def from_first(self, work: Callable[[], T]) -> T:
-        """What ``work`` gives on the first rank, which alone does it. Its VsrppError ends the others too."""
+        """The result of ``work``, which only the first rank does. Its VsrppError ends the others too."""
         if self.size == 1:
             return work()
         if not self.is_first:
             value, failure = self.agree((None, ""))
             if failure:
-                raise ToldByFirstError(failure)
+                raise FirstRankError(failure)
             return value  # type: ignore[return-value]
         try:
             return self.agree((work(), ""))[0]
@@ -67,7 +67,7 @@ class Ranks:
             raise
 
     def wait(self) -> None:
-        """Until every rank has come here."""
+        """Block until every rank has reached this call."""
         if self.size > 1:
             dist.barrier()
 
@@ -78,20 +78,20 @@ class Ranks:
         return tensor
 
     def join(self, model: nn.Module) -> nn.Module:
-        """``model`` as it is trained: its gradients are the mean over the ranks after each backward pass."""
+        """``model`` wrapped for training: after each backward pass its gradients are the mean over the ranks."""
         return model if self.size == 1 else DistributedDataParallel(model, gradient_as_bucket_view=True)
 
     @staticmethod
-    def postponed(model: nn.Module) -> AbstractContextManager[None]:
-        """Keep gradients to this rank: more micro-batches of the same step follow."""
+    def no_sync(model: nn.Module) -> AbstractContextManager[None]:
+        """Do not sum gradients over the ranks yet: more micro-batches of the same step follow."""
         return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
 
     def inbox(self, queue: CommandQueue) -> Inbox:
-        """Commands for all ranks; those put into the first rank's queue."""
+        """The commands in the first rank's queue, for all ranks."""
         return Inbox(queue) if self.size == 1 else SharedInbox(queue, self)
 
 
-ALONE = Ranks()
+SINGLE_RANK = Ranks()
 
 
 class SharedInbox(Inbox):
@@ -113,11 +113,11 @@ LOST = (
     "remote process exit",
     "communicator was aborted",
 )
-"""How gloo and NCCL tell that the other end is gone."""
+"""What gloo and NCCL say when the other end is gone."""
 
 
 def another_rank_has_ended(error: BaseException) -> bool:
-    """Whether ``error`` only says that the connection to another rank is gone; that one knows why."""
+    """Whether ``error`` only says that the connection to another rank is gone; the cause is in that rank's log."""
     text = str(error)
     lost = any(words in text for words in LOST)
     return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and lost
@@ -125,10 +125,10 @@ def another_rank_has_ended(error: BaseException) -> bool:
 
 @contextmanager
 def ranks_of_this_job() -> Iterator[Ranks]:
-    """The ranks that torchrun started, joined until the context ends; alone where it was not torchrun."""
+    """The ranks that torchrun started, joined until the context ends; a single rank without torchrun."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield ALONE
+        yield SINGLE_RANK
         return
     if "LOCAL_RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
         raise UsageError(f"WORLD_SIZE is {size}, but not by torchrun; start with torchrun, or unset WORLD_SIZE")
@@ -137,7 +137,7 @@ def ranks_of_this_job() -> Iterator[Ranks]:
         if local >= devices:
             raise UsageError(f"there is no GPU for rank {local}; start with --nproc-per-node {devices} at most")
         torch.cuda.set_device(local)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=GROUP_TIMEOUT)
     try:
         yield Ranks(dist.get_rank(), size)
     finally:

@@ -14,8 +14,8 @@ from vsrpp_core.training.step import FIGURES
 class StepFigures:
     """Collects one small tensor a step and reads them all back together; Stateful.
 
-    What was not read back yet belongs to the state: a resumed run hands the same figures to the adaptive parts at the
-    same step as an undisturbed one.
+    Figures that were not read back yet belong to the state: a resumed run passes the same figures to the adaptive parts
+    at the same step as an uninterrupted one.
     """
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class StepFigures:
         """Figures of all steps since the last call, oldest first. Waits for the device."""
         if not self._pending:
             return []
-        device = self._pending[-1].device  # those of a checkpoint lie in the host's memory
+        device = self._pending[-1].device  # those of a checkpoint are in host memory
         rows = torch.stack([row.to(device) for row in self._pending]).tolist()
         self._pending.clear()
         return [dict(zip(FIGURES, row, strict=True)) for row in rows]
 
     def latest(self) -> dict[str, float]:
         """Figures of the last step. Waits for the device."""
-        assert self._latest is not None, "no step was taken yet"
+        assert self._latest is not None, "no step has been taken yet"
         return dict(zip(FIGURES, self._latest.tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
@@ -51,9 +51,9 @@ class StepClock:
     """Seconds spent in steps and in waiting for data since the last report; pauses and validations do not count."""
 
     def __init__(self) -> None:
-        self._start_anew()
+        self._reset()
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._steps, self._samples, self._busy, self._waited = 0, 0, 0.0, 0.0
         self._reported_at = time.monotonic()
 
@@ -66,7 +66,7 @@ class StepClock:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Waiting for the device's figures is time of the steps that made them: a GPU works behind the host's back."""
+        """Waiting for the device's figures counts as time of the steps that made them: a GPU runs asynchronously."""
         start = time.perf_counter()
         yield
         self._busy += time.perf_counter() - start
@@ -84,9 +84,9 @@ class StepClock:
         return time.monotonic() - self._reported_at
 
     def report(self) -> tuple[float, float, float]:
-        """Seconds per step, samples per second, share of the time spent waiting for data; starts anew."""
+        """Seconds per step, samples per second, share of the time spent waiting for data; then starts over."""
         steps, samples, busy, waited = self._steps, self._samples, self._busy, self._waited
-        self._start_anew()
+        self._reset()
         if not steps or busy <= 0:
             return 0.0, 0.0, 0.0
         return busy / steps, samples / busy, min(waited / busy, 1.0)

@@ -7,7 +7,7 @@ from vsrpp_core.messages.commands import Command, CommandQueue, Stop
 
 
 class Inbox:
-    """Takes commands in their order; lets a long task look whether it should end early."""
+    """Takes commands in order; lets a long task check whether it should end early."""
 
     def __init__(self, queue: CommandQueue) -> None:
         self._queue = queue
@@ -21,7 +21,7 @@ class Inbox:
         return self._queue.get() if wait else None
 
     def wait(self, seconds: float) -> Command | None:
-        """The oldest command, or None where none has come after ``seconds``."""
+        """The oldest command, or None after ``seconds`` without one."""
         self._fetch()
         if self._waiting:
             return self._waiting.popleft()
@@ -31,7 +31,7 @@ class Inbox:
             return None
 
     def stop_is_wanted(self) -> bool:
-        """Whether a Stop is among the commands not yet taken; takes none."""
+        """Whether a Stop is waiting; takes no command."""
         self._fetch()
         return any(isinstance(command, Stop) for command in self._waiting)
 

@@ -20,17 +20,17 @@ class Progress:
     best_step: int = 0
     best_branch: int = 0
     branch: int = 0
-    """How often the run has gone back to an earlier checkpoint: of two files the one of the later branch is newer."""
+    """How often the run has returned to an earlier checkpoint: of two files the one of the later branch is newer."""
     skipped_in_a_row: int = 0
     rollbacks: int = 0
-    """In a row: without having come past the step the first of them began at."""
+    """In a row: without passing the step at which the first of them began."""
     failed_at: int = 0
-    """Step at which the last rollback began, and the one it went back to."""
+    """Step at which the last rollback began, and the one it returned to."""
     rolled_back_to: int = 0
 
     @property
     def is_best(self) -> bool:
-        """Whether the network of this very moment is the best."""
+        """Whether the current network is the best."""
         is_of_now = self.best_step == self.last_quality_step == self.step
         return is_of_now and self.best_branch == self.branch
 

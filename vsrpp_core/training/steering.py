@@ -12,7 +12,7 @@ from vsrpp_core.training.progress import Progress
 
 
 class Steerable(Protocol):
-    """What a trainer lets itself be asked for."""
+    """What a trainer exposes to commands."""
 
     @property
     def config(self) -> RunConfig: ...
@@ -20,17 +20,17 @@ class Steerable(Protocol):
     @property
     def progress(self) -> Progress: ...
 
-    def report_standing_still(self) -> Iterator[ev.Event]: ...
+    def report_if_pending(self) -> Iterator[ev.Event]: ...
 
     def validate(self) -> Iterator[ev.Event]: ...
 
-    def save_and_tell(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]: ...
+    def save_and_report(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]: ...
 
     def reconfigure(self, config: RunConfig) -> None: ...
 
 
 class Steering:
-    """Obeys the commands of one inbox on behalf of one trainer."""
+    """Carries out the commands of one inbox on one trainer."""
 
     def __init__(self, trainer: Steerable, inbox: Inbox) -> None:
         self._trainer, self._inbox = trainer, inbox
@@ -38,11 +38,11 @@ class Steering:
 
     @property
     def stopping(self) -> bool:
-        """Whether a Stop was obeyed."""
+        """Whether a Stop was accepted."""
         return self._stopping
 
     def obey(self) -> Iterator[ev.Event]:
-        """Carry out the commands that have come; while paused, wait for more."""
+        """Carry out the commands that have arrived; while paused, wait for more."""
         paused = False
         while not self._stopping:
             command = self._inbox.next(wait=paused)
@@ -51,17 +51,17 @@ class Steering:
             match command:
                 case cmd.Pause():
                     if not paused:
-                        yield from self._trainer.report_standing_still()
+                        yield from self._trainer.report_if_pending()
                     yield self._answer(command, not paused, "already paused" if paused else "paused")
                     paused = True
                 case cmd.Resume():
-                    yield self._answer(command, paused, "going on" if paused else "not paused")
+                    yield self._answer(command, paused, "resumed" if paused else "not paused")
                     paused = False
                 case cmd.Stop():
                     yield self._answer(command, True, "stopping")
                     self._stopping = True
                 case cmd.SaveCheckpoint():
-                    yield from self._answered(command, self._trainer.save_and_tell("manual"))
+                    yield from self._answered(command, self._trainer.save_and_report("manual"))
                 case cmd.Validate():
                     yield from self._answered(command, self._trainer.validate())
                 case cmd.SetParameter():
@@ -73,7 +73,7 @@ class Steering:
             phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
 
-    def decline_the_rest(self) -> Iterator[ev.Event]:
+    def reject_pending(self) -> Iterator[ev.Event]:
         """Commands that came too late are answered like any other."""
         while command := self._inbox.next():
             yield self._answer(command, isinstance(command, cmd.Stop), "training has ended")

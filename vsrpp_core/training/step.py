@@ -1,7 +1,7 @@
 """One optimizer step: forward, loss, backward, clip, update, without waiting for the device once.
 
-Separate from the loop because auto-tune measures exactly this step. What a step found out stays on the device as one
-small tensor until somebody reads it.
+Separate from the loop because auto-tune measures exactly this step. The figures of a step stay on the device as one
+small tensor until they are read back.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,22 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.loss import LossWeights, hybrid_loss, sharpness
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import TrainingConfig
-from vsrpp_core.training.distributed import ALONE, Ranks
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 
 FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm")
-"""What the figures of a step are, in order."""
+"""Names of a step's figures, in order."""
 
 
 class OptimizerStep:
     """Owns the optimizer and, for fp16, the loss scaler; Stateful.
 
-    A step whose loss or gradient is not finite leaves weights and moments bit-unchanged: fused AdamW is told on the
+    A step whose loss or gradient is not finite leaves weights and moments bit-unchanged: fused AdamW gets a flag on the
     device. Of several ranks each takes its part of the step; weights, and the figures of the whole step, are the same
     on all.
     """
 
     def __init__(
-        self, model: VSRBidirectional3x, config: TrainingConfig, hardware: Hardware, ranks: Ranks = ALONE
+        self, model: VSRBidirectional3x, config: TrainingConfig, hardware: Hardware, ranks: Ranks = SINGLE_RANK
     ) -> None:
         self._hardware, self._ranks = hardware, ranks
         self._model = ranks.join(model)
@@ -55,16 +55,16 @@ class OptimizerStep:
     ) -> Tensor:
         """Take one step over the micro-batches, weighted by their shares; its figures, float32 [6] on the device.
 
-        ``observed``: hooks look into the network, which compiled code would pass by. Raises VsrppError where the
+        ``observed``: hooks are attached to the network, which compiled code would bypass. Raises VsrppError where the
         network cannot be compiled.
         """
         network = self._model if observed else self._fast
         sums = torch.zeros(6, device=self._hardware.device)
         for batch in batches[:-1]:
-            with self._ranks.postponed(self._model):
+            with self._ranks.no_sync(self._model):
                 sums += self._backward(network, batch, weights)
         sums += self._backward(network, batches[-1], weights)
-        *losses, edges, target_edges = self._ranks.sum(sums)  # first: on CPUs this waits, and tells of a dead rank
+        *losses, edges, target_edges = self._ranks.sum(sums)  # first: on CPUs this waits, and fails if a rank died
         norm = self._update(clip_norm, learning_rate)
         return torch.stack((*losses, sharpness(edges, target_edges), norm.float()))
 
@@ -95,8 +95,8 @@ class OptimizerStep:
         self._optimizer.zero_grad(set_to_none=True)
         return norm
 
-    def adopt(self, optimizer: dict[str, Any]) -> None:
-        """Take over the moments of another AdamW of the same parameters; rates and decays are those of the settings."""
+    def load_optimizer(self, optimizer: dict[str, Any]) -> None:
+        """Load the moments of another AdamW of the same parameters; rates and decays are those of the settings."""
         own = self._optimizer.state_dict()
         self._optimizer.load_state_dict({"state": optimizer["state"], "param_groups": own["param_groups"]})
 
@@ -104,13 +104,13 @@ class OptimizerStep:
         return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.adopt(state["optimizer"])
+        self.load_optimizer(state["optimizer"])
         if self._scaler.is_enabled() and state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
 
 
 def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """``network`` as torch.compile makes it at the first call; what goes wrong then is told as one sentence."""
+    """``network`` compiled at its first call; a failure is raised as one sentence."""
     from torch._dynamo.exc import TorchDynamoException  # a second to import, and seldom wanted
 
     compiled = torch.compile(network, dynamic=False)  # two shapes at most: whole batches, and an epoch's last

@@ -1,6 +1,6 @@
 """The training loop. Read ``train`` from top to bottom: it is the table of contents.
 
-The trainer speaks only in events and obeys only commands; it writes nothing but checkpoints and comparison pictures.
+The trainer emits events and accepts commands, nothing else; it writes only checkpoints and comparison pictures.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.checkpointing import Saving
-from vsrpp_core.training.distributed import ALONE, Ranks
+from vsrpp_core.training.checkpointing import CheckpointSaver
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 from vsrpp_core.training.figures import StepClock, StepFigures
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress, TorchRandomState
@@ -38,7 +38,7 @@ from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.validator import ValidationResult, Validator
 
 ADAPT_EVERY = 10
-"""Steps between two looks of the adaptive parts at the figures: the only regular wait for the device."""
+"""Steps after which the adaptive parts read the figures: the only regular wait for the device."""
 
 REPORT_SECONDS = 0.5
 """A slow step is reported at once, so that a screen moves; a fast one at the status cadence."""
@@ -47,8 +47,8 @@ ROLLBACK_LR_FACTOR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """What a step is taken with, and told with: the loss told is the sum by these weights."""
+class StepInputs:
+    """What a step uses beside its batches; its report carries them: the loss is the sum by these weights."""
 
     weights: LossWeights
     aggressive: bool
@@ -67,7 +67,7 @@ class Trainer:
         stream: TrainingStream,
         validator: Validator,
         store: CheckpointStore,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ) -> None:
         torch.manual_seed(config.training.seed)
         self._config, self._cadence, self._hardware = config, config.cadence, hardware
@@ -80,17 +80,17 @@ class Trainer:
         self._schedule = LRSchedule(config.schedule, config.training.max_steps)
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
         self._memory = MemoryMeter(hardware)
-        self._saving = Saving(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
+        self._saving = CheckpointSaver(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
         self._skipped_steps = 0
-        self._taken = self._to_take(step=1)
+        self._inputs = self._inputs_for(step=1)
         self._reported_step = -1
 
-    # what a session may ask
+    # for the session
 
     @property
     def config(self) -> RunConfig:
-        """The settings now: those of the start, and what was changed since."""
+        """The settings now: those it started with, and what was changed since."""
         return self._config
 
     @property
@@ -112,7 +112,7 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint's state by the settings of now; those that differ from its own are applied to it."""
+        """Restore a checkpoint's state and apply today's settings where they differ from its own."""
         config = self._config
         self.reconfigure(RunConfig.from_checkpoint(state["config"]))
         self.model.load_state_dict(state["model"])
@@ -122,19 +122,19 @@ class Trainer:
         self._reported_step = self._progress.step  # by the session that took it
 
     def forget_best(self) -> None:
-        """Qualities measured so far cannot be compared with those to come."""
+        """Forget the best quality: what was measured so far cannot be compared with what follows."""
         self._progress.best_quality, self._progress.best_step, self._progress.last_quality_step = 0.0, 0, -1
 
-    def mend_best(self) -> Iterator[ev.Event]:
-        """Name the best checkpoint the best where the session that saved it was killed before it could."""
-        yield from self._saving.mend_best()
+    def repair_best(self) -> Iterator[ev.Event]:
+        """Link the best checkpoint as the best where the session that saved it was killed before it could."""
+        yield from self._saving.repair_best()
 
-    def adopt(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
-        """Go on from a network that another program trained for ``step`` steps; what adapts begins anew."""
+    def start_from(self, weights: dict[str, Tensor], optimizer: dict[str, Any], step: int) -> None:
+        """Continue from a network that another program trained for ``step`` steps; the adaptive parts start fresh."""
         self.model.load_state_dict(weights)
         self._average.restart()
         if optimizer:
-            self._step.adopt(optimizer)
+            self._step.load_optimizer(optimizer)
         self._progress.step = step
 
     def _parts(self) -> dict[str, Stateful]:
@@ -151,7 +151,7 @@ class Trainer:
         }
 
     def reconfigure(self, config: RunConfig) -> None:
-        """Go by other settings from the next step on; only those in ``run.config.LIVE`` may differ."""
+        """Use other settings from the next step on; only those in ``run.config.LIVE`` may differ."""
         self._config, self._cadence = config, config.cadence
         self._weights.reconfigure(config.loss, config.schedule.warmup_steps, self._progress.step)
         self._clip.reconfigure(config.clipping)
@@ -172,7 +172,7 @@ class Trainer:
             if steering.stopping:
                 break
             activity = self._advance()
-            for note in self._stream.take_notes():
+            for note in self._stream.take_warnings():
                 yield ev.WarningRaised(message=note)
             yield from self._adapt_when_due()
             if self._progress.skipped_in_a_row >= self._config.training.max_skipped:
@@ -186,14 +186,14 @@ class Trainer:
         yield from self._finish(steering)
 
     def _advance(self) -> Activity | None:
-        """Take one optimizer step; its layer activity where that is due."""
+        """Take one optimizer step; returns its layer activity where that is due."""
         step = self._progress.step + 1
         with self._clock.step(), self._activity_when_due(step) as activity:
             with self._clock.waiting():
                 batches = self._stream.next_step()
-            self._taken = taken = self._to_take(step)
+            self._inputs = inputs = self._inputs_for(step)
             figures = self._step.run(
-                batches, taken.weights, taken.clip_norm, taken.learning_rate, observed=activity is not None
+                batches, inputs.weights, inputs.clip_norm, inputs.learning_rate, observed=activity is not None
             )
         self._average.update()
         self._clock.count(self._stream.samples_drawn)
@@ -202,8 +202,8 @@ class Trainer:
         self._progress.step = step
         return activity
 
-    def _to_take(self, step: int) -> "_Taken":
-        return _Taken(
+    def _inputs_for(self, step: int) -> "StepInputs":
+        return StepInputs(
             self._weights.weights,
             self._weights.aggressive,
             self._clip.clip_norm,
@@ -255,12 +255,12 @@ class Trainer:
             progress.rollbacks = 0
 
     def _roll_back(self) -> Iterator[ev.Event]:
-        """Go on from the last good checkpoint, slower. Each rollback in a row goes further back where it can."""
+        """Resume from the last good checkpoint at a lower rate; each rollback in a row goes further back if it can."""
         progress = self._progress
         failed_at, rollbacks = progress.step, progress.rollbacks + 1
         reason = f"no finite gradient in the last {progress.skipped_in_a_row} steps"
         if rollbacks > self._config.training.max_rollbacks:
-            raise self._given_up(f"{reason}, after {rollbacks - 1} rollbacks")
+            raise self._rollback_error(f"{reason}, after {rollbacks - 1} rollbacks")
         yield self._phase("rolling back")
         before = progress.rolled_back_to - 1 if progress.rollbacks else failed_at
         name, state, faults = self._saving.last_good(before)
@@ -269,11 +269,11 @@ class Trainer:
         for fault in faults:
             yield ev.WarningRaised(message=fault)
         if not name:
-            raise self._given_up(f"{reason}, and no checkpoint to go back to")
+            raise self._rollback_error(f"{reason}, and no checkpoint to go back to")
         best = progress.best_quality, progress.best_step, progress.best_branch
         branch, factor = progress.branch + 1, self._schedule.factor
         self.load_state_dict(state)
-        self._saving.start_over()
+        self._saving.forget_kept_step()
         slower = ROLLBACK_LR_FACTOR * min(factor, self._schedule.factor)
         self._schedule.slow_down(slower / self._schedule.factor, progress.step)
         progress.best_quality, progress.best_step, progress.best_branch = best  # its file is there still
@@ -282,28 +282,29 @@ class Trainer:
         yield ev.RolledBack(
             step=failed_at, to_step=progress.step, checkpoint=name, factor=self._schedule.factor, reason=reason
         )
-        yield from self.save_and_tell("recovery")  # or a crash would resume before the rollback, at the old rate
+        yield from self.save_and_report("recovery")  # or a crash would resume before the rollback, at the old rate
 
-    def _given_up(self, reason: str) -> VsrppError:
-        """What to tell. The checkpoint saved on the way out has the weights of the last good step and may try again."""
+    def _rollback_error(self, reason: str) -> VsrppError:
+        """The error that ends the session. The checkpoint saved on the way out has the weights of the last good step; a
+        resumed session may try again."""
         step, self._progress.skipped_in_a_row, self._progress.rollbacks = self._progress.step, 0, 0
         return VsrppError(f"step {step:,}: {reason}; resume with a lower schedule.lr_max or training.precision = fp32")
 
     def _report_when_due(self) -> Iterator[ev.Event]:
-        """At every cadence of those who listen, or they would wait for a step that is never reported."""
+        """At every cadence of the listeners, or they would wait for a step that is never reported."""
         cadences = (self._cadence.status_every, self._cadence.tensorboard_every, self._cadence.journal_every)
         due = any(self._progress.step % every == 0 for every in cadences)
         if due or self._clock.seconds_since_report() >= REPORT_SECONDS:
             yield self._report()
 
-    def report_standing_still(self) -> Iterator[ev.Event]:
-        """The figures of the last step where they were not told yet: a screen stands still at the step it really is."""
+    def report_if_pending(self) -> Iterator[ev.Event]:
+        """The figures of the last step unless they were reported, so that a paused screen shows the real step."""
         if self._reported_step != self._progress.step > 0:
             yield self._report()
 
     def _report(self) -> ev.Event:
         step = self._reported_step = self._progress.step
-        taken = self._taken
+        inputs = self._inputs
         with self._clock.reading():
             row = self._figures.latest()
         self._progress.last_loss = row["loss_total"]
@@ -314,11 +315,11 @@ class Trainer:
             epoch=self._stream.epoch,
             epoch_step=self._stream.epoch_step,
             **row,
-            **_weight_fields(taken.weights),
-            aggressive=taken.aggressive,
-            learning_rate=taken.learning_rate,
-            lr_phase=taken.lr_phase,
-            clip_norm=taken.clip_norm,
+            **_weight_fields(inputs.weights),
+            aggressive=inputs.aggressive,
+            learning_rate=inputs.learning_rate,
+            lr_phase=inputs.lr_phase,
+            clip_norm=inputs.clip_norm,
             skipped_steps=self._skipped_steps,
             seconds_per_step=seconds,
             samples_per_second=samples,
@@ -378,7 +379,7 @@ class Trainer:
             best_step=progress.best_step,
         )
         if is_best:
-            for event in self.save_and_tell(self._saving.kind_of_best()):
+            for event in self.save_and_report(self._saving.kind_of_best()):
                 if isinstance(event, ev.CheckpointFailed):  # there is no file of it: the next good one is the best
                     progress.best_quality, progress.best_step, progress.best_branch = before
                 yield event
@@ -387,16 +388,16 @@ class Trainer:
 
     def _save_when_due(self) -> Iterator[ev.Event]:
         for kind in self._saving.due():
-            yield from self.save_and_tell(kind)
+            yield from self.save_and_report(kind)
 
-    def save_and_tell(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
-        """Save as ``kind``; a disk that does not take it costs only this checkpoint."""
+    def save_and_report(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
+        """Save as ``kind``; a disk that refuses it costs only this checkpoint."""
         yield self._phase("saving")
-        yield from self._saving.tell(kind)
+        yield from self._saving.save_and_report(kind)
         yield self._phase("training")
 
     def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
-        """Write a checkpoint of this moment. Raises CheckpointError; earlier checkpoints are then intact."""
+        """Write a checkpoint now. Raises CheckpointError; earlier checkpoints are then intact."""
         return self._saving.save(kind)
 
     def _finish(self, steering: Steering) -> Iterator[ev.Event]:
@@ -407,7 +408,7 @@ class Trainer:
         kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
         if self._ranks.is_first and (kind == "recovery" or not self._saving.step_is_kept):
             yield self._save_last(kind)
-        yield from steering.decline_the_rest()
+        yield from steering.reject_pending()
         yield ev.SessionEnded(
             reason="completed" if self.is_complete else "stopped",
             step=self._progress.step,
@@ -418,16 +419,16 @@ class Trainer:
         try:
             return self.save(kind)
         except CheckpointError as error:
-            raise VsrppError(f"{error}, then go on with --resume") from None
+            raise VsrppError(f"{error}, then continue with --resume") from None
 
-    # what is told
+    # events
 
     def _phase(self, phase: ev.RunPhase) -> ev.Event:
         return ev.PhaseChanged(phase=phase, step=self._progress.step)
 
 
 def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
-    """The network of a configuration, freshly initialized, on its device and in the layout convolutions like."""
+    """The network of a configuration, freshly initialized, on its device and in the layout that convolutions prefer."""
     shape = config.model
     model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, config.training.checkpointing)
     model.initialize()

@@ -21,10 +21,10 @@ from vsrpp_core.run.comparison import side_by_side
 from vsrpp_core.run.files import write_atomically
 
 NO_SCORE = Score(math.nan, math.nan)
-"""Of a picture that is none; it makes the whole validation's score no number, which is never the best."""
+"""For a picture that is not finite; it makes the score of the whole validation NaN, which is never the best."""
 
 COMPARISONS = 4
-"""Samples, spread over the set, of which a picture is kept."""
+"""Samples, spread over the set, whose pictures are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Validator:
 
     @property
     def identity(self) -> str:
-        """What tells this validation set from another: scores on two sets cannot be compared."""
+        """Distinguishes this validation set from another: scores on two sets cannot be compared."""
         return self._identity
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class Validator:
     def run(self, model: Network, step: int) -> Iterator[Event | ValidationResult]:
         """Progress, pictures and warnings as events, one sample after another, and the result as the last item.
 
-        Of a sample only its scores are kept. A picture that does not fit into the device's memory is upscaled in tiles,
+        Only the scores of a sample are kept. A picture that does not fit into the device's memory is upscaled in tiles,
         which leaves its score as it is; the device's error where no tile fits either.
         """
         self._upscaler.try_whole()
@@ -73,7 +73,7 @@ class Validator:
         yield ValidationResult(len(ki_scores), len(set(self._clips)), lr, ki)
 
     def _sample(self, model: Network, step: int, index: int) -> Generator[Event, None, Score]:
-        """The network's score of one pair; a generator of its own, so that no picture outlives its turn."""
+        """The network's score on one pair; a generator of its own, so that no picture stays in memory."""
         frames, ground_truth = load_pair(self._pairs[index], self._geometry)
         prediction = self._upscaler(model, frames)
         yield from self._upscaler.warnings()

@@ -261,9 +261,9 @@ def test_a_damaged_pair_is_told_once_and_read_from_its_pngs(make_dataset: MakeDa
     cached = stream(root, DiskCache(cache.path, header), workers)
     for one, two in zip(steps_of(stream(root, None), 6), steps_of(cached, 6), strict=True):
         assert all(torch.equal(a.frames, b.frames) for a, b in zip(one, two, strict=True))
-    (note,) = cached.take_notes()
+    (note,) = cached.take_warnings()
     assert "is damaged at pair" in note and "read from their PNGs" in note
-    assert cached.take_notes() == []
+    assert cached.take_warnings() == []
 
 
 def test_a_file_that_is_replaced_is_noticed_where_it_is_opened(make_dataset: MakeDataset) -> None:

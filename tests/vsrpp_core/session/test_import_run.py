@@ -18,7 +18,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.session.import_run import adopt
+from vsrpp_core.session.import_run import import_run
 from vsrpp_core.session.session import open_session
 
 Capture = pytest.CaptureFixture[str]
@@ -27,7 +27,7 @@ SETTINGS = {key: value for key, value in TINY.items() if not key.startswith("mod
 
 def test_the_run_holds_the_same_network_and_moments_at_the_same_step(tmp_path: Path) -> None:
     model = write_original(tmp_path / "old.pth")
-    saved = adopt(tmp_path / "old.pth", tmp_path / "run").saved
+    saved = import_run(tmp_path / "old.pth", tmp_path / "run").saved
     assert (saved.step, saved.name, saved.kind) == (25_500, "checkpoint_step_25500.pth", "manual")
     state = checkpoints.load(tmp_path / "run" / saved.name)
     assert all(torch.equal(state["model"][name], weight) for name, weight in model.state_dict().items())
@@ -40,7 +40,7 @@ def test_the_run_holds_the_same_network_and_moments_at_the_same_step(tmp_path: P
 
 def test_training_goes_on_from_there(make_dataset: MakeDataset, tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
-    adopt(tmp_path / "old.pth", tmp_path / "run")
+    import_run(tmp_path / "old.pth", tmp_path / "run")
     settings = {**SETTINGS, "training.max_steps": "25512"}.items()
     session = open_session(tmp_path / "run", make_dataset(), start="resume", overrides=settings)
     events = list(session.events(CommandQueue()))
@@ -50,10 +50,10 @@ def test_training_goes_on_from_there(make_dataset: MakeDataset, tmp_path: Path) 
 
 def test_a_run_that_holds_a_network_is_left_alone(tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
-    adopt(tmp_path / "old.pth", tmp_path / "run")
+    import_run(tmp_path / "old.pth", tmp_path / "run")
     before = (tmp_path / "run" / "checkpoint_step_25500.pth").read_bytes()
     with pytest.raises(VsrppError, match="holds a network at step 25,500 already"):
-        adopt(tmp_path / "old.pth", tmp_path / "run")
+        import_run(tmp_path / "old.pth", tmp_path / "run")
     assert (tmp_path / "run" / "checkpoint_step_25500.pth").read_bytes() == before
 
 
@@ -61,7 +61,7 @@ def test_another_network_is_refused_and_nothing_made(tmp_path: Path) -> None:
     weights = {**write_original(tmp_path / "x.pth").state_dict(), "attention.weight": torch.zeros(1)}
     write_original(tmp_path / "old.pth", model_state_dict=weights)
     with pytest.raises(VsrppError, match="does not hold the network of the original"):
-        adopt(tmp_path / "old.pth", tmp_path / "run")
+        import_run(tmp_path / "old.pth", tmp_path / "run")
     assert RunFolder(tmp_path / "run").contents() == [] and not (tmp_path / "run" / "config.toml").exists()
 
 
@@ -86,7 +86,7 @@ def test_a_run_starts_from_an_exported_network_at_its_step(exported: Path, tmp_p
     write_original_settings(tmp_path, MAX_STEPS=70_000)  # the original's, which an export has nothing to do with
     assert main(["import", str(exported), str(tmp_path / "run")]) == 0
     told = capsys.readouterr().out
-    assert "holds the moving average of the weights and no optimizer" in told and "the optimizer begins anew" in told
+    assert "holds the moving average of the weights and no optimizer" in told and "with a fresh optimizer" in told
     assert "checkpoint_step_1234.pth holds step 1,234; continue with" in told and "settings imported" not in told
     state = checkpoints.load(tmp_path / "run" / "checkpoint_step_1234.pth")
     config = RunConfig.load(tmp_path / "run" / "config.toml")
@@ -102,7 +102,7 @@ def test_a_run_starts_from_an_exported_network_at_its_step(exported: Path, tmp_p
 def test_training_goes_on_from_an_exported_network(make_dataset: MakeDataset, tmp_path: Path) -> None:
     write_network(tmp_path / "checkpoint.pth", n_frames=5)
     export(tmp_path / "checkpoint.pth", tmp_path / "n.safetensors")
-    adopt(tmp_path / "n.safetensors", tmp_path / "run")
+    import_run(tmp_path / "n.safetensors", tmp_path / "run")
     settings = {**SETTINGS, "training.max_steps": "1236"}.items()
     session = open_session(tmp_path / "run", make_dataset(), start="resume", overrides=settings)
     events = list(session.events(CommandQueue()))
@@ -115,7 +115,7 @@ def test_training_goes_on_from_an_exported_network(make_dataset: MakeDataset, tm
 def test_settings_beside_the_checkpoint_are_taken_over(tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
     write_original_settings(tmp_path, N_FEATS=128)
-    made = adopt(tmp_path / "old.pth", tmp_path / "run")
+    made = import_run(tmp_path / "old.pth", tmp_path / "run")
     config = RunConfig.load(tmp_path / "run" / "config.toml")
     assert config == made.config
     assert (config.training.max_steps, config.cadence.best_until, config.data.root) == (60_000, 4_000, "/old/Dataset")
@@ -123,7 +123,7 @@ def test_settings_beside_the_checkpoint_are_taken_over(tmp_path: Path) -> None:
     state = checkpoints.load(tmp_path / "run" / made.saved.name)
     assert state["config"] == config.model_dump()
     assert any("N_FEATS is 128 but the checkpoint has 8" in note for note in made.notes)
-    assert any("/old/Dataset is not here" in note for note in made.notes)
+    assert any("/old/Dataset does not exist here" in note for note in made.notes)
 
 
 def test_named_settings_come_before_those_beside_and_the_run_s(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_named_settings_come_before_those_beside_and_the_run_s(tmp_path: Path) -
     folder = RunFolder(tmp_path / "run")
     folder.create()
     RunConfig().with_overrides([("training.max_steps", "90000"), ("training.seed", "5")]).save(folder.config)
-    config = adopt(tmp_path / "old.pth", folder.path, named).config
+    config = import_run(tmp_path / "old.pth", folder.path, named).config
     assert (config.training.max_steps, config.training.seed) == (80_000, 5)
 
 
@@ -144,16 +144,16 @@ def test_settings_the_run_has_are_not_overwritten_unasked(tmp_path: Path) -> Non
     folder = RunFolder(tmp_path / "run")
     folder.create()
     RunConfig().with_overrides([("training.max_steps", "90000")]).save(folder.config)
-    made = adopt(tmp_path / "old.pth", folder.path)
+    made = import_run(tmp_path / "old.pth", folder.path)
     assert made.settings is None and RunConfig.load(folder.config).training.max_steps == 90_000
-    assert any("train_config.json is not taken over" in note and "--config" in note for note in made.notes)
+    assert any("train_config.json is ignored" in note and "--config" in note for note in made.notes)
 
 
 def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset, tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
     data = make_dataset()
     write_original_settings(tmp_path, DATASET_ROOT=str(data), MAX_STEPS=25_503, NUM_WORKERS=0, WARMUP_STEPS=4)
-    adopt(tmp_path / "old.pth", tmp_path / "run")
+    import_run(tmp_path / "old.pth", tmp_path / "run")
     session = open_session(tmp_path / "run", None, start="resume", overrides=[("training.precision", "fp32")])
     *_, last = session.events(CommandQueue())
     assert isinstance(last, ev.SessionEnded) and (last.reason, last.step) == ("completed", 25_503)
@@ -163,8 +163,8 @@ def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset
 def test_a_run_with_nothing_left_to_train_is_told(tmp_path: Path, max_steps: int, is_told: bool) -> None:
     write_original(tmp_path / "old.pth")
     write_original_settings(tmp_path, MAX_STEPS=max_steps)
-    notes = adopt(tmp_path / "old.pth", tmp_path / "run").notes
-    assert any("training.max_steps must be raised" in note for note in notes) is is_told
+    notes = import_run(tmp_path / "old.pth", tmp_path / "run").notes
+    assert any("raise training.max_steps" in note for note in notes) is is_told
 
 
 @pytest.mark.parametrize("named", [False, True])

@@ -157,7 +157,7 @@ def test_a_best_one_that_is_no_longer_kept_is_told_and_judged_anew(run: Path, da
     checkpoints.CheckpointStore(folder).put_aside([info for info in folder.checkpoint_infos() if info.step == 8])
     checkpoints.torch.save(resumed, folder.checkpoint(8))
     events = train(run, data, checkpoint="checkpoint_step_8.pth", stop=13, **BEST)  # type: ignore[arg-type]
-    assert "the best one until then, of step 4, is no longer kept" in warnings(events)
+    assert "the best one until then, of step 4, no longer exists" in warnings(events)
     best = [event for event in events if isinstance(event, ev.ValidationFinished) and event.is_best]
     assert best[0].step == 12 and best[0].best_quality < 0.9
     assert str((run / BEST_NAME).readlink()) == "checkpoint_step_12.pth"

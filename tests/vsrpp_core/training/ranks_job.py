@@ -14,7 +14,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.session.plan import Start
 from vsrpp_core.session.session import open_session
-from vsrpp_core.training.distributed import ALONE, Ranks, ranks_of_this_job
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks, ranks_of_this_job
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 
 STEERED: Mapping[int, tuple[cmd.Command, ...]] = {
@@ -28,7 +28,7 @@ def train(
     run: Path,
     data: Path,
     settings: Mapping[str, str],
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_RANK,
     start: Start = "fresh",
     commands: Mapping[int, Iterable[cmd.Command]] = {},
 ) -> list[ev.Event]:

@@ -10,7 +10,7 @@ from vsrpp_core.run.config import ClippingConfig
 
 
 class AdaptiveGradClip:
-    """Percentile of the last norms, smoothed, once enough of them are known."""
+    """Smoothed percentile of the last norms, once enough of them are known."""
 
     def __init__(self, config: ClippingConfig) -> None:
         self._config = config
@@ -22,14 +22,14 @@ class AdaptiveGradClip:
         return self._clip_norm
 
     def reconfigure(self, config: ClippingConfig) -> None:
-        """Go by other settings from now on; another initial clip norm is taken at once."""
+        """Use other settings from now on; a new initial clip norm applies at once."""
         if config.initial != self._config.initial:
             self._clip_norm = config.initial
         self._norms = deque(self._norms, maxlen=config.window)
         self._config = config
 
     def observe(self, norm: float) -> None:
-        """Take one step's gradient norm (before clipping) in; a norm that is not finite teaches nothing."""
+        """Record one step's gradient norm (before clipping); a norm that is not finite is ignored."""
         if not math.isfinite(norm):
             return
         self._norms.append(norm)

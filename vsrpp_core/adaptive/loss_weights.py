@@ -2,7 +2,7 @@
 
 Sharpness is the mean |gradient| of the prediction over that of the target. A blurred network gets more weight on
 the gradient part, one that is sharp enough gets less. A network that stays far too blurred, or whose gradient loss
-stays high, is trained aggressively for a while.
+stays high, is trained in aggressive mode for a while.
 """
 
 from collections import deque
@@ -34,11 +34,11 @@ class _State:
     aggressive: bool = False
     aggressive_since: int = 0
     may_begin_at: int = 0
-    """First step at which aggressive mode may begin where no warm-up forbids it: the end of a cool-down."""
+    """First step at which aggressive mode may begin, after any warm-up: the end of a cool-down."""
 
 
 class AdaptiveLossWeights:
-    """Told of each step's sharpness and gradient loss; says when the weights change.
+    """Receives each step's sharpness and gradient loss; returns the changes of the weights.
 
     Sharpness and gradient loss of one batch are noisy: both are judged by their mean over the last 20 steps.
     With ``config.adaptive`` false the weights never move.
@@ -59,9 +59,9 @@ class AdaptiveLossWeights:
         return self._state.aggressive
 
     def reconfigure(self, config: LossConfig, lr_warmup_steps: int, step: int) -> None:
-        """Go by other settings after ``step``. Other weights, or none that adapt, are taken at once, in normal mode.
+        """Use other settings after ``step``. New weights, or fixed ones, apply at once, in normal mode.
 
-        Aggressive mode waits its cool-down before it replaces weights that were set.
+        Aggressive mode waits for its cool-down before it replaces weights that were set.
         """
         weights, before = LossWeights(config.l1, config.ms, config.grad), self._config
         if not config.adaptive or weights != LossWeights(before.l1, before.ms, before.grad):
@@ -74,7 +74,7 @@ class AdaptiveLossWeights:
         return self._lr_warmup_steps if self._config.warmup_steps < 0 else self._config.warmup_steps
 
     def observe(self, step: int, sharpness: float, grad_loss: float) -> WeightChange | None:
-        """Take one finished step in; the change it leads to, if any."""
+        """Record one finished step; returns the change it leads to, if any."""
         self._sharpness.append(sharpness)
         self._grad_loss.append(grad_loss)
         if not self._config.adaptive or len(self._sharpness) < RECENT:
@@ -141,7 +141,7 @@ class AdaptiveLossWeights:
 
 
 def _with_grad(weights: LossWeights, grad: float) -> LossWeights:
-    """The weights with another Grad, all within their bounds; L1 takes the rest, so they sum to 1."""
+    """The weights with a new Grad, all within their bounds; L1 is the rest, so they sum to 1."""
     grad = min(max(grad, GRAD_MIN), GRAD_MAX)
     ms = min(weights.ms, MS_MAX, 1 - L1_MIN - grad)
     return LossWeights(l1=1 - ms - grad, ms=ms, grad=grad)

@@ -1,4 +1,4 @@
-"""The learning rate: linear warm-up, cosine, and a factor that plateaus cut for good.
+"""The learning rate: linear warm-up, cosine, and a factor that plateaus reduce permanently.
 
 The rate of a step is a pure function of the step and the factor, so a cut is never undone by the next step.
 """
@@ -19,7 +19,7 @@ class LRPhase(IntEnum):
 
 
 class LRSchedule:
-    """Asked for the rate of a step, told of each step's loss."""
+    """Returns the rate of a step; receives each step's loss."""
 
     def __init__(self, config: ScheduleConfig, max_steps: int) -> None:
         self._config = config
@@ -32,18 +32,18 @@ class LRSchedule:
         """End of the last cut's cool-down."""
 
     def reconfigure(self, config: ScheduleConfig, max_steps: int) -> None:
-        """Go by other settings from now on; what plateaus have cut stays cut."""
+        """Use other settings from now on; earlier cuts stay."""
         self._config, self._max_steps = config, max_steps
 
     @property
     def factor(self) -> float:
-        """What plateaus and rollbacks have multiplied the rate by so far, 0..1."""
+        """Product of all cuts by plateaus and rollbacks so far, 0..1."""
         return self._factor * self._slowed
 
     def slow_down(self, factor: float, step: int) -> None:
-        """Multiply every rate by ``factor`` for good, from ``step`` on, in the warm-up and at ``lr_min`` too.
+        """Multiply every rate by ``factor`` permanently, from ``step`` on, in the warm-up and at ``lr_min`` too.
 
-        A plateau's cut waits its cool-down after it.
+        A plateau's cut waits for its cool-down afterwards.
         """
         self._slowed *= factor
         self._wait(step)
@@ -51,7 +51,7 @@ class LRSchedule:
     def rate(self, step: int) -> float:
         """Learning rate of ``step`` (counted from 1).
 
-        After warm-up never below ``lr_min``, times the user's factor and what rollbacks have slowed it down by.
+        After warm-up never below ``lr_min``, times the user's factor and the cuts by rollbacks.
         """
         config = self._config
         if step <= config.warmup_steps:
@@ -67,10 +67,10 @@ class LRSchedule:
         return LRPhase.COSINE if self.factor == 1.0 else LRPhase.PLATEAU_REDUCED
 
     def observe(self, step: int, loss: float) -> bool:
-        """Take one step's loss in; whether a plateau was found and the factor cut.
+        """Record one step's loss; returns whether a plateau was found and the factor cut.
 
-        Progress is judged on a smoothed loss, so one lucky batch is none. The caller gives a loss whose meaning does
-        not change as weights adapt.
+        Progress is judged on a smoothed loss, so one lucky batch does not count. The caller passes a loss whose meaning
+        does not change as weights adapt.
         """
         if not math.isfinite(loss):
             return False
@@ -89,7 +89,7 @@ class LRSchedule:
         return True
 
     def _wait(self, step: int) -> None:
-        """No further cut until the loss has had time to answer to this one."""
+        """No further cut until the loss has had time to respond to this one."""
         self._without_progress = 0
         self._may_cut_at = step + self._config.plateau_cooldown
 
@@ -105,7 +105,7 @@ class LRSchedule:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._factor = state["factor"]
-        self._slowed = state.get("slowed", 1.0)  # older checkpoints know of no rollbacks
+        self._slowed = state.get("slowed", 1.0)  # absent in checkpoints from before rollbacks
         self._smoothed = state["smoothed"]
         self._best = state["best"]
         self._without_progress = state["without_progress"]

@@ -1,7 +1,7 @@
-"""What the machine offers and what of it a run will use.
+"""The machine's devices, and which device and precision a run uses.
 
-Separate from the trainer so that every choice made for the user (device, precision) is made in one place and
-comes with its reason in words.
+Separate from the trainer so that every choice made for the user (device, precision) is made in one place and has its
+reason in words.
 """
 
 from contextlib import AbstractContextManager
@@ -23,18 +23,18 @@ class DeviceDescription:
     """Bytes; the host's memory for a CPU."""
     kind: DeviceKind
     capability: tuple[int, int] = (0, 0)
-    """Compute capability; this and what follows is 0 where it is not known, as on a CPU."""
+    """Compute capability; this and the following are 0 where unknown, as on a CPU."""
     processors: int = 0
     """Streaming multiprocessors."""
     clock: float = 0.0
-    """Their highest clock, Hz."""
+    """Their peak clock, Hz."""
     bandwidth: float = 0.0
-    """What the memory's clock and bus width allow, bytes per second."""
+    """From the memory's clock and bus width, bytes per second."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryReading:
-    """Bytes of the device, and of the host. On the CPU what is used is this process's resident memory."""
+    """Bytes of the device, and of the host. On the CPU ``used`` is this process's resident memory."""
 
     used: int
     peak: int
@@ -63,20 +63,20 @@ class Hardware:
 
 
 class MemoryMeter:
-    """What training holds of the device. Between two steps that is little; what counts is the most held at once."""
+    """The device memory that training uses. Between two steps that is little; what counts is the peak."""
 
     def __init__(self, hardware: Hardware) -> None:
         self._hardware = hardware
         self._peak = 0
-        self._most_held()
+        self._peak_bytes()
 
     def read(self) -> MemoryReading:
-        """Used: the most since the last reading; peak: the most since the meter was made."""
-        used, host = self._most_held(), psutil.virtual_memory()
+        """``used``: peak since the last reading; ``peak``: since the meter was created."""
+        used, host = self._peak_bytes(), psutil.virtual_memory()
         self._peak = max(self._peak, used)
         return MemoryReading(used, self._peak, self._hardware.description.memory, host.used, host.total)
 
-    def _most_held(self) -> int:
+    def _peak_bytes(self) -> int:
         device = self._hardware.device
         if device.type != "cuda":
             return psutil.Process().memory_info().rss
@@ -86,7 +86,7 @@ class MemoryMeter:
 
 
 def describe_device() -> DeviceDescription:
-    """The device training would use: the CUDA device of this process, by default the first, else the CPU."""
+    """The device for training: the CUDA device of this process, by default the first, else the CPU."""
     if torch.cuda.is_available():
         return _describe_cuda(torch.cuda.get_device_properties(torch.cuda.current_device()))
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
@@ -94,7 +94,7 @@ def describe_device() -> DeviceDescription:
 
 
 def _describe_cuda(properties: Any) -> DeviceDescription:
-    """Clocks come in kHz, the bus width in bits, and memory moves two words per clock. Older torch tells none of it."""
+    """Clocks come in kHz, the bus width in bits, and memory moves two words per clock. Older torch has neither."""
     memory_clock, bus_width = getattr(properties, "memory_clock_rate", 0), getattr(properties, "memory_bus_width", 0)
     return DeviceDescription(
         properties.name,
@@ -108,14 +108,14 @@ def _describe_cuda(properties: Any) -> DeviceDescription:
 
 
 def choose_hardware(wanted: Precision) -> Hardware:
-    """The device and, for ``auto``, the fastest precision it computes natively. VsrppError for one it cannot do."""
+    """The device and, for ``auto``, its fastest native precision. VsrppError for a precision it does not support."""
     description = describe_device()
     device = torch.device(description.kind)
     if wanted == "auto":
         precision, reason = _fastest_precision(device)
     else:
         precision, reason = wanted, "as configured"
-        _refuse_impossible(device, wanted)
+        _refuse_unsupported(device, wanted)
     return Hardware(device, description, precision, reason)
 
 
@@ -132,7 +132,7 @@ def _fastest_precision(device: torch.device) -> tuple[ComputePrecision, str]:
     return "fp32", f"compute capability {major}.{minor} has neither bf16 nor tensor cores"
 
 
-def _refuse_impossible(device: torch.device, wanted: str) -> None:
+def _refuse_unsupported(device: torch.device, wanted: str) -> None:
     if wanted == "tf32" and (device.type != "cuda" or torch.cuda.get_device_capability(device) < (8, 0)):
         raise VsrppError("training.precision = tf32 needs an Ampere or newer CUDA device; set it to fp32 or auto")
     if wanted == "fp16" and device.type == "cpu":

@@ -1,4 +1,4 @@
-"""How fast a device can be, from what it says of itself or, on a CPU, from a short measurement.
+"""Peak speed of a device, from its reported properties or, on a CPU, from a short measurement.
 
 Separate from predict.py because these are constants of devices. Sources: "Throughput of Native Arithmetic
 Instructions" in NVIDIA's CUDA C++ Programming Guide for fp32, and for tensor cores the dense figures of NVIDIA's
@@ -22,7 +22,7 @@ CORES: dict[Capability, int] = {
     (7, 5): 128, (8, 0): 128, (8, 6): 256, (8, 7): 256, (8, 9): 256, (9, 0): 256, (10, 0): 256, (10, 3): 256,
     (11, 0): 256, (12, 0): 256, (12, 1): 256,
 }  # fmt: skip
-"""fp32 operations per multiprocessor and clock, a multiply-add being two."""
+"""fp32 operations per multiprocessor and clock; a multiply-add counts as two."""
 
 TENSOR_CORES: dict[Capability, int] = {
     (7, 0): 1024, (7, 2): 1024, (7, 5): 1024, (8, 0): 2048, (8, 6): 1024, (8, 7): 2048, (8, 9): 1024,
@@ -36,10 +36,10 @@ HALVED_ON_GEFORCE: frozenset[Capability] = frozenset({(7, 5), (8, 6), (8, 9), (1
 CUDA_CORE_EFFICIENCY = 0.6
 TENSOR_CORE_EFFICIENCY = 0.4
 """Share of the floor's speed that training steps reach: rules of thumb for convolutions of 64 to 192 channels with
-the elementwise passes between them. They place the expected time and rule nothing out."""
+the elementwise passes between them. They set the expected time and rule nothing out."""
 
 CPU_EFFICIENCY = 0.75
-"""The same against a CPU's measured convolution, which leaves out what lies between the convolutions:
+"""The same relative to a CPU's measured convolution, which leaves out the elementwise passes in between;
 ``benchmarks/predictions.py`` compares."""
 
 CALIBRATION_SECONDS = 0.3
@@ -48,7 +48,7 @@ CALIBRATION_SIDE = 96
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpeed:
-    """Operations and bytes a second at the very best, infinite where unknown; ``source`` says in words from where."""
+    """Peak operations and bytes per second, infinite where unknown; ``source`` says in words where they come from."""
 
     flops: float
     bandwidth: float
@@ -72,14 +72,14 @@ def _cuda_speed(device: DeviceDescription, precision: str) -> DeviceSpeed:
     if device.capability not in CORES:
         source += " of the fastest known, as this compute capability is not known"
     if flops == math.inf:
-        source = "the clock is not told, so nothing is ruled out by time"
+        source = "the clock is not reported, so nothing is ruled out by time"
     efficiency = TENSOR_CORE_EFFICIENCY if on_tensor_cores else CUDA_CORE_EFFICIENCY
     return DeviceSpeed(flops, device.bandwidth or math.inf, efficiency, source)
 
 
 def _operations_per_clock(device: DeviceDescription, precision: str) -> tuple[int, bool]:
-    """Per multiprocessor, and whether on tensor cores. An unknown capability counts as the fastest: a floor must not
-    rule out what a newer device can do."""
+    """Per multiprocessor, and whether on tensor cores. An unknown capability counts as the fastest: a lower bound must
+    not rule out what a newer device can do."""
     capability = device.capability
     if capability not in CORES:
         fastest = max(TENSOR_CORES.values())
@@ -96,7 +96,7 @@ def _operations_per_clock(device: DeviceDescription, precision: str) -> tuple[in
 
 @lru_cache
 def _cpu_flops(precision: str, n_feats: int) -> float:
-    """Operations a second of one 3x3 convolution, forward and backward: the best of a third of a second."""
+    """Operations per second of a 3x3 convolution, forward and backward: the best within CALIBRATION_SECONDS."""
     layer = torch.nn.Conv2d(n_feats, n_feats, 3, padding=1)
     convolution = layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.rand(1, n_feats, CALIBRATION_SIDE, CALIBRATION_SIDE).to(memory_format=torch.channels_last)
@@ -109,7 +109,7 @@ def _cpu_flops(precision: str, n_feats: int) -> float:
         y.backward(torch.ones_like(y))
         return time.perf_counter() - start
 
-    seconds()  # the first prepares kernels, and that can take longer than all others together
+    seconds()  # the first prepares kernels, which can take longer than all others together
     best, end = seconds(), time.perf_counter() + CALIBRATION_SECONDS
     while time.perf_counter() < end:
         best = min(best, seconds())

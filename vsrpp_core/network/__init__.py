@@ -1,4 +1,4 @@
 """The mathematics: network, loss, metrics and tiled inference, as pure modules and functions.
 
-Knows nothing of files or runs. May import ``device``, and settings and events from ``run`` and ``messages``.
+Knows neither files nor runs. May import ``device``, and settings and events from ``run`` and ``messages``.
 """

@@ -27,8 +27,8 @@ class LeanVSR(VSRBidirectional3x):
     """``VSRBidirectional3x`` for training, with activations kept as ``checkpointing`` says.
 
     ``none`` keeps all of them for the backward pass. ``block`` keeps the input of each residual block and ``trunk`` the
-    two inputs of each step of the propagation, fuse and trunk together; what lies between is computed again in the
-    backward pass. The three give the same output and gradients.
+    two inputs of each step of the propagation, fuse and trunk together; everything between is recomputed in the
+    backward pass. All three have the same output and gradients.
     """
 
     block = LeanResidualBlock
@@ -39,11 +39,11 @@ class LeanVSR(VSRBidirectional3x):
         super().__init__(n_feats, n_blocks, n_frames)
         self._checkpointing = checkpointing
 
-    def _take_in(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
+    def _next_state(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
         if self._checkpointing == "none" or not torch.is_grad_enabled():
-            return super()._take_in(state, frame, fuse, trunk)
+            return super()._next_state(state, frame, fuse, trunk)
         if self._checkpointing == "trunk":
-            return _recomputed(super()._take_in, state, frame, fuse, trunk)
+            return _recomputed(super()._next_state, state, frame, fuse, trunk)
         features: Tensor = fuse(torch.cat((state, frame), dim=1))
         for block in trunk:
             features = _recomputed(block, features)
@@ -51,6 +51,6 @@ class LeanVSR(VSRBidirectional3x):
 
 
 def _recomputed(function: Any, *inputs: Any) -> Tensor:
-    """``function`` of ``inputs``, computed again in the backward pass; nothing in the network is random."""
+    """``function`` of ``inputs``, recomputed in the backward pass; nothing in the network is random."""
     output: Tensor = checkpoint(function, *inputs, use_reentrant=False, preserve_rng_state=False)
     return output

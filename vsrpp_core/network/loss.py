@@ -1,4 +1,4 @@
-"""The hybrid loss and the sharpness figure that its weights follow.
+"""The hybrid loss, and the sharpness that its weights follow.
 
 The parts are returned one by one and on the device, so that a step can report them without waiting for them.
 """
@@ -53,7 +53,7 @@ def sharpness(edges: Tensor, target_edges: Tensor) -> Tensor:
 
     Over many pictures it is the ratio of the means, not the mean of the ratios, so that flat pictures count little.
     """
-    return edges / target_edges.clamp_min(1e-8)  # a flat target has no sharpness to reach
+    return edges / target_edges.clamp_min(1e-8)  # a flat target has no sharpness to match
 
 
 def _absolute_differences(image: Tensor) -> tuple[Tensor, Tensor]:

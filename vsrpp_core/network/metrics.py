@@ -14,7 +14,7 @@ SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
 
 PSNR_CEILING = 100.0
-"""dB; what a pixel-perfect picture (a black one, say) counts, so that it does not make the mean infinite."""
+"""dB; the score of a pixel-perfect picture (an all-black one, say), so that the mean stays finite."""
 
 
 def to_8bit(image: Tensor) -> Tensor:
@@ -72,12 +72,12 @@ def score(image: Tensor, reference: Tensor) -> Score:
 
 def mean_score(scores: Iterable[Score]) -> Score:
     """Of at least one score, each counting the same."""
-    every = list(scores)
-    return Score(fmean(s.psnr for s in every), fmean(s.ssim for s in every))
+    scores = list(scores)
+    return Score(fmean(s.psnr for s in scores), fmean(s.ssim for s in scores))
 
 
 def mean_over_clips(scores: Iterable[tuple[str, Score]]) -> Score:
-    """Of (clip, score): mean over clips of the mean over each one's scores, so that a long clip outweighs no other."""
+    """Of (clip, score): mean over clips of the mean over each one's scores, so that all clips count the same."""
     clips: dict[str, list[Score]] = {}
     for clip, one in scores:
         clips.setdefault(clip, []).append(one)
@@ -85,7 +85,7 @@ def mean_over_clips(scores: Iterable[tuple[str, Score]]) -> Score:
 
 
 def quality(psnr_db: float, ssim_value: float) -> float:
-    """0.7 clip((PSNR - 20) / 30, 0, 1) + 0.3 SSIM: one figure to choose the best checkpoint by, 0..1."""
+    """0.7 clip((PSNR - 20) / 30, 0, 1) + 0.3 SSIM: one figure by which the best checkpoint is chosen, 0..1."""
     return 0.7 * min(max((psnr_db - 20) / 30, 0.0), 1.0) + 0.3 * ssim_value
 
 

@@ -34,8 +34,8 @@ class VSRBidirectional3x(nn.Module):
     """Upscale the centre frame of a stack three times.
 
     Input [B, T, 3, h, w] with T = n_frames, values 0..1; output [B, 3, 3h, 3w], values near 0..1 and not clamped.
-    Both directions of the propagation start from the centre frame's features as their state, not from zeros:
-    backward then takes in the frames after the centre one by one, forward those before it.
+    Both directions of the propagation start from the centre frame's features as their state, not from zeros: backward
+    then consumes the frames after the centre one by one, forward those before it.
 
     Raises ValueError for an even n_frames, an odd n_blocks, or a stack of another shape.
     """
@@ -79,22 +79,22 @@ class VSRBidirectional3x(nn.Module):
         return flat.view(batch, n_frames, self.n_feats, height, width).unbind(dim=1)
 
     def _propagate(self, features: tuple[Tensor, ...], fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
-        """Walk over ``features``: the first (the centre frame's) is the state, each other is taken in by one step."""
+        """Walk over ``features``: the first (the centre frame's) is the state, each other updates it in one step."""
         state, *others = features
         for frame in others:
-            state = self._take_in(state, frame, fuse, trunk)
+            state = self._next_state(state, frame, fuse, trunk)
         return state
 
-    def _take_in(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
-        """One step of the propagation: features of a frame, and of what was seen before, to the next state."""
-        taken: Tensor = trunk(fuse(torch.cat((state, frame), dim=1)))
-        return taken
+    def _next_state(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
+        """One step of the propagation: the state and a frame's features to the next state."""
+        following: Tensor = trunk(fuse(torch.cat((state, frame), dim=1)))
+        return following
 
     def initialize(self) -> None:
         """Start as the bilinear picture: the last convolution at a tenth of its size, without bias.
 
-        An untrained network then adds next to nothing, and the first steps learn detail instead of
-        unlearning noise. Loading weights makes it irrelevant.
+        An untrained network then adds next to nothing, and the first steps learn detail instead of unlearning noise.
+        Loading weights makes it irrelevant.
         """
         last = self.upsample[2]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
@@ -116,8 +116,8 @@ class Activity:
 def measure_activity(model: VSRBidirectional3x) -> Iterator[Activity]:
     """Measure the activity of the forward pass made inside the context.
 
-    A trunk runs once per frame; what stays is the last frame's figure, when the state has seen the whole direction.
-    Blocks that run again in a backward pass, to recompute their activations, do not count.
+    A trunk runs once per frame; the last frame's figure is kept, when the state has seen the whole direction. Blocks
+    that run again in a backward pass, to recompute their activations, do not count.
     """
     activity = Activity()
     places = (

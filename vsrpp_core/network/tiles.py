@@ -1,8 +1,8 @@
 """A network over a picture that does not fit into the device's memory: in tiles, with the result of the whole.
 
 A tile is cut out with a halo as wide as the network sees, clipped where the picture ends, so that the network pads with
-zeros where it would have padded the whole picture and nowhere that reaches the tile. What a picture scores then does
-not depend on the memory that happened to be free.
+zeros where it would have padded the whole picture and nowhere that reaches the tile. A picture's score then does not
+depend on how much memory was free.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.network.model import SCALE
 
 SMALLEST_TILE = 32
-"""LR pixels; smaller ones would be all halo."""
+"""LR pixels; smaller tiles would be mostly halo."""
 
 
 class Network(Protocol):
@@ -41,8 +41,8 @@ def receptive_radius(model: Network) -> int:
 def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = None) -> Tensor:
     """Frames [1, T, 3, h, w] to [1, 3, 3h, 3w] in tiles of at most ``tile`` LR pixels a side; 0 is the whole at once.
 
-    ``halo`` LR pixels around each tile are computed and thrown away. None is the receptive radius, with which the
-    picture is the whole one's up to rounding; less is faster and leaves faint seams.
+    ``halo`` LR pixels around each tile are computed and discarded. None is the receptive radius, with which the result
+    equals the whole picture up to rounding; less is faster and leaves faint seams.
     """
     if not tile:
         return model(frames)
@@ -60,9 +60,9 @@ def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = No
 
 
 class Upscaler:
-    """``upscale`` of whole pictures for as long as memory allows, then in tiles halved until they fit.
+    """``upscale`` of whole pictures while memory allows, then in tiles halved until they fit.
 
-    ``tile`` is the side that fitted last, 0 while pictures are taken whole; the next picture begins with it.
+    ``tile`` is the side that fitted last, 0 for whole pictures; the next picture starts with it.
     """
 
     def __init__(self, tile: int = 0, halo: int | None = None) -> None:
@@ -82,7 +82,7 @@ class Upscaler:
             else:
                 self.tile = tile
                 return picture
-            tile = smaller  # out here the error is gone, and with it what the failed attempt still held
+            tile = smaller  # here the error is gone, and with it what the failed attempt still held
             if frames.is_cuda:
                 torch.cuda.empty_cache()
 
@@ -108,14 +108,14 @@ class _Span:
 
 
 def _spans(length: int, tile: int, halo: int) -> list[_Span]:
-    """As few tiles as do, of about equal size: a narrow last one would be nothing but halo."""
+    """As few tiles as possible, of about equal size: a narrow last one would be mostly halo."""
     count = -(-length // tile) if tile else 1
     edges = [index * length // count for index in range(count + 1)]
     return [_Span(start, end, max(0, start - halo), min(length, end + halo)) for start, end in pairwise(edges)]
 
 
 def _smaller_tile(size: tuple[int, int], tile: int, halo: int) -> int:
-    """Half the side, halved again until less of the picture is computed at once than before; 0 where nothing does."""
+    """Half the side, halved again until less of the picture is computed at once; 0 if no tile is smaller."""
     failed, side = _largest(size, tile, halo), tile or max(size)
     while side > SMALLEST_TILE:
         side = max(-(-side // 2), SMALLEST_TILE)

@@ -1,6 +1,6 @@
-"""What to tell when no configuration passes: what came closest, and which setting would let it.
+"""The advice when no configuration passes: what came closest, and which setting would let it pass.
 
-Separate from autotune.py because the advice is worked out by the predictions, not by the search.
+Separate from search.py because the advice is computed from predictions, not from the search.
 """
 
 import math
@@ -19,18 +19,18 @@ from vsrpp_core.tune.predict import Prediction, predict
 from vsrpp_core.tune.presets import SMALLEST_CROP
 
 MARGIN = 1.05
-"""A limit that is proposed lies this much above what was measured: the next measurement will differ a little."""
+"""A proposed limit exceeds what was measured by this factor: the next measurement will differ a little."""
 
 LARGEST_SHARE = 0.95
-"""No more of the device's memory is ever proposed: drivers and screens need some."""
+"""Largest share of the device's memory that is proposed: drivers and screens need some."""
 
 _ANY_SPEED = DeviceSpeed(1.0, math.inf, 1.0, "")
-"""A crop's operations and memory are compared, not its seconds."""
+"""Only operations and memory of a crop are compared, not its seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A configuration that did not pass: what it takes (seconds a step, or bytes), and that over its limit."""
+    """A configuration that did not pass: what it takes (seconds per step, or bytes), and the ratio to its limit."""
 
     rung: Rung
     mode: Checkpointing
@@ -64,7 +64,7 @@ def advice(misses: Sequence[Miss], config: RunConfig, hardware: Hardware, geomet
 
 
 def _crop_that_passes(miss: Miss, config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> int:
-    """The largest crop, a multiple of 4, that should bring the miss below its limit; 0 where none does."""
+    """The largest crop, a multiple of 4, predicted to bring the miss below its limit; 0 where none is."""
 
     def predicted(crop: int) -> Prediction:
         smaller = config.with_overrides((("data.crop", str(crop)),))

@@ -1,6 +1,6 @@
-"""The ladder of configurations that auto-tune climbs down, and what is foreseen of each on a device.
+"""The ladder of configurations that auto-tune climbs down, and the prediction for each on a device.
 
-Separate from autotune.py because the table of predictions, a rung chosen by hand and the search itself all begin here.
+Separate from search.py because the table of predictions, a rung chosen by hand and the search all start here.
 """
 
 from collections.abc import Iterable
@@ -32,14 +32,14 @@ MODES: tuple[Checkpointing, ...] = ("none", "block", "trunk")
 """Fastest first; each needs less memory than the one before."""
 
 MEMORY_DOUBT = 1.15
-"""A prediction of memory rules out only what is over the limit by more than this factor."""
+"""A memory prediction rules a rung out only where it exceeds the limit by more than this factor."""
 
 Overrides = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What auto-tune asks of a configuration on one device: seconds a step, and bytes."""
+    """Auto-tune's limits for a configuration on one device: seconds per step, and bytes."""
 
     seconds: float
     memory: float
@@ -62,7 +62,7 @@ class Rung:
     predictions: dict[Checkpointing, Prediction]
     modes: tuple[Checkpointing, ...]
     mode: Checkpointing
-    """The first that is predicted to fit, without a margin for doubt; else the leanest."""
+    """The first that is predicted to fit, without a margin for doubt; else the one that needs least memory."""
     verdict: str
     fault: ev.TuneFault = ""
     """What rules it out, if anything."""
@@ -75,15 +75,15 @@ class Rung:
         return _configure(config, sizes, mode, n_frames).with_overrides(self.also)
 
     def is_expected_to_pass(self, limits: Limits) -> bool:
-        """Whether some mode is within both limits by what is expected, not only by what is possible; not where the time
-        cannot be told."""
+        """Whether some mode is within both limits by the expected time, not only by the possible one; False where the
+        time is not known."""
         return any(
             prediction.memory <= limits.memory and prediction.seconds <= limits.seconds
             for prediction in self.predictions.values()
         )
 
     def predicted(self, mode: Checkpointing | None = None) -> ev.ConfigurationPredicted:
-        """What is foreseen in ``mode``, by default in the first worth measuring, or the leanest where none is."""
+        """The prediction for ``mode``, by default the first worth measuring, or the leanest where none is."""
         mode = mode or (self.modes[0] if self.modes else list(self.predictions)[-1])
         prediction = self.predictions[mode]
         return ev.ConfigurationPredicted(
@@ -103,9 +103,9 @@ class Rung:
 
 
 def forecast(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> list[Rung]:
-    """All rungs as they are foreseen on ``hardware``, in the order they are tried.
+    """All rungs with their predictions on ``hardware``, in the order they are tried.
 
-    ``training.checkpointing`` of ``config`` is where each rung begins: what was asked for is not undone.
+    Each rung starts with ``training.checkpointing`` of ``config``: the user's choice is not undone.
     """
     modes = MODES[MODES.index(config.training.checkpointing) :]
     limits, speeds = Limits.of(config, hardware), dict[int, DeviceSpeed]()
@@ -161,7 +161,7 @@ def _configure(config: RunConfig, sizes: tuple[int, int, int], mode: Checkpointi
 
 
 def _accumulation(config: RunConfig, batch: int) -> int:
-    """Micro-batches of a step, rounded up to the effective batch wanted."""
+    """Micro-batches per step, rounded up to the wanted effective batch."""
     return -(-config.tune.min_effective_batch // batch)
 
 
@@ -176,12 +176,12 @@ def _rung(
     may_fit = tuple(mode for mode, p in predictions.items() if p.memory <= MEMORY_DOUBT * limits.memory)
     modes = tuple(mode for mode in may_fit if predictions[mode].seconds_floor <= limits.seconds)
     fitting = (mode for mode, p in predictions.items() if p.memory <= limits.memory)
-    fault, verdict = _foreseen(predictions, may_fit, modes, limits)
+    fault, verdict = _verdict(predictions, may_fit, modes, limits)
     mode = next(fitting, list(predictions)[-1])
     return Rung(index, n_feats, batch, n_blocks, accumulation, predictions, modes, mode, verdict, fault)
 
 
-def _foreseen(
+def _verdict(
     predictions: dict[Checkpointing, Prediction],
     may_fit: tuple[Checkpointing, ...],
     modes: tuple[Checkpointing, ...],
@@ -191,12 +191,12 @@ def _foreseen(
     if modes:
         return "", "may fit" if modes[0] == "none" else f"may fit with checkpointing {modes[0]}"
     if predictions[first].seconds_floor > limits.seconds:
-        return "time", f"hopeless: at least {predictions[first].seconds_floor:.1f} s a step"
+        return "time", f"ruled out: at least {predictions[first].seconds_floor:.1f} s per step"
     if not may_fit:
         needed = f"about {predictions[leanest].memory / GB:.1f} GB even with checkpointing {leanest}"
-        return "memory", f"hopeless: {needed}"
+        return "memory", f"ruled out: {needed}"
     seconds = predictions[may_fit[0]].seconds_floor
     return (
         "time",
-        f"hopeless: fits only with checkpointing {may_fit[0]}, and then takes at least {seconds:.1f} s a step",
+        f"ruled out: fits only with checkpointing {may_fit[0]}, at {seconds:.1f} s per step or more",
     )

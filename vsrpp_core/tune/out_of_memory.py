@@ -1,7 +1,7 @@
-"""What to do when a run's step does not fit into the device's memory any more.
+"""What to do when a run's step no longer fits into the device's memory.
 
-The network of a run keeps its size; what may shrink without changing the training is how much of a step is in memory at
-once. Separate from the session, which tells the proposal, so that it can be tested as a table.
+The network of a run keeps its size; what can shrink without changing the training is how much of a step is in memory at
+once. Separate from the session, which reports the proposal, so that it can be tested as a table.
 """
 
 import shlex
@@ -15,9 +15,9 @@ Proposal = tuple[tuple[str, str], ...]
 def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Proposal:
     """The next smaller configuration as dotted settings; empty where only a smaller network is left.
 
-    First activations are computed again instead of kept, per block, then per trunk: the numbers stay the same. Then
-    the micro-batch is halved and accumulation makes up for it, as long as each of ``n_ranks`` ranks has a sample, then
-    the crop of ``lr_side`` LR pixels is halved.
+    First activations are recomputed instead of kept, per block, then per trunk: the numbers stay the same. Then the
+    micro-batch is halved and accumulation makes up for it, as long as each of ``n_ranks`` ranks has a sample, then the
+    crop of ``lr_side`` LR pixels is halved.
     """
     training = config.training
     if training.checkpointing != "trunk":
@@ -32,10 +32,10 @@ def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Proposal:
 
 
 def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1, resumable: bool = True) -> str:
-    """What to do next, as the end of a sentence. ``resumable`` says whether the run has a checkpoint to go on from."""
+    """What to do next, as the end of a sentence. ``resumable`` says whether the run has a checkpoint to resume from."""
     proposal = smaller(config, lr_side, n_ranks)
     if not proposal:
         return "start a fresh run with a smaller model.n_feats"
     settings = " ".join(f"--set {key}={value}" for key, value in proposal)
     resume = "--resume " if resumable else ""
-    return f"go on with the next smaller configuration: vsrpp train {shlex.quote(run)} {resume}{settings}"
+    return f"continue with the next smaller configuration: vsrpp train {shlex.quote(run)} {resume}{settings}"

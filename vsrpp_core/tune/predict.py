@@ -1,7 +1,7 @@
-"""What a configuration will ask of a device, before a single step is measured.
+"""Predicted time and memory of a configuration on a device, before a single step is measured.
 
-Separate from autotune.py because a table of predictions needs neither a device at work nor a dataset. What a step
-costs is counted (workload.py), what a device can do is looked up (speed.py); here they meet.
+Separate from search.py because a table of predictions needs neither a busy device nor a dataset. The cost of a step is
+counted (workload.py), the speed of a device is looked up (device/speed.py); both are combined here.
 """
 
 import math
@@ -20,21 +20,21 @@ class Prediction:
 
     parameters: int
     flops: int
-    """Of its convolutions, a multiply-add being two."""
+    """Of its convolutions; a multiply-add counts as two."""
     memory: int
-    """The most held at once, bytes: weights, gradients, moments, average, feature maps and what passes."""
+    """Peak bytes: weights, gradients, moments, average, feature maps and temporaries."""
     seconds_floor: float
-    """What the device cannot go below if each convolution is computed directly: the longer of all operations at the
-    highest rate and all bytes at the full bandwidth. 0 where the device does not tell. (Winograd convolutions, which
-    libraries may choose in fp32, multiply less and could come out lower.)"""
+    """Lower bound if each convolution is computed directly: the longer of all operations at the peak rate and all bytes
+    at the full bandwidth. 0 where the device does not say. (Winograd convolutions, which libraries may choose in fp32,
+    multiply less and could be faster.)"""
     seconds: float
-    """What is expected: the floor over the share of it that training reaches; NaN where the floor is not known."""
+    """Expected: the lower bound over the share of peak speed that training reaches; NaN where the bound is unknown."""
 
 
 def predict(
     config: RunConfig, geometry: StackGeometry, hardware: Hardware, speed: DeviceSpeed | None = None
 ) -> Prediction:
-    """Predict a step of ``config`` on stacks of ``geometry``; ``data.crop`` goes before the stack's own size.
+    """Predict a step of ``config`` on stacks of ``geometry``; ``data.crop`` overrides the stack's own size.
 
     ``speed`` defaults to the hardware's; on a CPU that takes a measurement of a third of a second, made once for each
     number of feature maps.

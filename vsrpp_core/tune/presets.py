@@ -1,4 +1,4 @@
-"""Settings for a run that brings none of its own: the demo, and a first network for the device at hand."""
+"""Settings for a run that has none of its own: the demo, and a first network for the device."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -37,11 +37,11 @@ CPU: Overrides = (
     ("schedule.warmup_steps", "200"),
     ("cadence.best_from", "0"),
 )
-"""A network that two cores carry: the auto-tune ladder is meant for GPUs and starts far above it."""
+"""A network that two cores can train: the auto-tune ladder is for GPUs and starts far above it."""
 
 CPU_CROP = 48
 SMALLEST_CROP = 24
-"""LR pixels; with less a network sees little but borders."""
+"""LR pixels; a smaller crop is mostly borders."""
 
 
 MODEL_SIZE = frozenset(
@@ -54,7 +54,7 @@ MODEL_SIZE = frozenset(
         "data.crop",
     }
 )
-"""Of a preset what depends on the device, and may be put over somebody's own settings."""
+"""The settings of a preset that depend on the device, and may replace a user's own."""
 
 
 def demo_config(root: Path) -> RunConfig:
@@ -84,6 +84,6 @@ def drop_cpu_preset(config: RunConfig) -> RunConfig:
     """``config`` with the defaults in place of what it has from the CPU preset."""
     defaults = {setting.key: setting.default for setting in config.settings()}
     for key in sorted(unchanged_cpu_settings(config)):
-        with suppress(UsageError):  # it goes together with a setting that was changed since, and stays
+        with suppress(UsageError):  # it is validated together with a setting that was changed since, and stays
             config = config.with_overrides(((key, as_text(defaults[key])),))
     return config

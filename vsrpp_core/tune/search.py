@@ -1,7 +1,7 @@
-"""The search down the ladder: what is known of each rung, what it is judged by, and what choosing one means.
+"""The search down the ladder: what is known about each rung, how it is judged, and what choosing one means.
 
-Separate from autotune.py, which measures, and from choosing.py, which listens to the user, because both the search
-that nobody watches and the one that somebody steers are this one.
+Separate from measure.py, which times real steps, and from interactive.py, which follows the user, because nothing here
+depends on a network, a clock or a queue.
 """
 
 import math
@@ -26,7 +26,7 @@ BRAKE_SECONDS = 90.0
 """A search that has taken this long measures only what is expected to pass, so that it ends within two minutes."""
 
 LONGEST_STEP = 20.0
-"""Seconds: nobody can stop a step in its middle, so one that is expected to take longer is not measured."""
+"""Seconds: a step cannot be interrupted, so one that is expected to take longer is not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ Measure = Callable[[RunConfig, Hardware, StackGeometry], Measurement]
 
 
 class Search:
-    """The rungs with their predictions, and what measuring has shown of them so far."""
+    """The rungs with their predictions, and the measurements so far."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Search:
 
     @property
     def passed(self) -> ev.ConfigurationTried | None:
-        """Of those that passed the largest, if any."""
+        """The largest rung that passed, if any."""
         return min((tried for tried in self._tried.values() if tried.passed), key=lambda t: t.index, default=None)
 
     def predictions(self) -> Iterator[ev.ConfigurationPredicted]:
@@ -76,13 +76,13 @@ class Search:
             yield rung.predicted()
 
     def advice(self) -> str:
-        """What came closest, and what would let it pass. Something must have been tried in vain."""
+        """What came closest, and what would let it pass. At least one rung must have failed."""
         return advice(list(self._misses.values()), self.config, self.hardware, self.geometry)
 
     # measuring
 
     def climb(self) -> Iterator[ev.Event]:
-        """Try the ladder from the top until a rung passes; each measurement is taken when its event is asked for."""
+        """Try the ladder from the top until a rung passes; each measurement happens when the next event is read."""
         begun = self._clock()
         for rung in self._ladder:
             if not rung.modes:
@@ -99,8 +99,8 @@ class Search:
         return self._clock() - begun > BRAKE_SECONDS
 
     def attempt(self, rung: Rung, again: bool = False) -> Generator[ev.Event, None, bool]:
-        """Measure a rung, with checkpointing where memory is short; whether it passes. What was measured before is
-        only measured anew with ``again``."""
+        """Measure a rung, with checkpointing where memory is short; returns whether it passes. Earlier measurements are
+        repeated only with ``again``."""
         for mode in rung.modes or (rung.mode,):
             tried = self._tried.get((rung.index, mode))
             if tried is None or again:
@@ -114,8 +114,8 @@ class Search:
         return False
 
     def why_not_measure(self, rung: Rung) -> str:
-        """Empty where measuring it can be tried. A card refuses what is too large and goes on; a CPU's system ends
-        whatever takes all its memory, and this program may be that."""
+        """A reason, or empty where it can be measured. A GPU refuses too large an allocation; on a CPU the system kills
+        what takes all memory, possibly this program."""
         prediction = rung.predictions[rung.mode]
         if self.hardware.description.kind == "cpu" and prediction.memory > self.limits.memory:
             return f"about {prediction.memory / GB:.1f} GB are needed, and {self.limits.memory / GB:.1f} GB are allowed"
@@ -137,7 +137,7 @@ class Search:
         return tried
 
     def _judge(self, result: Measurement, seconds: float) -> tuple[ev.TuneFault, str]:
-        """Time is judged first: what is too slow will not do with less memory either."""
+        """Time is judged first: a rung that is too slow would not pass with less memory either."""
         limits, share = self.limits, self.config.tune.max_memory
         if result.out_of_memory:
             return "memory", "out of memory"
@@ -152,7 +152,7 @@ class Search:
         return _tried(rung, mode, fault, verdict, math.nan, 0)
 
     def _ruled_out(self, rung: Rung) -> Miss:
-        """How far a rung that is not measured is from passing: by what is expected of it, not by the floor."""
+        """How far an unmeasured rung is from passing, by its expected time rather than the lower bound."""
         limits = self.limits
         for mode, prediction in rung.predictions.items():
             if prediction.seconds_floor > limits.seconds:
@@ -166,26 +166,26 @@ class Search:
             seconds = tried.seconds_per_step
             return Miss(rung, mode, "time", seconds, seconds / limits.seconds, measured=True)
         needed = tried.memory_peak
-        if out_of_memory:  # what it would have needed is not known, but it is over the limit and all there was
+        if out_of_memory:  # what it needs is not known, but it exceeds the limit and the whole device
             needed = max(rung.predictions[mode].memory, tried.memory_peak, self.hardware.description.memory)
         return Miss(rung, mode, "memory", needed, needed / limits.memory, measured=not out_of_memory)
 
     # choosing
 
     def rung(self, index: int) -> Rung:
-        """Raises UsageError for an index that is not there."""
+        """Raises UsageError for an index that is not on the ladder."""
         for rung in self.rungs:
             if rung.index == index:
                 return rung
         raise UsageError(f"there is no rung {index}; choose one from 1 to {len(self.rungs)}")
 
     def mode_of(self, rung: Rung) -> Checkpointing:
-        """With which checkpointing a rung is best trained: as it passed, else as it is predicted to fit."""
+        """The best checkpointing for a rung: as it passed, else as it is predicted to fit."""
         passed = [mode for mode in rung.predictions if (t := self._tried.get((rung.index, mode))) and t.passed]
         return passed[0] if passed else rung.mode
 
     def choose(self, index: int, checkpointing: Checkpointing | Literal[""] = "") -> tuple[RunConfig, list[str]]:
-        """The settings of a rung, and what is to be known before it is trained: a warning for each limit it is over.
+        """The settings of a rung, and a warning for each limit that it exceeds.
 
         Raises UsageError for a rung, or a kind of checkpointing, that the ladder does not have.
         """
@@ -203,14 +203,14 @@ class Search:
             return _with_found(chosen, found), self._excess(tried.seconds_per_step, tried.memory_peak, "was measured")
         warnings = [] if rung is self.small else self._excess(*self._predicted(chosen), "is predicted")
         how = "the small network for CPUs" if rung is self.small else "chosen by hand"
-        return _with_found(chosen, f"{how}, {self._foreseen(chosen)}"), warnings
+        return _with_found(chosen, f"{how}, {self._in_words(chosen)}"), warnings
 
     def set_by_hand(
         self, n_feats: int, n_blocks: int, batch_size: int, accumulation: int, checkpointing: Checkpointing
     ) -> tuple[RunConfig, list[str]]:
-        """Settings with these sizes, and a warning for each limit they are over. Raises UsageError for others.
+        """Settings with these sizes, and a warning for each limit that they exceed. UsageError for invalid sizes.
 
-        On a CPU all else is as for the small network: whole patches and a GPU's schedule would be no use there.
+        On a CPU everything else is as for the small network: whole patches and a GPU's schedule are too slow there.
         """
         chosen = self.config.with_overrides(
             (
@@ -226,11 +226,11 @@ class Search:
         warnings = self._excess(*self._predicted(chosen), "is predicted")
         least = self.config.tune.min_effective_batch
         if batch_size * accumulation < least:
-            warnings.append(f"the effective batch is {batch_size * accumulation}; {least} are wanted")
-        return _with_found(chosen, f"set by hand, {self._foreseen(chosen)}"), warnings
+            warnings.append(f"the effective batch is {batch_size * accumulation}; at least {least} is wanted")
+        return _with_found(chosen, f"set by hand, {self._in_words(chosen)}"), warnings
 
     def predict_by_hand(self, chosen: RunConfig) -> ev.ConfigurationPredicted:
-        """What sizes that somebody thinks of would take."""
+        """The prediction for sizes that a user is considering."""
         model, training, limits = chosen.model, chosen.training, self.limits
         prediction = predict(chosen, self.geometry, self.hardware)
         fault: ev.TuneFault = "time" if prediction.seconds > limits.seconds else ""
@@ -261,7 +261,7 @@ class Search:
         prediction = predict(chosen, self.geometry, self.hardware)
         return prediction.seconds, prediction.memory
 
-    def _foreseen(self, chosen: RunConfig) -> str:
+    def _in_words(self, chosen: RunConfig) -> str:
         return f"predicted {_figures(*self._predicted(chosen))} on {self._device}"
 
     @property

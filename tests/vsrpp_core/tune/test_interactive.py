@@ -188,7 +188,7 @@ def test_sizes_set_by_hand_are_checked_and_taken(monkeypatch: pytest.MonkeyPatch
     assert (model.n_feats, model.n_blocks, model.n_frames) == (48, 6, 7)
     assert (training.batch_size, training.accumulation, training.checkpointing) == (2, 1, "block")
     assert steered.of(ev.ConfigurationChosen)[0].index == 0
-    assert [w.message for w in steered.of(ev.WarningRaised)] == ["the effective batch is 2; 4 are wanted"]
+    assert [w.message for w in steered.of(ev.WarningRaised)] == ["the effective batch is 2; at least 4 is wanted"]
 
 
 def test_sizes_one_thinks_of_are_predicted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +206,8 @@ def test_sizes_one_thinks_of_are_predicted(monkeypatch: pytest.MonkeyPatch) -> N
         (cmd.ChooseRung(9), "there is no rung 9; choose one from 1 to 8"),
         (cmd.ChooseRung(1, "all"), "with checkpointing all; choose from none, block, trunk"),  # type: ignore[arg-type]
         (cmd.MeasureRung(0), "there is no rung 0"),
-        (cmd.Pause(), "not while auto-tune looks for a network"),
-        (cmd.SaveCheckpoint(), "not while auto-tune"),
+        (cmd.Pause(), "not possible while auto-tune is searching"),
+        (cmd.SaveCheckpoint(), "not possible while auto-tune"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_reason(

@@ -166,14 +166,14 @@ def test_a_search_that_takes_long_measures_only_the_last_rung() -> None:
 # predictions
 
 
-def test_a_p4_measures_only_what_is_not_hopeless() -> None:
+def test_a_p4_measures_only_what_is_not_ruled_out() -> None:
     measure = Results(FINE)
     search = Search(P4, measure, PATCHES)
     verdicts = [p.verdict for p in search.predicted]
-    assert verdicts[0] == "hopeless: at least 9.8 s a step" and verdicts[1] == "hopeless: at least 4.6 s a step"
+    assert verdicts[0] == "ruled out: at least 9.8 s per step" and verdicts[1] == "ruled out: at least 4.6 s per step"
     assert verdicts[2] == "may fit with checkpointing block"
     assert search.attempts == [(1, "none"), (2, "none"), (3, "block")] and measure.asked == [(128, 4, "block")]
-    assert search.tried[0].verdict == "not measured, hopeless: at least 9.8 s a step" and not search.tried[0].passed
+    assert search.tried[0].verdict == "not measured, ruled out: at least 9.8 s per step" and not search.tried[0].passed
     assert search.config.training.checkpointing == "block"
     one = search.predicted[2]
     assert (one.parameters, one.checkpointing) == (sum(p.numel() for p in LeanVSR(128, 32).parameters()), "block")
@@ -190,7 +190,7 @@ def test_a_12_gb_card_in_bf16_measures_from_the_top() -> None:
 def test_a_2_gb_card_needs_checkpointing() -> None:
     measure = Results(Measurement(1.0, GB))
     search = Search(card(2), measure, PATCHES)
-    assert search.predicted[0].verdict == "hopeless: about 3.9 GB even with checkpointing trunk"
+    assert search.predicted[0].verdict == "ruled out: about 3.9 GB even with checkpointing trunk"
     assert search.predicted[-1].verdict == "may fit with checkpointing trunk"
     assert measure.asked == [(64, 4, "trunk")]
     assert search.config.training.checkpointing == "trunk"
@@ -199,7 +199,7 @@ def test_a_2_gb_card_needs_checkpointing() -> None:
 def test_nothing_is_measured_where_nothing_can_fit() -> None:
     measure = Results(FINE)
     search = Search(card(0.5), measure, PATCHES)
-    assert not measure.asked and all(p.verdict.startswith("hopeless: about") for p in search.predicted)
+    assert not measure.asked and all(p.verdict.startswith("ruled out: about") for p in search.predicted)
     assert "closest came rung 8 (64 feature maps, 20 blocks, batch 4 x 1, checkpointing trunk)" in search.failure
 
 

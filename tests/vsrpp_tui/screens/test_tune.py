@@ -71,7 +71,7 @@ async def test_the_search_is_whole_at_every_size(tmp_path: Path, size: tuple[int
         assert "Auto-tune" in text[0] and " s/iter · 80 % of 8.0 GB · batch ≥ 4" in text[0]
         firsts = [line.lstrip(" ▸")[:1] for line in text]
         assert [n for n in "12345678" if n in firsts] == list("12345678"), "all rows are seen"
-        assert any("skipped: time" in line or "hopeless" in line for line in text)
+        assert any("skipped: time" in line or "ruled out" in line for line in text)
         assert any("verdict" in line for line in text) and any("predicted" in line for line in text)
         details = screen.query_one("#tune-details")
         assert details.region.bottom <= screen.query_one("#tune-status").region.y

@@ -36,7 +36,7 @@ def drawn(pilot: Pilot[Farewell]) -> list[str]:
 
 
 def header(pilot: Pilot[Farewell]) -> str:
-    return str(pilot.app.screen.query_one("#log-header", Static).render())
+    return str(pilot.app.screen.query_one("#screen-header", Static).render())
 
 
 async def opened(pilot: Pilot[Farewell]) -> None:

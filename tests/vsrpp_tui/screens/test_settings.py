@@ -124,7 +124,7 @@ async def test_only_live_settings_have_a_field_and_nothing_is_cut(
         rows = list(app.screen.query(SettingRow))
         assert {row.key for row in rows} == {s.key for s in RunConfig().settings() if is_live(s.key)}
         assert shows(pilot, "fixed while training: n_feats 128")
-        for widget in app.screen.query("#settings-header, #settings-form, #settings-end, Footer"):
+        for widget in app.screen.query("#screen-header, #settings-form, #settings-end, Footer"):
             assert app.screen.region.contains_region(widget.region)
         assert all(row.region.right <= size[0] for row in rows)
 

@@ -207,7 +207,7 @@ async def test_nothing_is_cut_or_covered(
         ]
         assert not overlapping
         if isinstance(app.screen, JobScreen):
-            header = str(app.screen.query_one("#job-header", Static).render())
+            header = str(app.screen.query_one("#screen-header", Static).render())
             assert app.screen.TITLE_WORDS in header and len(header) <= size[0] - 2
 
 

@@ -11,15 +11,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from vsrpp_core.messages.pace import clock
 from vsrpp_tui.screens.shared.ask import AskScreen
+from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.state.job import JobPhase, JobState
-from vsrpp_tui.widgets.footer import KeyFooter
-from vsrpp_tui.widgets.text import bar, duration, spread
+from vsrpp_tui.widgets.text import bar, duration
 
 SIGNS: dict[JobPhase, tuple[str, str]] = {
     "loading": ("○", "$secondary"),
@@ -37,7 +36,7 @@ LEFT_WIDTH = 14
 """Cells of the time left, so that nothing jumps when it is known."""
 
 
-class JobScreen(Screen[None]):
+class JobScreen(BaseScreen[None]):
     """Shows the state it is given; subclasses say how. The picture of a job that is over stays until one leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -67,16 +66,12 @@ class JobScreen(Screen[None]):
         """``command`` goes on with the work from a shell."""
         super().__init__()
         self.state, self.command = state, command
-        self._header = Static(id="job-header", markup=False)
         self._bars = Static(id="job-bars", markup=False)
 
-    def compose(self) -> ComposeResult:
-        yield self._header
+    def body(self) -> ComposeResult:
         yield self._bars
         with Container(id="job-body"):
             yield from self.panels()
-        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield KeyFooter()
 
     def panels(self) -> tuple[Widget, ...]:
         """What fills the screen below the bars."""
@@ -106,19 +101,16 @@ class JobScreen(Screen[None]):
     def _draw(self) -> None:
         if not self.is_mounted:
             return
-        width = max(self.size.width - 2, 20)
-        self._header.update(self._head(width))
-        self._bars.update(Content("\n").join(self.bars(self.state, width)))
+        self._draw_header()
+        self._bars.update(Content("\n").join(self.bars(self.state, self.line_width)))
         self.draw_panels(self.state)
 
-    def _head(self, width: int) -> Content:
+    def _draw_header(self) -> None:
         state: JobState = self.state
         sign, style = SIGNS[state.phase]
         words = self.WORKING_WORD if state.phase == "working" else state.phase
-        left = Content.assemble(
-            ("VSR++", "bold $primary"), f"  {self.TITLE_WORDS}   ", (f"{sign} ", style), (words, f"bold {style}")
-        )
-        return spread(left, Content.styled(clock(state.elapsed), "$secondary"), width)
+        left = Content.assemble(BRAND, f"  {self.TITLE_WORDS}   ", (f"{sign} ", style), (words, f"bold {style}"))
+        self.set_header(left, Content.styled(clock(state.elapsed), "$secondary"))
 
     # keys
 

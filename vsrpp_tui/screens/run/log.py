@@ -10,14 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from vsrpp_core.messages import journal
+from vsrpp_tui.screens.shared.base_screen import BaseScreen
 from vsrpp_tui.state.run import LOG_LIMIT, LogLine, RunState, log_line
-from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.panels.log_view import LogView
-from vsrpp_tui.widgets.text import spread
 
 SAVES = ("CheckpointSaved", "CheckpointFailed", "SessionEnded")
 VALIDATIONS = ("ValidationFinished", "ValidationAborted")
@@ -41,7 +39,7 @@ def older_lines(path: Path, first: LogLine) -> list[LogLine]:
     return lines
 
 
-class LogScreen(Screen[None]):
+class LogScreen(BaseScreen[None]):
     """Shows the lines of RunState, which are the newest, and before them those that only the journal has."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,11 +69,9 @@ class LogScreen(Screen[None]):
         """Lines shown, of all."""
         self._needle = ""
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="log-header", markup=False)
+    def body(self) -> ComposeResult:
         yield LogView(days=True, id="log")
         yield Input(placeholder="/ to search, enter back to the lines", compact=True, id="log-search")
-        yield KeyFooter()
 
     def on_mount(self) -> None:
         if len(self._lines) >= LOG_LIMIT:
@@ -133,7 +129,7 @@ class LogScreen(Screen[None]):
         told = f"   {self._told}" if self._told else ""
         left = Content.assemble(("Events", "bold $primary"), f"   {count}", (told, "$warning"))
         right = Content.assemble((f"{name} · {follows}", "$secondary"))
-        self.query_one("#log-header", Static).update(spread(left, right, max(self.size.width - 2, 20)))
+        self.set_header(left, right)
 
     # keys
 

@@ -19,9 +19,7 @@ from vsrpp_tui.forms.settings import Draft
 from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.screens.shared.typed_screen import LEAVE_FIELD, TypedScreen
 from vsrpp_tui.state.run import RunState
-from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.run_card import home_for_short
-from vsrpp_tui.widgets.text import spread
 
 
 class SettingRow(Horizontal):
@@ -85,15 +83,13 @@ class SettingsScreen(TypedScreen[None]):
         self._last = ""
         """The setting that was typed into last: a fault of several values stands beside it."""
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="settings-header", markup=False)
+    def body(self) -> ComposeResult:
         with VerticalScroll(id="settings-form", can_focus=False):
             for section in sorted(RunConfig.model_fields, key=self._is_fixed):
                 yield from self._section(section)
         with Horizontal(id="settings-end"):
             yield Static(id="settings-told", markup=False)
             yield Button("Apply", id="apply", compact=True)
-        yield KeyFooter()
 
     def _is_fixed(self, section: str) -> bool:
         return not any(is_live(s.key) for s in self._draft.settings() if s.key.startswith(f"{section}."))
@@ -200,7 +196,7 @@ class SettingsScreen(TypedScreen[None]):
             row.show(was, fault, self._answers.get(row.key, ""))
         name = Content.assemble(("Settings", "bold $primary"), "  that may change while training")
         right = Content.styled(f"{len(changed)} changed" if changed else "", "$warning")
-        self.query_one("#settings-header", Static).update(spread(name, right, max(self.size.width - 2, 20)))
+        self.set_header(name, right)
         self.query_one("#settings-told", Static).update(self._status(changed, faults))
         button = self.query_one("#apply", Button)
         button.label = f"Apply {len(changed)}" if changed else "Apply"

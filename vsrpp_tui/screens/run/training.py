@@ -10,12 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.events import Click, Resize
 from textual.reactive import Reactive
-from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.messages import CommandWanted
+from vsrpp_tui.screens.shared.base_screen import BaseScreen
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.charts.charts import (
     Chart,
@@ -29,7 +28,6 @@ from vsrpp_tui.widgets.charts.charts import (
 )
 from vsrpp_tui.widgets.charts.plot import Plot
 from vsrpp_tui.widgets.charts.zoom import Window, panned, zoomed
-from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.hint import pointed
 from vsrpp_tui.widgets.panels.activity import ActivityPanel
 from vsrpp_tui.widgets.panels.adaptive import AdaptivePanel, GradientPanel, RatePanel
@@ -67,7 +65,7 @@ POINTED = {
 """Keys named in the panels' lower borders, for the mouse."""
 
 
-class TrainingScreen(Screen[None]):
+class TrainingScreen(BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="pause", tooltip="stand still between two steps"),
         Binding("p", "go_on", "Resume", id="pause", tooltip="go on with training"),
@@ -106,6 +104,8 @@ class TrainingScreen(Screen[None]):
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     """A panel draws its own border anew; the library would draw the whole screen."""
 
+    _header: RunHeader
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """``clock`` tells the seconds since the Unix epoch, for how long nothing was heard of the trainer."""
         super().__init__()
@@ -137,14 +137,11 @@ class TrainingScreen(Screen[None]):
         )
         self._places: tuple[Widget, ...] = (*self._boxes, self._events)
 
-    def compose(self) -> ComposeResult:
-        yield self._header
+    def body(self) -> ComposeResult:
         yield RunProgress(id="progress")
         yield self._views
         with Container(id="panels"):
             yield from self._places
-        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._arrange()

@@ -9,19 +9,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.screens.run.by_hand import ByHandScreen
+from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.state.tuning import RungState, Tuning
-from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.panels.rungs import RungList, details, headings, rows
 from vsrpp_tui.widgets.pick_list import NO_SIGN
-from vsrpp_tui.widgets.text import gigabytes, spread
+from vsrpp_tui.widgets.text import gigabytes
 
 AIRY_FROM = 38
 """Lines of the screen from which rows stand apart and the words are explained."""
@@ -30,7 +29,7 @@ DEVICE_FROM = 110
 """Cells of the screen from which its first line names the device."""
 
 
-class TuneScreen(Screen[None]):
+class TuneScreen(BaseScreen[None]):
     """Shows the search of a session, and turns keys into commands to it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,16 +54,13 @@ class TuneScreen(Screen[None]):
         self._parts = {name: Static(id=f"tune-{name}", markup=False) for name in PARTS}
         self._table = RungList(id="tune-rows")
 
-    def compose(self) -> ComposeResult:
-        yield self._parts["header"]
+    def body(self) -> ComposeResult:
         with Vertical(id="tune-body"):
             yield self._parts["headings"]
             yield self._table
             yield self._parts["details"]
             yield Static(WORDS, id="tune-words", markup=False)
         yield self._parts["status"]
-        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._table.focus()
@@ -95,7 +91,7 @@ class TuneScreen(Screen[None]):
         if not self.is_mounted or not self.size.width:
             return
         width = max(self._table.size.width - len(NO_SIGN), 40)
-        self._tell("header", self._limits())
+        self._draw_header()
         self._tell("headings", Content.assemble(NO_SIGN, headings(width)))
         self._table.show(rows(self._tuning, width, self.has_class("-airy")))
         self._follow()
@@ -121,15 +117,12 @@ class TuneScreen(Screen[None]):
             self._told[part] = told
             self._parts[part].update(told)
 
-    def _limits(self) -> Content:
-        left, started = Content.assemble(("VSR++", "bold $primary"), "  Auto-tune"), self._tuning.started
-        width = max(self.size.width - 2, 20)
-        if started is None:
-            return left
-        if self.size.width >= DEVICE_FROM:
+    def _draw_header(self) -> None:
+        left, started = Content.assemble(BRAND, "  Auto-tune"), self._tuning.started
+        if started and self.size.width >= DEVICE_FROM:
             place = f"{started.n_frames} × {started.lr_width}×{started.lr_height}"
             left = Content.assemble(left, (f"  {started.device} · {started.precision} · {place}", "$secondary"))
-        return spread(left, Content.styled(_limits(started), "$secondary"), width)
+        self.set_header(left, Content.styled(_limits(started) if started else "", "$secondary"))
 
     def _status(self) -> Content:
         tuning = self._tuning
@@ -204,7 +197,7 @@ class TuneScreen(Screen[None]):
 
 
 HOLDING = "stopping the clock"
-PARTS = ("header", "headings", "details", "status")
+PARTS = ("headings", "details", "status")
 
 WORDS = Content("\n").join(
     Content.assemble((f"{word:<15}", "$secondary"), (meaning, "$secondary"))

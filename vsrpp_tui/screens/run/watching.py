@@ -54,8 +54,8 @@ class WatchingScreen(TrainingScreen, inherit_bindings=False):
         super().__init__()
         self._bar = Static(id="watch-bar", markup=False)
 
-    def compose(self) -> ComposeResult:
-        yield from super().compose()
+    def body(self) -> ComposeResult:
+        yield from super().body()
         yield self._bar
 
     def action_refuse(self, action: str) -> None:
@@ -106,8 +106,8 @@ class WatchedTuneScreen(TuneScreen, inherit_bindings=False):
         self._bar = Static(id="watch-bar", markup=False)
         self._table.can_focus = False
 
-    def compose(self) -> ComposeResult:
-        yield from super().compose()
+    def body(self) -> ComposeResult:
+        yield from super().body()
         yield self._bar
 
     def action_refuse(self, action: str) -> None:

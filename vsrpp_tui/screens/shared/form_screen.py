@@ -13,11 +13,10 @@ from textual.worker import Worker
 
 from vsrpp_tui.forms.checked import Checked, Values
 from vsrpp_tui.forms.paths import is_there, read_paths, write_paths
+from vsrpp_tui.screens.shared.base_screen import BRAND
 from vsrpp_tui.screens.shared.browse import BrowseScreen
 from vsrpp_tui.screens.shared.typed_screen import LEAVE_FIELD, TypedScreen
 from vsrpp_tui.widgets.fields import Field, FieldRow, Tick, TickRow
-from vsrpp_tui.widgets.footer import KeyFooter
-from vsrpp_tui.widgets.text import spread
 
 Request = TypeVar("Request")
 PAUSE_SECONDS = 0.15
@@ -52,8 +51,7 @@ class FormScreen(TypedScreen[Request | None]):
         """Begin as soon as it was looked at."""
         self._touched = False
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="form-header", markup=False)
+    def body(self) -> ComposeResult:
         with VerticalScroll(id="form", can_focus=False):
             for field in self.FIELDS:
                 yield FieldRow(field, str(self.values.get(field.key, "")))
@@ -62,8 +60,6 @@ class FormScreen(TypedScreen[Request | None]):
         with Horizontal(id="form-end"):
             yield Static(id="form-told", markup=False)
             yield Button("Begin", id="begin", compact=True)
-        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield KeyFooter()
 
     def check(self, values: Values) -> Checked[Request]:
         """Called in another thread."""
@@ -166,10 +162,9 @@ class FormScreen(TypedScreen[Request | None]):
     # drawing
 
     def _draw(self) -> None:
-        if not self.is_mounted or not self.query("#form-header"):  # before it stands, or while it is taken down
+        if not self.is_mounted or not self.query("#form"):  # before it stands, or while it is taken down
             return
-        header = Content.assemble(("VSR++", "bold $primary"), f"  {self.TITLE_WORDS}")
-        self.query_one("#form-header", Static).update(spread(header, self.subject(), max(self.size.width - 2, 20)))
+        self.set_header(Content.assemble(BRAND, f"  {self.TITLE_WORDS}"), self.subject())
         checked = self._checked
         if checked:
             for row in self.query(FieldRow):

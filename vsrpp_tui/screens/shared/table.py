@@ -6,16 +6,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 
+from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.widgets.pick_list import NO_SIGN, PickList, Row
-from vsrpp_tui.widgets.text import spread
 
 Answer = TypeVar("Answer")
 
 
-class TableScreen(Screen[Answer | None]):
+class TableScreen(BaseScreen[Answer | None]):
     """Dismissed with None by Escape; what choosing a row does is the subclass's to say."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -29,23 +28,15 @@ class TableScreen(Screen[Answer | None]):
         self._titles, self._headings = (title, subject), headings
         self.table = PickList(id="table-rows", one_click=False)
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="start-header", markup=False)
+    def body(self) -> ComposeResult:
         with Vertical(id="table-body"):
             yield Static(NO_SIGN + self._headings, id="table-headings", markup=False)
             yield self.table
             yield Static(id="table-note", markup=False)
-        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield Footer(show_command_palette=False)
 
     def on_resize(self) -> None:
         title, subject = self._titles
-        header = spread(
-            Content.assemble(("VSR++", "bold $primary"), f"  {title}"),
-            Content.styled(subject, "bold"),
-            max(self.size.width - 2, 20),
-        )
-        self.query_one("#start-header", Static).update(header)
+        self.set_header(Content.assemble(BRAND, f"  {title}"), Content.styled(subject, "bold"))
 
     def head(self, headings: Content) -> None:
         """Put other headings over the columns."""

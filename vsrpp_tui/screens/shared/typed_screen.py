@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from textual.binding import Binding
-from textual.screen import Screen
 from textual.widgets import Input
+
+from vsrpp_tui.screens.shared.base_screen import BaseScreen
 
 Result = TypeVar("Result")
 
@@ -20,7 +21,7 @@ LEAVE_FIELD = Binding(
 )
 
 
-class TypedScreen(Screen[Result]):
+class TypedScreen(BaseScreen[Result]):
     """Has ``LEAVE_FIELD`` among its bindings."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

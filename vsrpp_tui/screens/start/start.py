@@ -11,17 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.folder import RunFolder, RunSummary, Trashed, demo_run_path
+from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.user import recent
-from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.pick_list import PickList, Row, remark
 from vsrpp_tui.widgets.run_card import RECENT, dataset_card, demo_card, recent_rows, run_card, unread_card
-from vsrpp_tui.widgets.text import file_size, spread
+from vsrpp_tui.widgets.text import file_size
 
 if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary
@@ -45,7 +44,7 @@ class Choice:
     demo: bool = False
 
 
-class StartScreen(Screen[None]):
+class StartScreen(BaseScreen[None]):
     """Reads the run and its dataset in the background; a key works as soon as what it needs is known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -109,15 +108,12 @@ class StartScreen(Screen[None]):
         """What was typed into each form, for the next time."""
         self._choices = PickList(id="start-choices")
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="start-header", markup=False)
+    def body(self) -> ComposeResult:
         with Vertical(id="start-body"):
             yield Static(id="start-run", markup=False)
             yield Static(id="start-data", markup=False)
             yield Static(id="start-notice", markup=False)
             yield self._choices
-        yield Static("This terminal is too small for VSR++; at least 60 × 16 is needed.", id="too-small")
-        yield KeyFooter()
 
     def on_mount(self) -> None:
         self._begin_to_read()
@@ -349,10 +345,9 @@ class StartScreen(Screen[None]):
         if not self.is_mounted:
             return
         device = Content.styled(self._device or "looking for a GPU …", "$secondary")
-        header = spread(Content.styled("VSR++", "bold $primary"), device, max(self.size.width - 2, 20))
         width = max(self.query_one("#start-body").content_size.width, 20)
         run = self._read.run if self._read else None
-        self.query_one("#start-header", Static).update(header)
+        self.set_header(Content.assemble(BRAND), device)
         self.query_one("#start-run", Static).update(run_card(self.choice.run, run, width))
         self.query_one("#start-data", Static).update(self._data())
         notice = self.query_one("#start-notice", Static)

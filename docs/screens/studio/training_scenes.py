@@ -165,7 +165,7 @@ async def card(studio: Studio) -> None:
 def _on_a_card(event: ev.Event) -> ev.Event:
     match event:
         case ev.SessionStarted():
-            return replace(event, device="NVIDIA GeForce RTX 3060", device_memory=CARD)
+            return replace(event, device="NVIDIA GeForce RTX 3060", device_kind="cuda", device_memory=CARD)
         case ev.StepReported():
             return replace(event, memory_used=int(0.56 * CARD), memory_peak=int(0.63 * CARD), memory_total=CARD)
         case _:

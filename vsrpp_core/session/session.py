@@ -318,6 +318,7 @@ class Session:
             lr_min=config.schedule.lr_min,
             warmup_steps=config.schedule.warmup_steps,
             schedule_factor=config.schedule.factor,
+            max_memory=config.tune.max_memory,
         )
 
     def _failed(self, error: str) -> ev.SessionFailed:

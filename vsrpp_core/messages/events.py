@@ -81,6 +81,8 @@ class SessionStarted(Event):
     schedule_factor: float = 1.0
     device_kind: DeviceKind | Literal[""] = ""
     """Empty in journals of versions that did not write it."""
+    max_memory: float = 0.0
+    """Largest share of the device's memory that auto-tune allows; 0 in journals of versions that did not write it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

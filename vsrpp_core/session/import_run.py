@@ -111,8 +111,8 @@ def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | Non
 
 
 def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:
-    if settings and (told := settings.contradictions(source.shape["n_feats"], source.shape["n_blocks"])):
-        yield f"{settings.path}: {'; '.join(told)}, which counts"
+    if settings and (different := settings.contradictions(source.shape["n_feats"], source.shape["n_blocks"])):
+        yield f"{settings.path}: {'; '.join(different)}; the checkpoint's values are used"
     if config.data.root and not Path(config.data.root).is_dir():
         yield f"the dataset {config.data.root} does not exist here; name its new place with --data ROOT"
     if source.step >= (end := config.training.max_steps):

@@ -32,6 +32,7 @@ from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks, another_rank_has_ended
+from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
 from vsrpp_core.tune.interactive import tune_and_choose
@@ -50,17 +51,17 @@ def open_session(
     tune: bool = False,
     attended: bool = False,
 ) -> "Session":
-    """Lock the run and settle how it will be trained; nothing is trained until the events are asked for.
+    """Lock the run and settle how it will be trained; nothing is trained until the events are iterated.
 
     ``fresh`` moves what the run holds into its trash (``config.toml`` stays: settings are the user's);
     ``resume`` starts from the newest readable checkpoint, or from the one that ``checkpoint`` names; newer ones then
     move into the trash. ``data`` defaults to ``data.root`` in the overrides, then to the dataset in ``config.toml``.
-    With ``demo`` the demo dataset is made if need be, and a fresh run takes the demo's settings. ``overrides`` are
-    dotted settings; they are kept in ``config.toml``. Another run without settings of its own is tuned first on a GPU
-    and gets a small network on a CPU.
-    With ``tune`` a fresh run is tuned whatever settings it has, also on a CPU. ``attended`` says that somebody watches
-    and may choose what auto-tune finds; otherwise the first that passes is taken. Raises VsrppError, with the run
-    untouched and unlocked. Of several ranks the first does all this and tells the others.
+    With ``demo`` the demo dataset is made if necessary, and a fresh run takes the demo's settings. ``overrides`` are
+    dotted settings; they are saved in ``config.toml``. Any other run without settings is tuned first on a GPU and gets
+    a small network on a CPU.
+    With ``tune`` a fresh run is tuned whatever settings it has, also on a CPU. ``attended``: a user can choose what
+    passes; otherwise the first that passes is chosen. Raises VsrppError, with the run untouched and unlocked.
+    Of several ranks the first does all this and broadcasts the plan.
     """
     folder = RunFolder(run)
     request = Request(data, start, demo, tuple(overrides), checkpoint, tune, attended, ranks.size)
@@ -87,7 +88,7 @@ class Session:
     def __init__(
         self, folder: RunFolder, plan: Plan, state: dict[str, Any], held: ExitStack, ranks: Ranks = SINGLE_RANK
     ) -> None:
-        """``state`` is the checkpoint to go on from, if any.
+        """``state`` is the checkpoint to resume from, if any.
 
         ``held`` has the run's lock; the session releases it when its events end, or by ``close``.
         """
@@ -128,13 +129,15 @@ class Session:
     def _open_sinks(self) -> SinkGroup:
         if not self._ranks.is_first:
             return SinkGroup(())
-        cadence, step = self.config.cadence, self._state["progress"]["step"] if self._state else 0
+        cadence = self.config.cadence
         return SinkGroup(
             (
                 JournalWriter(self.folder.journal, cadence.journal_every),
                 self._log,
                 StatusFile(self.folder.status, cadence.status_every),
-                TensorBoardSink(self.folder.logs, self.folder.path, cadence.tensorboard_every, first_step=step),
+                TensorBoardSink(
+                    self.folder.logs, self.folder.path, cadence.tensorboard_every, first_step=self._first_step
+                ),
             )
         )
 
@@ -146,15 +149,15 @@ class Session:
             self._save_last("recovery")
             raise
         except VsrppError as error:
-            told = str(error)
-            self._note_of_rank(told)
+            message = str(error)
+            self._note_of_rank(message)
         except Exception as error:
             if not another_rank_has_ended(error):
                 self._note(traceback.format_exc())
-            told = self._in_words(error)
+            message = self._in_words(error)
         else:
             return
-        yield self._failed(told)  # out here the error is gone, and with it the memory that the failed step still held
+        yield self._failed(message)  # here the error is gone, and with it the memory that the failed step still held
 
     def _in_words(self, error: Exception) -> str:
         if is_out_of_memory(error):
@@ -165,7 +168,7 @@ class Session:
 
     @property
     def _is_resumable(self) -> bool:
-        """Whether there is, or will be once the session has failed, a checkpoint to go on from."""
+        """Whether there is, or will be once the session has failed, a checkpoint to resume from."""
         return bool(self._plan.resumed_from) or (self._trainer is not None and self._trainer.progress.step > 0)
 
     def _out_of_memory(self) -> str:
@@ -183,47 +186,21 @@ class Session:
         self._check_ranks(hardware)
         for warning in self._plan.warnings:
             yield ev.WarningRaised(message=warning)
-        if self._plan.tune_first:
-            attended, small = self._plan.attended, self._plan.small
-            tuned = yield from tune_and_choose(
-                self.config, hardware, self._geometry, inbox, attended=attended, small=small
-            )
-            if tuned is None:
-                yield ev.SessionEnded(reason="stopped", step=0, checkpoint="")
-                return
-            self.config = tuned
-            self.config.save(self.folder.config)
-        root = Path(self.config.data.root)
-        pairs, cache = DatasetFolder(root).pairs("train"), None
-        if self.config.data.cache == "disk":
-            cache = yield from shared_cache(root, pairs, self._geometry, self._ranks, inbox.stop_is_wanted)
-            if cache is None:
-                step = self._state["progress"]["step"] if self._state else 0
-                yield ev.SessionEnded(reason="stopped", step=step, checkpoint=self._plan.resumed_from)
-                return
-        stream = self._make_stream(pairs, cache)
+        stream = None
+        if not self._plan.tune_first or (yield from self._tune(hardware, inbox)):
+            stream = yield from self._open_stream(inbox)
+        if stream is None:
+            yield ev.SessionEnded(reason="stopped", step=self._first_step, checkpoint=self._plan.resumed_from)
+            return
         self._held.callback(stream.close)
-        validator = Validator(DatasetFolder(root).pairs("val"), self._geometry, hardware, self.folder.pictures)
+        validation = DatasetFolder(Path(self.config.data.root)).pairs("val")
+        validator = Validator(validation, self._geometry, hardware, self.folder.pictures)
         store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()
         trainer = Trainer(self.config, hardware, stream, validator, store, self._ranks)
         if self._state:
-            if changed := stream.difference(self._state["stream"]):
-                yield ev.WarningRaised(
-                    message=f"{self.config.data.root} is not as it was when {self._plan.resumed_from} was saved: "
-                    f"{changed}; a new epoch begins"
-                )
-            trainer.load_state_dict(self._state)
-            scored_on = self._state.get("validation", validator.identity)
-            if trainer.progress.best_quality and scored_on != validator.identity:
-                yield ev.WarningRaised(
-                    message=f"the validation set of {self.config.data.root} is not the one that "
-                    f"{self._plan.resumed_from} was scored on; the best is looked for anew"
-                )
-                trainer.forget_best()
-            yield from trainer.repair_best()
-            self._state = {}  # no second copy of the network while it trains
+            yield from self._restore(trainer, stream, validator)
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
         for event in trainer.train(inbox):
@@ -231,17 +208,61 @@ class Session:
             if isinstance(event, ev.ParameterChanged):
                 yield from self._keep_settings(trainer.config)
 
+    @property
+    def _first_step(self) -> int:
+        """The step of the checkpoint to resume from, else 0; before training only."""
+        step: int = self._state["progress"]["step"] if self._state else 0
+        return step
+
+    def _tune(self, hardware: Hardware, inbox: Inbox) -> Generator[ev.Event, None, bool]:
+        """Find a configuration and keep it in ``config.toml``; False after a Stop."""
+        plan = self._plan
+        tuned = yield from tune_and_choose(
+            self.config, hardware, self._geometry, inbox, attended=plan.attended, small=plan.small
+        )
+        if tuned:
+            self.config = tuned
+            self.config.save(self.folder.config)
+        return tuned is not None
+
+    def _open_stream(self, inbox: Inbox) -> Generator[ev.Event, None, TrainingStream | None]:
+        """The training data, from the disk cache where the settings ask for one; None after a Stop meanwhile."""
+        root = Path(self.config.data.root)
+        pairs = DatasetFolder(root).pairs("train")
+        if self.config.data.cache != "disk":
+            return self._make_stream(pairs, None)
+        cache = yield from shared_cache(root, pairs, self._geometry, self._ranks, inbox.stop_is_wanted)
+        return self._make_stream(pairs, cache) if cache else None
+
+    def _restore(self, trainer: Trainer, stream: TrainingStream, validator: Validator) -> Iterator[ev.Event]:
+        """Load the checkpoint into the trainer; warns where the dataset is not the one it was trained or scored on."""
+        root, resumed_from = self.config.data.root, self._plan.resumed_from
+        if changed := stream.difference(self._state["stream"]):
+            yield ev.WarningRaised(
+                message=f"{root} is not as it was when {resumed_from} was saved: {changed}; a new epoch begins"
+            )
+        trainer.load_state_dict(self._state)
+        scored_on = self._state.get("validation", validator.identity)
+        if trainer.progress.best_quality and scored_on != validator.identity:
+            yield ev.WarningRaised(
+                message=f"the validation set of {root} is not the one that {resumed_from} was scored on; "
+                "the best is judged afresh"
+            )
+            trainer.forget_best()
+        yield from trainer.repair_best()
+        self._state = {}  # no second copy of the network during training
+
     def _check_ranks(self, hardware: Hardware) -> None:
         """Gradients of one precision cannot be summed with those of another: fp16 scales its loss."""
-        wanted = self._ranks.agree(hardware.precision)
-        if hardware.precision != wanted:
+        first = self._ranks.agree(hardware.precision)
+        if hardware.precision != first:
             raise VsrppError(
-                f"rank {self._ranks.rank} would train in {hardware.precision} and the first in {wanted}; set "
+                f"rank {self._ranks.rank} would train in {hardware.precision} and the first in {first}; set "
                 "training.precision to one that both devices have, e.g. fp32"
             )
 
     def _keep_settings(self, config: RunConfig) -> Iterator[ev.Event]:
-        """What was changed while training is in ``config.toml`` too, so that a resume goes by it."""
+        """Save what was changed during training in ``config.toml``, so that a resume uses it."""
         if not self._ranks.is_first:
             return
         try:
@@ -297,6 +318,7 @@ class Session:
             lr_min=config.schedule.lr_min,
             warmup_steps=config.schedule.warmup_steps,
             schedule_factor=config.schedule.factor,
+            max_memory=config.tune.max_memory,
         )
 
     def _failed(self, error: str) -> ev.SessionFailed:
@@ -304,22 +326,22 @@ class Session:
         return ev.SessionFailed(step=step, error=error, checkpoint=self._save_last("emergency"))
 
     def _save_last(self, kind: ev.CheckpointKind) -> str:
-        """Save what there is; the file's name, or empty when there was nothing to save or no room for it."""
+        """Save the current state; returns the file's name, or empty where there was nothing to save or no room."""
         if self._trainer is None or self._trainer.progress.step == 0 or not self._ranks.is_first:
             return ""
         try:
             return self._trainer.save(kind).name
         except CheckpointError as error:
             self._note(str(error))
-        except Exception:  # a device that has failed cannot be read either; what went wrong first must still be told
+        except Exception:  # a failed device cannot be read either; the first error must still be reported
             self._note(traceback.format_exc())
         return ""
 
     def _note_of_rank(self, text: str) -> None:
-        """Of a rank but the first: nobody keeps its events, and the first sees only that it is gone."""
+        """For ranks other than the first: their events are not recorded, and the first only sees that they are gone."""
         if not self._ranks.is_first:
             self._note(f"rank {self._ranks.rank}: {text}")
 
     def _note(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # a log that takes nothing must not hide what it was to tell
+        with contextlib.suppress(OSError):  # an unwritable log must not hide the error
             self._log.write(text, time.time())

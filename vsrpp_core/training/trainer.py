@@ -244,7 +244,7 @@ class Trainer:
             yield ev.LearningRateReduced(step=self._progress.step, factor=self._schedule.factor)
 
     def _count_skipped(self, step: int, row: dict[str, float]) -> None:
-        """Weights are untouched by a skipped step; many in a row mean that training cannot go on like this."""
+        """Weights are untouched by a skipped step; many in a row mean that training has diverged."""
         progress = self._progress
         if not math.isfinite(row["gradient_norm"]):
             self._skipped_steps += 1

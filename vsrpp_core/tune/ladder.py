@@ -3,8 +3,10 @@
 Separate from search.py because the table of predictions, a rung chosen by hand and the search all start here.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware
@@ -72,7 +74,7 @@ class Rung:
     def configure(self, config: RunConfig, mode: Checkpointing, n_frames: int) -> RunConfig:
         """``config`` with this rung's network and batch; everything else stays."""
         sizes = (self.n_feats, self.batch_size, self.n_blocks)
-        return _configure(config, sizes, mode, n_frames).with_overrides(self.also)
+        return with_sizes(config, sizes, self.accumulation, mode, n_frames).with_overrides(self.also)
 
     def is_expected_to_pass(self, limits: Limits) -> bool:
         """Whether some mode is within both limits by the expected time, not only by the possible one; False where the
@@ -85,21 +87,43 @@ class Rung:
     def predicted(self, mode: Checkpointing | None = None) -> ev.ConfigurationPredicted:
         """The prediction for ``mode``, by default the first worth measuring, or the leanest where none is."""
         mode = mode or (self.modes[0] if self.modes else list(self.predictions)[-1])
-        prediction = self.predictions[mode]
         return ev.ConfigurationPredicted(
-            index=self.index,
-            n_feats=self.n_feats,
-            n_blocks=self.n_blocks,
-            batch_size=self.batch_size,
-            accumulation=self.accumulation,
-            checkpointing=mode,
-            parameters=prediction.parameters,
-            predicted_seconds=prediction.seconds,
-            predicted_memory=prediction.memory,
-            verdict=self.verdict,
-            fault=self.fault,
-            is_preset=bool(self.also),
+            **self._common(mode), verdict=self.verdict, fault=self.fault, is_preset=bool(self.also)
         )
+
+    def tried(
+        self,
+        mode: Checkpointing,
+        fault: ev.TuneFault,
+        verdict: str,
+        seconds: float = math.nan,
+        memory_peak: int = 0,
+        passed: bool = False,
+    ) -> ev.ConfigurationTried:
+        """Measured in ``mode``, or with the defaults ruled out unmeasured."""
+        return ev.ConfigurationTried(
+            **self._common(mode),
+            seconds_per_step=seconds,
+            memory_peak=memory_peak,
+            passed=passed,
+            verdict=verdict,
+            fault=fault,
+        )
+
+    def _common(self, mode: Checkpointing) -> dict[str, Any]:
+        """Fields of a prediction and of a try."""
+        prediction = self.predictions[mode]
+        return {
+            "index": self.index,
+            "n_feats": self.n_feats,
+            "n_blocks": self.n_blocks,
+            "batch_size": self.batch_size,
+            "accumulation": self.accumulation,
+            "checkpointing": mode,
+            "parameters": prediction.parameters,
+            "predicted_seconds": prediction.seconds,
+            "predicted_memory": prediction.memory,
+        }
 
 
 def forecast(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> list[Rung]:
@@ -113,11 +137,11 @@ def forecast(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> 
     for index, sizes in enumerate(LADDER, start=1):
         if sizes[0] not in speeds:
             speeds[sizes[0]] = speed_of(hardware, sizes[0])
-        predictions = {
-            mode: predict(_configure(config, sizes, mode, geometry.n_frames), geometry, hardware, speeds[sizes[0]])
-            for mode in modes
-        }
-        rungs.append(_rung(index, sizes, _accumulation(config, sizes[1]), predictions, limits))
+        accumulation, predictions = _accumulation(config, sizes[1]), dict[Checkpointing, Prediction]()
+        for mode in modes:
+            candidate = with_sizes(config, sizes, accumulation, mode, geometry.n_frames)
+            predictions[mode] = predict(candidate, geometry, hardware, speeds[sizes[0]])
+        rungs.append(_rung(index, sizes, accumulation, predictions, limits))
     return rungs
 
 
@@ -146,7 +170,10 @@ def check_rung(index: int) -> None:
         raise UsageError(f"--choose {index}: the ladder has rungs 1 to {len(LADDER)}; `vsrpp tune --list` shows them")
 
 
-def _configure(config: RunConfig, sizes: tuple[int, int, int], mode: Checkpointing, n_frames: int) -> RunConfig:
+def with_sizes(
+    config: RunConfig, sizes: tuple[int, int, int], accumulation: int, mode: Checkpointing, n_frames: int
+) -> RunConfig:
+    """``config`` with a network and batch of ``sizes``, as in LADDER; everything else stays."""
     n_feats, batch, n_blocks = sizes
     return config.with_overrides(
         (
@@ -154,7 +181,7 @@ def _configure(config: RunConfig, sizes: tuple[int, int, int], mode: Checkpointi
             ("model.n_blocks", str(n_blocks)),
             ("model.n_frames", str(n_frames)),
             ("training.batch_size", str(batch)),
-            ("training.accumulation", str(_accumulation(config, batch))),
+            ("training.accumulation", str(accumulation)),
             ("training.checkpointing", mode),
         )
     )

@@ -19,7 +19,7 @@ from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.tune.advice import Miss, advice
-from vsrpp_core.tune.ladder import Limits, Overrides, Rung, forecast, small_rung
+from vsrpp_core.tune.ladder import Limits, Overrides, Rung, forecast, small_rung, with_sizes
 from vsrpp_core.tune.predict import predict
 
 BRAKE_SECONDS = 90.0
@@ -88,10 +88,10 @@ class Search:
             if not rung.modes:
                 miss = self._ruled_out(rung)
                 self._misses[rung.index, miss.mode] = miss
-                yield self._unmeasured(rung, miss.mode, rung.fault, f"not measured, {rung.verdict}")
+                yield rung.tried(miss.mode, rung.fault, f"not measured, {rung.verdict}")
             elif rung is not self._ladder[-1] and self._is_late(begun) and not rung.is_expected_to_pass(self.limits):
                 verdict = f"not measured: auto-tune has taken over {BRAKE_SECONDS:.0f} s and does not expect it to pass"
-                yield self._unmeasured(rung, rung.modes[0], "brake", verdict)
+                yield rung.tried(rung.modes[0], "brake", verdict)
             elif (yield from self.attempt(rung)):
                 return
 
@@ -128,7 +128,7 @@ class Search:
         result = self._measure(candidate, self.hardware, self.geometry)
         seconds = result.seconds * rung.accumulation
         fault, verdict = self._judge(result, seconds)
-        tried = _tried(rung, mode, fault, verdict, seconds, result.memory_peak, passed=not fault)
+        tried = rung.tried(mode, fault, verdict, seconds, result.memory_peak, passed=not fault)
         key = rung.index, mode
         self._tried[key] = tried
         self._misses.pop(key, None)
@@ -146,10 +146,6 @@ class Search:
         if result.memory_peak > limits.memory:
             return "memory", f"memory {result.memory_peak / GB:.1f} GB is over {share:.0%} of the card"
         return "", f"passes with {seconds:.2f} s per step and {result.memory_peak / GB:.1f} GB"
-
-    @staticmethod
-    def _unmeasured(rung: Rung, mode: Checkpointing, fault: ev.TuneFault, verdict: str) -> ev.ConfigurationTried:
-        return _tried(rung, mode, fault, verdict, math.nan, 0)
 
     def _ruled_out(self, rung: Rung) -> Miss:
         """How far an unmeasured rung is from passing, by its expected time rather than the lower bound."""
@@ -212,17 +208,11 @@ class Search:
 
         On a CPU everything else is as for the small network: whole patches and a GPU's schedule are too slow there.
         """
-        chosen = self.config.with_overrides(
-            (
-                *(self.small.also if self.small else ()),
-                ("model.n_feats", str(n_feats)),
-                ("model.n_blocks", str(n_blocks)),
-                ("model.n_frames", str(self.geometry.n_frames)),
-                ("training.batch_size", str(batch_size)),
-                ("training.accumulation", str(accumulation)),
-                ("training.checkpointing", checkpointing),
-            )
+        config, sizes = (
+            self.config.with_overrides(self.small.also if self.small else ()),
+            (n_feats, batch_size, n_blocks),
         )
+        chosen = with_sizes(config, sizes, accumulation, checkpointing, self.geometry.n_frames)
         warnings = self._excess(*self._predicted(chosen), "is predicted")
         least = self.config.tune.min_effective_batch
         if batch_size * accumulation < least:
@@ -276,31 +266,3 @@ def _with_found(config: RunConfig, found: str) -> RunConfig:
 def _figures(seconds: float, memory: float) -> str:
     step = f"{seconds:.2f} s per step and " if math.isfinite(seconds) else ""
     return f"{step}{memory / GB:.1f} GB"
-
-
-def _tried(
-    rung: Rung,
-    mode: Checkpointing,
-    fault: ev.TuneFault,
-    verdict: str,
-    seconds: float,
-    memory_peak: int,
-    passed: bool = False,
-) -> ev.ConfigurationTried:
-    prediction = rung.predictions[mode]
-    return ev.ConfigurationTried(
-        index=rung.index,
-        n_feats=rung.n_feats,
-        n_blocks=rung.n_blocks,
-        batch_size=rung.batch_size,
-        accumulation=rung.accumulation,
-        seconds_per_step=seconds,
-        memory_peak=memory_peak,
-        passed=passed,
-        verdict=verdict,
-        checkpointing=mode,
-        predicted_seconds=prediction.seconds,
-        predicted_memory=prediction.memory,
-        parameters=prediction.parameters,
-        fault=fault,
-    )

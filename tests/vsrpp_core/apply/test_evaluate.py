@@ -323,7 +323,7 @@ def test_frames_that_do_not_fit_are_scored_the_same_in_tiles_and_it_is_told_once
         assert one.ki_y.ssim == pytest.approx(other.ki_y.ssim, abs=1e-4) and one.bicubic_y == other.bicubic_y
 
 
-def test_frames_that_do_not_fit_in_tiles_either_are_told(
+def test_frames_that_do_not_fit_in_tiles_either_are_an_error(
     checkpoint: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fits_only(monkeypatch, 0)

@@ -16,7 +16,7 @@ class Loader:
         return np.full(10, index, dtype=np.uint8), np.full(20, index, dtype=np.uint8)
 
 
-def test_what_is_kept_is_loaded_once_and_the_rest_each_time() -> None:
+def test_cached_pairs_are_loaded_once_and_the_rest_each_time() -> None:
     cache, load = DecodedCache(limit=2 * PAIR_BYTES + 29), Loader()
     for _ in range(3):
         assert [int(cache.get(index, load)[1][0]) for index in range(4)] == [0, 1, 2, 3]

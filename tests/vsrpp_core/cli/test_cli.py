@@ -419,7 +419,7 @@ def test_a_rung_is_chosen_by_hand(
         (["--list", "--data", "x"], 1, "x is not a folder"),
     ],
 )
-def test_wrong_tuning_is_told(
+def test_mistakes_of_tune_are_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

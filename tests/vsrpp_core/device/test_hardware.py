@@ -18,13 +18,13 @@ def pretend_card(monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("wanted", ["tf32", "fp16"])
-def test_what_a_cpu_cannot_do_is_refused(cpu_only: None, wanted: Precision) -> None:
+def test_a_precision_that_a_cpu_lacks_is_refused(cpu_only: None, wanted: Precision) -> None:
     with pytest.raises(VsrppError, match=rf"training\.precision = {wanted} .*set it to fp32"):
         choose_hardware(wanted)
 
 
 @pytest.mark.parametrize("wanted", ["fp32", "bf16"])
-def test_what_a_cpu_can_do_is_taken_as_configured(cpu_only: None, wanted: Precision) -> None:
+def test_a_precision_that_a_cpu_has_is_used_as_configured(cpu_only: None, wanted: Precision) -> None:
     hardware = choose_hardware(wanted)
     assert (hardware.precision, hardware.reason, hardware.device.type) == (wanted, "as configured", "cpu")
 

@@ -4,7 +4,7 @@ import torch
 from vsrpp_core.device.memory import is_out_of_memory
 
 
-def test_what_torch_really_raises_on_this_device_is_known() -> None:
+def test_torch_s_real_error_on_this_device_is_recognized() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
@@ -12,7 +12,7 @@ def test_what_torch_really_raises_on_this_device_is_known() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_what_torch_really_raises_on_a_gpu_is_known() -> None:
+def test_torch_s_real_error_on_a_gpu_is_recognized() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 50, dtype=torch.uint8, device="cuda")
     assert is_out_of_memory(caught.value)

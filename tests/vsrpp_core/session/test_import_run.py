@@ -160,7 +160,7 @@ def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset
 
 
 @pytest.mark.parametrize(("max_steps", "is_told"), [(25_500, True), (25_000, True), (25_501, False)])
-def test_a_run_with_nothing_left_to_train_is_told(tmp_path: Path, max_steps: int, is_told: bool) -> None:
+def test_an_import_says_that_nothing_is_left_to_train(tmp_path: Path, max_steps: int, is_told: bool) -> None:
     write_original(tmp_path / "old.pth")
     write_original_settings(tmp_path, MAX_STEPS=max_steps)
     notes = import_run(tmp_path / "old.pth", tmp_path / "run").notes

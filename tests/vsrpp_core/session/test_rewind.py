@@ -104,7 +104,7 @@ def test_a_path_names_a_checkpoint_too(run: Path, data: Path, monkeypatch: pytes
         ("config.toml", r"is not a checkpoint of VSR\+\+"),
     ],
 )
-def test_what_cannot_be_resumed_from_is_told_and_nothing_touched(
+def test_a_checkpoint_that_cannot_be_resumed_from_is_refused_and_nothing_touched(
     run: Path, data: Path, wanted: str, phrase: str
 ) -> None:
     before = names(run)
@@ -132,7 +132,7 @@ def test_the_best_one_is_that_of_the_branch(run: Path, data: Path) -> None:
     assert (started.best_step, started.best_quality) == (8, step_8["best_quality"])
 
 
-def test_what_was_put_aside_can_be_brought_back(run: Path, data: Path) -> None:
+def test_checkpoints_in_the_trash_can_be_restored(run: Path, data: Path) -> None:
     train(run, data, "fresh", **BEST)  # type: ignore[arg-type]
     before = names(run)
     train(run, data, checkpoint="checkpoint_step_8.pth", stop=9, **BEST)  # type: ignore[arg-type]
@@ -147,7 +147,7 @@ def test_what_was_put_aside_can_be_brought_back(run: Path, data: Path) -> None:
     assert begun(train(run, data, stop=15)) == ("checkpoint_recovery.pth", 14)
 
 
-def test_a_best_one_that_is_no_longer_kept_is_told_and_judged_anew(run: Path, data: Path) -> None:
+def test_a_best_one_that_is_no_longer_kept_is_reported_and_judged_afresh(run: Path, data: Path) -> None:
     train(run, data, "fresh", **BEST)  # type: ignore[arg-type]
     folder = RunFolder(run)
     for path in (folder.checkpoint(4), folder.checkpoint(4).with_suffix(".json")):

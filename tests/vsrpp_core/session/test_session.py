@@ -142,7 +142,7 @@ def test_the_same_number_of_other_pairs_is_noticed_too(make_dataset: MakeDataset
     assert "10 training pairs as before, but other files" in warning.message
 
 
-def test_another_validation_set_begins_the_best_anew(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_another_validation_set_resets_the_best(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, react=stop_at(13), cadence__best_from="0")
     assert of(train(run, data, start="resume", react=stop_at(14)), ev.SessionStarted)[0].best_step == 12
@@ -153,7 +153,7 @@ def test_another_validation_set_begins_the_best_anew(make_dataset: MakeDataset, 
     assert "validation set of" in of(events, ev.WarningRaised)[0].message
 
 
-def test_who_names_a_size_is_not_tuned(
+def test_a_run_with_a_given_size_is_not_tuned(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card = DeviceDescription("a card", 8 * 2**30, "cuda")
@@ -227,7 +227,7 @@ def test_the_dataset_may_be_named_by_its_setting(make_dataset: MakeDataset, tmp_
     assert RunConfig.load(run / "config.toml").data.root == str(other)
 
 
-def test_a_step_is_told_with_what_it_was_taken_with(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_a_step_report_carries_the_inputs_of_the_step(make_dataset: MakeDataset, tmp_path: Path) -> None:
     settings = {"training__max_steps": "60", "loss__warmup_steps": "25", "schedule__plateau_patience": "10"}
     events = train(tmp_path / "run", make_dataset(), **settings)
     changes = [e for e in events if isinstance(e, ev.WeightsAdapted | ev.LearningRateReduced)]
@@ -430,7 +430,7 @@ def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset: Make
         ("fresh", {"training.precision": "fp16"}, "fp16 is not for CPUs"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_touched(
+def test_mistakes_are_refused_before_anything_is_touched(
     make_dataset: MakeDataset, tmp_path: Path, start: str, settings: dict[str, str], phrase: str
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
@@ -439,7 +439,7 @@ def test_mistakes_are_told_before_anything_is_touched(
     assert RunFolder(run).contents() == [] and not (run / "config.toml").exists() and RunFolder(run).owner() == 0
 
 
-def test_a_validation_pair_of_another_size_is_told_before_anything_is_trained(
+def test_a_validation_pair_of_another_size_is_refused_before_training(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     data, other = make_dataset(), make_dataset(tmp_path / "other", side=20)
@@ -519,7 +519,7 @@ def test_the_demo_does_not_take_over_a_run_on_other_footage(make_dataset: MakeDa
     assert (run / "checkpoint_step_1.pth").is_file()
 
 
-def test_what_a_fresh_start_moved_away_is_told(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_a_fresh_start_reports_what_it_moved_away(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, training__max_steps="1")
     told = [event.message for event in of(train(run, data, training__max_steps="1"), ev.WarningRaised)]
@@ -548,7 +548,7 @@ def test_a_run_without_settings_is_tuned_first_on_a_gpu(
     assert RunConfig.load(tmp_path / "run" / "config.toml").model.n_feats == int(TINY["model.n_feats"])
 
 
-def test_a_disk_that_takes_no_journal_is_told(tmp_path: Path, make_dataset: MakeDataset) -> None:
+def test_a_full_disk_without_room_for_a_journal_fails_the_session(tmp_path: Path, make_dataset: MakeDataset) -> None:
     session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY.items())
     (tmp_path / "run" / "events.jsonl").mkdir()  # stands for whatever makes opening fail
     (failed,) = collect(session)

@@ -55,7 +55,7 @@ def test_a_kill_before_the_description_costs_no_step(make_dataset: MakeDataset, 
     assert resumed_from(train(run, data, "resume", stop=10)) == ("checkpoint_recovery.pth", 9)
 
 
-def test_what_was_found_damaged_is_marked_for_whoever_lists_it(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_marked_in_its_sidecar(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, "fresh", stop=9)
     recovery = run / "checkpoint_recovery.pth"
@@ -69,7 +69,7 @@ def test_what_was_found_damaged_is_marked_for_whoever_lists_it(make_dataset: Mak
     assert described(run)["checkpoint_recovery.pth"].crc == "verified", "the session has saved it anew"
 
 
-def test_where_nothing_can_be_read_every_file_is_marked(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_if_no_checkpoint_can_be_read_every_one_is_marked(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, "fresh", stop=5)
     for name in described(run):
@@ -118,7 +118,7 @@ def test_a_kill_between_the_best_file_and_its_name_loses_no_best(
     assert misnamed_best(run) == "checkpoint_best.pth names nothing, and checkpoint_step_4.pth is the best"
 
 
-def test_a_best_that_still_cannot_be_named_is_told_and_the_run_goes_on(
+def test_a_best_that_still_cannot_be_linked_is_reported_and_the_run_continues(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, data = tmp_path / "run", make_dataset()

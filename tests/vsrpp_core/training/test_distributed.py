@@ -121,7 +121,7 @@ def test_one_rank_tells_and_one_run_is_written(job: Path) -> None:
     assert len(list((job / "whole-2" / "logs").iterdir())) == 1
 
 
-def test_a_mistake_is_told_once(job: Path) -> None:
+def test_a_mistake_is_reported_once(job: Path) -> None:
     done = run_ranks(job, "-m", "vsrpp_core", "train", str(job / "whole-2"))
     assert done.returncode != 0
     assert done.stderr.count("already holds a run at step 50") == 1

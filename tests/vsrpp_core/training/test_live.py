@@ -36,7 +36,7 @@ def answers(events: list[ev.Event]) -> list[tuple[bool, str]]:
     return [(event.accepted, event.message) for event in events if isinstance(event, ev.CommandAnswered)]
 
 
-def test_a_change_is_told_kept_and_in_the_checkpoints_after_it(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_a_change_is_reported_saved_and_in_later_checkpoints(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
     events = train(run, make_dataset(), 5, ("training.max_steps", "9"), ("cadence.validate_every", "4"))
     changes = [e for e in events if isinstance(e, ev.ParameterChanged)]
@@ -78,7 +78,7 @@ def test_loss_weights_are_changed_together_and_the_rate_follows_the_schedule(
         ("training.max_steps", "3", "step 3 is past that"),
     ],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(
+def test_an_invalid_change_is_refused_and_changes_nothing(
     make_dataset: MakeDataset, tmp_path: Path, key: str, value: str, phrase: str
 ) -> None:
     data = make_dataset()
@@ -108,7 +108,7 @@ def test_a_resume_goes_by_what_was_changed(make_dataset: MakeDataset, tmp_path: 
     }
 
 
-def test_who_listens_goes_by_cadences_changed_while_training(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_listeners_follow_cadences_changed_during_training(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
     cadences = (("cadence.journal_every", "4"), ("cadence.status_every", "5"), ("cadence.tensorboard_every", "4"))
     events = train(run, make_dataset(), 12, *cadences)

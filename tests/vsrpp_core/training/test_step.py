@@ -141,7 +141,7 @@ def test_compiled_code_takes_the_same_step() -> None:
     assert all(float(figure) > 0 for figure in activity.forward_trunk), "hooks look into the network itself"
 
 
-def test_what_cannot_be_compiled_is_told_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_cannot_be_compiled_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch._dynamo.exc import BackendCompilerFailed
 
     def refuse(frames: torch.Tensor) -> torch.Tensor:

@@ -229,7 +229,7 @@ def fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TrainingLog, "write", full)
 
 
-def test_a_full_disk_is_told_and_training_goes_on(
+def test_a_full_disk_is_reported_and_training_continues(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk(monkeypatch)
@@ -268,7 +268,7 @@ def test_a_disk_that_was_full_for_a_while_costs_only_what_fell_into_it(
     assert "completed at step 24" in (run / "training.log").read_text()
 
 
-def test_a_disk_that_fills_is_told_once(
+def test_a_disk_that_fills_is_reported_once(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"cadence__checkpoint_every": "2", "cadence__best_from": "1", "checkpoints__min_free_gb": "100000"}

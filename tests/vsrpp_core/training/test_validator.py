@@ -131,7 +131,7 @@ def test_no_picture_outlives_its_sample(
     assert left == [0] * 6 and len(held) == 12
 
 
-def test_tiles_are_told_once_and_the_scores_are_those_of_whole_pictures(
+def test_tiles_are_reported_once_and_the_scores_are_those_of_whole_pictures(
     make_dataset: MakeDataset, hardware: Hardware
 ) -> None:
     side = 60
@@ -161,9 +161,7 @@ def test_every_validation_tries_whole_pictures_first(make_dataset: MakeDataset, 
     assert limited.asked == [60 * 60] * 3
 
 
-def test_a_device_without_any_memory_left_is_told_by_its_own_error(
-    make_dataset: MakeDataset, hardware: Hardware
-) -> None:
+def test_a_device_without_any_memory_left_raises_its_own_error(make_dataset: MakeDataset, hardware: Hardware) -> None:
     validator = make_validator(make_dataset(n_val=1), hardware)
     with pytest.raises(torch.OutOfMemoryError):
         list(validator.run(Limited(network(hardware), limit=0), step=1))

@@ -99,7 +99,7 @@ def once(kind: type[ev.Event], *commands: cmd.Command, **fields: object) -> Reac
 # taken by itself
 
 
-def test_what_passes_is_offered_and_taken_when_its_time_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rung_that_passes_is_offered_and_chosen_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     steered = Steered(monkeypatch, Results(SLOW, FINE), pace=7.0)
     (offer,) = steered.of(ev.ChoiceOffered)
     assert (offer.index, offer.checkpointing, offer.seconds, offer.advice) == (2, "none", 60, "")
@@ -120,7 +120,7 @@ def test_without_somebody_or_time_it_is_taken_at_once(monkeypatch: pytest.Monkey
     assert not steered.of(ev.ChoiceOffered) and steered.of(ev.ConfigurationChosen)[0].index == 1
 
 
-def test_who_is_choosing_is_not_hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_who_is_choosing_is_not_hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     held = once(ev.ChoiceOffered, cmd.HoldChoice(), seconds=60.0)
     chosen = once(ev.ChoiceOffered, cmd.ChooseRung(2), seconds=0.0)
     steered = Steered(monkeypatch, Results(FINE), lambda event: (*held(event), *chosen(event)), pace=20.0)
@@ -131,7 +131,7 @@ def test_who_is_choosing_is_not_hurried(monkeypatch: pytest.MonkeyPatch) -> None
 # chosen
 
 
-def test_another_rung_is_taken_unmeasured_and_its_excess_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_rung_is_chosen_unmeasured_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     react = once(ev.ChoiceOffered, cmd.ChooseRung(2))
     steered = Steered(monkeypatch, Results(FINE), react, hardware=P4, geometry=PATCHES)
     assert steered.config.model.n_feats == 160 and steered.config.training.checkpointing == "trunk"
@@ -161,7 +161,7 @@ def test_a_choice_while_it_measures_ends_the_search(monkeypatch: pytest.MonkeyPa
     assert steered.measured == [(1, "none"), (2, "none")] and steered.config.model.n_feats == 64
 
 
-def test_what_the_user_had_measured_is_known_when_the_search_comes_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_measurement_by_the_user_is_not_repeated_by_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = once(ev.ConfigurationTried, cmd.MeasureRung(3), index=1)
     take = once(ev.ChoiceOffered, cmd.ChooseRung(3))
     steered = Steered(monkeypatch, Results(SLOW, FINE, SLOW), lambda event: (*ask(event), *take(event)))
@@ -210,7 +210,7 @@ def test_sizes_one_thinks_of_are_predicted(monkeypatch: pytest.MonkeyPatch) -> N
         (cmd.SaveCheckpoint(), "not possible while auto-tune"),
     ],
 )
-def test_what_cannot_be_is_refused_with_its_reason(
+def test_an_impossible_command_is_refused_with_its_reason(
     monkeypatch: pytest.MonkeyPatch, command: cmd.Command, phrase: str
 ) -> None:
     steered = Steered(monkeypatch, Results(FINE), once(ev.ChoiceOffered, command, cmd.ChooseRung(1)))
@@ -234,14 +234,14 @@ def test_a_stop_while_a_rung_is_measured_on_request(monkeypatch: pytest.MonkeyPa
 # nothing passes
 
 
-def test_where_nothing_passes_the_user_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_nothing_passes_the_user_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     steered = Steered(monkeypatch, Results(SLOW), once(ev.ChoiceOffered, cmd.ChooseRung(8)), pace=50.0)
     (offer,) = steered.of(ev.ChoiceOffered)
     assert (offer.index, offer.seconds) == (0, 0) and "closest came rung" in offer.advice
     assert steered.config.model.n_feats == 64 and "9.00 s was measured" in steered.of(ev.WarningRaised)[0].message
 
 
-def test_where_nothing_passes_and_nobody_is_there_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_if_nothing_passes_and_nobody_attends_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(VsrppError, match=r"no configuration fits a card; closest came rung .* set tune\.max_seconds"):
         Steered(monkeypatch, Results(SLOW), attended=False)
 
@@ -362,7 +362,7 @@ def test_a_size_that_is_to_be_found_is_not_set(make_dataset: MakeDataset, tmp_pa
         open_session(tmp_path / "run", make_dataset(), start="fresh", tune=True, overrides=[("model.n_feats", "8")])
 
 
-def test_a_tight_card_is_told_how_much_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_says_how_much_memory_a_card_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     react = once(ev.ChoiceOffered, cmd.ChooseRung(1))
     steered = Steered(monkeypatch, Results(FINE), react, hardware=card(2), geometry=PATCHES)
     assert "memory of 3.9 GB is predicted; 1.6 GB are allowed" in [w.message for w in steered.of(ev.WarningRaised)]

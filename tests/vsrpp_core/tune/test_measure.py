@@ -100,7 +100,7 @@ def test_the_first_that_passes_is_taken_and_no_more_measured() -> None:
     assert (training.batch_size, training.accumulation, training.checkpointing) == (4, 1, "trunk")
 
 
-def test_what_is_too_slow_is_not_tried_with_checkpointing() -> None:
+def test_a_rung_that_is_too_slow_is_not_tried_with_checkpointing() -> None:
     both = Measurement(9.0, 9 * GB)
     assert Search(UNKNOWN, Results(both, FINE)).attempts == [(1, "none"), (2, "none")]
 
@@ -134,13 +134,13 @@ def test_a_larger_effective_batch_is_accumulated_rounded_up() -> None:
         (OUT_OF_MEMORY, {}, False, "out of memory"),
     ],
 )
-def test_what_passes(result: Measurement, settings: dict[str, str], passed: bool, phrase: str) -> None:
+def test_which_measurements_pass(result: Measurement, settings: dict[str, str], passed: bool, phrase: str) -> None:
     """The first rung has a batch of 3, so a step is two measured passes."""
     first = Search(UNKNOWN, Results(result, FINE), **settings).tried[0]
     assert first.passed is passed and phrase in first.verdict
 
 
-def test_what_was_found_is_told_in_the_settings() -> None:
+def test_the_result_is_described_in_the_settings() -> None:
     found = Search(P4, Results(FINE), PATCHES).config.tune.found
     assert found.startswith("1.00 s per step and 2.0 GB measured on a card (fp32), 20")
 
@@ -226,7 +226,7 @@ def test_more_memory_than_there_is_is_not_asked_for() -> None:
     assert "tune.max_memory" not in failure and "set data.crop = " in failure
 
 
-def test_what_is_proposed_passes() -> None:
+def test_proposed_settings_pass() -> None:
     """Advice is of use only if the next search finds something."""
     failure = Search(P4, Results(Measurement(5.2, GB)), PATCHES).failure
     proposed = failure.partition("tune.max_seconds = ")[2].split()[0]

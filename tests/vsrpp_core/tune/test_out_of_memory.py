@@ -48,7 +48,7 @@ def train(run: Path, data: Path, start: Start, *settings: tuple[str, str]) -> li
         MemoryError(),
     ],
 )
-def test_a_step_that_does_not_fit_is_saved_before_and_told_with_what_to_do(
+def test_a_step_that_does_not_fit_leaves_a_checkpoint_and_advice(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     run_step, calls = OptimizerStep.run, []
@@ -70,7 +70,7 @@ def test_a_step_that_does_not_fit_is_saved_before_and_told_with_what_to_do(
     assert isinstance(resumed[-1], ev.SessionEnded) and resumed[-1].step == 24
 
 
-def test_where_nothing_was_saved_yet_the_advice_is_a_fresh_start_that_works(
+def test_without_a_checkpoint_the_advice_is_a_fresh_start_that_works(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: OptimizerStep, *args: Any, **kwargs: Any) -> torch.Tensor:

@@ -91,7 +91,7 @@ def test_a_failed_search_writes_nothing(
 # on a CPU
 
 
-def test_a_cpu_gets_a_small_network_and_is_told(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_a_cpu_gets_a_small_network_with_a_warning(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     warning, _, *predicted, chosen = tune_run(run, data)
     assert isinstance(warning, ev.WarningRaised) and "for GPUs" in warning.message
@@ -102,7 +102,9 @@ def test_a_cpu_gets_a_small_network_and_is_told(cpu_only: None, make_dataset: Ma
     assert config.tune.found.startswith("the small network for CPUs, predicted ") and config.tune.preset == "cpu"
 
 
-def test_settings_of_one_s_own_stay_but_for_the_size(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_the_user_s_settings_stay_except_for_the_size(
+    cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
     run, data = tmp_path / "run", make_dataset()
     mine = [
         ("training.seed", "7"),
@@ -163,7 +165,9 @@ def test_a_search_on_a_cpu_by_an_earlier_version_is_reset_too(
     assert of_a_cpu(written(run)) == DEFAULT and written(run).tune.preset == ""
 
 
-def test_what_is_found_says_nothing_of_the_preset(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_the_preset_is_not_read_out_of_the_description(
+    cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
     """A user may write what they like there."""
     run, data = tmp_path / "run", make_dataset(side=60)
     list(tune_run(run, data))
@@ -180,7 +184,7 @@ def test_a_second_search_on_a_cpu_finds_the_same(cpu_only: None, make_dataset: M
     assert written(run) == first
 
 
-def test_what_was_changed_after_a_search_on_a_cpu_stays(
+def test_settings_changed_after_a_search_on_a_cpu_stay(
     cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     """``best_from`` stays at 0 with it: the default would lie beyond the checkpoints that were asked for."""
@@ -208,7 +212,7 @@ def test_a_rung_can_be_chosen_without_measuring(
     assert config.tune.found.startswith("chosen by hand, predicted ") and "a card (fp32)" in config.tune.found
 
 
-def test_the_first_mode_that_fits_is_chosen_and_a_misfit_is_told(
+def test_the_first_mode_that_fits_is_chosen_and_a_misfit_is_warned_of(
     monkeypatch: pytest.MonkeyPatch, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     pretend_card(monkeypatch)
@@ -229,7 +233,7 @@ def test_a_cpu_is_warned_of_the_time_a_chosen_rung_takes(
 
 
 @pytest.mark.parametrize("index", [0, 9])
-def test_a_rung_that_is_not_there_is_wrong_usage(index: int, tmp_path: Path) -> None:
+def test_a_rung_outside_the_ladder_is_wrong_usage(index: int, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"--choose {index}: the ladder has rungs 1 to 8"):
         list(choose_rung(tmp_path / "run", None, index))
 
@@ -282,7 +286,7 @@ def test_without_a_dataset_there_is_nothing_to_tune_for(tmp_path: Path) -> None:
         (("tune.max_second", "6"), "did you mean tune.max_seconds"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(
+def test_invalid_settings_are_refused(
     make_dataset: MakeDataset, tmp_path: Path, setting: tuple[str, str], phrase: str
 ) -> None:
     with pytest.raises(VsrppError, match=phrase):

@@ -96,7 +96,7 @@ def test_parameters_are_those_of_the_network(work: Workload) -> None:
 @each_type
 @each_mode
 @each_workload
-def test_what_is_kept_for_the_backward_pass(work: Workload, mode: str, half: bool) -> None:
+def test_bytes_kept_for_the_backward_pass(work: Workload, mode: str, half: bool) -> None:
     work = replace(work, checkpointing=mode, half=half)
     model = build_model(config_of(work), hardware_of(work))
     frames = torch.rand(work.samples, work.n_frames, 3, work.height, work.width)

@@ -4,10 +4,11 @@ import pytest
 
 from tests.vsrpp_tui.conftest import started, step
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
-from vsrpp_core.run.config import ScheduleConfig
+from vsrpp_core.run.config import ScheduleConfig, TuneConfig
 from vsrpp_tui.state.run import replay
 from vsrpp_tui.widgets.charts.charts import RANGES, SMOOTHINGS, Look, RateChart, planned_rates, stretches
 from vsrpp_tui.widgets.panels.activity import numbers, silent, vertical_bars
+from vsrpp_tui.widgets.panels.machine import device_bars
 
 
 def test_the_planned_curve_is_the_schedule_that_training_goes_by() -> None:
@@ -55,3 +56,14 @@ def test_blocks_are_numbered_beneath_their_bars() -> None:
 
 def test_a_block_that_does_nothing_is_named() -> None:
     assert silent([1.0, 0.001, 1.2, 0.9]) == [2] and silent([0.2, 0.1, 0.3]) == []
+
+
+def test_the_memory_bar_marks_the_run_s_own_limit() -> None:
+    """A journal of a version that did not write the limit is taken to have the default."""
+
+    def marked_at(limit: float) -> int:
+        card, _ = device_bars(step(), started(device_kind="cuda", max_memory=limit), width=80, roomy=False)
+        return str(card).index("│")
+
+    assert marked_at(0.6) < marked_at(0.95) and marked_at(0.0) == marked_at(TuneConfig().max_memory)
+    assert not any("│" in str(bar) for bar in device_bars(step(), started(device_kind="cpu"), width=80, roomy=False))

@@ -5,14 +5,12 @@ import math
 from textual.content import Content
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import TuneConfig
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.panels.adaptive import PHASE_WORDS
 from vsrpp_tui.widgets.panels.learning import WAITING
 from vsrpp_tui.widgets.panels.panel import Panel, lines
 from vsrpp_tui.widgets.text import bar, gigabytes
-
-MEMORY_LIMIT = 0.8
-"""Share of the device's memory that auto-tune stays below; marked on the bar."""
 
 WAIT_WORTH_A_WORD = 0.2
 """Share of the time spent waiting for images from which more workers would help."""
@@ -24,22 +22,22 @@ class MemoryPanel(Panel):
         if not step or not started:
             return WAITING
         roomy = self.screen.has_class("-tall") and not step.skipped_steps
-        rows = [*_device(step, started, width, roomy), _speed(step, width)]
+        rows = [*device_bars(step, started, width, roomy), _speed(step, width)]
         if not roomy:
             rows.append(_phase(step))
         return lines(*rows)
 
 
-def _device(step: ev.StepReported, started: ev.SessionStarted, width: int, roomy: bool) -> list[Content]:
-    """Bars of the device and the host. A CPU has no limit of its own, and no peak that an allocator keeps."""
-    total = step.memory_total
+def device_bars(step: ev.StepReported, started: ev.SessionStarted, width: int, roomy: bool) -> list[Content]:
+    """Bars of the device, with auto-tune's limit marked, and of the host. A CPU has no limit and no recorded peak."""
+    total, limit = step.memory_total, started.max_memory or TuneConfig().max_memory
     rows: list[tuple[str, int, int, float | None]]
     if started.device_kind == "cpu":
         rows = [("own", step.memory_used, total, None)]
     else:
-        rows = [("VRAM peak", step.memory_peak, total, MEMORY_LIMIT)]
+        rows = [("VRAM peak", step.memory_peak, total, limit)]
         if roomy:
-            rows.insert(0, ("VRAM now", step.memory_used, total, MEMORY_LIMIT))
+            rows.insert(0, ("VRAM now", step.memory_used, total, limit))
     rows.append(("host", step.host_used, step.host_total, None))
     longest = max(len(name) for name, *_ in rows)
     return [_memory(f"{name:<{longest}}", used, of, width, mark) for name, used, of, mark in rows]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
+from vsrpp_core.apply.upscale.stacks import scene_windows
 from vsrpp_core.data.resize import blur_downscale3, downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
@@ -145,18 +146,15 @@ def windows(
     The first and last frame stand in for those beyond the ends. No more than a window of frames is held: a minute of
     1080p would take 9 GB.
     """
-    lr: deque[Frame] = deque(maxlen=n_frames)
     waiting: deque[Frame] = deque()
-    for frame in truth:
-        small = shrink(frame)
-        lr.extend([small] if lr else [small] * (n_frames // 2 + 1))
-        waiting.append(frame)
-        if len(lr) == n_frames:
-            yield np.stack(lr), waiting.popleft()
-    while waiting:
-        lr.append(lr[-1])
-        if len(lr) == n_frames:
-            yield np.stack(lr), waiting.popleft()
+
+    def shrunk() -> Iterator[tuple[int, Frame]]:
+        for frame in truth:
+            waiting.append(frame)
+            yield 0, shrink(frame)
+
+    for window in scene_windows(shrunk(), n_frames):
+        yield np.stack(window), waiting.popleft()
 
 
 def _scores(image: Frame, reference: Frame, border: int) -> _Scores:

@@ -276,7 +276,7 @@ def test_the_cache_from_the_command_line(make_dataset: MakeDataset, capsys: pyte
     with Image.open(root / "Patches/LR/s000.png") as image:
         stack = np.array(image)[::-1]
     Image.fromarray(stack).save(root / "Patches/LR/s000.png")
-    assert main(["cache", str(root)]) == 0 and "it is made anew" in capsys.readouterr().out
+    assert main(["cache", str(root)]) == 0 and "it is rebuilt" in capsys.readouterr().out
     assert main(["cache", str(root), "--remove"]) == 0 and "deleted" in capsys.readouterr().out
     assert main(["cache", str(root), "--remove"]) == 0 and "has no cache" in capsys.readouterr().out
     assert main(["cache", str(root / "Val")]) == 1 and "has no training pairs" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Score of a network on ground-truth clips beside bicubic, by the field's protocol.
+"""Scores of a network on ground-truth clips, next to bicubic, by the field's protocol.
 
 Each ground-truth frame is cropped to a multiple of 3 and downscaled three times (to 8 bit, as the protocol says) to
 make the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends) and
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
+from vsrpp_core.apply.upscale.stacks import scene_windows
 from vsrpp_core.data.resize import blur_downscale3, downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
@@ -38,7 +39,7 @@ _Scores = tuple[Score, Score]
 """Y and RGB."""
 Protocol = Literal["BI", "BD"]
 SHRINK: dict[Protocol, Callable[[Frame], Frame]] = {"BI": downscale3, "BD": blur_downscale3}
-"""How the LR frames of a protocol are made: bicubic, or blurred and every third pixel taken."""
+"""How the LR frames of a protocol are made: bicubic, or blurred and subsampled by 3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,8 @@ Step = EvaluationProgress | WarningRaised | ClipScores
 def evaluate(checkpoint: Path, clips: list[Path], options: Options) -> Iterator[Step]:
     """Score ``checkpoint`` on each clip (a folder of frames or a video): progress per frame, then the clip's scores.
 
-    An exported network will do as well. Frames that do not fit into the device's memory are upscaled in tiles, which a
-    warning tells once.
+    An exported network will do as well. Frames that do not fit into the device's memory are upscaled in tiles, with one
+    warning.
     """
     return (step for _, step in compare([checkpoint], clips, options))
 
@@ -114,7 +115,7 @@ class _Scorer:
         self._model, self._upscaler, self._options = model, upscaler, options
 
     def evaluate(self, clip: Path, known: ClipScores | None) -> Iterator[Step]:
-        """Progress and the clip's scores; those of bicubic are taken from ``known`` where the clip was scored before.
+        """Progress and the clip's scores; those of bicubic come from ``known`` where the clip was scored before.
 
         Raises VsrppError where the clip cannot be scored.
         """
@@ -142,21 +143,18 @@ def windows(
 ) -> Iterator[tuple[NDArray[np.uint8], Frame]]:
     """For each ground-truth frame the LR stack [T, h, w, 3] around it, made by ``shrink``, and itself.
 
-    The first and last frame stand in for those beyond the ends. No more than a window of frames is held: a minute of
+    The first and last frame are repeated beyond the ends. No more than a window of frames is held: a minute of
     1080p would take 9 GB.
     """
-    lr: deque[Frame] = deque(maxlen=n_frames)
     waiting: deque[Frame] = deque()
-    for frame in truth:
-        small = shrink(frame)
-        lr.extend([small] if lr else [small] * (n_frames // 2 + 1))
-        waiting.append(frame)
-        if len(lr) == n_frames:
-            yield np.stack(lr), waiting.popleft()
-    while waiting:
-        lr.append(lr[-1])
-        if len(lr) == n_frames:
-            yield np.stack(lr), waiting.popleft()
+
+    def shrunk() -> Iterator[tuple[int, Frame]]:
+        for frame in truth:
+            waiting.append(frame)
+            yield 0, shrink(frame)
+
+    for window in scene_windows(shrunk(), n_frames):
+        yield np.stack(window), waiting.popleft()
 
 
 def _scores(image: Frame, reference: Frame, border: int) -> _Scores:

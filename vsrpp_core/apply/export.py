@@ -33,7 +33,7 @@ OPSET = 18
 TOLERANCE = 1e-4
 """Largest difference between onnxruntime and torch, of values around 0..1; 8 bits resolve 0.004."""
 PROBES = ((1, 9, 16), (2, 14, 11))
-"""Batch, height and width of what a written file is tried on: none of them as it was traced."""
+"""Batch, height and width on which a written file is verified: each differs from those traced."""
 TRACED = (3, 8, 10)
 
 
@@ -49,8 +49,8 @@ class Exported:
 def export(checkpoint: Path, out: Path, overwrite: bool = False) -> Exported:
     """Write the network of a checkpoint, or of an exported file, to ``out``: .safetensors or .onnx.
 
-    Raises UsageError for another extension and for a file that exists where ``overwrite`` is not said, VsrppError where
-    something cannot be read, is not installed, or cannot be written; what was there is then as it was.
+    Raises UsageError for another extension and for an existing file unless ``overwrite``, VsrppError where something
+    cannot be read, is not installed, or cannot be written; an existing file is then unchanged.
     """
     _refuse(out, overwrite)
     network = read_stored(checkpoint)
@@ -65,7 +65,7 @@ def _refuse(out: Path, overwrite: bool) -> None:
     if out.suffix.lower() not in (SAFETENSORS, ONNX):
         raise UsageError(f"{out}: the extension decides what is written; name it {SAFETENSORS} or {ONNX}")
     if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists already; name another file, or replace it with --overwrite")
+        raise UsageError(f"{out} already exists; name another file, or replace it with --overwrite")
     if not out.parent.is_dir():
         raise VsrppError(f"{out.parent} is not a folder; make it first")
     missing = [name for name in ("onnx", "onnxruntime", "onnxscript") if not find_spec(name)]
@@ -124,7 +124,7 @@ def _as_onnx(model: VSRBidirectional3x) -> "ModelProto":
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """torch's exporter tells of packages this network does not use, and of its own deprecations."""
+    """torch's exporter warns of packages that this network does not use, and of its own deprecations."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

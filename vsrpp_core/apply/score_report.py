@@ -1,4 +1,4 @@
-"""How scores are told: as a table, as JSON and as CSV."""
+"""Scores as a table, as JSON and as CSV."""
 
 import csv
 import io
@@ -80,7 +80,7 @@ class Report:
 
 
 def _names(checkpoints: list[Path]) -> list[str]:
-    """The files' names where they tell them apart, else the paths: every run has a checkpoint_best.pth."""
+    """File names where they differ, else paths: every run has a checkpoint_best.pth."""
     names = [path.name for path in checkpoints]
     return names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
 

@@ -21,7 +21,7 @@ from vsrpp_core.cli.console import (
 from vsrpp_core.errors import UsageError
 
 if TYPE_CHECKING:
-    from vsrpp_core.data.check import CheckReport, Fault
+    from vsrpp_core.data.check import CheckReport, Problem
     from vsrpp_core.data.quarantine import Group
 
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
 def show_check(root: Path, fix: bool = False, remarks_too: bool = False, dry_run: bool = False) -> int:
     """List all that is wrong; with ``fix`` move bad pairs aside, or with ``dry_run`` only say which."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: small products, and threads already at work
-    from vsrpp_core.data.quarantine import to_move
+    from vsrpp_core.data.quarantine import groups_to_move
 
     terminal, stopping = Terminal(), Event()
     with on_signals(stopping.set):
@@ -53,7 +53,7 @@ def show_check(root: Path, fix: bool = False, remarks_too: bool = False, dry_run
             return EXIT_INTERRUPTED
         terminal.say(*map(str, report.problems), style="red")
         terminal.say(str(report))
-        groups = to_move(report.faults, remarks_too)
+        groups = groups_to_move(report.problems, remarks_too)
         if fix:
             return _fix(terminal, report, groups, dry_run, stopping)
     if groups:
@@ -79,7 +79,7 @@ def _check(terminal: Terminal, root: Path, stopping: Event) -> "CheckReport | No
 
 
 def _fix(terminal: Terminal, report: "CheckReport", groups: "list[Group]", dry_run: bool, stopping: Event) -> int:
-    root, left = report.root, _left(report.faults, groups)
+    root, left = report.root, _left(report.problems, groups)
     if not groups:
         terminal.say("nothing is moved: " + ("moving would not help" if left else "nothing is wrong"))
     elif dry_run:
@@ -94,7 +94,7 @@ def _fix(terminal: Terminal, report: "CheckReport", groups: "list[Group]", dry_r
     return EXIT_FAILED if left else EXIT_DONE
 
 
-def _left(faults: "tuple[Fault, ...]", groups: "list[Group]") -> "list[Fault]":
+def _left(faults: "tuple[Problem, ...]", groups: "list[Group]") -> "list[Problem]":
     """What moving ``groups`` does not fix."""
     moved = {group.files for group in groups}
     return [fault for fault in faults if fault.files not in moved]
@@ -102,11 +102,11 @@ def _left(faults: "tuple[Fault, ...]", groups: "list[Group]") -> "list[Fault]":
 
 def _move(terminal: Terminal, root: Path, groups: "list[Group]", stopping: Event) -> "list[Group]":
     """Those that stay because it was stopped."""
-    from vsrpp_core.data.quarantine import REASONS_NAME, move_aside, moved_of
+    from vsrpp_core.data.quarantine import REASONS_NAME, move_aside, moved_groups
 
     target = move_aside(root, groups, stopping.is_set)
     back = command("cp", "-Rn", f"{target}/.", f"{root}/")
-    if moved := moved_of(groups):
+    if moved := moved_groups(groups):
         terminal.say(
             f"moved {_count(moved)} into {target}, where {REASONS_NAME} says why; nothing was deleted",
             f"to bring them back, move the folders in it to {root}, e.g. {back}",
@@ -114,7 +114,7 @@ def _move(terminal: Terminal, root: Path, groups: "list[Group]", stopping: Event
     return [group for group in groups if group not in moved]
 
 
-def _remaining(left: "list[Fault]") -> list[str]:
+def _remaining(left: "list[Problem]") -> list[str]:
     remarks = sum(fault.is_remark for fault in left)
     lines = [f"to be fixed by hand: {fault.text}" for fault in left if not fault.is_remark]
     if remarks:

@@ -1,4 +1,4 @@
-"""Making the cache of a dataset: found where it is there and right, else decoded once, and removed."""
+"""Finding, building and removing the disk cache of a dataset."""
 
 import os
 import shutil
@@ -18,9 +18,9 @@ from vsrpp_core.data.disk_cache import (
     CacheHeader,
     DiskCache,
     StaleCacheError,
+    cache_paths,
     check_header,
     header_for,
-    places,
 )
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, load_pair
 from vsrpp_core.errors import VsrppError
@@ -28,22 +28,22 @@ from vsrpp_core.messages.events import PreparationProgressed, WarningRaised
 from vsrpp_core.run.disk import size_in_words
 from vsrpp_core.run.files import TEMPORARY_PREFIX, replacing
 
-Making = Generator[PreparationProgressed | WarningRaised, None, DiskCache | None]
+Build = Generator[PreparationProgressed | WarningRaised, None, DiskCache | None]
 
 REPORTS = 100
-"""Reports of a decoding: a journal keeps each of them."""
+"""Progress events while decoding: a journal keeps each of them."""
 
 MAX_THREADS = 8
 POLL_SECONDS = 0.5
 
 
 class _StoppedError(Exception):
-    """Whoever asked for the cache no longer wants it."""
+    """The caller no longer wants the cache."""
 
 
 def find_cache(root: Path, wanted: CacheHeader) -> Path | None:
-    """The file that holds the dataset ``root`` as it is now, if there is one."""
-    for path in places(root):
+    """The file that caches the dataset ``root`` as it is now, if there is one."""
+    for path in cache_paths(root):
         with suppress(StaleCacheError):
             check_header(path, wanted)
             return path
@@ -52,25 +52,24 @@ def find_cache(root: Path, wanted: CacheHeader) -> Path | None:
 
 def make_cache(
     root: Path, pairs: Sequence[PairPaths], geometry: StackGeometry, stopped: Callable[[], bool] = lambda: False
-) -> Making:
-    """Find the cache of ``pairs`` or make it, telling how far it is; None where ``stopped`` said so in between.
+) -> Build:
+    """Find the cache of ``pairs`` or build it, with progress; None where ``stopped`` became true meanwhile.
 
-    A cache of another state of the dataset is told and replaced. Where another process is making it, that is waited
-    for. VsrppError, with nothing half-made, where there is no room or a pair cannot be read: in the words that training
-    would have for it.
+    A cache of another state of the dataset is replaced, with a warning. Where another process is building it, this
+    waits. VsrppError, leaving nothing unfinished, where there is no room or a pair cannot be read, as in training.
     """
     wanted = header_for(pairs, geometry)
     if found := find_cache(root, wanted):
         return DiskCache(found, wanted)
     path = _writable_place(root)
     try:
-        with _alone(path) as lock:
+        with _build_lock(path) as lock:
             while not _acquired(lock):
                 yield PreparationProgressed(task="waiting for another process that decodes the pairs", done=0, total=0)
                 if stopped():
                     return None
                 time.sleep(POLL_SECONDS)
-            if found := find_cache(root, wanted):  # made while we waited
+            if found := find_cache(root, wanted):  # built while we waited
                 return DiskCache(found, wanted)
             yield from _clear(path, wanted)
             _refuse_without_room(path, wanted.file_bytes)
@@ -85,12 +84,12 @@ def make_cache(
 
 
 def remove_cache(root: Path) -> list[tuple[Path, int]]:
-    """Delete the cache of a dataset, whatever state it is of: the files there were, with their bytes.
+    """Delete the cache of a dataset, whatever its state, and return the deleted files with their bytes.
 
-    Who is training from one goes on: it has the file open.
+    A training that uses it continues, as it has the file open.
     """
     removed = []
-    for path in places(root):
+    for path in cache_paths(root):
         try:
             size = path.stat().st_size
             path.unlink()
@@ -102,11 +101,11 @@ def remove_cache(root: Path) -> list[tuple[Path, int]]:
     return removed
 
 
-# where
+# its place
 
 
 def _writable_place(root: Path) -> Path:
-    inside, outside = places(root)
+    inside, outside = cache_paths(root)
     if os.access(root, os.W_OK):
         return inside
     try:
@@ -119,8 +118,8 @@ def _writable_place(root: Path) -> Path:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[FileLock]:
-    """The lock of who makes ``path``, not yet taken; given back at the end."""
+def _build_lock(path: Path) -> Iterator[FileLock]:
+    """The lock for building ``path``, not yet acquired; released at the end."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
         yield lock
@@ -137,7 +136,7 @@ def _acquired(lock: FileLock) -> bool:
 
 
 def _clear(path: Path, wanted: CacheHeader) -> Iterator[WarningRaised]:
-    """Under the lock: nobody else is writing, so drafts are a killed process's, and a cache here is an old one."""
+    """Under the lock: drafts were left by a killed process, and an existing cache is out of date."""
     for draft in path.parent.glob(f"{TEMPORARY_PREFIX}*-{path.name}"):
         draft.unlink(missing_ok=True)
     if not path.exists():
@@ -145,7 +144,7 @@ def _clear(path: Path, wanted: CacheHeader) -> Iterator[WarningRaised]:
     try:
         check_header(path, wanted)
     except StaleCacheError as stale:
-        yield WarningRaised(message=f"{stale}; it is made anew")
+        yield WarningRaised(message=f"{stale}; it is rebuilt")
     path.unlink()
 
 
@@ -181,7 +180,7 @@ def _write(
 
 
 def _decoded(pairs: Sequence[PairPaths], geometry: StackGeometry) -> Iterator[Pair]:
-    """All pairs in order, decoded by threads (Pillow leaves Python's lock), a few ahead."""
+    """All pairs in order, decoded by threads (Pillow releases Python's lock), a few ahead."""
     threads = min(MAX_THREADS, os.cpu_count() or 1)
     waiting: deque[Future[Pair]] = deque()
     pool = ThreadPoolExecutor(threads)

@@ -1,7 +1,7 @@
-"""Reading a whole dataset and telling everything that is wrong with it at once.
+"""Reading a whole dataset and listing everything that is wrong with it at once.
 
-Separate from stacked.py, which stops at the first thing that does not fit, because here a person wants to mend all of
-it before starting a training that takes days.
+Separate from stacked.py, which stops at the first fault, because here a person wants to fix all of them before starting
+a training that takes days.
 """
 
 import json
@@ -33,7 +33,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 
 SAME_PICTURE_PSNR = 20.0
-"""dB between the stack's centre frame and the downscaled ground truth below which they are taken for two pictures.
+"""dB between the stack's centre frame and the downscaled ground truth, below which they count as different pictures.
 
 Measured on 120 patches of web video: a ground truth downscaled without any antialiasing, the worst other way, is 23 dB
 or more from the centre frame, one with noise of 10 levels 37 or more; the ground truth of another patch is 16 or less.
@@ -44,14 +44,14 @@ DEGRADED_PSNR = 16.0
 """The same where the manifest says that the LR frames were degraded: the default recipe left 21 dB or more."""
 
 WORKERS = 2
-"""Decoding PNGs leaves Python's lock, so threads help; more of them than disks and cores like do not."""
+"""Decoding PNGs releases Python's lock, so threads help; more of them gained nothing."""
 
 MAX_PIXELS = 2**26
-"""Of one file: 67 million, as much as two frames of 8K. What claims more is refused from its header, undecoded, as a
-small file may claim a picture that fills the memory."""
+"""Of one file: 67 million, as much as two frames of 8K. A larger one is refused by its header, undecoded, as a small
+file may claim a picture that fills the memory."""
 
 PNG_START, PNG_SIZE = b"\x89PNG\r\n\x1a\n", slice(16, 24)
-"""A PNG begins with the one, and has its width and height at the other, as big-endian integers of 32 bits."""
+"""The first bytes of a PNG, and where its width and height are, as big-endian integers of 32 bits."""
 
 PNG_GREY = 0
 PNG_COLOUR_TYPES = {
@@ -61,7 +61,7 @@ PNG_COLOUR_TYPES = {
     4: ("grey with alpha", "it is read into all three channels, without its alpha"),
     6: ("RGB with alpha", "it is read without its alpha"),
 }
-"""Of a PNG's first chunk (PNG specification, IHDR), with what becomes of them where the network wants 8-bit RGB."""
+"""Of a PNG's first chunk (PNG specification, IHDR), with how they are read where the network wants 8-bit RGB."""
 
 Picture = NDArray[np.uint8]
 
@@ -75,26 +75,27 @@ class CheckProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong, and the files it is about: a pair, a file without its partner, or none."""
+class Problem:
+    """One thing that is wrong, and the files concerned: a pair, a file without its partner, or none."""
 
     text: str
     files: tuple[Path, ...] = ()
     is_remark: bool = False
     """The pair can be trained on as it is, but is unusual."""
 
+    def __str__(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """``problems`` are sentences in the order of the splits and their names; ``geometry`` is that of most pairs."""
+    """``problems`` are in the order of the splits and their names; ``geometry`` is that of most pairs."""
 
     root: Path
     train: int
     val: int
     geometry: StackGeometry | None
-    problems: tuple[str, ...]
-    faults: tuple[Fault, ...] = ()
-    """The same problems with the files that each is about."""
+    problems: tuple[Problem, ...]
 
     def __str__(self) -> str:
         count = len(self.problems)
@@ -105,29 +106,26 @@ class CheckReport:
 
 @dataclass(slots=True)
 class _Finding:
-    """What reading a pair gave; ``geometry`` is None where it has none, ``truth`` identifies its ground truth."""
+    """Result of reading a pair; ``geometry`` is None where it has none, ``truth`` identifies its ground truth."""
 
     pair: PairPaths
     truth: bytes = b""
     geometry: StackGeometry | None = None
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
-    def fault(self, text: str) -> Fault:
-        return Fault(text, (self.pair.lr, self.pair.gt))
-
-    def remark(self, text: str) -> Fault:
-        return Fault(text, (self.pair.lr, self.pair.gt), is_remark=True)
+    def add(self, text: str, is_remark: bool = False) -> None:
+        self.problems.append(Problem(text, (self.pair.lr, self.pair.gt), is_remark))
 
 
 def check(root: Path) -> Generator[CheckProgress | CheckReport, None, None]:
-    """Read every pair of the dataset ``root``, telling how far it is; the report is last.
+    """Read every pair of the dataset ``root``: progress, and at last the report.
 
-    VsrppError where ``root`` is no folder or a folder in it cannot be listed; all else is told in the report.
+    VsrppError where ``root`` is not a folder or a folder in it cannot be listed; everything else is in the report.
     """
     if not root.is_dir():
         raise VsrppError(f"{root} is not a folder; name a dataset made by `vsrpp prepare`")
     folder = DatasetFolder(root)
-    faults = _folder_faults(folder)
+    problems = [problem for split in SPLIT_FOLDERS for problem in _folder_problems(folder, split)]
     train, val = folder.pairs("train"), folder.pairs("val")
     every = train + val
     findings: list[_Finding] = []
@@ -138,40 +136,34 @@ def check(root: Path) -> Generator[CheckProgress | CheckReport, None, None]:
             findings.append(finding)
             yield CheckProgress(len(findings), len(every))
     finally:
-        pool.shutdown(cancel_futures=True)  # whoever stops listening does not wait for all the rest
+        pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for the rest
     geometry = _usual_geometry(findings)
     for finding in findings:
-        faults += finding.faults
         if finding.geometry is not None and finding.geometry != geometry:
-            text = f"{finding.pair.lr} is a stack of {finding.geometry}, but most pairs are {geometry}"
-            faults.append(finding.fault(text))
-    faults += _shared(findings[: len(train)], findings[len(train) :])
-    problems = tuple(fault.text for fault in faults)
-    yield CheckReport(root, len(train), len(val), geometry, problems, tuple(faults))
+            finding.add(f"{finding.pair.lr} is a stack of {finding.geometry}, but most pairs are {geometry}")
+        problems += finding.problems
+    problems += _shared(findings[: len(train)], findings[len(train) :])
+    yield CheckReport(root, len(train), len(val), geometry, tuple(problems))
 
 
-# what the folders tell
+# problems of folders
 
 
-def _folder_faults(folder: DatasetFolder) -> list[Fault]:
-    return [fault for split in SPLIT_FOLDERS for fault in _split_faults(folder, split)]
-
-
-def _split_faults(folder: DatasetFolder, split: Split) -> list[Fault]:
+def _folder_problems(folder: DatasetFolder, split: Split) -> list[Problem]:
     lr, gt = folder.lr_folder(split), folder.gt_folder(split)
     missing = [path for path in (lr, gt) if not path.is_dir()]
-    faults = [Fault(f"{path} is missing; a dataset has Patches and Val, each with LR and GT") for path in missing]
+    problems = [Problem(f"{path} is missing; a dataset has Patches and Val, each with LR and GT") for path in missing]
     names = {path: png_names(path) for path in (lr, gt)}
     for here, there in ((lr, gt), (gt, lr)):
         for name in sorted(names[here] - names[there]):
             text = f"{here / name} has no partner in {there}; restore that or delete this"
-            faults.append(Fault(text, (here / name,)))
+            problems.append(Problem(text, (here / name,)))
     if lr.is_dir() and gt.is_dir() and not names[lr] & names[gt]:
-        faults.append(Fault(f"{lr.parent} holds no pairs; equal names in LR and GT make one"))
+        problems.append(Problem(f"{lr.parent} holds no pairs; equal names in LR and GT make one"))
     for path in (lr, gt):
         for left in _leftovers(path):
-            faults.append(Fault(f"{left} is a leftover of an interrupted writer; delete it", (left,)))
-    return faults
+            problems.append(Problem(f"{left} is a leftover of an interrupted writer; delete it", (left,)))
+    return problems
 
 
 def _leftovers(folder: Path) -> list[Path]:
@@ -180,11 +172,11 @@ def _leftovers(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.name.startswith(TEMPORARY_PREFIX))
 
 
-# what a pair tells
+# problems of a pair
 
 
 def _degraded(root: Path) -> frozenset[str]:
-    """Names of the pairs of which the manifest says that more was done to their LR frames than downscaling."""
+    """Names of the pairs whose LR frames were degraded beyond downscaling, by the manifest."""
     try:
         lines = [json.loads(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
         return frozenset(line["name"] for line in lines if line["degradation"])
@@ -200,10 +192,11 @@ def _read(pair: PairPaths, degraded: frozenset[str]) -> _Finding:
             picture, oddity = _read_picture(path)
         except UNREADABLE as error:
             text = f"{path} cannot be read ({_reason(error, path)}); make the pair again or delete it"
-            finding.faults.append(finding.fault(text))
+            finding.add(text)
         else:
             pictures.append(picture)
-            finding.faults += [finding.remark(f"{path} is {oddity}")] if oddity else []
+            if oddity:
+                finding.add(f"{path} is {oddity}", is_remark=True)
     if len(pictures) == 2:
         finding.truth = sha256(pictures[1].tobytes()).digest()
         stack, truth = pictures
@@ -221,8 +214,7 @@ def _read_picture(path: Path) -> tuple[Picture, str]:
 
 
 def _png_size(start: bytes) -> tuple[int, int]:
-    """Width and height that a PNG's header claims; 0 and 0 for anything else. Pillow only warns of up to 178 million
-    pixels."""
+    """Width and height in a PNG's header; 0 and 0 for anything else. Pillow only warns of up to 178 million pixels."""
     if not start.startswith(PNG_START) or len(start) < PNG_SIZE.stop:
         return 0, 0
     width, height = struct.unpack(">II", start[PNG_SIZE])
@@ -235,7 +227,7 @@ def _refuse_bomb(width: int, height: int) -> None:
 
 
 def _oddity(path: Path, image_format: str | None) -> str:
-    """The bit depth is read from the file, as Pillow does not tell it of RGB."""
+    """The bit depth is read from the file, as Pillow does not report that of RGB."""
     if image_format != "PNG":
         return f"{image_format}, not PNG; it is read, with what its compression did to it"
     with path.open("rb") as file:
@@ -254,25 +246,27 @@ def _compare(finding: _Finding, stack: Picture, truth: Picture, least: float) ->
     try:
         finding.geometry = shape = geometry_of(lr_size, gt_size)
     except ValueError as error:
-        finding.faults.append(finding.fault(f"{finding.pair.lr} and its ground truth are not a pair: {error}"))
+        finding.add(f"{finding.pair.lr} and its ground truth are not a pair: {error}")
         return
     frames = stack.reshape(shape.n_frames, shape.height, shape.width, 3)
     for number, (a, b) in enumerate(pairwise(frames), start=1):
         if np.array_equal(a, b):
             text = f"{finding.pair.lr} repeats a frame: {number} and {number + 1} are identical"
-            finding.faults.append(finding.remark(text))
+            finding.add(text, is_remark=True)
     psnr = _psnr(downscale3(truth), frames[shape.n_frames // 2])
     if psnr < least:
         text = f"{finding.pair.gt}: the ground truth does not show the stack's centre frame ({psnr:.1f} dB apart)"
-        finding.faults.append(finding.fault(text))
+        finding.add(text)
 
 
-def _shared(train: list[_Finding], val: list[_Finding]) -> list[Fault]:
-    """Validation on what was trained on tells nothing. Equal names alone mean nothing: many datasets just number."""
+def _shared(train: list[_Finding], val: list[_Finding]) -> list[Problem]:
+    """Ground truths of Val that are trained on. Equal names alone mean nothing: many datasets just number."""
     trained = {finding.truth: finding.pair.gt for finding in train if finding.truth}
     return [
-        finding.fault(
-            f"{finding.pair.gt} shows the same as {trained[finding.truth]}, which is trained on; delete the pair in Val"
+        Problem(
+            f"{finding.pair.gt} shows the same as {trained[finding.truth]}, which is trained on; "
+            "delete the pair in Val",
+            (finding.pair.lr, finding.pair.gt),
         )
         for finding in val
         if finding.truth in trained

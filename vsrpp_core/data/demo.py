@@ -1,7 +1,7 @@
 """The demo dataset: photographs that come with scikit-image, seen by a slowly moving camera.
 
 Nothing is downloaded. Training and validation use different photographs, and every clip is a function of its number
-alone, so the dataset is the same wherever it is made. Separate from prepare.py because no video is involved.
+alone, so the dataset is the same wherever it is made. Separate from prepare because no video is involved.
 """
 
 import os
@@ -25,7 +25,7 @@ from vsrpp_core.run.files import TEMPORARY_PREFIX
 
 NAME = "demo-dataset-"
 VERSION = 1
-"""Counted up whenever the pictures change, so that an older dataset in the cache is not taken for this one."""
+"""Incremented whenever the pictures change, so that an older dataset in the cache is not mistaken for this one."""
 
 PHOTOGRAPHS: dict[Split, tuple[str, ...]] = {
     "train": (
@@ -84,9 +84,9 @@ def is_demo_dataset(root: Path) -> bool:
 
 
 def make_demo_dataset(root: Path | None = None) -> Iterator[PreparationProgressed]:
-    """Make the dataset if it is not there yet, telling how far it is; nothing is yielded where it is.
+    """Make the dataset unless it exists, with progress.
 
-    It is written beside its place and renamed whole, so a dataset that exists is complete.
+    It is written beside its final place and renamed as a whole, so a dataset that exists is complete.
     """
     root = root or demo_dataset_root()
     if root.is_dir():

@@ -1,8 +1,8 @@
-"""The training pairs of a dataset in one file, as pixels: what it looks like, and reading it.
+"""The training pairs of a dataset in one file, as pixels: its format, and reading it.
 
-For datasets that are larger than memory, where decoding PNGs keeps the device waiting. Separate from cache.py, which
-keeps pictures in memory, and from cache_making.py, which writes the file, since whoever reads it needs neither. No
-torch, as the command line makes the file too.
+For datasets that are larger than memory, where decoding PNGs keeps the device waiting. Separate from the memory cache
+and from build_disk_cache.py, which writes the file, since readers need neither. No torch, as the command line builds
+the file too.
 
 The file is a line of JSON padded to ``DATA_OFFSET`` bytes, then for each pair, in the order of their names, its LR
 frames and its ground truth, and at the end the CRC-32 of each pair as little-endian uint32.
@@ -32,16 +32,16 @@ CRC_TYPE = np.dtype("<u4")
 
 
 class StaleCacheError(VsrppError):
-    """The file is not the cache of the dataset as it is now; the sentence says why."""
+    """The file is not the cache of the dataset as it is now; the message says why."""
 
 
 class DamagedPairError(VsrppError):
-    """A pair in the file is not what was written."""
+    """A pair in the file differs from what was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheHeader:
-    """What a cache holds, and of which files: ``source`` is their ``source_fingerprint``."""
+    """What a cache holds, and from which files: ``source`` is their ``source_fingerprint``."""
 
     count: int
     geometry: StackGeometry
@@ -64,7 +64,7 @@ class CacheHeader:
 
 
 def read_header(path: Path) -> CacheHeader:
-    """StaleCacheError where the file is none of ours, of another format, or torn."""
+    """StaleCacheError where the file is not a cache, of another format, or torn."""
     try:
         with path.open("rb") as file:
             values = json.loads(file.read(DATA_OFFSET))
@@ -100,8 +100,8 @@ def header_for(pairs: Sequence[PairPaths], geometry: StackGeometry) -> CacheHead
 def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
     """A digest of the names of the files, their sizes and the times they were last written.
 
-    Sizes alone would not do: pictures made anew with another recipe may well be as large. A copy of a dataset that did
-    not keep its times counts as another one, which costs a decoding and never a wrong picture.
+    Sizes alone are not enough: pictures of another recipe may well be as large. A copy of a dataset that did not keep
+    its times counts as another one, which costs a decoding and never a wrong picture.
     """
     digest = hashlib.sha256()
     for pair in pairs:
@@ -111,13 +111,13 @@ def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
                 found = path.stat()
             except OSError as error:
                 raise VsrppError(
-                    f"{path} is gone ({error.strerror}); `vsrpp check {path.parents[2]}` tells what is left"
+                    f"{path} is gone ({error.strerror}); `vsrpp check {path.parents[2]}` lists what is left"
                 ) from None
             digest.update(f"\0{found.st_size}\0{found.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
-def places(root: Path) -> tuple[Path, Path]:
+def cache_paths(root: Path) -> tuple[Path, Path]:
     """Where the cache of the dataset ``root`` may be: in it, or in the user's cache folder where it is read-only."""
     resolved = root.resolve()
     name = f"{resolved.name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:16]}.cache"
@@ -128,7 +128,7 @@ class DiskCache:
     """Reads pairs from the file. Pickled it is a path: each process maps the file itself, and all share its pages."""
 
     def __init__(self, path: Path, header: CacheHeader) -> None:
-        """``header`` is what the file was found to have; a file that has since been replaced is noticed."""
+        """``header`` is the file's own; a file that has since been replaced is detected."""
         self.path, self._header = path, header
         self._mapped: tuple[NDArray[np.uint8], NDArray[np.uint32]] | None = None
         self._checked: NDArray[np.bool_] = np.zeros(header.count, dtype=np.bool_)
@@ -165,7 +165,7 @@ class DiskCache:
                 check_header(self.path, header)
                 flat = np.memmap(self.path, dtype=np.uint8, mode="r")
             except (StaleCacheError, OSError) as error:
-                raise VsrppError(f"{error}; it has changed since training began, so resume to make it anew") from None
+                raise VsrppError(f"{error}; it has changed since training began, so resume to rebuild it") from None
             end = DATA_OFFSET + header.count * header.pair_bytes
             whole = np.asarray(flat)  # of the plain class: slices of a memmap cost more than the pixels
             self._mapped = whole[DATA_OFFSET:end].reshape(header.count, header.pair_bytes), whole[end:].view(CRC_TYPE)

@@ -1,7 +1,7 @@
-"""Moving the bad pairs of a dataset out of training's way, so that what is left can be trained on.
+"""Moving the bad pairs of a dataset into quarantine, so that the rest can be trained on.
 
-Separate from check.py, which finds them and changes nothing. Nothing is deleted: what is moved keeps its place below
-``ROOT/.aside/TIME``, with the reasons beside it.
+Separate from check.py, which finds them and changes nothing. Nothing is deleted: files keep their relative paths below
+``ROOT/.aside/TIME``, with the reasons beside them.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsrpp_core.data.check import Fault
+from vsrpp_core.data.check import Problem
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.trash import new_trash_folder
 
@@ -19,31 +19,32 @@ REASONS_NAME = "reasons.txt"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Files that are moved together, a pair or what there is of one, and what is wrong with them."""
+    """Files that are moved together, a pair or its remaining file, and what is wrong with them."""
 
     files: tuple[Path, ...]
     reasons: tuple[str, ...]
 
 
-def to_move(faults: Iterable[Fault], remarks_too: bool = False) -> list[Group]:
-    """What putting the ``faults`` right would move; pairs that only carry remarks are left where ``remarks_too`` is not
-    set. Faults of whole folders have no files and cannot be mended by moving.
+def groups_to_move(problems: Iterable[Problem], remarks_too: bool = False) -> list[Group]:
+    """What must be moved to fix ``problems``; with ``remarks_too`` also pairs with nothing but remarks.
+
+    Problems of whole folders have no files and cannot be fixed by moving.
     """
     reasons: dict[tuple[Path, ...], list[str]] = {}
-    wanted: set[tuple[Path, ...]] = set()
-    for fault in faults:
-        if fault.files:
-            reasons.setdefault(fault.files, []).append(fault.text)
-            if remarks_too or not fault.is_remark:
-                wanted.add(fault.files)
-    return [Group(files, tuple(texts)) for files, texts in reasons.items() if files in wanted]
+    chosen: set[tuple[Path, ...]] = set()
+    for problem in problems:
+        if problem.files:
+            reasons.setdefault(problem.files, []).append(problem.text)
+            if remarks_too or not problem.is_remark:
+                chosen.add(problem.files)
+    return [Group(files, tuple(texts)) for files, texts in reasons.items() if files in chosen]
 
 
 def move_aside(root: Path, groups: list[Group], is_stopped: Callable[[], bool] = lambda: False) -> Path:
-    """Move all ``groups`` into a new folder below ``root``; the folder. ``is_stopped`` is asked before each of them.
+    """Move ``groups`` into a new folder below ``root`` and return it; ``is_stopped`` is asked before each group.
 
-    A link is moved as the link it is; links to folders are not gone through. Of each group all files are moved or none.
-    VsrppError where one cannot be moved; what was moved before it stays aside, and its reasons are there.
+    Symbolic links are moved themselves; links to folders are not followed. Of each group all files are moved or none.
+    VsrppError where one cannot be moved; groups moved before it stay there, with their reasons.
     """
     aside = root / ASIDE_NAME
     for folder in {aside, *(parent for group in groups for file in group.files for parent in _parents(file, root))}:
@@ -65,8 +66,8 @@ def move_aside(root: Path, groups: list[Group], is_stopped: Callable[[], bool] =
     return target
 
 
-def moved_of(groups: Iterable[Group]) -> list[Group]:
-    """Those that are no longer in their place."""
+def moved_groups(groups: Iterable[Group]) -> list[Group]:
+    """Those whose files are no longer in their place."""
     return [group for group in groups if not any(os.path.lexists(file) for file in group.files)]
 
 
@@ -90,7 +91,7 @@ def _move(group: Group, root: Path, target: Path) -> None:
                 raise VsrppError(f"{place} appeared meanwhile; let only one program move files of {root}")
             begun.append(file)
             file.rename(place)
-    except BaseException as error:  # an interruption too, which may come right after the rename
+    except BaseException as error:  # also an interruption, which may come right after the rename
         for file in reversed(begun):
             if os.path.lexists(places[file]) and not os.path.lexists(file):
                 places[file].rename(file)

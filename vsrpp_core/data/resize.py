@@ -1,4 +1,4 @@
-"""How the LR side is made: the field's two ways of downscaling, written out so that they are the same everywhere.
+"""The field's two ways of downscaling to LR, written out so that they are the same everywhere.
 
 Libraries differ in the kernel's parameter, in anti-aliasing and at the borders by up to a decibel; published figures
 assume MATLAB's ``imresize``.
@@ -76,7 +76,7 @@ def downscale3(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def blur_downscale3(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[3h, 3w, C] to [h, w, C], blurred and then every third pixel taken: BD.
+    """[3h, 3w, C] to [h, w, C], blurred and subsampled by 3: BD.
 
     A Gaussian of 7x7 pixels with sigma 1.6, the picture's edge repeated, and the middle of each 3x3 pixels kept: the
     field's BD for a factor of 3 (Y. Zhang et al., Residual Dense Network for Image Super-Resolution, CVPR 2018, and its

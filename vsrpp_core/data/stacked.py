@@ -1,6 +1,6 @@
 """The frame-stack image format: what a pair is, where a dataset keeps its pairs, how they are read and written.
 
-Separate from dataset.py so that a start screen can tell what a dataset holds without loading torch.
+Separate from batches/dataset.py so that a start screen can summarize a dataset without loading torch.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ SPLITS: tuple[Split, ...] = ("train", "val")
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
 
 UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for a file that is no picture it can read; SyntaxError is its word for a broken PNG."""
+"""What Pillow raises for a file that it cannot read as a picture; SyntaxError is for a broken PNG."""
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """LR frames [T, h, w, 3] in time order and their ground truth [3h, 3w, 3]."""
@@ -82,14 +82,14 @@ _POSITION = re.compile(r"([ _.-][A-Za-z]?[0-9]+){1,3}$")
 
 
 def clip_of(name: str) -> str:
-    """The clip that a sample is from, by its file name: what is left of it without the position at its end.
+    """The clip that a sample is from: its file name without the position at its end.
 
     ``vsrpp prepare`` writes VIDEO_FRAME_X_Y.png, of which exactly the three numbers go, as VIDEO may end in one itself.
     Of other names up to three numbers go (film_00042, scene12_f0031, film_f7_x30_y60), or the digits they end in
     (s007). A name that is all digits is of the clip "", so a dataset of numbered files is one clip.
 
     Only the weights of an average depend on this, and where it is wrong they move towards the plain mean over samples:
-    clips are merged (their number was taken for a position) or split (a position is written in another way). Equal
+    clips are merged (their number was mistaken for a position) or split (a position is written in another way). Equal
     names give equal clips, so the scores of one validation set stay comparable in any case.
     """
     stem = PurePath(name).stem
@@ -129,9 +129,10 @@ def png_names(folder: Path) -> set[str]:
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """An image file as RGB [H, W, 3]; VsrppError naming the file where it cannot be read or has not the ``size`` asked.
+    """An image file as RGB [H, W, 3]; VsrppError naming the file where it cannot be read or does not have the
+    requested ``size``.
 
-    The size (width, height) is taken from the header, so that a picture of another one is never decoded.
+    The size (width, height) is taken from the header, so that a picture of another size is never decoded.
     """
     try:
         with Image.open(path) as image:
@@ -143,7 +144,7 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
                 )
             return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
-        raise VsrppError(f"{path} is gone; {_check_of(path)} tells what is left") from None
+        raise VsrppError(f"{path} is gone; {_check_of(path)} lists what is left") from None
     except UNREADABLE as error:
         raise VsrppError(
             f"{path} cannot be read as an image ({error}); {_check_of(path)} lists every such file"
@@ -242,7 +243,7 @@ def training_geometry(root: Path, summary: DatasetSummary, crop: int) -> StackGe
 
 
 def fingerprint(pairs: Sequence[PairPaths]) -> str:
-    """What tells a set of pairs from another: a digest of their names and of the sizes of their files.
+    """Identifies a set of pairs: a digest of their names and of the sizes of their files.
 
     Names are taken without their folder, so a dataset that was moved is still the same.
     """

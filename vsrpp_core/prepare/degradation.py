@@ -1,7 +1,7 @@
-"""What happened to real old footage before anyone upscales it: blur, noise, half colour, combs, a codec.
+"""Degradations of real old footage: blur, noise, subsampled chroma, combing, a codec.
 
-Separate from degrade.py, whose two protocols are fixed by the field: everything here is drawn from ranges, once for a
-stack, so that all its frames suffer the same, as those of one film do.
+Separate from data/resize.py, whose two protocols are fixed by the field: everything here is drawn from ranges, once per
+stack, so that all its frames suffer the same, as the frames of one film do.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.
 
 
 def degrade_real(stack: Stack, random: np.random.Generator, part: DegradationPart) -> tuple[Stack, list[Applied]]:
-    """LR frames [T, h, w, 3], degraded, and what was done to them in its order.
+    """LR frames [T, h, w, 3], degraded, and the steps applied, in order.
 
-    Depends on nothing but the state of ``random``: everything is drawn first, always as many numbers.
+    Depends only on the state of ``random``: everything is drawn first, always the same number of draws.
     """
     clean = random.random() < part.clean_share
-    steps = _drawn(random, part)
+    steps = _draw_steps(random, part)
     order = random.permutation(len(steps)) if part.shuffle else np.arange(len(steps))
     if clean:
         return stack, []
@@ -40,7 +40,7 @@ def degrade_real(stack: Stack, random: np.random.Generator, part: DegradationPar
     return stack, [{"step": name, **values} for name, values, _ in chosen]
 
 
-def _drawn(random: np.random.Generator, part: DegradationPart) -> list[Step | None]:
+def _draw_steps(random: np.random.Generator, part: DegradationPart) -> list[Step | None]:
     happens, codec = random.random(4), random.random()
     sigma = [round(float(v), 3) for v in random.uniform(part.blur[0], part.blur[1], 2)]
     noise = round(float(random.uniform(part.noise[0], part.noise[1])), 3)
@@ -76,7 +76,7 @@ def noisy(stack: Stack, sigma: float, grey: bool, seed: int) -> Stack:
 
 
 def half_colour(stack: Stack) -> Stack:
-    """Y'CbCr (BT.601) with colour averaged over 2×2 pixels and enlarged again linearly."""
+    """Y'CbCr (BT.601) with chroma averaged over 2×2 pixels and enlarged again linearly."""
     ycc = stack @ TO_YCC.T
     padded = np.pad(ycc[..., 1:], ((0, 0), (0, stack.shape[1] % 2), (0, stack.shape[2] % 2), (0, 0)), mode="edge")
     t, h, w, _ = padded.shape
@@ -95,13 +95,13 @@ def combed(stack: Stack, strength: float) -> Stack:
 
 
 def recompressed(stack: Stack, codec: str, quality: float) -> Stack:
-    """Through an encoder and back, as a film of its own of as many frames, with colour at half the resolution."""
+    """Encoded and decoded again, as a short film of its own, with chroma at half the resolution."""
     height, width = stack.shape[1:3]
     frames = np.pad(stack, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     encoder: Any = CodecContext.create(codec, "w")
     encoder.height, encoder.width = frames.shape[1:3]
     encoder.pix_fmt, encoder.framerate, encoder.time_base = "yuv420p", Fraction(25), Fraction(1, 25)
-    encoder.thread_count = 1  # x264 makes another film of the same frames with another number of threads
+    encoder.thread_count = 1  # the output of x264 depends on the number of threads
     level = str(quality if codec == "libx264" else round(quality))
     encoder.options = (
         {"crf": level, "preset": "medium", "x264-params": "scenecut=0:mbtree=0:log-level=none"}

@@ -1,6 +1,6 @@
-"""Patches that show what another one shows already, in the same video or in another copy of it.
+"""Patches that show the same as another, in the same video or in another copy of it.
 
-Separate because it is the one rule that needs all patches at once.
+Separate because this is the only rule that needs all patches at once.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from scipy.spatial import cKDTree
 
 COARSE = 4
 CONTRAST_SHARE = 0.15
-"""Two pictures without much contrast are alike in levels however different they are: the tolerance shrinks with it."""
+"""Pictures of low contrast are close in levels however different they are: the tolerance shrinks with the contrast."""
 
 
 def duplicates(looks: Sequence[NDArray[np.uint8]], tolerance: float) -> NDArray[np.bool_]:
-    """Which of the square grey pictures differ from an earlier one, itself no duplicate, by less than ``tolerance``.
+    """Which of the square grey pictures differ by less than ``tolerance`` from an earlier one that is not a duplicate.
 
-    The difference is the mean of the absolute differences in levels. That of means over blocks is never larger, so that
-    a search tree of these finds all that may be alike.
+    The difference is the mean absolute difference in levels. That of block means is never larger, so a search tree of
+    block means finds all candidates.
     """
     found = np.zeros(len(looks), np.bool_)
     if not tolerance or len(looks) < 2:

@@ -1,6 +1,6 @@
-"""Which patches are not worth learning from, and why: each rule a measure and a threshold of the recipe.
+"""Which patches are not worth learning from, and why: each rule is a measure and a threshold of the recipe.
 
-Separate from patches.py because these are rules about pictures alone; they know no video, place or file.
+Separate from patches.py because these rules are about pictures alone, not about videos, positions or files.
 """
 
 from collections.abc import Sequence
@@ -19,26 +19,25 @@ REPEATED, DISSOLVE, UNEVEN = "repeated frame", "dissolve", "uneven times"
 DUPLICATE, SURPLUS = "duplicate patch", "over the limit"
 
 RAMP = 8
-"""Pixels of the longer of the two steps that sharpness compares: an edge that takes longer is no edge."""
+"""Pixels of the longer of the two steps that sharpness compares: what takes longer is not an edge."""
 
 STROKE = 70
-"""Levels that the border of a letter rises within a pixel of the LR frame."""
+"""Levels by which the border of a letter rises within a pixel of the LR frame."""
 BRIGHT = 180
 UNMOVED = 12
-"""Levels that a letter's border may change between the first frame of a stack and the last."""
+"""Levels by which a letter's border may change between the first frame of a stack and the last."""
 STROKES_IN_ROW = 6
-"""Borders of letters in a row of pixels, from which it may be part of a line of text: three strokes of letters."""
+"""Borders of letters in a row of pixels that may be part of a line of text: three strokes of letters."""
 LINE_HEIGHT = (4, 48)
 """Rows that a line of letters covers in the LR frame."""
 QUIET_SHARE = 0.25
-"""Above and below a line of letters there are at most this many borders, over those in it: between lines is space."""
+"""Borders just above and below a line of letters, over those in it, at most: there is space between lines."""
 LEAST_FILLED = 0.35
-"""Columns with a border in some row of a line of letters, of those it reaches over: 0.5 to 0.7 in text, 0.2 in a
-grid."""
+"""Columns with a border in some row of a line of letters, over its width: 0.5 to 0.7 in text, 0.2 in a grid."""
 
 
 def reason_to_skip(lr: Sequence[Picture], ground_truth: Picture, part: SkipPart) -> str:
-    """Why a pair is not wanted, or empty. ``lr`` are its frames [h, w, 3], ``ground_truth`` [3h, 3w, 3]."""
+    """Why a pair is skipped, or empty. ``lr`` are its frames [h, w, 3], ``ground_truth`` [3h, 3w, 3]."""
     centre = lr[len(lr) // 2]
     if part.black and np.percentile(centre.max(axis=-1), 99) < part.black:
         return BLACK
@@ -75,9 +74,9 @@ def sharpness(grey: Picture) -> float:
 
 
 def has_text(lr: Sequence[Picture]) -> bool:
-    """Whether letters were laid over the picture: bright sharp strokes, unmoved, many in some rows, few around them.
+    """Whether letters are overlaid on the picture: bright sharp still strokes, many in some rows, few around them.
 
-    It takes a stack for text only where all of that holds, so text that moves, dark letters and large single ones pass.
+    Only where all of that holds, so moving text, dark letters and large single ones pass.
     """
     first, last = (frame[..., 1].astype(np.int16) for frame in (lr[0], lr[-1]))
     grown, still_grown = np.diff(first, axis=1), np.diff(last, axis=1)
@@ -102,6 +101,6 @@ def _is_line(in_row: NDArray[np.int64], top: int, bottom: int) -> bool:
 
 
 def _is_filled(strokes: NDArray[np.bool_]) -> bool:
-    """Whether letters could stand side by side there; lines of a grid or a fence stand apart."""
+    """Whether letters could be side by side there; lines of a grid or a fence are further apart."""
     columns = np.flatnonzero(strokes.any(axis=0))
     return len(columns) >= LEAST_FILLED * float(columns[-1] - columns[0] + 1)

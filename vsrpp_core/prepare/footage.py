@@ -1,7 +1,7 @@
-"""The frames of a video as a preparation needs them: timed, numbered, deinterlaced, looked at but not converted.
+"""The frames of a video as preparing needs them: timed, numbered, deinterlaced, with a thumbnail, not yet converted.
 
-Separate from video.py, which gives every frame as RGB: here most frames are only looked at in a small grey picture,
-and converted when a window is cut out of them.
+Separate from video/reading.py, which yields every frame as RGB: here most frames are only examined in a thumbnail, and
+converted when a window is cut out of them.
 """
 
 from collections.abc import Generator, Iterator
@@ -25,7 +25,7 @@ from vsrpp_core.video.scenes import Thumbnail, thumbnail
 
 @dataclass(frozen=True, slots=True)
 class TimedFrame:
-    """A frame of a video: its number and its seconds from the beginning, and a small grey picture of it."""
+    """A frame of a video with its number, its time in seconds from the start, and a thumbnail."""
 
     number: int
     seconds: float
@@ -35,7 +35,7 @@ class TimedFrame:
 
 
 def refuse(part: SourcePart, frame: VideoFrame, stream: VideoStream, path: Path) -> None:
-    """VsrppError for a frame that the recipe does not want."""
+    """VsrppError for a frame that the recipe refuses."""
     if part.interlaced == "refuse":
         reading.refuse_interlaced(frame, path)
     if part.hdr == "refuse":
@@ -43,7 +43,7 @@ def refuse(part: SourcePart, frame: VideoFrame, stream: VideoStream, path: Path)
 
 
 def timed_frames(path: Path, part: SourcePart, end: float, threads: int = 0) -> Generator[TimedFrame, None, None]:
-    """Every frame in order until ``end`` seconds; VsrppError and BrokenVideoError as ``video.frames`` raises them."""
+    """Every frame in order until ``end`` seconds; VsrppError and BrokenVideoError as in ``reading.frames``."""
     with reading.opened(path) as (container, stream):
         if threads:
             stream.codec_context.thread_count = threads
@@ -61,7 +61,7 @@ def timed_frames(path: Path, part: SourcePart, end: float, threads: int = 0) -> 
 
 
 def grey(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Luma [H, W] as coded, its upper 8 bits; of RGB what libswscale makes of it."""
+    """Coded luma [H, W], its upper 8 bits; for RGB as libswscale converts it."""
     name, component = frame.format.name, frame.format.components[0]
     packed = len(frame.planes) == 1 and not name.startswith("gray")
     if packed or component.bits < 8 or not name.startswith(("yuv", "nv1", "gray", "p0")):
@@ -82,27 +82,27 @@ def rgb(timed: TimedFrame, path: Path, hdr: bool) -> NDArray[np.uint8 | np.uint1
 
 
 def _deinterlaced(frames: Iterator[VideoFrame], path: Path) -> Iterator[VideoFrame]:
-    """From the first interlaced frame on all go through bwdif, which passes whole ones on as they are."""
+    """From the first interlaced frame on all go through bwdif, which passes progressive ones unchanged."""
     graph: Graph | None = None
-    told = (reading.UNSPECIFIED_COLORSPACE, 0)
+    tags = (reading.UNSPECIFIED_COLORSPACE, 0)
     try:
         for frame in frames:
             if graph is None and not frame.interlaced_frame:
                 yield frame
                 continue
             graph = graph or _bwdif(frame)
-            told = (frame.colorspace, frame.color_range)
+            tags = (frame.colorspace, frame.color_range)
             graph.vpush(frame)
-            yield from _pulled(graph, told)
+            yield from _pulled(graph, tags)
         if graph is not None:
             graph.vpush(None)
-            yield from _pulled(graph, told)
+            yield from _pulled(graph, tags)
     except FFmpegError as error:
         raise VsrppError(f"{path} cannot be deinterlaced ({error.strerror}); deinterlace it first") from None
 
 
 def _bwdif(frame: VideoFrame) -> Graph:
-    """A whole picture for every frame, from its first field; whole frames are left alone."""
+    """A full picture per frame, from its first field; progressive frames are left alone."""
     graph = Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base)
     filtered, sink = graph.add("bwdif", "mode=send_frame:deint=interlaced"), graph.add("buffersink")
@@ -112,12 +112,12 @@ def _bwdif(frame: VideoFrame) -> Graph:
     return graph
 
 
-def _pulled(graph: Graph, told: tuple[int, int]) -> Iterator[VideoFrame]:
-    """What the filter has ready; it may have forgotten matrix and range."""
+def _pulled(graph: Graph, tags: tuple[int, int]) -> Iterator[VideoFrame]:
+    """Frames that the filter has ready; it may drop the tags of matrix and range, so they are set again."""
     while True:
         try:
             frame = graph.vpull()
         except (BlockingIOError, EOFError):
             return
-        frame.colorspace, frame.color_range = told
+        frame.colorspace, frame.color_range = tags
         yield frame

@@ -1,4 +1,4 @@
-"""What a preparation reports while it works and at its end: plain values, so that listeners need not load the work."""
+"""Events of a preparation and its report: plain values, so that listeners need not load the work."""
 
 import math
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from vsrpp_core.data.stacked import StackGeometry
 
 @dataclass(frozen=True, slots=True)
 class PrepareProgress:
-    """How far it is. ``done`` and ``total`` are videos while looking, seconds of video while cutting, then pairs.
+    """``done`` and ``total`` are videos while looking, seconds of video while cutting, then pairs.
 
-    ``seconds_left`` is NaN where nothing can be said yet; ``patches`` and ``skipped`` count what was cut, by earlier
-    calls too; ``resumed`` is what of ``done`` an earlier call had finished; ``newest`` the LR stack cut last.
+    ``seconds_left`` is NaN while unknown; ``patches`` and ``skipped`` include those of earlier runs; ``resumed`` is the
+    part of ``done`` that earlier runs had finished; ``newest`` is the LR stack cut last.
     """
 
     stage: Literal["looking", "cutting", "finishing"]
@@ -48,9 +48,9 @@ class CategoryReport:
 
 @dataclass(frozen=True, slots=True)
 class PrepareReport:
-    """What came out. ``skipped`` counts by reason; ``refused`` and ``notes`` are sentences.
+    """The result. ``skipped`` counts by reason; ``refused`` and ``notes`` are sentences.
 
-    ``seconds`` are of this call, ``bytes`` of the pairs.
+    ``seconds`` are those of this run, ``bytes`` of the pairs.
     """
 
     out: Path
@@ -70,7 +70,7 @@ class PrepareReport:
         return "\n".join([f"{head}, {self.bytes / 1e6:,.1f} MB", *self.details()])
 
     def details(self) -> Iterator[str]:
-        """All but where it lies and how long it took."""
+        """Everything but where it is and how long it took."""
         if len(self.categories) > 1:
             yield from map(str, self.categories)
         if self.val_videos:

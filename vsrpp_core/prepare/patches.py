@@ -1,8 +1,8 @@
-"""Where in a window the patch lies, and how the pair is cut out of its frames.
+"""Where in a window the patch is, and how the pair is cut out of its frames.
 
-Patch borders are what the network meets in use. A frame is shrunk to the wanted height, cut to a multiple of 3 and
-downscaled as a whole, and the patch is cut out of the results; for speed only the patch and as much around it as the
-downscaling kernel reaches is computed, which gives the same pixels.
+Patch borders are as the network meets them in use: a frame is shrunk to the requested height, cropped to a multiple of
+3 and downscaled as a whole, and the patch is cut out of the results. For speed only the patch and its surroundings
+within reach of the downscaling kernel are computed, which gives the same pixels.
 """
 
 import base64
@@ -34,7 +34,7 @@ Frame = NDArray[np.uint8]
 Stored = NDArray[np.uint8 | np.uint16]
 
 CANDIDATES = 4
-"""Places drawn per window, of which the most textured one that moves is taken: more would leave out whatever is not
+"""Positions drawn per window, of which the most textured one that moves is used: more would leave out everything but
 the most detailed part of the picture, and smooth areas must be learned as well."""
 
 MARGIN = 4
@@ -46,12 +46,12 @@ LOOK = 16
 
 
 class CannotWriteError(VsrppError):
-    """The dataset cannot be written: the end of the preparation, not of a video."""
+    """The dataset cannot be written, which ends the whole preparation, not one video."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What became of a window: a pair under ``name``, or the reason why there is none.
+    """The outcome for a window: a pair under ``name``, or the reason why there is none.
 
     ``frames`` are their numbers in the video, ``look`` the ground truth in LOOK × LOOK grey pixels, ``sizes`` the bytes
     of LR and ground truth.
@@ -78,7 +78,7 @@ class Cut:
 
 
 def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Recipe) -> Cut:
-    """Choose a place in a window and write its pair, or say why not. What is written is durable."""
+    """Choose a position in a window and write its pair, durably, or say why not."""
     if window.reason:
         return Cut(window.start, window.scene, window.reason)
     frames = [footage.rgb(frame, source.path, bool(source.info.hdr)) for frame in window.frames]
@@ -129,17 +129,17 @@ def _random(window: Window, source: Source, recipe: Recipe, purpose: int) -> np.
 
 
 def _choose_place(frames: Sequence[Stored], window: Window, source: Source, recipe: Recipe) -> tuple[int, int]:
-    """Top and left of the patch in the shrunk frame, multiples of 3: of a few drawn the most textured that moves."""
+    """Top and left of the patch in the shrunk frame, multiples of 3: of a few drawn, the most textured that moves."""
     random, side = _random(window, source, recipe, 0), recipe.dataset.patch
     rows, columns = (
         SCALE * random.integers((size - side) // SCALE + 1, size=CANDIDATES) for size in (source.height, source.width)
     )
     places = [(int(top), int(left)) for top, left in zip(rows, columns, strict=True)]
-    return max(places, key=lambda place: _promise(frames, source, place, recipe))
+    return max(places, key=lambda place: _merit(frames, source, place, recipe))
 
 
-def _promise(frames: Sequence[Stored], source: Source, place: tuple[int, int], recipe: Recipe) -> tuple[bool, float]:
-    """Whether a place moves throughout and its texture, from single samples an LR pixel apart: only to compare."""
+def _merit(frames: Sequence[Stored], source: Source, place: tuple[int, int], recipe: Recipe) -> tuple[bool, float]:
+    """Whether a position moves throughout, and its texture, from samples an LR pixel apart: only for comparison."""
     (top, left), side = place, recipe.dataset.patch
     down, across = source.info.height / source.height, source.info.width / source.width
     rows = slice(round(down * top), round(down * (top + side)), max(1, round(SCALE * down)))
@@ -165,10 +165,10 @@ def _patch(frame: Stored, source: Source, top: int, left: int, recipe: Recipe) -
 
 
 def _shrunk(frame: Stored, source: Source, rows: tuple[int, int], columns: tuple[int, int], hdr_peak: float) -> Frame:
-    """``degrade.imresize(frame, source.height, source.width)``, only the given range of its rows and columns.
+    """``imresize(frame, source.height, source.width)``, only the given range of its rows and columns.
 
-    With the same weights, but in single precision: one pixel in 100,000 rounds to the neighbouring level. HDR is
-    tone-mapped first.
+    The same weights in single precision: one pixel in 100,000 rounds to the neighbouring level. HDR is tone-mapped
+    first.
     """
     if frame.shape[:2] == (source.height, source.width):
         return _shown(frame[slice(*rows), slice(*columns)], source, hdr_peak)
@@ -188,7 +188,7 @@ def _shown(part: Stored, source: Source, hdr_peak: float) -> Frame:
 
 
 def _some_weights(n_in: int, n_out: int, outputs: tuple[int, int]) -> tuple[csr_array, slice]:
-    """Rows of ``resize_weights`` for a range of outputs, without the inputs that none of them uses; the inputs left."""
+    """Rows of ``resize_weights`` for a range of outputs, without unused inputs; and the range of inputs."""
     weights = _sparse_weights(n_in, n_out)[slice(*outputs)]
     inputs = slice(int(weights.indices.min()), int(weights.indices.max()) + 1)
     return weights[:, inputs], inputs
@@ -196,5 +196,5 @@ def _some_weights(n_in: int, n_out: int, outputs: tuple[int, int]) -> tuple[csr_
 
 @lru_cache(maxsize=16)
 def _sparse_weights(n_in: int, n_out: int) -> csr_array:
-    """Sparse, as all but about ten weights of a row are 0: a third of the time of a dense product of the whole."""
+    """Sparse, as all but about ten weights of a row are 0: a third of the time of a dense product."""
     return csr_array(resize_weights(n_in, n_out).astype(np.float32))

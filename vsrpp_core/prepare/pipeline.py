@@ -36,7 +36,7 @@ from vsrpp_core.prepare.workers import Workers
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
 
 TRIES = 3.0
-"""Places tried for each pair of a limited number: of 29 web clips about one in six was skipped, of films it is more."""
+"""Windows tried per requested pair: of 29 web clips about one in six was skipped, of films it is more."""
 
 POLL = 0.4
 """Seconds between two reports of progress."""
@@ -62,7 +62,7 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
     began, out = time.monotonic(), out.resolve()
     videos = named_videos(recipe)
     _check_output(recipe, out)
-    with PrepareFolder(out) as work, _faults_told():
+    with PrepareFolder(out) as work, _os_errors_named():
         work.begin(recipe, videos, fresh)
         sources: list[Source] = []
         refused: list[str] = []
@@ -89,14 +89,14 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
 
 
 @contextmanager
-def _faults_told() -> Iterator[None]:
-    """A disk that is full, or a video that was taken away: what is finished stays in the work."""
+def _os_errors_named() -> Iterator[None]:
+    """For a full disk, or a video that was removed: finished work is kept."""
     try:
         yield
     except OSError as error:
         raise VsrppError(
             f"{error.filename or 'the dataset'} cannot be read or written ({error.strerror or error}); "
-            "mend that and give the same command again"
+            "fix that and run the same command again"
         ) from error
 
 
@@ -123,17 +123,17 @@ def _nothing(report: PrepareReport) -> str:
 def _cut(
     sources: list[Source], work: PrepareFolder, recipe: Recipe
 ) -> Generator[PrepareProgress, None, list[CutVideo]]:
-    """Cut every source; what is in its journal already is not cut again."""
+    """Cut every source, but for what its journal holds already."""
     pace = paces(sources, recipe, TRIES)
-    wanted = [replace(source, pace=pace[source.label]) for source in sources if pace[source.label] > 0]
-    if work.selection.exists():  # all is cut, and some of it moved
-        return [_read(source, work, moved=True) for source in wanted]
-    with closing(Workers(wanted, work, recipe)) as workers:
+    used = [replace(source, pace=pace[source.label]) for source in sources if pace[source.label] > 0]
+    if work.selection.exists():  # everything is cut, and some of it moved
+        return [_read(source, work, moved=True) for source in used]
+    with closing(Workers(used, work, recipe)) as workers:
         workers.start()
         while not workers.wait(POLL):
             yield workers.progress()
         yield workers.progress()
-    return [_read(source, work, moved=False) for source in wanted]
+    return [_read(source, work, moved=False) for source in used]
 
 
 def _read(source: Source, work: PrepareFolder, moved: bool) -> CutVideo:
@@ -149,7 +149,7 @@ def _read(source: Source, work: PrepareFolder, moved: bool) -> CutVideo:
 def _put_together(
     work: PrepareFolder, found: Selection, report: PrepareReport, recipe: Recipe, videos: Sequence[NamedVideo]
 ) -> Iterator[PrepareProgress]:
-    """Move the chosen pairs where they belong, and describe them; begun again after a kill it ends the same."""
+    """Move the selected pairs into place and describe them; after a kill this can be repeated."""
     if not work.selection.exists():
         write_text_atomically(work.selection, json.dumps([pair.cut.name for pair in found.chosen]) + "\n")
     made = DatasetFolder(work.made)
@@ -169,7 +169,7 @@ def _put_together(
     write_text_atomically(work.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
     write_text_atomically(work.made / REPORT, "\n".join([first, *report.details()]) + "\n")
-    same = recipe.model_copy(update={"work": WorkPart()})  # which decides nothing of what was made
+    same = recipe.model_copy(update={"work": WorkPart()})  # it has no effect on the result
     write_text_atomically(work.made / RECIPE, same.to_toml())
     sheet = contact_sheet(made, found.chosen, recipe)
     write_atomically(work.made / SHEET, lambda path: sheet.save(path, format="PNG"))
@@ -184,7 +184,7 @@ def _move(cut: DatasetFolder, made: DatasetFolder, pair: SelectedPair) -> None:
             os.replace(old / pair.cut.name, new / pair.cut.name)
         except FileNotFoundError:
             if not (new / pair.cut.name).is_file():
-                raise VsrppError(f"{old / pair.cut.name} is gone; begin anew with --fresh") from None
+                raise VsrppError(f"{old / pair.cut.name} is gone; start over with --fresh") from None
 
 
 def _rename(made: Path, out: Path) -> None:

@@ -1,6 +1,6 @@
-"""What to make of which videos: the recipe of a preparation, typed and checked, read from and written to TOML.
+"""The recipe of a preparation, what to make of which videos: typed and checked, read from and written to TOML.
 
-Separate from the work so that a command line or a screen can check it before anything is read.
+Separate from the work so that a command line or a screen can check it before any video is opened.
 """
 
 import json

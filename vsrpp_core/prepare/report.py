@@ -1,7 +1,6 @@
-"""What a finished preparation leaves beside the pairs: manifest, report, and a sheet of samples to look at.
+"""The files that a preparation writes beside the pairs: manifest, report, and a sheet of samples.
 
-Separate from prepare.py because it only describes; nothing in it holds a time of day, so the same work gives the same
-bytes.
+Separate from pipeline.py because it only describes; it contains no time of day, so the same work gives the same bytes.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
 RECIPE, SHEET = "recipe.toml", "contact_sheet.png"
 COLUMNS, ROWS, CATEGORIES, TILE, LABEL = 10, 3, 12, 128, 14
 ENDS = 1 << 20
-"""Bytes of a video's beginning and end that its fingerprint is made of, beside its size."""
+"""Bytes at a video's beginning and end that its fingerprint is made of, besides its size."""
 
 
 def report_of(
@@ -84,7 +83,7 @@ def manifest_lines(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[s
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of the size and of the first and last MiB of a file: a film is not read a second time for it."""
+    """SHA-256 of the size and of the first and last MiB of a file, so that a film need not be read a second time."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as file:
@@ -95,7 +94,7 @@ def fingerprint(path: Path) -> str:
 
 
 def contact_sheet(folder: DatasetFolder, chosen: Sequence[SelectedPair], recipe: Recipe) -> Image.Image:
-    """Samples of each category, evenly of all its pairs: the ground truth, with the enlarged LR frame at its side."""
+    """Samples of each category, evenly spaced: the enlarged LR frame on the left, the ground truth on the right."""
     bands = [(name, _evenly([p for p in chosen if p.source.category == name])) for name in recipe.category][:CATEGORIES]
     bands = [(name, pairs) for name, pairs in bands if pairs]
     height = sum(LABEL + -(-len(pairs) // COLUMNS) * (TILE + LABEL) for _, pairs in bands)
@@ -132,5 +131,5 @@ def _tile(folder: DatasetFolder, pair: SelectedPair, recipe: Recipe) -> Image.Im
 
 
 def _plain(text: str) -> str:
-    """Pillow's own font knows Latin letters only."""
+    """Pillow's own font has Latin letters only."""
     return text.encode("latin-1", "replace").decode("latin-1")

@@ -1,7 +1,7 @@
-"""What of all that was cut becomes the dataset, and on which side: scenes, duplicates, weights, priorities.
+"""Which of the cut pairs become the dataset, and in which split: scenes, duplicates, weights, priorities.
 
-Separate from the cutting, which knows one video at a time: here nothing is read but journals, and the result depends
-on them alone, not on the order in which videos were finished.
+Separate from the cutting, which knows one video at a time: this reads only journals, and its result depends on them
+alone, not on the order in which videos were finished.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ BETWEEN = "too close to validation"
 
 @dataclass(frozen=True, slots=True)
 class CutVideo:
-    """A video and all that was cut out of it."""
+    """A video and everything that was cut out of it."""
 
     source: Source
     cuts: tuple[Cut, ...]
@@ -70,11 +70,11 @@ def select(footage: Sequence[CutVideo], recipe: Recipe) -> Selection:
 
 
 def shuffle_key(seed: int, *names: object) -> bytes:
-    """A number by which things are put into an order of chance: by the seed and their names alone."""
+    """A sort key that gives a seeded random order, by the seed and the names alone."""
     return hashlib.sha256("/".join(map(str, (seed, *names))).encode()).digest()
 
 
-# the two sides
+# the two splits
 
 
 def _divided(
@@ -110,7 +110,7 @@ def _scenes(film: CutVideo) -> list[int]:
 
 
 def _scenes_for_validation(films: Sequence[CutVideo], recipe: Recipe) -> set[tuple[str, int]]:
-    """Scenes in an order of chance until their share of the pairs is reached; never all, never none."""
+    """Scenes in a random order until their share of the pairs is reached; at least one, and never all."""
     sizes = Counter((film.source.label, cut.scene) for film in films for cut in film.pairs)
     wanted = recipe.validation.share * sizes.total()
     kept: set[tuple[str, int]] = set()
@@ -123,10 +123,10 @@ def _scenes_for_validation(films: Sequence[CutVideo], recipe: Recipe) -> set[tup
 def _divide(
     film: CutVideo, recipe: Recipe, val: list[SelectedPair], train: list[SelectedPair], result: Selection
 ) -> None:
-    """The only video of its kind, divided in time.
+    """Divide the only video of its category in time.
 
-    Validation begins at the scene that leaves it nearest to its share, if one leaves it between half and double of
-    that; else where the share begins, with a second left out before it.
+    Validation starts at the scene that brings it closest to its share, if one gives between half and double of that;
+    else where the share starts, with a second left out before it.
     """
     source, first = film.source, min(cut.frames[0] for cut in film.pairs)
     count = film.ending.frames
@@ -152,13 +152,13 @@ def _divide(
     )
 
 
-# what is taken of them
+# duplicates and limits
 
 
 def _without_duplicates(
     val: list[SelectedPair], train: list[SelectedPair], recipe: Recipe, result: Selection
 ) -> tuple[list[SelectedPair], list[SelectedPair]]:
-    """Validation comes first: what it shows is not trained on."""
+    """Validation comes first: duplicates of its pairs are not trained on."""
     every = [*sorted(val, key=lambda pair: pair.cut.name), *sorted(train, key=lambda pair: pair.cut.name)]
     found = duplicates([pair.cut.picture for pair in every], recipe.skip.duplicate)
     if count := int(found.sum()):
@@ -168,7 +168,7 @@ def _without_duplicates(
 
 
 def _spread(val: list[SelectedPair], most: int, result: Selection) -> list[SelectedPair]:
-    """At most so many of each video, evenly: validation is run again and again, and more of one shot tells nothing."""
+    """At most ``most`` of each video, evenly spaced: validation runs often, and more of one shot adds nothing."""
     of: dict[str, list[SelectedPair]] = defaultdict(list)
     for pair in val:
         of[pair.source.label].append(pair)
@@ -197,13 +197,13 @@ def _limited(train: list[SelectedPair], recipe: Recipe, result: Selection) -> li
         pairs.sort(key=lambda pair: (-pair.source.priority, shuffle_key(recipe.dataset.seed, pair.cut.name)))
         taken += pairs[: quotas[name]]
         if len(pairs) < result.quotas[name]:
-            result.notes.append(_short(name, len(pairs), result.quotas[name], is_alone=len(of) == 1))
+            result.notes.append(_shortfall(name, len(pairs), result.quotas[name], is_alone=len(of) == 1))
     if len(taken) < len(train):
         result.skipped[SURPLUS] += len(train) - len(taken)
     return taken
 
 
-def _short(name: str, found: int, wanted: int, is_alone: bool) -> str:
+def _shortfall(name: str, found: int, wanted: int, is_alone: bool) -> str:
     more = "more videos or more patches_per_minute give more"
     if is_alone:
         return f"the videos give {found:,} of the {wanted:,} training pairs wanted; {more}"
@@ -211,7 +211,7 @@ def _short(name: str, found: int, wanted: int, is_alone: bool) -> str:
 
 
 def shares(total: int, weights: dict[str, float], most: dict[str, int] | None = None) -> dict[str, int]:
-    """``total`` divided by weights, none more than its ``most``; what one cannot take goes to the others."""
+    """``total`` divided by weights, each at most its ``most``; what one cannot take goes to the others."""
     taken = dict.fromkeys(weights, 0)
     open_ = {name for name in weights if most is None or most[name] > 0}
     while open_ and (left := total - sum(taken.values())) > 0:
@@ -239,11 +239,10 @@ def _round_up(taken: dict[str, int], wanted: dict[str, float], left: int) -> Non
 
 
 def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, float]:
-    """Places a minute of each video, by its label.
+    """Windows tried per minute of each video, by its label.
 
-    With a limit each category is tried ``tries`` times as often as its share, videos of higher priority first, beside
-    those that validation will take; without one the pace of a category is as much below that of the heaviest as its
-    weight is.
+    With a limit each category is tried ``tries`` times as often as its share, videos of higher priority first, besides
+    those that validation will take; without one the pace of a category is proportional to its weight.
     """
     sources, limit = list(sources), recipe.dataset.patches
     weights = {name: category.weight for name, category in recipe.category.items()}
@@ -267,14 +266,14 @@ def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, 
 
 
 def _expected_for_validation(own: list[Source], recipe: Recipe) -> list[Source]:
-    """As ``_divided`` will have it where every video gives pairs."""
+    """The videos that ``_divided`` will keep for validation if every video has pairs."""
     if recipe.validation.by == "scene" or len(own) < 2:
         return []
-    drawn = sorted(own, key=lambda source: shuffle_key(recipe.dataset.seed, source.label))
-    return drawn[: _videos_for_validation(len(own), recipe)]
+    shuffled = sorted(own, key=lambda source: shuffle_key(recipe.dataset.seed, source.label))
+    return shuffled[: _videos_for_validation(len(own), recipe)]
 
 
 def _slowed(group: list[Source], tries: float) -> float:
-    """The pace of the first of the group at which all of them together are tried so often at most."""
+    """The pace of the first of the group at which all of them together have at most ``tries`` windows."""
     most = sum(source.pace * source.wanted_seconds / 60 for source in group)
     return group[0].pace * (min(1.0, tries / most) if most else 1.0)

@@ -1,6 +1,6 @@
-"""Which videos a preparation works on: what was named, found, and can be used.
+"""Which videos a preparation works on: those that the recipe names, that exist, and that can be used.
 
-Nothing is decoded here; a video is asked for its geometry only.
+Separate because of each video only the header and the first frame are read.
 """
 
 import math
@@ -22,8 +22,11 @@ from vsrpp_core.video.reading import DEFAULT_FPS, VideoInfo
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A video that can be used. ``label`` names its pairs and is unlike any other's, ``height`` and ``width`` are the
-    frames' after shrinking and with square pixels, ``start`` and ``end`` are seconds, ``pace`` is places a minute."""
+    """A video that can be used.
+
+    ``label`` names its pairs and is unique; ``height`` and ``width`` are those of its frames after shrinking, with
+    square pixels; ``start`` and ``end`` are seconds, ``pace`` is windows per minute.
+    """
 
     path: Path
     label: str
@@ -42,7 +45,7 @@ class Source:
 
     @property
     def seconds(self) -> float:
-        """Of it that are read: an estimate, 0 where the container does not say."""
+        """How much of it is read: an estimate, 0 where the container does not say."""
         return min(self.end, self.info.duration or self.info.frames / self.fps)
 
     @property
@@ -52,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class NamedVideo:
-    """A video of a recipe before anything of it was read."""
+    """A video of a recipe before it is opened."""
 
     path: Path
     category: str
@@ -60,7 +63,7 @@ class NamedVideo:
 
 
 def named_videos(recipe: Recipe) -> list[NamedVideo]:
-    """The videos of all categories, none twice: the first that names one has it. UsageError as ``find_videos``."""
+    """The videos of all categories, each in the first that names it. UsageError as in ``find_videos``."""
     if not recipe.category:
         raise UsageError("no videos are named; name some, or a recipe with a [category.NAME] that has paths")
     missing: list[str] = []
@@ -94,7 +97,7 @@ def _fits(pattern: str, path: Path) -> bool:
 
 
 def survey(videos: list[NamedVideo], recipe: Recipe) -> Generator[tuple[int, Source | None, str], None, None]:
-    """For every video its number from 1 and the source, or None and a sentence on why it cannot be used."""
+    """For every video its number from 1, and the source or None with a sentence why it cannot be used."""
     labels = _labels([named.path for named in videos])
     for number, (named, label) in enumerate(zip(videos, labels, strict=True), start=1):
         try:
@@ -135,7 +138,7 @@ class TooSmallError(VsrppError):
 
 
 def _labels(paths: list[Path]) -> list[str]:
-    """Of each file's stem what every file system takes as part of a name; numbered where two are alike."""
+    """Each file's stem, in characters that every file system accepts; numbered where two are alike."""
     labels: list[str] = []
     taken: set[str] = set()
     for path in paths:

@@ -1,6 +1,6 @@
 """Which frames of a video become pairs: windows of frames in one scene, at the pace and within the times of its source.
 
-Separate from the cutting because these rules see a film as a row of frames with times, never their pixels.
+Separate from the cutting because these rules see a film as a sequence of timed frames, never their pixels.
 """
 
 from collections import deque
@@ -17,12 +17,12 @@ from vsrpp_core.video.scenes import scenes_by
 from vsrpp_core.video.transitions import with_transitions
 
 REPEAT_MOST = 2.0
-"""Levels that no part of a thumbnail exceeds where a frame is a repeat: something small that moves does."""
+"""Most levels by which any part of a thumbnail changes in a repeated frame; a small moving object exceeds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Frames of one scene in their order, and why they are not to be used, or empty."""
+    """Frames of one scene in order, and why they are not used, or empty."""
 
     scene: int
     frames: list[TimedFrame]
@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(slots=True)
 class FilmStats:
-    """What has been seen of a video: its frames, and at which frames its scenes begin, but for the first."""
+    """Counts of a video so far: its frames, the first frames of its scenes but for the first scene, dropped repeats."""
 
     frames: int = 0
     starts: list[int] = field(default_factory=list)
@@ -44,7 +44,7 @@ class FilmStats:
 
 @dataclass(frozen=True, slots=True)
 class _ComparedFrame:
-    """A frame beside the one before it."""
+    """A frame compared with the previous one."""
 
     frame: TimedFrame
     repeat: bool
@@ -57,7 +57,7 @@ class _ComparedFrame:
 def windows_of(
     frames: Iterator[TimedFrame], source: Source, recipe: Recipe, stats: FilmStats
 ) -> Iterator[tuple[float, Window | None]]:
-    """For every frame its seconds, and the window that ends with it where one is due; ``stats`` is kept up to date."""
+    """For every frame its time, and the window that ends with it where one is due; ``stats`` is kept up to date."""
     reach = (recipe.dataset.frames - 1) * recipe.dataset.frame_step + 1
     held: deque[tuple[_ComparedFrame, bool]] = deque(maxlen=reach)
     current, due, pace = 0, source.start, 60 / source.pace
@@ -73,7 +73,7 @@ def windows_of(
         if len(held) < reach or first < due - 1e-6 or item.frame.seconds >= source.end:
             yield item.frame.seconds, None
             continue
-        while due <= first + 1e-6:  # windows missed at a cut are not made up for, they would lie too close
+        while due <= first + 1e-6:  # windows missed at a cut are not caught up on, they would be too close
             due += pace
         yield item.frame.seconds, _window(scene, list(held), recipe)
 
@@ -95,7 +95,7 @@ def _is_repeat(before: TimedFrame, frame: TimedFrame, tolerance: float) -> bool:
 
 
 def _window(scene: int, held: list[tuple[_ComparedFrame, bool]], recipe: Recipe) -> Window:
-    """Why it may not be used is asked of all frames in it, also those that a frame step leaves out."""
+    """The reason considers all frames in it, including those that a frame step leaves out."""
     taken = [item.frame for item, _ in held[:: recipe.dataset.frame_step]]
     steps = np.diff([frame.seconds for frame in taken])
     part, reason = recipe.skip, ""

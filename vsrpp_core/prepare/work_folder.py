@@ -1,7 +1,7 @@
-"""The folder that a preparation works in: what is cut, a journal for each video, and what the whole is made for.
+"""The folder that a preparation works in: the pairs cut so far, and a journal for each video.
 
-Separate because a kill at any moment must leave it in a state from which the same command goes on. A pair is written
-and durable before its line is; a line that is there in full counts, a torn one does not.
+Separate because a kill at any moment must leave it in a state from which the same command resumes. A pair is durable
+before its line is written; a complete line counts, a torn one does not.
 """
 
 import json
@@ -50,7 +50,7 @@ class PrepareFolder(JobFolder):
         return any(self.path.glob(f"{JOURNAL}/*")) or self.selection.exists()
 
     def begin(self, recipe: Recipe, videos: list[NamedVideo], fresh: bool) -> None:
-        """UsageError where it was begun for another recipe or other videos, unless ``fresh`` throws that away."""
+        """UsageError where it holds work for another recipe or other videos, unless ``fresh`` throws that away."""
         self.open_for(_job(recipe, videos), fresh)
         (self.path / JOURNAL).mkdir(exist_ok=True)
 
@@ -73,7 +73,7 @@ class PrepareFolder(JobFolder):
 
 
 def _job(recipe: Recipe, videos: list[NamedVideo]) -> dict[str, Any]:
-    """What decides the result, under the names a person knows it by."""
+    """What determines the result, by the names that the user knows."""
     values = {f"[{name}]": value for name, value in recipe.model_dump(exclude={"work"}).items()}
     return {**values, "set of videos": [_identity(named.path) for named in videos]}
 
@@ -84,7 +84,7 @@ def _identity(path: Path) -> list[Any]:
 
 
 class Journal:
-    """What became of each window of one video, a line each, and at last how it ended."""
+    """The outcome of each window of one video, a line each, and at last how it ended."""
 
     def __init__(self, path: Path, folder: DatasetFolder | None) -> None:
         self._path, self._folder = path, folder
@@ -96,7 +96,7 @@ class Journal:
             self.cuts[cut.start] = cut
 
     def __enter__(self) -> "Journal":
-        """Open to go on after its last good line."""
+        """Open it to append after the last good line."""
         try:
             self._file = self._path.open("a", encoding="utf-8")
             self._file.truncate(self._good)
@@ -126,7 +126,7 @@ class Journal:
             raise CannotWriteError(f"{self._path} cannot be written ({error.strerror}); make room") from None
 
     def _read(self) -> Iterator[Cut]:
-        """Good lines in order, up to the first that is torn or whose pair is not there as it was written."""
+        """Good lines in order, up to the first that is torn or whose pair is missing or incomplete."""
         try:
             lines = self._path.read_bytes().split(b"\n")[:-1]
         except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Videos worked on side by side: threads that decode, threads that cut, and what can be seen of them.
+"""Videos in parallel: threads that decode, threads that cut, and their progress.
 
-Separate from prepare.py, which only waits. Threads, not processes: decoding, numpy and zlib leave Python's lock, a
-kill leaves nothing behind, and they can be started from within an application. A video is decoded by one thread, in
+Separate from pipeline.py, which only waits. Threads, not processes: decoding, numpy and zlib release Python's lock, a
+kill leaves nothing behind, and threads can be started from within an application. A video is decoded by one thread, in
 order; its windows are cut by any, and their lines are written in the order of the film.
 """
 
@@ -29,11 +29,11 @@ AHEAD = 2
 
 
 class StoppedError(Exception):
-    """The work is to end; what is written stays."""
+    """The work was asked to end; what is written is kept."""
 
 
 class Workers:
-    """Started once; ``close`` stops them and waits for what is at hand."""
+    """Started once; ``close`` stops them and waits for what they are doing."""
 
     def __init__(self, sources: list[Source], work: PrepareFolder, recipe: Recipe) -> None:
         self._sources, self._work, self._recipe = sources, work, recipe
@@ -103,7 +103,7 @@ class Workers:
                 finally:
                     with self._lock:
                         del self._working[source.label]
-        gc.collect()  # libav's frames and what they came from refer to each other: up to 200 MB a video
+        gc.collect()  # libav's frames and their decoder refer to each other: up to 200 MB per video
         with self._lock:
             self._at[source.label] = source.seconds
             self._finished += 1
@@ -134,7 +134,7 @@ class Workers:
             note = f"{error}; the frames before that were used"
         except CannotWriteError:
             raise
-        except VsrppError as error:  # of the video: its colours, or what the recipe refuses, only further on
+        except VsrppError as error:  # of this video, beyond its first frame: its colours, or what the recipe refuses
             return Ending(seen.frames, tuple(seen.starts), seen.dropped, refused=str(error))
         finally:
             frames.close()
@@ -145,7 +145,7 @@ class Workers:
         return cut_pair(window, source, self._work.cut, self._recipe)
 
     def _collect(self, pending: "deque[Future[Cut]]", journal: Journal, waiting: int) -> None:
-        """Write down what was cut, in order, until at most ``waiting`` are left; raises what a cutter raised."""
+        """Record finished cuts, in order, until at most ``waiting`` are pending; raises what a cutter raised."""
         while len(pending) > waiting:
             cut = pending.popleft().result()
             journal.add(cut)

@@ -11,7 +11,7 @@ VIDEO_SUFFIXES = frozenset(
     {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
     | {".webm", ".wmv", ".y4m"}
 )
-"""What is taken from a folder; a file that is named is tried whatever it is called."""
+"""Videos in a folder; a file that is named itself is tried whatever its suffix."""
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 

@@ -1,7 +1,7 @@
 """Frames of a video file as RGB pictures, the way a player would show them.
 
-Separate so that everything libav knows and nobody else should (containers, packets, colour matrices, display
-matrices) ends here: the rest of the program sees arrays, and errors that a person can act on.
+Separate so that everything specific to libav (containers, packets, colour matrices, display matrices) stays here: the
+rest of the program sees arrays, and errors that a person can act on.
 """
 
 from collections import deque
@@ -56,12 +56,12 @@ ONE = 1 << 16
 """1.0 in a display matrix."""
 
 MISSING_SHARE = 0.1
-"""A stream that ends this much of its declared duration early is taken for truncated; less than that is rounding."""
+"""A stream that ends early by more than this share of its declared duration counts as truncated; less is rounding."""
 
 
 HELD_BACK = 16
-"""Frames decoded ahead of the one given, and dropped where decoding breaks off: among the last ones libav may have
-patched up what was missing, or have skipped a frame that others were shown after. No codec reorders by more."""
+"""Frames decoded ahead of the one yielded, and dropped where decoding breaks off: among the last ones libav may have
+concealed missing data, or skipped a frame. No codec reorders by more."""
 
 
 class BrokenVideoError(VsrppError):
@@ -70,9 +70,9 @@ class BrokenVideoError(VsrppError):
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a video says of itself.
+    """What a video declares.
 
-    ``width`` and ``height`` in pixels as ``frames`` gives them, display rotation applied; ``frames`` and ``duration``
+    ``width`` and ``height`` in pixels as ``frames`` yields them, display rotation applied; ``frames`` and ``duration``
     (seconds) are estimates, 0 where the container has none; ``fps`` is the mean rate. ``pixel_aspect`` is a stored
     pixel's width over its height: where it is not 1 pixels are kept as stored, and a player shows them stretched.
     """
@@ -116,9 +116,9 @@ def frames(path: Path) -> Generator[Frame, None, None]:
     names, to full-range RGB; chroma is interpolated bicubically. The transfer curve and the primaries stay as they
     are. Pixels that are not square stay as stored.
 
-    Raises VsrppError for what is no video, is interlaced or is HDR, and BrokenVideoError when decoding stops before
-    the end (damaged or truncated file), after the frames well before that have been given. The file is closed when
-    the generator is.
+    Raises VsrppError for a file that is not a video, is interlaced or is HDR, and BrokenVideoError when decoding stops
+    before the end (damaged or truncated file), after yielding the frames well before that. The file is closed when the
+    generator is.
     """
     converter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
     with opened(path) as (container, stream):
@@ -128,10 +128,10 @@ def frames(path: Path) -> Generator[Frame, None, None]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A video's container and its first stream of moving pictures; VsrppError where there is none."""
+    """A video's container and its first video stream that is not a cover; VsrppError where there is none."""
     if path.is_dir():
         raise VsrppError(f"{path} is a folder, not a video; name a file")
-    av.logging.set_level(None)  # libav would write its own words onto a screen that belongs to the caller
+    av.logging.set_level(None)  # libav would write onto the caller's screen
     try:
         # The absolute path, or "a:b.mp4" would be read as a protocol; "ignore", as tags are often not UTF-8.
         container = av.open(str(path.absolute()), metadata_errors="ignore")
@@ -181,7 +181,7 @@ def decoded(
     path: Path,
     refuse: Refuse = refuse_unfit_for_training,
 ) -> Iterator[VideoFrame]:
-    """Frames as decoded, each looked at by ``refuse``; BrokenVideoError where good ones end before the video does."""
+    """Decoded frames, each checked by ``refuse``; BrokenVideoError where good ones end before the video does."""
     held: deque[VideoFrame] = deque()
     first: VideoFrame | None = None
     count = 0
@@ -205,7 +205,7 @@ def decoded(
 
 
 class _DamagedError(Exception):
-    """libav went on over damage and with_transitions what it made of it."""
+    """libav decoded past damage and marked the result."""
 
 
 def _intact(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -221,7 +221,7 @@ def _intact(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
 def _refuse_early_end(
     container: InputContainer, stream: VideoStream, first: VideoFrame, last: VideoFrame, path: Path
 ) -> None:
-    """A file cut between two packets decodes without a murmur; only its duration tells."""
+    """A file cut between two packets decodes without an error; only its duration shows it."""
     declared = declared_seconds(container, stream)
     if not declared or first.pts is None or last.pts is None or last.time_base is None or not stream.average_rate:
         return
@@ -234,7 +234,7 @@ def _refuse_early_end(
 
 
 def declared_seconds(container: InputContainer, stream: VideoStream) -> float:
-    """Duration of the stream by its container, 0 where nothing is said of the stream itself."""
+    """Duration of the stream by its container, 0 where that is not declared for the stream itself."""
     if stream.duration is not None and stream.time_base is not None:
         seconds = float(stream.duration * stream.time_base)
         whole = container.duration / av.time_base if container.duration else seconds
@@ -252,7 +252,7 @@ def _matroska_seconds(text: str) -> float:
 
 
 def matrix_of(frame: VideoFrame) -> int:
-    """The YCbCr matrix a frame is read with, by its number in H.273: its own, or where it names none by its size."""
+    """The YCbCr matrix a frame is read with, by its number in H.273: its own, else by its size."""
     if frame.colorspace != UNSPECIFIED_COLORSPACE:
         return frame.colorspace
     high = frame.width >= HD_WIDTH or frame.height > SD_HEIGHT
@@ -274,10 +274,10 @@ def to_rgb(
 
 
 def turned(picture: NDArray[P], matrix: bytes, path: Path | str = "the video") -> NDArray[P]:
-    """A picture as its display matrix shows it: quarter turns and mirrorings; no bytes are no matrix.
+    """A picture as its display matrix shows it: quarter turns and mirrorings; empty bytes are no matrix.
 
-    The matrix [[a, b, u], [c, d, v], [x, y, w]] takes a pixel (p, q), rightwards and downwards, to
-    (a p + c q + x, b p + d q + y) (libavutil/display.h); the shift only brings the result back into view.
+    The matrix [[a, b, u], [c, d, v], [x, y, w]] maps a pixel (p, q), rightwards and downwards, to
+    (a p + c q + x, b p + d q + y) (libavutil/display.h); the shift only moves the result back into view.
     """
     if not matrix:
         return picture
@@ -295,7 +295,7 @@ def display_matrix(frame: VideoFrame) -> bytes:
 
 
 def side_data(frame: VideoFrame, kind: Type) -> bytes:
-    """What libav attached to a frame, in its structure; nothing where there is none."""
+    """Side data that libav attached to a frame, in its structure; empty where there is none."""
     attached: Any = frame.side_data  # a mapping by Type; the stub declares only one of its keys
     try:
         return bytes(attached[kind])

@@ -1,7 +1,7 @@
 """Where a film cuts from one shot to the next, and whether two pictures are the same.
 
-Separate from prepare.py because what counts as a cut is a rule of its own, with thresholds that were measured: it
-sees only small thumbnails and knows nothing of patches or files.
+Separate from what uses it because what counts as a cut is a rule of its own, with measured thresholds: it sees only
+thumbnails and knows nothing of patches or files.
 
 A hard cut is found by three questions: does the picture change much (difference of thumbnails, or of their
 histograms), does it change much more than it just did and soon will (a pan or a shaking camera changes all the time),
@@ -12,7 +12,7 @@ The thresholds were measured on 29 clips of 1.5 to 12 seconds (hand-held, tripod
 cut, and on 756 cuts made by joining two clips of equal size at random places; the contrast is a change over the
 second largest near it. Within a shot no change above MIN_DIFFERENCE had a contrast above 1.8 and no two neighbours had
 histograms more than 0.10 apart. The cuts had a difference of 23 or more (median 69), histograms 0.15 or more apart
-(median 0.52) and a contrast of 2.6 or more (median 14). All were found; one frame beside them was taken for another.
+(median 0.52) and a contrast of 2.6 or more (median 14). All were found, with one false positive.
 On 59 cuts of another such film PySceneDetect 0.7 (content and adaptive detector) finds the same 59 and no more.
 """
 
@@ -29,7 +29,7 @@ Thumbnail = NDArray[np.float32]
 T = TypeVar("T")
 
 LOOK = 3
-"""Changes looked at on each side of the one in question: a frame is given this many frames late."""
+"""Changes considered on each side of the one in question: a frame is yielded this many frames late."""
 
 MIN_DIFFERENCE = 8.0
 """Mean absolute difference of two thumbnails, of 255 levels, below which nothing is a cut."""
@@ -45,7 +45,7 @@ second shown at 24 changes only at every other frame, and each of its changes wo
 """
 
 RETURN_SHARE = 0.5
-"""After a flash a frame is closer than this share of the jump to one from before it; after a cut none is."""
+"""After a flash a frame is closer than this share of the jump to one from before it; after a cut no frame is."""
 
 THUMBNAIL_HEIGHT, THUMBNAIL_WIDTH = 36, 64
 """At least this many thumbnail pixels where the frame has them: coarse enough to even out noise and small motion."""
@@ -74,12 +74,12 @@ def scenes(frames: Iterable[Frame]) -> Iterator[tuple[int, Frame]]:
 
 
 def scenes_of(items: Iterable[T], picture: Callable[[T], Frame]) -> Iterator[tuple[int, T]]:
-    """``scenes`` of things that have a picture."""
+    """``scenes`` of items that have a picture."""
     return scenes_by(items, lambda item: thumbnail(picture(item)))
 
 
 def scenes_by(items: Iterable[T], small: Callable[[T], Thumbnail]) -> Iterator[tuple[int, T]]:
-    """``scenes`` of things that have a thumbnail."""
+    """``scenes`` of items that have a thumbnail."""
     past: deque[_Seen] = deque(maxlen=LOOK)
     ahead: deque[_Seen] = deque()
     held: deque[T] = deque()  # the items that belong to ``ahead``

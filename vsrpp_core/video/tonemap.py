@@ -1,6 +1,6 @@
 """HDR pictures as a BT.709 screen shows them.
 
-Separate from video.py because it is arithmetic on arrays; what the PyAV wheels bring of libavfilter has no zscale.
+Separate from reading.py because it is arithmetic on arrays; libavfilter in the PyAV wheels has no zscale.
 
 Coded values become light (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100 with its system gamma), the light of the brightest
 channel is compressed by the EETF of ITU-R BT.2390 and the others with it, so that no hue shifts; then BT.2020 becomes
@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 
 WHITE = 203.0
 HLG_PEAK = 1000.0
-"""cd/m2 of the screen that HLG is decoded for, which its system gamma of 1.2 belongs to."""
+"""cd/m2 of the screen that HLG is decoded for, to which its system gamma of 1.2 belongs."""
 TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32)
 LUMA_2020 = np.array([0.2627, 0.6780, 0.0593], np.float32)
 STEPS = 4096

@@ -133,7 +133,7 @@ class VsrppApp(RunApp[Farewell]):
     def on_check_screen_move_wanted(self, message: "CheckScreen.MoveWanted") -> None:
         from vsrpp_tui.threads.jobs import CheckRequest
 
-        self.switch_screen(self._begin(CheckRequest(message.report.root, message.report.faults)))
+        self.switch_screen(self._begin(CheckRequest(message.report.root, message.report.problems)))
 
     def on_job_screen_stop_wanted(self) -> None:
         if self.job:

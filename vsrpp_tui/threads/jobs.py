@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from vsrpp_core.apply.upscale.job_events import UpscalePreview, UpscaleProgress
-from vsrpp_core.data.check import CheckProgress, Fault, check
-from vsrpp_core.data.quarantine import move_aside, to_move
+from vsrpp_core.data.check import CheckProgress, Problem, check
+from vsrpp_core.data.quarantine import groups_to_move, move_aside
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.job_events import PrepareProgress
 from vsrpp_tui.forms.prepare import PrepareRequest
@@ -33,7 +33,7 @@ class CheckRequest:
     """``faults``: found by an earlier check; the pairs they name are moved aside first."""
 
     root: Path
-    faults: tuple[Fault, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def command(self) -> str:
@@ -87,7 +87,7 @@ def _events(request: JobRequest) -> Generator[object, None, None]:
 
 
 def _checking(request: CheckRequest) -> Generator[object, None, None]:
-    if groups := to_move(request.faults):
+    if groups := groups_to_move(request.problems):
         yield MovedAside(move_aside(request.root, groups), len(groups))
     yield from check(request.root)
 

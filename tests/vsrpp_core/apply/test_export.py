@@ -167,7 +167,7 @@ def test_another_extension_is_wrong_usage(checkpoint: Path, tmp_path: Path, caps
 @pytest.mark.parametrize("name", ["n.safetensors", "n.onnx"])
 def test_nothing_is_replaced_unasked(checkpoint: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(UsageError, match=r"exists already; .*--overwrite"):
+    with pytest.raises(UsageError, match=r"already exists; .*--overwrite"):
         export(checkpoint, tmp_path / name)
     assert (tmp_path / name).read_bytes() == b"x"
 

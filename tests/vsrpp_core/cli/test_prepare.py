@@ -49,7 +49,7 @@ def test_a_finished_dataset_has_nothing_left_to_do(
     capsys.readouterr()
     assert main(command) == 0
     told = capsys.readouterr().out
-    assert told.count("\n") == 1 and "is finished already, of the same recipe and videos: " in told
+    assert told.count("\n") == 1 and "is already finished, with the same recipe and videos: " in told
     assert main([*command, "--fresh"]) == 1 and "name another folder" in capsys.readouterr().err
     assert main([*command, "--seed", "1"]) == 1 and "another dataset.seed (0, not 1)" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before

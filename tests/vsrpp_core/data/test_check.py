@@ -27,7 +27,7 @@ def report_of(root: Path) -> CheckReport:
 
 def only_problem(root: Path) -> str:
     (problem,) = report_of(root).problems
-    return problem
+    return problem.text
 
 
 def write_16_bit(path: Path, side: int, colour: int, channels: int) -> None:
@@ -57,7 +57,7 @@ def test_everything_is_told_in_one_go_and_in_the_same_order(make_dataset: MakeDa
     problems = report_of(root).problems
     expected = ["s000.png has no partner", "s001.png has no partner", ".tmp-12", "s003.png cannot", "s006.png: the"]
     assert len(problems) == 5
-    assert all(words in problem for words, problem in zip(expected, problems, strict=True))
+    assert all(words in problem.text for words, problem in zip(expected, problems, strict=True))
     assert problems == report_of(root).problems
     assert str(report_of(root)).endswith("5 problems")
 
@@ -65,9 +65,12 @@ def test_everything_is_told_in_one_go_and_in_the_same_order(make_dataset: MakeDa
 def test_missing_and_empty_folders(make_dataset: MakeDataset, tmp_path: Path) -> None:
     root = make_dataset()
     shutil.rmtree(root / "Val/LR")
-    assert any(problem.endswith("each with LR and GT") and "Val/LR" in problem for problem in report_of(root).problems)
+    assert any(
+        problem.text.endswith("each with LR and GT") and "Val/LR" in problem.text
+        for problem in report_of(root).problems
+    )
     (root / "Val/LR").mkdir()
-    assert any("Val holds no pairs" in problem for problem in report_of(root).problems)
+    assert any("Val holds no pairs" in problem.text for problem in report_of(root).problems)
     with pytest.raises(VsrppError, match="nowhere is not a folder"):
         report_of(tmp_path / "nowhere")
 
@@ -100,14 +103,14 @@ def test_other_modes_are_told(make_dataset: MakeDataset, mode: str, words: str) 
         with Image.open(path) as image:
             image.convert(mode).save(path)
     problems = report_of(root).problems
-    assert len(problems) == 2 and all(words in problem for problem in problems)
+    assert len(problems) == 2 and all(words in problem.text for problem in problems)
 
 
 @pytest.mark.parametrize(("colour", "channels", "words"), [(2, 3, "upper 8 bits"), (0, 1, "as white")])
 def test_16_bit_is_told(make_dataset: MakeDataset, colour: int, channels: int, words: str) -> None:
     root = make_dataset()
     write_16_bit(root / "Patches/GT/s001.png", 48, colour, channels)
-    assert any("s001.png is 16-bit" in problem and words in problem for problem in report_of(root).problems)
+    assert any("s001.png is 16-bit" in problem.text and words in problem.text for problem in report_of(root).problems)
 
 
 def test_other_format_under_the_name_of_png(make_dataset: MakeDataset) -> None:
@@ -203,10 +206,10 @@ def test_a_degraded_pair_is_told_from_a_wrong_one(tmp_path: Path) -> None:
             write_pair(folder, split, f"{split}_{name}.png", frames, truth)
 
     def found() -> list[str]:
-        return [problem for problem in report_of(tmp_path).problems if "centre frame" in problem]
+        return [problem for problem in report_of(tmp_path).problems if "centre frame" in problem.text]
 
     assert len(found()) == 4
     names = [f"{split}_{name}.png" for split in SPLITS for name in ("noisy", "wrong")]
     lines = [{"name": name, "degradation": [{"step": "noise"}]} for name in names]
     (tmp_path / "manifest.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert len(found()) == 2 and all("wrong" in problem for problem in found())
+    assert len(found()) == 2 and all("wrong" in problem.text for problem in found())

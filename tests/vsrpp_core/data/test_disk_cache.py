@@ -24,8 +24,8 @@ from vsrpp_core.data.disk_cache import (
     DamagedPairError,
     DiskCache,
     StaleCacheError,
+    cache_paths,
     header_for,
-    places,
     read_header,
 )
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths, StackGeometry, load_pair, measure
@@ -122,7 +122,7 @@ def test_a_folder_that_cannot_be_written_is_left_alone(
     root = make_dataset()
     monkeypatch.setattr(build_disk_cache.os, "access", lambda path, mode: False)  # the tests may run as root
     cache, _ = made(root)
-    assert cache.path == places(root)[1] and cache.path.is_file() and files_in(root) == set()
+    assert cache.path == cache_paths(root)[1] and cache.path.is_file() and files_in(root) == set()
     assert find_cache(root, header_for(*pairs_of(root))) == cache.path
     assert [path for path, _ in remove_cache(root)] == [cache.path] and not cache.path.exists()
 
@@ -195,7 +195,7 @@ def test_another_state_of_the_dataset_is_told_and_made_anew(
     made(root)
     change(root)
     cache, (told, *progress) = made(root)
-    assert isinstance(told, WarningRaised) and words in told.message and told.message.endswith("it is made anew")
+    assert isinstance(told, WarningRaised) and words in told.message and told.message.endswith("it is rebuilt")
     assert len(progress) == len(cache) and made(root)[1] == []
 
 

@@ -14,7 +14,7 @@ from vsrpp_core.cli.main import main
 from vsrpp_core.data import check as checking
 from vsrpp_core.data import quarantine
 from vsrpp_core.data.check import CheckReport, check
-from vsrpp_core.data.quarantine import REASONS_NAME, move_aside, to_move
+from vsrpp_core.data.quarantine import REASONS_NAME, groups_to_move, move_aside
 from vsrpp_core.errors import VsrppError
 
 
@@ -49,11 +49,11 @@ def test_whole_pairs_are_moved_and_come_back(make_dataset: MakeDataset, tmp_path
     root = make_dataset()
     spoil(root)
     before = snapshot(root)
-    target = move_aside(root, to_move(report_of(root).faults))
+    target = move_aside(root, groups_to_move(report_of(root).problems))
     moved = {name for name in snapshot(target) if name != REASONS_NAME}
     assert moved == {"Patches/GT/s002.png", "Patches/LR/s002.png", "Val/LR/s001.png", "Patches/LR/.tmp-12-s009.png"}
     assert all((target / name).read_bytes() == before[name] for name in moved)
-    assert [problem.split("/")[-1][:8] for problem in report_of(root).problems] == ["s005.png"]
+    assert [problem.text.split("/")[-1][:8] for problem in report_of(root).problems] == ["s005.png"]
     reasons = (target / REASONS_NAME).read_text()
     assert "Patches/GT/s002.png" in reasons and "s002.png cannot be read" in reasons and "no partner" in reasons
     shutil.copytree(target, root, dirs_exist_ok=True)
@@ -65,9 +65,9 @@ def test_whole_pairs_are_moved_and_come_back(make_dataset: MakeDataset, tmp_path
 def test_remarks_are_moved_when_asked(make_dataset: MakeDataset) -> None:
     root = make_dataset()
     spoil(root)
-    faults = report_of(root).faults
-    assert len(to_move(faults, remarks_too=True)) == len(to_move(faults)) + 1
-    move_aside(root, to_move(faults, remarks_too=True))
+    faults = report_of(root).problems
+    assert len(groups_to_move(faults, remarks_too=True)) == len(groups_to_move(faults)) + 1
+    move_aside(root, groups_to_move(faults, remarks_too=True))
     assert report_of(root).problems == ()
 
 
@@ -75,7 +75,7 @@ def test_a_pair_with_two_faults_is_moved_once(make_dataset: MakeDataset) -> None
     root = make_dataset()
     truncate(root / "Patches/GT/s002.png")
     truncate(root / "Patches/LR/s002.png")
-    (group,) = to_move(report_of(root).faults)
+    (group,) = groups_to_move(report_of(root).problems)
     assert len(group.files) == len(group.reasons) == 2
 
 
@@ -84,7 +84,7 @@ def test_each_time_has_a_folder_of_its_own(make_dataset: MakeDataset) -> None:
     targets = []
     for name in ("s001.png", "s002.png", "s003.png"):
         truncate(root / "Patches/LR" / name)
-        targets.append(move_aside(root, to_move(report_of(root).faults)))
+        targets.append(move_aside(root, groups_to_move(report_of(root).problems)))
     assert len(set(targets)) == 3 and all((target / "Patches/LR").is_dir() for target in targets)
 
 
@@ -102,7 +102,7 @@ def test_a_pair_that_cannot_be_moved_stays_whole(make_dataset: MakeDataset, monk
 
     monkeypatch.setattr(Path, "rename", fourth_fails)
     with pytest.raises(VsrppError, match=r"GT/s002.png cannot be moved aside \(Input/output error\)"):
-        move_aside(root, to_move(report_of(root).faults))
+        move_aside(root, groups_to_move(report_of(root).problems))
     (target,) = (root / ".aside").iterdir()
     assert set(snapshot(target)) == {REASONS_NAME, "Patches/LR/s001.png", "Patches/GT/s001.png"}
     left = {name: content for name, content in before.items() if "s001" not in name or name.startswith("Val")}
@@ -114,7 +114,11 @@ def test_a_place_that_is_taken_meanwhile_leaves_the_pair_whole(
 ) -> None:
     root = make_dataset()
     truncate(root / "Patches/LR/s001.png")
-    before, groups, taken = snapshot(root), to_move(report_of(root).faults), root / ".aside/now/Patches/GT/s001.png"
+    before, groups, taken = (
+        snapshot(root),
+        groups_to_move(report_of(root).problems),
+        root / ".aside/now/Patches/GT/s001.png",
+    )
     taken.parent.mkdir(parents=True)
     taken.write_bytes(b"another program's")
     monkeypatch.setattr(quarantine, "new_trash_folder", lambda folder: folder / "now")
@@ -135,7 +139,7 @@ def test_the_first_that_cannot_be_moved_leaves_no_folder(
 
     monkeypatch.setattr(Path, "rename", fails)
     with pytest.raises(VsrppError, match="Permission denied"):
-        move_aside(root, to_move(report_of(root).faults))
+        move_aside(root, groups_to_move(report_of(root).problems))
     assert snapshot(root) == before and list((root / ".aside").iterdir()) == []
 
 
@@ -147,14 +151,14 @@ def test_links_are_moved_as_links_and_folders_behind_links_are_refused(
     (root / "Patches/LR/s001.png").rename(elsewhere)
     truncate(elsewhere)
     (root / "Patches/LR/s001.png").symlink_to(elsewhere)
-    target = move_aside(root, to_move(report_of(root).faults))
+    target = move_aside(root, groups_to_move(report_of(root).problems))
     assert (target / "Patches/LR/s001.png").is_symlink() and elsewhere.is_file()
     (root / "Val").rename(tmp_path / "Val")
     (root / "Val").symlink_to(tmp_path / "Val")
     truncate(tmp_path / "Val/LR/s000.png")
     before = snapshot(tmp_path / "Val")
     with pytest.raises(VsrppError, match="Val is a link, and files behind links are not moved"):
-        move_aside(root, to_move(report_of(root).faults))
+        move_aside(root, groups_to_move(report_of(root).problems))
     assert snapshot(tmp_path / "Val") == before
 
 
@@ -211,7 +215,7 @@ def test_a_signal_between_the_moves_leaves_pairs_whole(
     assert f"moved 2 pairs into {target}" in told and "stopped; 1 pair stays where it is; continue with: " in told
     assert [path.name for path in sorted((target / "Patches/GT").iterdir())] == ["s001.png", "s002.png"]
     assert (target / "Patches/LR/s002.png").exists() and "s002" in (target / REASONS_NAME).read_text()
-    assert [Path(line.split()[0]).name for line in report_of(root).problems] == ["s003.png"]
+    assert [Path(line.text.split()[0]).name for line in report_of(root).problems] == ["s003.png"]
     assert main(["check", str(root), "--fix"]) == 0
 
 
@@ -272,7 +276,7 @@ def test_the_cache_from_the_command_line(make_dataset: MakeDataset, capsys: pyte
     with Image.open(root / "Patches/LR/s000.png") as image:
         stack = np.array(image)[::-1]
     Image.fromarray(stack).save(root / "Patches/LR/s000.png")
-    assert main(["cache", str(root)]) == 0 and "it is made anew" in capsys.readouterr().out
+    assert main(["cache", str(root)]) == 0 and "it is rebuilt" in capsys.readouterr().out
     assert main(["cache", str(root), "--remove"]) == 0 and "deleted" in capsys.readouterr().out
     assert main(["cache", str(root), "--remove"]) == 0 and "has no cache" in capsys.readouterr().out
     assert main(["cache", str(root / "Val")]) == 1 and "has no training pairs" in capsys.readouterr().err

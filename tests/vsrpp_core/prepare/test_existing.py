@@ -87,7 +87,7 @@ def test_pairs_that_are_gone_are_told(two: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     report = run(two, out)
     DatasetFolder(out).pairs("train")[0].gt.unlink()
-    with pytest.raises(VsrppError, match=rf"but 1 of its {report.train + report.val} pairs are gone; bring them back"):
+    with pytest.raises(VsrppError, match=rf"but 1 of its {report.train + report.val} pairs are gone; restore them"):
         finished(recipe(two), out)
 
 

@@ -104,7 +104,7 @@ def test_workers_change_nothing(make_video: MakeVideo, tmp_path: Path) -> None:
 def test_a_video_taken_away_at_the_end_is_told_and_the_draft_goes_on(two: list[Path], tmp_path: Path) -> None:
     whole, out, away = tmp_path / "whole", tmp_path / "out", tmp_path / "away.mp4"
     run(two, whole)
-    with pytest.raises(VsrppError, match=r"a\.mp4 cannot be read .* give the same command again"):
+    with pytest.raises(VsrppError, match=r"a\.mp4 cannot be read .* run the same command again"):
         for step in prepare(recipe(two), out):
             if isinstance(step, PrepareProgress) and step.stage == "finishing":
                 two[0].rename(away)

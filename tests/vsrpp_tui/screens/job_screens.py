@@ -15,7 +15,7 @@ from textual.screen import Screen
 from vsrpp_core.apply.upscale import job_events as up
 from vsrpp_core.apply.upscale.preview import Previews
 from vsrpp_core.apply.upscale.source import Picture
-from vsrpp_core.data.check import CheckProgress, CheckReport, Fault
+from vsrpp_core.data.check import CheckProgress, CheckReport, Problem
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.prepare.job_events import CategoryReport, PrepareProgress, PrepareReport
@@ -168,16 +168,16 @@ def checked(folder: Path) -> JobScreen:
             fault(root / "Patches/LR" / f"boat_{n:06d}_40_80.png", "repeats a frame: 2 and 3 are identical")
             for n in range(30)
         ),
-        Fault(f"{root / 'Val/GT/000007.png'} has no partner in {root / 'Val/LR'}; restore that or delete this", ()),
+        Problem(f"{root / 'Val/GT/000007.png'} has no partner in {root / 'Val/LR'}; restore that or delete this", ()),
     )
-    report = CheckReport(root, 5122, 416, GEOMETRY, tuple(one.text for one in faults), faults)
+    report = CheckReport(root, 5122, 416, GEOMETRY, faults)
     events = [(CheckProgress(5538, 5538), 61), (report, 61), (JobEnded(stopped=False), 61)]
     state = folded(check_job.CheckState(), check_job.reduce, events)  # type: ignore[arg-type]
     return CheckScreen(state, "vsrpp check /data/films")  # type: ignore[arg-type]
 
 
-def fault(path: Path, text: str) -> Fault:
-    return Fault(f"{path} {text}", (path, path.parents[1] / "GT" / path.name))
+def fault(path: Path, text: str) -> Problem:
+    return Problem(f"{path} {text}", (path, path.parents[1] / "GT" / path.name))
 
 
 def upscale_form(folder: Path) -> Screen[None]:

@@ -1,8 +1,8 @@
-"""Which of several films are done, where those that were there before are to be replaced.
+"""Which of several films are done, where existing results are to be replaced.
 
-Without ``--overwrite`` a result that is there is done. With it one cannot tell an old result from one made an hour ago,
-so that after an interruption days of work would be done again; a mark beside each result tells. Marks are gone when all
-of the films are done, as then the same command means to make them again.
+Without ``--overwrite`` a result that exists is done. With it an old result looks like one made an hour ago, so that
+after an interruption days of work would be repeated; a mark beside each result makes the difference. Marks are removed
+when all films are done, as the same command then means to make them again.
 """
 
 import json
@@ -15,23 +15,23 @@ from vsrpp_core.run.files import write_text_atomically
 
 
 class Mark:
-    """Hidden, beside the result ``out``: by which job it was made, and how it looked then."""
+    """A hidden file beside the result ``out``: which job made it, and its files then."""
 
     def __init__(self, out: Path) -> None:
         self._out = out
         self.path = out.with_name(f".{out.name}.vsrpp-done")
 
     def write(self, job: dict[str, Any], frames: int) -> None:
-        values = {"job": job, "frames": frames, "result": _look(self._out)}
+        values = {"job": job, "frames": frames, "result": _fingerprint(self._out)}
         write_text_atomically(self.path, json.dumps(values, indent=1) + "\n")
 
     def frames_of(self, job: dict[str, Any]) -> int:
-        """Pictures in the result, where just this job made it and nothing has touched it since; else 0."""
+        """Pictures in the result, where this very job made it and it has not changed since; else 0."""
         try:
             values = json.loads(self.path.read_text(encoding="utf-8"))
-            is_same = values["job"] == json.loads(json.dumps(job)) and values["result"] == _look(self._out)
+            is_same = values["job"] == json.loads(json.dumps(job)) and values["result"] == _fingerprint(self._out)
             return int(values["frames"]) if is_same else 0
-        except (OSError, ValueError, KeyError, TypeError):  # none, or torn: the film is made again
+        except (OSError, ValueError, KeyError, TypeError):  # missing or torn: the film is made again
             return 0
 
     def remove(self) -> None:
@@ -39,10 +39,10 @@ class Mark:
 
 
 class Marks:
-    """The marks of several jobs; none are kept where ``is_kept`` is not set, as nothing is replaced."""
+    """The marks of several jobs; without ``is_kept`` there are none, as nothing is replaced."""
 
     def __init__(self, outs: Iterable[Path], is_kept: bool, fresh: bool) -> None:
-        """``fresh``: what an earlier call did does not count."""
+        """``fresh``: results of earlier runs do not count."""
         self._marks = {out: Mark(out) for out in outs} if is_kept else {}
         if fresh:
             self.clear()
@@ -52,11 +52,11 @@ class Marks:
 
     def clear(self) -> None:
         for mark in self._marks.values():
-            with suppress(OSError):  # a mark that stays spares work only where nothing has changed
+            with suppress(OSError):  # a leftover mark only counts where nothing has changed
                 mark.remove()
 
 
-def _look(out: Path) -> list[int]:
-    """Number, bytes and newest time (ns) of its files."""
+def _fingerprint(out: Path) -> list[int]:
+    """Number, total bytes and newest time (ns) of its files."""
     stats = [path.stat() for path in (sorted(out.iterdir()) if out.is_dir() else [out])]
     return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]

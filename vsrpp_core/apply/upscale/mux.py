@@ -1,6 +1,6 @@
-"""From finished segments to the file a person asked for: the new pictures beside everything else of the source, copied.
+"""From finished segments to the requested file: the new pictures, and everything else of the source copied.
 
-Separate from the segments because only here a container format is chosen, with all that it can and cannot hold.
+Separate from the segments because only here a container format is chosen, with its limits.
 """
 
 import heapq
@@ -27,30 +27,30 @@ from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import OptionError
 
 VIDEO_OUT = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-"""Suffixes of what can be written; these containers hold times, colours and orientation."""
+"""Suffixes that can be written; these containers store times, colours and orientation."""
 
 OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 OF_THE_STREAM = frozenset({"encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "vendor_id"})
-"""Metadata (in small letters, without a language) that describe the source's own bytes."""
+"""Metadata keys (lower case, without a language) that describe the bytes of the source."""
 
 COVERS = {"png": (".png", "image/png"), "mjpeg": (".jpg", "image/jpeg")}
 INTERLEAVED = 10
-"""Seconds that a file may hold one track's packets before another's of the same time."""
+"""Seconds by which one track's packets may precede another's of the same time in a file."""
 
 
 @dataclass
 class Copying:
-    """What is taken over from a source beside its pictures; ``left_out`` are sentences on what cannot be."""
+    """What is copied from a source besides its pictures; ``left_out`` are sentences on what cannot be."""
 
     streams: list[tuple[Stream, Stream]]
-    """Of the source, and of the result."""
+    """(of the source, of the result)."""
     left_out: list[str]
 
 
 def check(film: Film, encoding: Encoding, work: UpscaleFolder, suffix: str, drop: bool) -> list[str]:
     """Try whether the container takes all tracks and the encoder its settings, before hours of work.
 
-    Sentences on what will be left out. UsageError where a track does not fit, unless ``drop`` allows to leave it out.
+    Sentences on what will be left out. OptionError where a track does not fit, unless ``drop`` allows leaving it out.
     """
     trial = work.path / f"joined-trial{suffix}"
     try:
@@ -106,7 +106,7 @@ def unpack(film: Film, encoding: Encoding, work: UpscaleFolder, count: int, made
 
 
 class _NoSource:
-    """Stands for the file of a source that has none beside its pictures."""
+    """In place of the file of a source that has only pictures."""
 
     def __enter__(self) -> None:
         return None
@@ -149,7 +149,7 @@ def _upscaled_stream(source: InputContainer) -> Stream:
 
 def _add_copy(container: OutputContainer, stream: Stream, copying: Copying) -> None:
     if stream.type == "data":
-        if stream.name != "bin_data":  # how chapters lie in a .mp4, which are copied as chapters
+        if stream.name != "bin_data":  # chapters of a .mp4, which are copied as chapters
             copying.left_out.append(f"track {stream.index} (data, {stream.name}) cannot be copied")
         return
     if stream.type == "video" and not stream.disposition & Disposition.attached_pic:
@@ -175,7 +175,7 @@ def _add_copy(container: OutputContainer, stream: Stream, copying: Copying) -> N
 
 
 def _cover(stream: Stream) -> tuple[str, str, bytes]:
-    """Name, type and bytes of a picture that is a track elsewhere and an attachment in Matroska."""
+    """Name, type and bytes of a cover, which is an attachment in Matroska and a track elsewhere."""
     suffix, kind = COVERS[stream.codec_context.name]
     with av.open(stream.container.name, metadata_errors="ignore") as again:
         packet = next(packet for packet in again.demux(again.streams[stream.index]) if packet.size)
@@ -190,13 +190,13 @@ def _of_content(metadata: dict[str, str], without: frozenset[str]) -> dict[str, 
 
 
 def _enlarged(matrix: bytes) -> list[int]:
-    """A display matrix for the larger picture: its shift, in pixels, grows with it."""
+    """The display matrix for the larger picture: its shift, in pixels, is scaled."""
     values = [int(value) for value in np.frombuffer(matrix, "=i4")]
     return [value * SCALE if place in (6, 7) else value for place, value in enumerate(values)]
 
 
 def _chapters(source: InputContainer, film: Film) -> list[Any]:
-    """The source's chapters as far as they lie in the span, from whose start they count."""
+    """The source's chapters within the span, relative to its start."""
     begin, end = _bounds(film)
     chapters = []
     for chapter in source.chapters():
@@ -209,7 +209,7 @@ def _chapters(source: InputContainer, film: Film) -> list[Any]:
 
 
 def _bounds(film: Film) -> tuple[Fraction, Any]:
-    """The span in seconds of the source's own clock; the end may be infinite."""
+    """The span in seconds of the source's clock; the end may be infinite."""
     if not isinstance(film, VideoFilm):
         return Fraction(0), math.inf
     begin = film.origin + exact(film.span.start)
@@ -222,7 +222,7 @@ def _bounds(film: Film) -> tuple[Fraction, Any]:
 def _copied(
     source: InputContainer | None, copying: Copying, film: Film
 ) -> Generator[tuple["Packet[Any]", Stream], None, None]:
-    """Packets of the copied tracks that lie in the span, counted from its start."""
+    """Packets of the copied tracks within the span, relative to its start."""
     if source is None or not copying.streams:
         return
     begin, end = _bounds(film)
@@ -233,7 +233,7 @@ def _copied(
     for packet in source.demux([stream for stream, _ in copying.streams]):
         cover = bool(packet.stream.disposition & Disposition.attached_pic)
         pts = packet.dts if packet.pts is None else packet.pts
-        if pts is None and not (cover and packet.size):  # the mark of a stream's end
+        if pts is None and not (cover and packet.size):  # the end of a stream
             continue
         pts = pts or 0
         seconds = pts * packet.time_base
@@ -246,9 +246,9 @@ def _copied(
 
 
 def _pictures(work: UpscaleFolder, count: int, delay: int, time_base: Fraction) -> Iterator["Packet[Any]"]:
-    """All pictures' packets with decoding times: those of the pictures in the order they are shown, ``delay`` earlier.
+    """All pictures' packets with decoding times: the display times in order, ``delay`` pictures earlier.
 
-    An encoder's own would be wrong where segments meet, as each encoder counts from its first picture.
+    The encoder's own would be wrong where segments meet, as each encoder counts from its first picture.
     """
     times = _decoding_times(_shown(work, count), delay)
     for segment in work.read(count):
@@ -263,7 +263,7 @@ def _shown(work: UpscaleFolder, count: int) -> Iterator[int]:
 
 
 def _decoding_times(shown: Iterable[int], delay: int) -> Iterator[int]:
-    """``shown`` itself, ``delay`` places later, after as many times before it that keep the distances."""
+    """``shown``, ``delay`` places later, after as many times before it at the same distances."""
     rest = iter(shown)
     head = list(islice(rest, delay + 1))
     before = [time - (head[-1] - head[0]) for time in head[:-1]]

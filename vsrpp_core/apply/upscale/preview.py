@@ -1,7 +1,7 @@
-"""The newest upscaled picture beside the bicubic one, as two small PNGs for a screen to show.
+"""The newest upscaled picture beside the bicubic one, as two small PNGs for a screen.
 
-Whole pictures of that size look alike on a terminal, so a detail is cut out where the network changed most. All is made
-from the finished picture and never given back: with or without a preview a job makes the same bits.
+Whole pictures of that size look alike on a terminal, so a detail is cropped where the network changed most. Previews
+are made from finished pictures and never fed back: with or without them a job makes the same bits.
 """
 
 import os
@@ -26,13 +26,13 @@ DETAIL_WIDTH, DETAIL_HEIGHT = 192, 120
 
 
 class Previews:
-    """Writes one when asked and due; the first picture has one at once. A preview takes no part in what is kept."""
+    """Writes a preview when one is due, the first at once. Previews are not part of the result."""
 
     def __init__(
         self, folder: Path, every: float | None, matrix: bytes, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """``every``: seconds, or None for never. ``matrix``: the film's display matrix, so that it stands upright."""
-        self._folder, self._every, self._matrix, self._clock = folder, every, _known(matrix), clock
+        """``every``: seconds, or None for never. ``matrix``: the film's display matrix, to show it upright."""
+        self._folder, self._every, self._matrix, self._clock = folder, every, _supported(matrix), clock
         self._last = float("-inf")
 
     @property
@@ -40,7 +40,7 @@ class Previews:
         return self._every is not None and self._clock() - self._last >= self._every
 
     def write(self, name: str, frame: int, picture: Picture, rgb: Pixels) -> UpscalePreview:
-        """``rgb`` [3h, 3w, 3] is what the network made of ``picture``, the film's picture number ``frame`` from 1."""
+        """``rgb`` [3h, 3w, 3] is the network's output for ``picture``, number ``frame`` of the film, from 1."""
         lr, ki = self._upright(picture.rgb8), self._upright(Picture(rgb, 0, 0).rgb8)
         bicubic = lr.resize(ki.size, Image.Resampling.BICUBIC)
         whole, detail = self._folder / "preview.png", self._folder / "preview-detail.png"
@@ -54,8 +54,8 @@ class Previews:
         return Image.fromarray(np.ascontiguousarray(turned(rgb, self._matrix)))
 
 
-def _known(matrix: bytes) -> bytes:
-    """Nothing in place of a turn that is not a quarter: a job that only carries it over must not fail here."""
+def _supported(matrix: bytes) -> bytes:
+    """Empty for a rotation that is not a quarter turn: a job that only copies it must not fail here."""
     try:
         turned(np.empty((1, 1, 3), np.uint8), matrix)
     except VsrppError:
@@ -71,6 +71,6 @@ def _small(picture: Image.Image) -> Image.Image:
 
 def _save(path: Path, pair: tuple[Image.Image, Image.Image]) -> None:
     sheet = side_by_side((np.asarray(pair[0]), np.asarray(pair[1])), LABELS)
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")  # whoever reads it finds it whole; no more is needed
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}")  # readers find it whole; it need not be durable
     sheet.save(temporary, "PNG", compress_level=1)
     os.replace(temporary, path)

@@ -1,8 +1,8 @@
-"""The work folder of an upscaling job: finished segments, from which a killed job goes on.
+"""The folder of an upscaling job: finished segments, from which a killed job resumes.
 
-A segment is a run of encoded pictures that needs no other. Its packets lie one after the other in one file; the JSON
-beside it is written when that file is complete and says how to cut it, so that times and bytes are kept exactly, which
-no container format does for all time bases. See docs/formats.md.
+A segment is a run of encoded pictures that depends on no other. Its packets are concatenated in one file; its JSON
+sidecar, written when that file is complete, says how to split it, so that times and bytes are kept exactly, which no
+container format does for all time bases. See docs/formats.md.
 """
 
 import contextlib
@@ -71,7 +71,7 @@ class UpscaleFolder(JobFolder):
                 yield packet
 
     def _finished(self) -> Iterator[Segment]:
-        """Lazily, so that as many hours as a film has need no more memory; removes the rest at its end."""
+        """Lazily, so that a long film needs no more memory; removes the rest at its end."""
         index = first = 0
         while (segment := self._read(index)) and segment.first == first:
             yield segment
@@ -86,7 +86,7 @@ class UpscaleFolder(JobFolder):
             yield segment
 
     def _read(self, index: int) -> Segment | None:
-        """A segment whose bytes are those that were written."""
+        """A segment whose bytes are intact."""
         segment = self._parse(index)
         try:
             with self._data(index).open("rb") as file:
@@ -120,7 +120,7 @@ class UpscaleFolder(JobFolder):
 
 
 class SegmentWriter:
-    """One segment as it grows; it does not count before ``finish``."""
+    """One segment as it grows; it counts only after ``finish``."""
 
     def __init__(self, path: Path, index: int, first: int) -> None:
         self._path, self._index, self._first = path, index, first
@@ -150,7 +150,7 @@ class SegmentWriter:
 
 
 def put_in_place(made: Path, out: Path) -> None:
-    """Give a finished file or folder its final name, durably; an empty folder there gives way."""
+    """Give a finished file or folder its final name, durably; an empty folder of that name is replaced."""
     if made.is_dir():
         for file in made.iterdir():
             sync(file)

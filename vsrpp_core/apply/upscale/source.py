@@ -1,7 +1,7 @@
-"""Pictures to be upscaled, from a video or a folder of images, and all that the result must carry over.
+"""Pictures to be upscaled, from a video or a folder of images, and everything that the result must carry over.
 
-Separate from data/video.py, which reads for training: here frames keep their timestamps, depth and orientation, HDR is
-taken as it is, and reading can begin in the middle.
+Separate from video/reading.py, which reads for training: here frames keep their timestamps, depth and orientation, HDR
+is left as coded, and reading can start in the middle.
 """
 
 import io
@@ -31,7 +31,7 @@ Pixels = NDArray[np.uint8 | np.uint16]
 
 TS_DISCONT: Any = av.format.Flags.ts_discont.value
 LEAD_IN = 2.0
-"""Seconds decoded before a wanted start: the first frames after a jump may refer to some that were not read."""
+"""Seconds decoded before the requested start: the first frames after a seek may refer to some that were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Span:
 
 
 def exact(seconds: float) -> Fraction:
-    """What was meant by a decimal number: 0.2 is 1/5, not the nearest binary fraction."""
+    """The decimal number that a float stands for: 0.2 is 1/5, not the nearest binary fraction."""
     return Fraction(seconds).limit_denominator(1_000_000)
 
 
@@ -66,7 +66,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What is known of a source before its pictures are read."""
+    """What is known about a source before its pictures are read."""
 
     path: Path
     width: int
@@ -105,10 +105,10 @@ class Film(Protocol):
 
     info: SourceInfo
     notes: list[str]
-    """What a person should know of it; grows while it is read."""
+    """Sentences for the user; grows while the source is read."""
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
-        """All pictures from number ``first`` on; those before it are decoded, as only that leads to the same ones."""
+        """All pictures from number ``first`` on; those before it are decoded, as only that gives the same ones."""
         ...
 
     def name(self, index: int) -> str:
@@ -122,7 +122,7 @@ class Film(Protocol):
 
 @dataclass
 class VideoFilm:
-    """A video. ``force`` takes interlaced pictures for whole ones, and a damaged video for one that ends there."""
+    """A video. ``force`` accepts interlaced pictures as they are, and a damaged video up to the damage."""
 
     path: Path
     span: Span = Span()
@@ -137,14 +137,12 @@ class VideoFilm:
                 raise VsrppError(f"{self.path} holds no frame that can be decoded; leave it out or export it again")
             self.info = _source_info(self.path, container, stream, first, self.span)
         if self.info.hdr:
-            self.notes.append(
-                f"{self.path} is HDR ({self.info.hdr}): the network works on the coded values as they are"
-            )
+            self.notes.append(f"{self.path} is HDR ({self.info.hdr}): the network works on the coded values unchanged")
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
         converter, pixels = VideoReformatter(), DEEP_FORMAT if self.info.bits > 8 else RGB_FORMAT
         with reading.opened(self.path) as (container, stream):
-            for index, (frame, pts, duration) in enumerate(self._wanted(container, stream)):
+            for index, (frame, pts, duration) in enumerate(self._in_span(container, stream)):
                 if index >= first:
                     rgb = reading.to_rgb(frame, converter, self.path, pixels)
                     yield Picture(rgb, pts, duration)
@@ -156,11 +154,11 @@ class VideoFilm:
         stat = self.path.stat()
         return f"{stat.st_size} bytes, changed at {stat.st_mtime_ns}"
 
-    def _wanted(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int, int]]:
-        """The span's frames with their times from its start, which increase, whatever the file says, and durations.
+    def _in_span(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int, int]]:
+        """The span's frames with their durations and their times from its start, which increase whatever the file says.
 
-        A picture lasts up to the next. What a frame says itself is wrong where pictures are neither evenly spaced nor
-        stored in the order they are shown: it is the distance to the next one stored.
+        A picture lasts until the next. A frame's own duration is wrong where pictures are neither evenly spaced nor
+        stored in display order: it is the distance to the next one stored.
         """
         unit = self.info.time_base
         begin = round((self.origin + exact(self.span.start)) / unit)
@@ -169,7 +167,7 @@ class VideoFilm:
             container.seek(begin - round(LEAD_IN / float(unit)), stream=stream)
         step = max(1, round(1 / (self.info.rate * unit)))
         held: tuple[VideoFrame, int] | None = None
-        for frame in self._tolerated(self._decoded(container, stream)):
+        for frame in self._up_to_damage(self._decoded(container, stream)):
             pts = frame.pts if frame.pts is not None else held[1] + step if held else begin
             if pts < begin and self.span.start:
                 continue
@@ -183,7 +181,7 @@ class VideoFilm:
             yield held[0], held[1] - begin, self._last_duration(container, *held, step)
 
     def _last_duration(self, container: InputContainer, frame: VideoFrame, pts: int, step: int) -> int:
-        """Of the last picture: what it says itself, up to the end of the file."""
+        """Of the last picture: its own, up to the end of the file."""
         duration = int(frame.duration or step)
         end = (self.origin + Fraction(container.duration or 0, av.time_base)) / self.info.time_base
         return min(duration, round(end) - pts) if round(end) > pts else duration
@@ -198,18 +196,18 @@ class VideoFilm:
             except VsrppError as error:
                 raise VsrppError(f"{error}, or take it as it is with --force") from None
 
-    def _tolerated(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    def _up_to_damage(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         try:
             yield from frames
         except BrokenVideoError as error:
             if not self.force:
                 raise BrokenVideoError(f"{error}, or take what there is with --force") from None
-            self.notes.append(f"{error}; what came before is taken")
+            self.notes.append(f"{error}; what comes before is used")
 
 
 @dataclass
 class ImageFilm:
-    """The images of a folder, in the order of their names, numbers in them by their value; all of one size."""
+    """The images of a folder, sorted by name, numbers in it by value; all of one size."""
 
     path: Path
     rate: Fraction = Fraction(DEFAULT_FPS)
@@ -234,7 +232,7 @@ class ImageFilm:
             rgb, _ = _read_image(file, deep=self.info.bits > 8)
             if rgb.shape != (self.info.height, self.info.width, 3):
                 size = f"{rgb.shape[1]}x{rgb.shape[0]}"
-                raise VsrppError(f"{file} is {size}, unlike those before it ({self.info.size}); put it elsewhere")
+                raise VsrppError(f"{file} is {size}, unlike those before it ({self.info.size}); move it elsewhere")
             yield Picture(rgb, index, 1)
 
     def name(self, index: int) -> str:
@@ -252,9 +250,9 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFrame]:
-    """An image upright; 16 bits a component if ``deep``, where None goes by the image."""
+    """An image, upright, with 16 bits per component if ``deep``; None: as the image has."""
     try:
-        with av.open(io.BytesIO(file.read_bytes()), "r") as container:  # a name may look like a pattern to libav
+        with av.open(io.BytesIO(file.read_bytes()), "r") as container:  # libav might take the name for a pattern
             frame = next(container.decode(video=0))
     except (FFmpegError, OSError, StopIteration, IndexError, ValueError):
         raise VsrppError(f"{file} cannot be read as an image; replace it or take it out of the folder") from None
@@ -268,7 +266,7 @@ def _bits(frame: VideoFrame) -> int:
 
 
 def _origin(container: InputContainer) -> Fraction:
-    """Seconds at which a stream that was cut from a longer one begins; other files begin at 0."""
+    """Start time, in seconds, of a stream cut from a longer one; other files start at 0."""
     is_cut = bool(container.format.flags & TS_DISCONT)
     return Fraction(container.start_time or 0, av.time_base) if is_cut else Fraction(0)
 

@@ -1,4 +1,4 @@
-"""For every picture of a film the stack a network upscales it from: its neighbours in time, of its own scene only.
+"""For every picture of a film the stack that the network upscales it from: its neighbours within the same scene.
 
 Separate from evaluate.py, whose clips are one scene each.
 """
@@ -15,25 +15,25 @@ T = TypeVar("T")
 
 
 def lead(n_frames: int) -> int:
-    """Pictures before a film's picture that its window depends on.
+    """Number of earlier pictures that a picture's window depends on.
 
-    Half a window; whether there is a cut before the first of those is judged by the ``LOOK`` changes before it, each
-    from one picture to the next.
+    Half a window; whether there is a cut before the first of those depends on the ``LOOK`` changes before it, each from
+    one picture to the next.
     """
     return n_frames // 2 + LOOK + 2
 
 
 def windows(pictures: Iterable[Picture], n_frames: int, skip: int = 0) -> Iterator[list[Picture]]:
-    """``n_frames`` pictures for each picture, itself in the middle; those of the first ``skip`` are left out.
+    """For each picture ``n_frames`` pictures with itself in the middle; the first ``skip`` windows are left out.
 
-    Where a scene begins or ends its first or last picture stands in for those beyond. At most ``n_frames`` pictures
-    are held, and ``LOOK`` + 1 more to see what is a cut.
+    At the borders of a scene its first or last picture is repeated. At most ``n_frames`` pictures are held, and
+    ``LOOK`` + 1 more to find cuts.
     """
     return islice(scene_windows(scenes_of(pictures, lambda picture: picture.rgb8), n_frames), skip, None)
 
 
 def scene_windows(numbered: Iterable[tuple[int, T]], n_frames: int) -> Iterator[list[T]]:
-    """``windows`` of things that come with the number of their scene."""
+    """``windows`` of items that come with the number of their scene."""
     half = n_frames // 2
     held: deque[T] = deque(maxlen=n_frames)
     scene: int | None = None

@@ -1,7 +1,7 @@
 """Upscaling videos and folders of images: windows, network, segments, file.
 
-A job is a function of its source, its checkpoint and its options, and its state lies on the disk: ended anywhere, by
-whatever, it goes on from its last finished segment and makes the same pictures.
+A job is a function of its source, its checkpoint and its options, and its state is on the disk: wherever and however
+it ends, it resumes from its last finished segment and makes the same pictures.
 """
 
 import hashlib
@@ -41,10 +41,10 @@ from vsrpp_core.network.model import VSRBidirectional3x
 
 
 def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
-    """Do the jobs in turn. Closing the iterator stops after the picture at hand; finished segments stay.
+    """Do the jobs in turn. Closing the iterator stops after the current picture; finished segments are kept.
 
-    VsrppError where a single job fails; of several the others are done, and each failure is told. Of several that may
-    overwrite, those that an earlier call finished by the same options are left as they are until all are done.
+    VsrppError where a single job fails; of several, the others are done and each failure is an event. Of several that
+    may overwrite, those that an earlier run finished with the same options are kept until all are done.
     """
     hardware = choose_hardware(options.precision)
     hardware.apply()
@@ -55,7 +55,7 @@ def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[Up
         try:
             for event in _run(job, network, options, marks.of(job.out)):
                 if number == len(jobs) and not failed and isinstance(event, UpscaleFinished):
-                    marks.clear()  # before it is told, as who listens may leave then
+                    marks.clear()  # before the event, as the caller may stop iterating then
                 yield event
         except VsrppError as error:
             if len(jobs) == 1:
@@ -79,7 +79,7 @@ def _digest(checkpoint: Path) -> str:
 
 
 def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> Iterator[UpscaleEvent]:
-    if mark and (frames := _kept(job, network, options, mark)):
+    if mark and (frames := _finished_frames(job, network, options, mark)):
         yield UpscaleFinished(job.source.name, job.out, frames, frames, 0.0, is_kept=True)
         return
     job.refuse_overwriting(options.overwrite)
@@ -89,17 +89,15 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
         with UpscaleFolder(job.out) as work:
             if not job.is_pictures:
                 notes += mux.check(film, encoding, work, job.out.suffix, options.drop_tracks)
-            yield from _told(notes)
+            yield from _as_warnings(notes)
             yield from _Task(job, film, encoding, work, network, options, mark).run()
     except (FFmpegError, OSError) as error:
         reason = error.strerror or error
-        raise VsrppError(
-            f"{job.out} cannot be written ({reason}); make room and give the same command again"
-        ) from error
+        raise VsrppError(f"{job.out} cannot be written ({reason}); make room and run the same command again") from error
 
 
-def _kept(job: Job, network: _Network, options: Options, mark: Mark) -> int:
-    """Pictures of the result where an earlier call finished just this job; else 0."""
+def _finished_frames(job: Job, network: _Network, options: Options, mark: Mark) -> int:
+    """Pictures of the result where an earlier run finished this very job; else 0."""
     if not mark.path.exists():
         return 0
     film = open_film(job, options)
@@ -108,13 +106,13 @@ def _kept(job: Job, network: _Network, options: Options, mark: Mark) -> int:
 
 
 def _whole_job(job: Job, segments: dict[str, Any], options: Options) -> dict[str, Any]:
-    """What decides the result, its tracks too."""
+    """What determines the result, including its tracks."""
     own = {"name": job.source.name, "tracks left out": options.drop_tracks, "by force": options.force}
     return {**segments, **own}
 
 
 def _segments_of(film: Film, encoding: Encoding, network: _Network, options: Options) -> dict[str, Any]:
-    """What decides the segments, under the words in which a difference is told."""
+    """What determines the segments, by the words that name a difference to the user."""
     return {
         "source": film.identity(),
         "checkpoint": network.digest,
@@ -125,14 +123,14 @@ def _segments_of(film: Film, encoding: Encoding, network: _Network, options: Opt
     }
 
 
-def _told(notes: Iterable[str]) -> Iterator[WarningRaised]:
+def _as_warnings(notes: Iterable[str]) -> Iterator[WarningRaised]:
     for note in notes:
         yield WarningRaised(message=note)
 
 
 @dataclass
 class _Task:
-    """One job at work."""
+    """One running job."""
 
     job: Job
     film: Film
@@ -146,7 +144,7 @@ class _Task:
         started = time.monotonic()
         sink = _Sink(self.encoding, self.work, self.options.segment_seconds)
         segments = _segments_of(self.film, self.encoding, self.network, self.options)
-        sink.go_on_after(self.work.begin(segments, self.options.fresh))
+        sink.resume_after(self.work.begin(segments, self.options.fresh))
         resumed_from = sink.done
         yield self._started(resumed_from)
         try:
@@ -161,7 +159,7 @@ class _Task:
         yield UpscaleFinished(self.job.source.name, self.job.out, sink.done, resumed_from, seconds)
 
     def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
-        """All pictures that are not done yet."""
+        """All remaining pictures."""
         network, n_frames = self.network, self.network.n_frames
         upscaler = PictureUpscaler(network.hardware, network.tile)
         previews = Previews(self.work.path, self.options.preview_every, self.film.info.matrix)
@@ -198,16 +196,16 @@ class _Task:
         return UpscaleStarted(name, self.job.out, size, encoding.codec, encoding.pixels, device, precision, done)
 
     def _notes(self) -> Iterator[WarningRaised]:
-        """What was noted since the last time."""
+        """Notes since the last call."""
         notes, self.film.notes[:] = list(self.film.notes), []
-        return _told(notes)
+        return _as_warnings(notes)
 
     def _progress(self, stage: Stage, done: int, total: int, segment: int = 0, tile: int = 0) -> UpscaleProgress:
         return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0, segment, tile)
 
 
 class _Sink:
-    """Where upscaled pictures go: into segments of a length in seconds, ``count`` so far; ``done`` pictures in all."""
+    """Writes upscaled pictures into segments of some seconds, ``count`` so far; ``done`` counts pictures."""
 
     def __init__(self, encoding: Encoding, work: UpscaleFolder, seconds: float) -> None:
         self._encoding, self._work, self._seconds = encoding, work, exact(seconds)
@@ -215,7 +213,7 @@ class _Sink:
         self._begin = 0
         self.count = self.done = 0
 
-    def go_on_after(self, segments: Iterable[Segment]) -> None:
+    def resume_after(self, segments: Iterable[Segment]) -> None:
         for segment in segments:
             self.count, self.done = self.count + 1, segment.first + segment.frames
 
@@ -231,12 +229,12 @@ class _Sink:
         if self._writer is not None:
             self._writer.add(self._encoder.finish())
             segment = self._writer.finish()
-            assert segment.first + segment.frames == self.done, "the encoder gave another number of pictures"
+            assert segment.first + segment.frames == self.done, "the encoder returned another number of pictures"
             self._writer = None
             self.count += 1
 
     def discard(self) -> None:
-        """Forget the segment at hand."""
+        """Drop the unfinished segment."""
         if self._writer is not None:
             self._writer.discard()
             self._writer = None

@@ -11,7 +11,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from vsrpp_core.data.check import CheckReport
-from vsrpp_core.data.quarantine import to_move
+from vsrpp_core.data.quarantine import groups_to_move
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines
 from vsrpp_tui.screens.shared.ask import AskScreen
 from vsrpp_tui.state.check_job import CheckState
@@ -65,18 +65,18 @@ class CheckScreen(JobScreen):
         self._faults.display = report is not None and bool(report.problems)
         if report is not None and report is not self._listed:
             self._listed = report
-            self._faults.set_options(Option(_fault(text, report.root)) for text in report.problems)
+            self._faults.set_options(Option(_fault(problem.text, report.root)) for problem in report.problems)
             self._faults.focus()
             self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "move_aside":
-            return bool(self.state.is_over and self.state.report and to_move(self.state.report.faults))
+            return bool(self.state.is_over and self.state.report and groups_to_move(self.state.report.problems))
         return super().check_action(action, parameters)
 
     def action_move_aside(self) -> None:
         report: CheckReport = self.state.report
-        count = len(to_move(report.faults))
+        count = len(groups_to_move(report.problems))
         text = (
             f"Their files keep their places below {home_for_short(report.root / '.aside')}, with the reasons beside "
             "them; nothing is deleted. Then all that is left is read again."
@@ -102,5 +102,5 @@ def _verdict(state: CheckState) -> Content:
     if not count:
         return Content.assemble(told, ("✓ no problems: every pair can be trained on", "$success"))
     found = "1 problem" if count == 1 else f"{count:,} problems"
-    advice = "; m moves bad pairs aside" if to_move(state.report.faults) else "; to be mended by hand"
+    advice = "; m moves bad pairs aside" if groups_to_move(state.report.problems) else "; to be mended by hand"
     return Content.assemble(told, (f"✗ {found}", "$error"), (advice, "$secondary"))

@@ -392,7 +392,7 @@ def test_a_cut_off_video_is_told_and_taken_by_force(tmp_path: Path, bilinear: Pa
     with pytest.raises(VsrppError, match=r"take what there is with --force"):
         run(bilinear, source, tmp_path / "out.mkv")
     assert not (tmp_path / "out.mkv").exists()
-    assert "what came before is taken" in warned(run(bilinear, source, tmp_path / "out.mkv", force=True))
+    assert "what comes before is used" in warned(run(bilinear, source, tmp_path / "out.mkv", force=True))
     assert 10 < len(seconds(tmp_path / "out.mkv")) < 80
 
 

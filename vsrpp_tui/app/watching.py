@@ -10,7 +10,15 @@ from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp
 from vsrpp_tui.screens.run.tune import TuneScreen
-from vsrpp_tui.screens.run.watching import ReplayScreen, ReplayTuneScreen, WatchedTuneScreen, WatchingScreen
+from vsrpp_tui.screens.run.watching import (
+    ReadOnlyScreen,
+    ReplayScreen,
+    ReplayTuneScreen,
+    WatchedTuneScreen,
+    WatchingScreen,
+    attached_bar,
+    replay_bar,
+)
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.replay import Player, Recording
 from vsrpp_tui.threads.follower import Follower, journal_fault
@@ -81,8 +89,9 @@ class ReplayApp(WatchingApp):
             self.state = self._player.state
         self.show_state()
         for screen in self.screen_stack:
-            if isinstance(screen, (ReplayScreen, ReplayTuneScreen)) and screen.is_mounted:
-                screen.tell_position(self._player.position if self._player else None, self._fault)
+            if isinstance(screen, ReadOnlyScreen) and screen.is_mounted:
+                position = self._player.position if self._player else None
+                screen.show_bar(replay_bar(position, self._fault, screen.size.width))
 
     def search_screen(self) -> TuneScreen:
         return ReplayTuneScreen()
@@ -127,8 +136,8 @@ class AttachedApp(WatchingApp):
         self.state = self.follower.state
         self.show_state()
         for screen in self.screen_stack:
-            if isinstance(screen, (WatchingScreen, WatchedTuneScreen)) and screen.is_mounted:
-                screen.tell(self.follower)
+            if isinstance(screen, ReadOnlyScreen) and screen.is_mounted:
+                screen.show_bar(attached_bar(self.follower))
 
     def search_screen(self) -> TuneScreen:
         return WatchedTuneScreen()

@@ -105,7 +105,7 @@ class TuneScreen(BaseScreen[None]):
         if tuning.offer:
             index = tuning.offer.index or len(tuning.rungs)
         if not self._moved and index and tuning.rung(index):
-            self._table.highlighted = self._table.get_option_index(str(index))
+            self._table.go_to(str(index))
 
     def _draw_details(self) -> None:
         row = self._row
@@ -151,11 +151,10 @@ class TuneScreen(BaseScreen[None]):
 
     # keys
 
-    def on_rung_list_moved(self) -> None:
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """The user has gone to a row."""
         self._moved = True
         self._hold()
-
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         self._draw_details()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

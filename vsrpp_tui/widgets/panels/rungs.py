@@ -7,9 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual import events
 from textual.content import Content
-from textual.message import Message
+from textual.widgets import OptionList
 
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.state.tuning import RungState, Tuning
@@ -239,13 +238,18 @@ def _gauge(name: str, share: float, limit: float, figures: str, measured: bool, 
 
 
 class RungList(PickList):
-    """The rows; says when the user moves among them, which the search must not do unheard."""
-
-    class Moved(Message):
-        """The user has gone to another row."""
+    """The rows. Says that one is highlighted only where the user went to it, not where the search leads the cursor."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, one_click=False)
+
+    def show(self, rows: Sequence[Row], first: str = "") -> None:
+        with self.prevent(OptionList.OptionHighlighted):
+            super().show(rows, first)
+
+    def go_to(self, key: str) -> None:
+        with self.prevent(OptionList.OptionHighlighted):
+            self.highlighted = self.get_option_index(key)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Enter is the screen's: it may have another key."""
@@ -254,32 +258,3 @@ class RungList(PickList):
     def on_resize(self) -> None:
         """With less room the row at the cursor is still the one to be seen."""
         self.call_after_refresh(self.scroll_to_highlight)
-
-    def action_cursor_up(self) -> None:
-        self.post_message(self.Moved())
-        super().action_cursor_up()
-
-    def action_cursor_down(self) -> None:
-        self.post_message(self.Moved())
-        super().action_cursor_down()
-
-    def action_first(self) -> None:
-        self.post_message(self.Moved())
-        super().action_first()
-
-    def action_last(self) -> None:
-        self.post_message(self.Moved())
-        super().action_last()
-
-    def action_page_up(self) -> None:
-        self.post_message(self.Moved())
-        super().action_page_up()  # type: ignore[no-untyped-call]
-
-    def action_page_down(self) -> None:
-        self.post_message(self.Moved())
-        super().action_page_down()  # type: ignore[no-untyped-call]
-
-    def on_click(self, event: events.Click) -> None:
-        if event.style.meta.get("option") is not None:
-            self.post_message(self.Moved())
-        super().on_click(event)

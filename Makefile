@@ -47,6 +47,7 @@ faults: $(STAMP)
 
 screens: $(STAMP)
 	$(BIN)/python -m docs.screens.make
+	$(BIN)/python -m docs.keys
 
 clean:
 	rm -rf .venv

@@ -11,12 +11,20 @@ from typing import Any
 
 from vsrpp_core.messages.events import Adaptation
 from vsrpp_core.network.loss import LossWeights
-from vsrpp_core.run.config import GRAD_MAX, GRAD_MIN, L1_MIN, MS_MAX, LossConfig
+from vsrpp_core.run.config import (
+    AGGRESSIVE_BELOW,
+    AGGRESSIVE_GRAD_LOSS,
+    BLURRED_BELOW,
+    GRAD_MAX,
+    GRAD_MIN,
+    L1_MIN,
+    MS_MAX,
+    SHARP_ABOVE,
+    LossConfig,
+)
 
 NORMAL_EVERY, NORMAL_UP, NORMAL_DOWN = 50, 1.05, 0.95
 AGGRESSIVE_EVERY, AGGRESSIVE_FACTOR = 10, 1.15
-BLURRED_BELOW, SHARP_ABOVE = 0.75, 0.92
-AGGRESSIVE_BELOW, AGGRESSIVE_GRAD_LOSS = 0.70, 0.025
 AGGRESSIVE_WEIGHTS = LossWeights(l1=0.55, ms=0.15, grad=0.30)
 AGGRESSIVE_MAX_STEPS = 5_000
 RECENT = 20

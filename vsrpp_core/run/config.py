@@ -26,6 +26,12 @@ CacheKind = Literal["none", "memory", "disk"]
 GRAD_MIN, GRAD_MAX, MS_MAX, L1_MIN = 0.15, 0.5, 0.2, 0.3
 """Between these the loss weights adapt."""
 
+BLURRED_BELOW, SHARP_ABOVE = 0.75, 0.92
+"""Sharpness below which the gradient part gains weight, and above which it loses some."""
+
+AGGRESSIVE_BELOW, AGGRESSIVE_GRAD_LOSS = 0.70, 0.025
+"""Sharpness below which, and gradient loss above which, aggressive mode may begin."""
+
 
 LIVE = (
     "training.max_steps",

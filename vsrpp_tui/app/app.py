@@ -278,9 +278,11 @@ class VsrppApp(RunApp[Farewell]):
 
     def action_help(self) -> None:
         from vsrpp_tui.screens.shared.help import HelpScreen
+        from vsrpp_tui.screens.shared.key_rows import key_rows
 
+        rows = key_rows(type(self.screen), self._preferences.keymap)
         panel = getattr(self.screen, "panel_in_question", None)
-        self.push_screen(HelpScreen(*panel()) if panel else HelpScreen())
+        self.push_screen(HelpScreen(rows, *panel()) if panel else HelpScreen(rows))
 
     def action_leave(self) -> None:
         """Quit; while a session runs, only once it has saved."""

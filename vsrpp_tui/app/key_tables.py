@@ -6,11 +6,11 @@ Apart from user/, which knows no screen. It loads them all, so it is called only
 import pkgutil
 from importlib import import_module
 
-from textual.binding import Binding
 from textual.screen import Screen
 
 import vsrpp_tui.screens
 from vsrpp_tui.app.app import VsrppApp
+from vsrpp_tui.screens.shared.key_rows import bindings_of
 from vsrpp_tui.user.keys import KeyTable
 
 
@@ -29,5 +29,4 @@ def screens() -> list[type[Screen[object]]]:
 
 def keys_of(kind: type) -> dict[str, str]:
     """Actions and keys of an application or a screen, with those of its bases."""
-    bindings = [binding for base in reversed(kind.__mro__) for binding in vars(base).get("BINDINGS", ())]
-    return {binding.id: binding.key for binding in bindings if isinstance(binding, Binding) and binding.id}
+    return {name: bindings[-1].key for name, bindings in bindings_of(kind).items()}

@@ -20,7 +20,9 @@ from vsrpp_tui.widgets.run_card import home_for_short
 
 class CheckScreen(JobScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("m", "move_aside", "Move aside", id="move_aside", tooltip="bad pairs, into .aside; nothing is deleted"),
+        Binding(
+            "m", "move_aside", "Move aside", id="move_aside", tooltip="move bad pairs into .aside; none is deleted"
+        ),
     ]
     TITLE_WORDS = "check of the dataset"
     WORKING_WORD = "reading every pair"

@@ -40,12 +40,14 @@ class JobScreen(BaseScreen[None]):
     """Shows the state it is given; subclasses say how. The picture of a job that is over stays until one leaves it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "Stop", id="stop_job", tooltip="asked once; what is finished stays"),
-        Binding("escape", "leave_job", "Back", id="stop_job", tooltip="to the start screen"),
+        Binding("escape", "stop", "Stop", id="stop_job", tooltip="stop, asked once; finished parts are kept"),
+        Binding("escape", "leave_job", "Back", id="stop_job", tooltip="back"),
         Binding("enter", "use", "Use it", id="use", key_display="⏎", tooltip="train the run on this dataset"),
-        Binding("i,plus,minus", "detail", "Detail", id="detail", key_display="i", tooltip="a detail or the whole"),
-        Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
-        Binding("q", "app.leave", "Quit", id="quit", tooltip="ends the work so that it can go on later"),
+        Binding(
+            "i,plus,minus", "detail", "Detail", id="detail", key_display="i", tooltip="the whole picture or a detail"
+        ),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="end the work so that it can be resumed, and quit"),
     ]
     AUTO_FOCUS = ""
     TITLE_WORDS = ""

@@ -15,7 +15,7 @@ from vsrpp_tui.widgets.hint import Hint
 
 class FailedScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.to_start", "Back to the start", id="to_start", tooltip="from there it can go on"),
+        Binding("escape", "app.to_start", "Back to the start", id="to_start", tooltip="back to the start screen"),
         Binding("q", "app.leave", "Quit", id="quit", tooltip="back to the shell"),
     ]
 

@@ -45,10 +45,11 @@ class LogScreen(BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,l", "close", "Close", id="close_log", key_display="esc", tooltip="back to the training screen"),
         Binding("slash", "search", "Search", id="search", key_display="/", tooltip="only lines with what you type"),
-        Binding("f", "filter", "Filter", id="filter", tooltip="all, warnings and faults, saves, validations"),
+        Binding("f", "filter", "Filter", id="filter", tooltip="all, or only warnings, saves, validations"),
         Binding("x", "app.keep_screen", "Screenshot", id="screenshot", tooltip="save a picture of this screen"),
-        Binding("question_mark", "app.help", "Help", id="help", key_display="?", tooltip="all keys and words"),
+        Binding("question_mark", "app.help", "Help", id="help", key_display="?", tooltip="keys and words"),
     ]
+    MORE_KEYS = ((("end",), "follow the newest line again"),)
 
     AUTO_FOCUS = "LogView"
 

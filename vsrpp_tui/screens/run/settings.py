@@ -65,10 +65,10 @@ class SettingsScreen(TypedScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "apply", "Apply", id="apply", priority=True, tooltip="send what was changed to the trainer"),
-        Binding("escape", "dismiss", "Discard", id="discard", tooltip="back; what was not applied is forgotten"),
+        Binding("escape", "dismiss", "Discard", id="discard", tooltip="back; unapplied changes are discarded"),
         LEAVE_FIELD,
-        Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next value"),
-        Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the one before"),
+        Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next field"),
+        Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the field before"),
     ]
 
     def __init__(self, config: Path, state: RunState) -> None:

@@ -33,14 +33,15 @@ class TuneScreen(BaseScreen[None]):
     """Shows the search of a session, and turns keys into commands to it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "take", "Take it", key_display="⏎", id="take", tooltip="train the network of this row"),
-        Binding("m", "measure", "Measure", id="measure", tooltip="measure the network of this row now"),
-        Binding("escape", "by_hand", "Set by hand", key_display="esc", id="by_hand", tooltip="other sizes"),
-        Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="all keys and words"),
+        Binding("enter", "take", "Take it", key_display="⏎", id="take", tooltip="train this row, passed or not"),
+        Binding("m", "measure", "Measure", id="measure", tooltip="measure this row next, even if skipped"),
+        Binding("escape", "by_hand", "Set by hand", key_display="esc", id="by_hand", tooltip="choose other sizes"),
+        Binding("question_mark", "help", "Help", key_display="?", id="help", tooltip="keys and words"),
         Binding("q", "app.leave", "Quit", id="quit", tooltip="nothing is trained; the search begins again next time"),
         Binding("l", "app.log", "Log", show=False, id="log", tooltip="all events, to search and to filter"),
         Binding("x", "app.keep_screen", "Screenshot", show=False, id="screenshot", tooltip="a picture of the screen"),
     ]
+    MORE_KEYS = ((("↑", "↓"), "another row; then none is taken automatically"),)
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """``clock`` tells the seconds since the Unix epoch, for how long an offer stands."""

@@ -27,13 +27,14 @@ class FormScreen(TypedScreen[Request | None]):
     """Dismissed with the request, or with None; what was typed stays in ``values`` for the next time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "begin", "Begin", id="begin", priority=True, tooltip="begin the work"),
+        Binding("ctrl+s", "begin", "Begin", id="begin", priority=True, tooltip="begin, once nothing is wrong"),
         Binding("ctrl+o", "browse", "Choose", id="browse", tooltip="choose a file or folder for this field"),
-        Binding("escape", "dismiss(None)", "Back", id="cancel", tooltip="nothing is begun"),
+        Binding("escape", "dismiss(None)", "Back", id="cancel", tooltip="back; what you typed is kept"),
         LEAVE_FIELD,
         Binding("down", "app.focus_next", "Next", id="next_field", show=False, tooltip="to the next field"),
-        Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the one before"),
+        Binding("up", "app.focus_previous", "Previous", id="previous_field", show=False, tooltip="to the field before"),
     ]
+    MORE_KEYS = ((("→",), "take the suggested path"),)
     TITLE_WORDS = ""
     FIELDS: ClassVar[tuple[Field, ...]] = ()
     TICKS: ClassVar[tuple[Tick, ...]] = ()

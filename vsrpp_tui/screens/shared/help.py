@@ -1,5 +1,6 @@
-"""All keys, and what the words on the screens mean."""
+"""The keys of a screen, and what the words on it mean."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,41 +10,22 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-KEYS = (
-    ("f  r", "start screen: the checkpoints; enter goes on"),
-    ("l  d", "put the run in its trash, once you typed ja or yes"),
-    ("w", "the trash, and the way back from it"),
-    ("o", "open another run; recent ones: ↑ ↓ and enter"),
-    ("u", "upscale films with a network of this run, or another"),
-    ("n", "a new dataset from videos; enter then trains on it"),
-    ("k", "read the whole dataset and list its faults"),
-    ("in a form", "ctrl+o chooses a file, → takes a suggestion"),
-    ("", "ctrl+s begins"),
-    ("in a job", "esc stops it; i a detail of the picture, or all of it"),
-    ("a", "auto-tune: the network by what this machine carries"),
-    ("auto-tune", "enter takes a row, m measures it, esc sets other sizes"),
-    ("p", "pause, and go on"),
-    ("c", "save a checkpoint now; it is kept"),
-    ("v", "validate now, also while paused"),
-    ("enter", "settings that may change while training"),
-    ("s  S", "next view, view before"),
-    ("f", "the panel with the focus on the whole screen; esc back"),
-    ("tab", "next panel; a click on a title does what f does"),
-    ("r y w", "charts: last steps or all, log or linear, smoothing"),
-    ("z Z , . 0", "charts: closer, wider, earlier, later, all steps"),
-    ("wheel, drag", "the same; a double click shows all steps again"),
-    ("a click", "on a key's word presses it; on VSR++: every action"),
-    ("i", "pictures: ← → another sample, + and - a detail of it"),
-    ("l", "all events: / searches, f filters, end follows"),
-    ("m", "a note at this moment, also in TensorBoard"),
-    ("x", "a picture of the screen, into the run's folder"),
-    ("ctrl+p", "every action by its name, and the themes"),
-    ("b", "TensorBoard beside it, on this machine only"),
-    ("q", "save and quit, as ctrl+c does"),
-    ("replay", "p or space pauses, ← → 1 %, home, end, + - speed"),
+from vsrpp_core.run.config import (
+    AGGRESSIVE_BELOW,
+    AGGRESSIVE_GRAD_LOSS,
+    BLURRED_BELOW,
+    SHARP_ABOVE,
+    ClippingConfig,
+    ScheduleConfig,
 )
+from vsrpp_tui.screens.shared.key_rows import EVERYWHERE, KeyRow
+from vsrpp_tui.widgets.panels.machine import WAIT_WORTH_A_WORD
+
+COLUMN = 12
+"""Cells of a key or word, before what it means."""
+
 WORDS = (
-    ("LR", "the bicubic 3× picture, had without a network"),
+    ("LR", "the bicubic 3× picture, made without a network"),
     ("KI", "the network's picture"),
     ("GT", "the ground truth, what KI should look like"),
     ("L1 MS Grad", "loss in full size, in half size, and of the edges"),
@@ -64,48 +46,42 @@ WORDS = (
 )
 
 
-CHART_KEYS = (
-    ("r y w", "last steps or all, log or linear, smoothing"),
-    ("z Z , . 0", "closer, wider, earlier, later, all steps"),
-)
+_SCHEDULE, _CLIPPING = ScheduleConfig(), ClippingConfig()
 PANELS = {
     "loss": (
         ("figures", "the three parts, and the total by the weights of now"),
         ("curve", "faint each step, bright the mean of many"),
         ("should be", "steep, then ever flatter; single peaks are batches"),
-        *CHART_KEYS,
     ),
     "validation": (
         ("figures", "of the whole set: LR without, KI with the network"),
         ("best", "kept as checkpoint_best.pth, for upscaling"),
         ("should be", "KI above LR and rising; if it falls: more footage"),
         ("v", "validate now"),
-        *CHART_KEYS,
     ),
     "adaptive": (
         ("bars", "weights of L1, MS and Grad; together they are 1"),
-        ("sharpness", "below 0.75 Grad gains weight, above 0.92 it loses"),
-        ("aggressive", "below 0.70, or a Grad loss above 0.025: Grad at 0.30"),
+        ("sharpness", f"below {BLURRED_BELOW} Grad gains weight, above {SHARP_ABOVE} it loses"),
+        ("aggressive", f"below {AGGRESSIVE_BELOW:.2f}, or a Grad loss above {AGGRESSIVE_GRAD_LOSS}"),
         ("enter", "fix the weights, or let them adapt again"),
-        *CHART_KEYS,
     ),
     "gradient": (
         ("norm", "the gradient's size at each step"),
-        ("clip", "95th percentile of the last 500; larger ones are cut"),
+        ("clip", f"{_CLIPPING.percentile:g}th percentile of the last {_CLIPPING.window}; more is cut"),
         ("should be", "the norm below the clip for most steps"),
-        *CHART_KEYS,
     ),
     "rate": (
         ("curve", "bright what was, dotted what is planned, ● now"),
-        ("plateau", "no progress for 300 steps halves the rate, for good"),
+        (
+            "plateau",
+            f"{_SCHEDULE.plateau_patience} steps without progress: rate × {_SCHEDULE.plateau_factor:g} for good",
+        ),
         ("enter", "the factor, the ends and the patience"),
-        *CHART_KEYS,
     ),
     "memory": (
         ("peak", "the most training has held; the bar ends at the limit"),
-        ("data wait", "above some 10 %: data.workers, or `vsrpp cache`"),
+        ("data wait", f"above some {WAIT_WORTH_A_WORD:.0%}: data.workers, or `vsrpp cache`"),
         ("curve", "seconds a step"),
-        *CHART_KEYS,
     ),
     "activity": (
         ("bars", "mean |feature| after each block of both trunks"),
@@ -113,16 +89,11 @@ PANELS = {
     ),
     "pictures": (
         ("LR KI GT", "bicubic, the network, the ground truth"),
-        ("← →", "another sample"),
-        ("+ −", "a detail where LR misses most, or all of it"),
+        ("detail", "cut out where LR misses most"),
     ),
-    "events": (
-        ("✓ ! ✗", "good news, a warning, a fault"),
-        ("l", "the whole log: / searches, f filters, end follows"),
-        ("m", "a note of your own at this moment"),
-    ),
+    "events": (("✓ ! ✗", "good news, a warning, a fault"),),
 }
-"""What ``?`` tells first of the panel that is looked at, by its id."""
+"""By the id of a panel, what its help begins with."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -130,25 +101,22 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q", "dismiss(None)", "Close", id="close_help")
     ]
 
-    def __init__(self, panel: str = "", name: str = "") -> None:
-        """``panel`` is the id of the one that is looked at, ``name`` its title; empty where there is none."""
+    def __init__(self, keys: Sequence[KeyRow] = (), panel: str = "", name: str = "") -> None:
+        """``keys`` of the screen below; ``panel``: id of the panel the user is looking at, ``name`` its title."""
         super().__init__()
-        self._about, self._title = PANELS.get(panel, ()), name
+        self._keys, self._about, self._title = keys, PANELS.get(panel, ()), name
 
     def compose(self) -> ComposeResult:
+        keys = [(" ".join(keys), about) for keys, about in (*self._keys, *EVERYWHERE)]
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = f"{self._title} · keys and words" if self._about else "Keys and words"
             dialog.border_subtitle = "↑ ↓ or wheel scroll · esc or a click closes"
-            if self._about:
-                yield Static(_table(self._about, 12), markup=False)
-                yield Static("")
-            yield Static(_table(KEYS, 12), markup=False)
-            yield Static("")
-            yield Static(_table(WORDS, 12), markup=False)
+            tables = [_table(rows) for rows in (self._about, keys, WORDS) if rows]
+            yield Static(Content("\n\n").join(tables), markup=False)
 
     def on_click(self) -> None:
         self.dismiss(None)
 
 
-def _table(rows: tuple[tuple[str, str], ...], width: int) -> Content:
-    return Content("\n").join(Content.assemble((f"{name:<{width}}", "bold $primary"), text) for name, text in rows)
+def _table(rows: Sequence[tuple[str, str]]) -> Content:
+    return Content("\n").join(Content.assemble((f"{name:<{COLUMN}}", "bold $primary"), text) for name, text in rows)

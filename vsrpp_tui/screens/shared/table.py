@@ -18,10 +18,11 @@ class TableScreen(BaseScreen[Answer | None]):
     """Dismissed with None by Escape; what choosing a row does is the subclass's to say."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Back", id="cancel"),
-        Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
-        Binding("q", "app.leave", "Quit", id="quit"),
+        Binding("escape", "dismiss(None)", "Back", id="cancel", tooltip="back; nothing is changed"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="back to the shell"),
     ]
+    MORE_KEYS = ((("↑", "↓"), "another row"), (("enter",), "take this row"))
 
     def __init__(self, title: str, subject: str, headings: str) -> None:
         super().__init__()

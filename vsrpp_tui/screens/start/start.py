@@ -48,20 +48,25 @@ class StartScreen(BaseScreen[None]):
     """Reads the run and its dataset in the background; a key works as soon as what it needs is known."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f,r", "resume", "Resume", key_display="f", id="resume"),
-        Binding("l,d", "delete", "Delete", key_display="l", id="delete"),
-        Binding("s,l,d", "fresh", "Start", key_display="s", id="start"),  # l: of a run that holds nothing
-        Binding("a", "tune", "Auto-tune", key_display="a", id="tune"),
-        Binding("w", "restore", "Trash", key_display="w", id="trash"),
-        Binding("o", "open", "Open", key_display="o", id="open"),
-        Binding("u", "upscale", "Upscale", key_display="u", id="upscale"),
-        Binding("t", "demo", "Try the demo", key_display="t", id="demo"),
+        Binding("f,r", "resume", "Resume", key_display="f", id="resume", tooltip="choose a checkpoint; enter resumes"),
+        Binding(
+            "l,d", "delete", "Delete", key_display="l", id="delete", tooltip="put the run in its trash, after ja or yes"
+        ),
+        Binding("s,l,d", "fresh", "Start", key_display="s", id="start", tooltip="train a fresh network"),
+        Binding("a", "tune", "Auto-tune", id="tune", tooltip="choose the network by what this machine can run"),
+        Binding("w", "restore", "Trash", id="trash", tooltip="the trash: enter, twice, restores a deletion"),
+        Binding("o", "open", "Open", id="open", tooltip="open another run by its path"),
+        Binding("u", "upscale", "Upscale", id="upscale", tooltip="upscale films with a network of this run or another"),
+        Binding("t", "demo", "Try the demo", id="demo", tooltip="a small network learns from photographs, in minutes"),
         Binding("enter", "default", "Choose", show=False, id="choose"),
-        Binding("question_mark", "app.help", "Help", key_display="?", id="help"),
-        Binding("q", "app.leave", "Quit", id="quit"),
-        Binding("n", "prepare", "New dataset", key_display="n", id="prepare"),
-        Binding("k", "check", "Check", key_display="k", id="check"),
+        Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
+        Binding("q", "app.leave", "Quit", id="quit", tooltip="back to the shell"),
+        Binding(
+            "n", "prepare", "New dataset", id="prepare", tooltip="cut videos into a dataset; enter then trains on it"
+        ),
+        Binding("k", "check", "Check", id="check", tooltip="read the whole dataset and list its faults"),
     ]
+    MORE_KEYS = ((("↑", "↓", "enter"), "an action, or a run that was opened before"),)
 
     @dataclass
     class Wanted(Message):
@@ -383,7 +388,7 @@ class StartScreen(BaseScreen[None]):
             size = file_size(sum(one.size for one in trashed))
             yield _choice("restore", "[W]iederherstellen", f"bring back what was deleted: {size} in the trash")
         if self.check_action("demo", ()):
-            yield _choice("demo", "[T]ry the demo", "a small network learns from photographs, in minutes")
+            yield _choice("demo", "[T]ry the demo", "a small network, in minutes")
         yield from self._job_rows()
 
     def _job_rows(self) -> Iterator[Row]:

@@ -24,7 +24,12 @@ DEFAULT_RUN = "Learn"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the application; the exit status: 0 done, 1 failed, 2 wrong usage."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
+    if options.completion:
+        from vsrpp_core.cli.completion import completion_script
+
+        sys.stdout.write(completion_script(make_parser(), options.completion))
+        return 0
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         print("vsrpp-tui: this is not a terminal; use `vsrpp train` to train without a screen", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
@@ -95,7 +100,7 @@ def after_crash(app: VsrppApp) -> Farewell:
     return Farewell(EXIT_FAILED, f"vsrpp-tui: {crash_message(drain(worker, app.state) if worker else RunState())}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vsrpp-tui",
         description="Train a 3x video super-resolution network, watched and steered from the terminal.",
@@ -120,5 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     watched = parser.add_mutually_exclusive_group()
     watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="replay a recorded events.jsonl")
     watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
+    parser.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "fish"),
+        metavar="SHELL",
+        help="print a script that completes this command in bash, zsh or fish (`vsrpp completion --help` installs it)",
+    )
     parser.add_argument("--version", action="version", version=f"vsrpp-tui {__version__}")
     return parser

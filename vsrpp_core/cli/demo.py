@@ -9,7 +9,7 @@ from vsrpp_core.run.folder import demo_run_path
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, help="where to train it (default: the user's data folder)")
+    parser.add_argument("--run", type=Path, metavar="RUN", help="where to train it (default: the user's data folder)")
     add_settings(parser)
 
 

@@ -23,6 +23,7 @@ VERBS = {
     "upscale": "upscale videos or folders of images 3x",
     "import": "make a run from a checkpoint of the original VSR++, or an export",
     "demo": "train a small network on photographs, to see the whole line run",
+    "completion": "print a script that completes this command in bash, zsh or fish",
 }
 """Each is a module of this folder with ``add_options(parser)`` and ``run(options)``, which returns the exit status."""
 

@@ -20,7 +20,20 @@ from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.tune.search import Measurement
 
-VERBS = ["prepare", "check", "cache", "train", "tune", "config", "evaluate", "export", "upscale", "import", "demo"]
+VERBS = [
+    "prepare",
+    "check",
+    "cache",
+    "train",
+    "tune",
+    "config",
+    "evaluate",
+    "export",
+    "upscale",
+    "import",
+    "demo",
+    "completion",
+]
 
 
 def settings(**changed: str) -> list[str]:

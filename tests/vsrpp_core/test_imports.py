@@ -37,3 +37,8 @@ def test_the_help_of_a_verb_does_not_wait_for_torch() -> None:
 def test_the_core_loads_no_screen() -> None:
     loaded = loaded_by("import vsrpp_core.session.session, vsrpp_core.apply.evaluate, vsrpp_core.cli.train")
     assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_image", "vsrpp_tui"})
+
+
+def test_importing_the_facade_loads_nothing() -> None:
+    assert loaded_by("import vsrpp_core").isdisjoint({"torch", "numpy", "pydantic", "rich"})
+    assert "torch" not in loaded_by("from vsrpp_core import commands, errors, events, job_events")

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
-from vsrpp_core.device.hardware import Hardware
+from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.inference import Level, PictureUpscaler
@@ -17,8 +17,13 @@ from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.network.tiles import Network
 
 
-def load_network(path: Path, hardware: Hardware) -> VSRBidirectional3x:
-    """The network of a checkpoint or an exported file, on the device, ready for inference. Raises VsrppError."""
+def load_network(path: Path, hardware: Hardware | None = None) -> VSRBidirectional3x:
+    """The network of a checkpoint or an exported file, on the device, ready for inference. Raises VsrppError.
+
+    Without ``hardware`` the device is a GPU if there is one. Called with frames [batch, n_frames, 3, h, w] in the order
+    of time, RGB in 0..1, it gives the picture [batch, 3, 3h, 3w] of the middle frame, not clamped.
+    """
+    hardware = hardware or choose_hardware("fp32")
     model = build(read_stored(path))
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

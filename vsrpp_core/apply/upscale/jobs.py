@@ -65,7 +65,7 @@ class Plan:
     """Results that exist already, where there are several sources."""
 
 
-def plan(sources: list[Path], out: Path, png: bool, overwrite: bool) -> Plan:
+def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = False) -> Plan:
     """One job for each source. ``out`` is the file to make if it is named like a video, else a folder.
 
     A single folder of images, or a single video with ``png``, fills the folder ``out`` itself; of several, each gets

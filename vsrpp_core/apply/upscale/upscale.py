@@ -40,12 +40,13 @@ from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.model import VSRBidirectional3x
 
 
-def upscale(checkpoint: Path, jobs: list[Job], options: Options) -> Generator[UpscaleEvent, None, None]:
+def upscale(checkpoint: Path, jobs: list[Job], options: Options | None = None) -> Generator[UpscaleEvent, None, None]:
     """Do the jobs in turn. Closing the iterator stops after the current picture; finished segments are kept.
 
     VsrppError where a single job fails; of several, the others are done and each failure is an event. Of several that
     may overwrite, those that an earlier run finished with the same options are kept until all are done.
     """
+    options = options or Options()
     hardware = choose_hardware(options.precision)
     hardware.apply()
     model = load_network(checkpoint, hardware)

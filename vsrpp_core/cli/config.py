@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
         file = RunFolder(options.run).config
         if not file.is_file():
             what = "has no config.toml, so it is not a run" if options.run.is_dir() else "does not exist"
-            raise VsrppError(f"{options.run} {what}; name a run's folder, or none to list the defaults")
+            raise VsrppError(f"{options.run} {what}; name a run's folder, or leave it out to list the defaults")
         document, text = read_toml(file)
         config = RunConfig.from_mapping(document, source=str(file), text=text)
         written = {f"{section}.{name}" for section, table in document.items() for name in table}

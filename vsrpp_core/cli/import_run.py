@@ -20,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--config",
         type=Path,
         metavar="JSON",
-        help="the original's settings (default: train_config.json beside OLD, where RUN has none of its own)",
+        help="the original's settings (default: train_config.json beside OLD, if RUN has no settings yet)",
     )
 
 

@@ -22,7 +22,7 @@ VERBS = {
     "export": "write a network for other programs, as safetensors or ONNX",
     "upscale": "upscale videos or folders of images 3x",
     "import": "make a run from a checkpoint of the original VSR++, or an export",
-    "demo": "train a small network on photographs, to see the whole line run",
+    "demo": "train a small network on photographs, to see everything work",
     "completion": "print a script that completes this command in bash, zsh or fish",
 }
 """Each is a module of this folder with ``add_options(parser)`` and ``run(options)``, which returns the exit status."""
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader (head, less) has left; nothing more can be said to it
         sys.stderr.close()
         return EXIT_FAILED
-    except OSError as error:  # one that was not foreseen where it happened
+    except OSError as error:  # one that nothing nearer expected
         with suppress(OSError):  # it may be the terminal itself that is gone
             _fail(told(error), EXIT_FAILED)
         return EXIT_FAILED

@@ -40,8 +40,11 @@ OPTIONS = {
 }
 """Options and the settings of a recipe that they override."""
 
-HELP = {"degradation.kind": "LR frames by bicubic alone, or like old footage"}
-"""Where the recipe's description needs the lines around it."""
+HELP = {
+    "dataset.height": "shrink higher frames to this height first, which hides the noise of web video; 0: leave them",
+    "degradation.kind": "LR frames by bicubic alone, or like old footage",
+}
+"""Where the recipe's description is too short, or needs the lines around it."""
 
 EXAMPLE_HEAD = """\
 # A recipe for `vsrpp prepare --recipe FILE --out ROOT`. What is left out keeps its default, so most of this can go.

@@ -77,7 +77,7 @@ def _refuse_to_overwrite(options: argparse.Namespace) -> None:
 def run_session(session: "Session") -> int:
     """Run a session to its end, printing what happens.
 
-    Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does the loss of whoever reads the output.
+    Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does a closed output.
     """
     terminal, commands, outcome = Terminal(), CommandQueue(), _Outcome()
     with _stop_on_signals(commands), closing(session.events(commands)) as events:

@@ -28,12 +28,12 @@ Overrides = Iterable[tuple[str, str]]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "run", type=Path, nargs="?", metavar="RUN", help="the run whose config.toml takes the result; not for --list"
+        "run", type=Path, nargs="?", metavar="RUN", help="the run whose config.toml receives the result; not for --list"
     )
     parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; its patch size is what is measured")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--list", action="store_true", help="only predict what each rung would take; nothing is written")
-    how.add_argument("--choose", type=int, metavar="N", help="take rung N of the list without measuring")
+    how.add_argument("--list", action="store_true", help="only predict what each rung would need; nothing is written")
+    how.add_argument("--choose", type=int, metavar="N", help="use rung N of the list without measuring")
     add_settings(parser)
 
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options.run, options.data, settings)
     if options.run is None:
-        raise UsageError("name the run whose config.toml takes the result: vsrpp tune RUN --data ROOT")
+        raise UsageError("name the run whose config.toml receives the result: vsrpp tune RUN --data ROOT")
     if options.choose is not None:
         return _choose(options.run, options.data, options.choose, settings)
     return _tune(options.run, options.data, settings)

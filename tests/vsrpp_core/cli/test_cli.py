@@ -62,7 +62,7 @@ def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert listed == VERBS
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert leaves(["--version"]) == 0
     assert capsys.readouterr().out == f"vsrpp {__version__}\n"
 
@@ -94,7 +94,7 @@ def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFix
         ("model.n_feats=1.5", 2, "model.n_feats: must be a whole number (≥ 4, ≤ 512)"),
     ],
 )
-def test_wrong_settings_are_told_in_one_line(
+def test_wrong_settings_are_reported_in_one_line(
     make_dataset: MakeDataset,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -139,11 +139,11 @@ def test_a_run_whose_checkpoints_are_damaged_is_not_replaced_unasked(
         (["train", "run"], "give one with --data ROOT"),
         (["train", "run", "--data", "x"], "x is not a folder"),
         (["train", "run", "--resume", "--data", "x"], "run does not exist"),
-        (["config", "run"], "run does not exist; name a run's folder, or none to list the defaults"),
+        (["config", "run"], "run does not exist; name a run's folder, or leave it out to list the defaults"),
         (["config", "."], ". has no config.toml, so it is not a run; name a run's folder"),
     ],
 )
-def test_what_is_missing_is_told_with_status_1(
+def test_what_is_missing_is_reported_with_status_1(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -181,7 +181,7 @@ def test_an_error_of_the_system_is_one_sentence(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_an_output_that_is_full_is_no_traceback(tmp_path: Path) -> None:
+def test_a_full_output_is_not_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vsrpp_core", "config"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
@@ -279,7 +279,7 @@ def test_a_setting_that_is_written_in_another_way_is_not_a_default(
 # use
 
 
-def test_a_reader_that_leaves_ends_the_training_in_order(make_dataset: MakeDataset, tmp_path: Path) -> None:
+def test_a_closed_output_ends_the_training_in_order(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
     wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000")
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
@@ -293,7 +293,7 @@ def test_a_reader_that_leaves_ends_the_training_in_order(make_dataset: MakeDatas
     assert "state       stopped" in (run / "training_status.txt").read_text()
 
 
-def test_a_run_that_is_complete_says_how_to_train_on(
+def test_a_complete_run_says_how_to_train_further(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
@@ -354,7 +354,7 @@ def test_networks_named_before_the_clips_are_scored_side_by_side(
         (["clip", "--csv", "nowhere/a.csv"], "--csv nowhere/a.csv: expected a .csv file"),
     ],
 )
-def test_wrong_evaluation_is_told_before_anything_is_scored(
+def test_wrong_usage_of_evaluate_is_reported_before_anything_is_scored(
     network: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -369,7 +369,7 @@ def test_wrong_evaluation_is_told_before_anything_is_scored(
 
 @pytest.mark.parametrize("verb", ["evaluate", "upscale", "export"])
 @pytest.mark.parametrize("name", ["x.onnx", "film.mp4"])
-def test_what_is_no_checkpoint_is_told_with_what_can_be_given(
+def test_another_file_than_a_checkpoint_is_refused_with_what_can_be_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], verb: str, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -391,7 +391,7 @@ def test_a_folder_of_frames_may_be_named_like_a_network(
     assert [row["clip"] for row in json.loads(capsys.readouterr().out)] == ["clip.pth"]
 
 
-def test_the_ladder_is_listed_with_what_is_foreseen(
+def test_the_ladder_is_listed_with_its_predictions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
@@ -426,13 +426,13 @@ def test_a_rung_is_chosen_by_hand(
     ("arguments", "status", "phrase"),
     [
         (["run", "--choose", "9"], 2, "--choose 9: the ladder has rungs 1 to 8"),
-        (["--data", "x"], 2, "name the run whose config.toml takes the result"),
+        (["--data", "x"], 2, "name the run whose config.toml receives the result"),
         (["run", "--data", "x", "--set", "training.batch_size=8"], 2, "is what auto-tune finds"),
         (["run"], 1, "run names no dataset yet"),
         (["--list", "--data", "x"], 1, "x is not a folder"),
     ],
 )
-def test_mistakes_of_tune_are_reported(
+def test_wrong_usage_of_tune_is_reported(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -39,7 +39,7 @@ def test_options_override_the_recipe(films: Path, tmp_path: Path, capsys: pytest
     assert main(["check", str(out)]) == 0 and "no problems" in capsys.readouterr().out
 
 
-def test_a_finished_dataset_has_nothing_left_to_do(
+def test_nothing_is_left_to_do_for_a_finished_dataset(
     films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -55,7 +55,7 @@ def test_a_finished_dataset_has_nothing_left_to_do(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
-def test_too_few_pairs_are_told_at_the_end(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_pairs_are_reported_at_the_end(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", str(films), "--out", str(tmp_path / "one"), *SMALL, "--patches", "500"]) == 0
     told = capsys.readouterr().out
     assert " of the 500 training pairs wanted; more videos or" in told and "others" not in told
@@ -81,7 +81,7 @@ def test_too_few_pairs_are_told_at_the_end(films: Path, tmp_path: Path, capsys: 
         (["a.mp4", "--out", "x", "--recipe", "RECIPE"], "names videos itself"),
     ],
 )
-def test_wrong_usage_is_told(
+def test_wrong_usage_is_reported(
     arguments: list[str],
     words: str,
     tmp_path: Path,
@@ -96,7 +96,7 @@ def test_wrong_usage_is_told(
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_ends_it_and_the_same_command_goes_on(films: Path, tmp_path: Path, name: str) -> None:
+def test_a_signal_ends_it_and_the_same_command_resumes(films: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-m", "vsrpp_core", "prepare", str(films), "--out", str(out), *SMALL]
     command += ["--per-minute", "1500", "--degradation", "real"]

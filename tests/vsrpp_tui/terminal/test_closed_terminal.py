@@ -87,5 +87,5 @@ def test_an_upscaling_that_is_ended_goes_on_with_the_command_told(
     command = f"vsrpp upscale {run / 'checkpoint_best.pth'} {source} {tmp_path / 'film-3x.mkv'}"
     assert f"continue with: {command}" in told.replace("\r\n", "")
     goes_on = subprocess.run([sys.executable, "-m", "vsrpp_core", *command.split()[1:]], capture_output=True, text=True)
-    assert goes_on.returncode == 0 and "goes on after" in goes_on.stdout, goes_on.stderr
+    assert goes_on.returncode == 0 and "resumes after" in goes_on.stdout, goes_on.stderr
     assert (tmp_path / "film-3x.mkv").exists()

@@ -1,20 +1,22 @@
-"""What a look at a form's values gave: apart from the forms so that each check can be tested without a screen."""
+"""What checking a form's values yields. Apart from the forms so that each check can be tested without a screen."""
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import OptionError, VsrppError
 
 Request = TypeVar("Request")
 Values = Mapping[str, str | bool]
-"""What stands in a form, by field: typed texts, and boxes ticked or not."""
+"""The contents of a form by field: typed texts, and boxes ticked or not."""
 
 
 @dataclass(frozen=True)
 class Checked(Generic[Request]):
-    """``faults`` and ``notes`` by field; ``outlook`` are sentences on all of it; ``request`` is None with any fault."""
+    """``faults`` and ``notes`` by field; ``outlook``: sentences on all of it; ``request`` is None with any fault."""
 
     request: Request | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
@@ -22,22 +24,21 @@ class Checked(Generic[Request]):
     outlook: tuple[str, ...] = ()
 
 
-class FieldError(VsrppError):
-    """A fault of one field."""
-
-    def __init__(self, field: str, message: object) -> None:
-        super().__init__(str(message))
-        self.field = field
-
-
-def refused(error: OSError, values: Values, keys: Iterable[str]) -> FieldError:
-    """A file that the system refuses to look at, as a fault of that one of the fields ``keys`` that names it."""
-    file, typed = str(error.filename or ""), {key: text(values, key).rstrip("/").rpartition("/")[2] for key in keys}
-    key = max(typed, key=lambda key: len(typed[key]) if typed[key] in file else -1)  # a folder may be in all of them
-    what = "this" if error.errno == errno.ENAMETOOLONG or not file else file
-    return FieldError(
-        key, f"{what} cannot be looked at ({error.strerror or error}); check the path and its permissions"
-    )
+@contextmanager
+def fault_of(field: str, **paths: Path) -> Iterator[None]:
+    """Turn an error into an OptionError of ``field``, or of that one of ``paths`` which the system refused to read."""
+    try:
+        yield
+    except OptionError:
+        raise
+    except VsrppError as error:
+        raise OptionError(field, error) from None
+    except OSError as error:
+        file = Path(str(error.filename or ""))
+        key = next((key for key, path in paths.items() if file.is_relative_to(path)), field)
+        what = "this" if error.errno == errno.ENAMETOOLONG or not error.filename else file
+        message = f"{what} cannot be read ({error.strerror or error}); check the path and its permissions"
+        raise OptionError(key, message) from None
 
 
 def text(values: Values, key: str) -> str:

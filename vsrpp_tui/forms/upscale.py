@@ -1,4 +1,4 @@
-"""An upscaling job as it is typed into a form: what is wrong with it, what will become of it, and its command.
+"""An upscaling job as typed into a form: what is wrong with it, what the result will be, and its command.
 
 The checks are those of ``vsrpp upscale``. They open files, so they are not for the screen's own thread.
 """
@@ -8,23 +8,25 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import OptionError
 from vsrpp_core.run.sidecar import info_of
-from vsrpp_tui.forms.checked import Checked, FieldError, Values, refused, text, ticked
+from vsrpp_tui.forms.checked import Checked, Values, fault_of, text, ticked
 from vsrpp_tui.forms.paths import read_path, read_paths
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.upscale.inspect import JobInfo
     from vsrpp_core.apply.upscale.jobs import Options, Plan
 
+T = TypeVar("T")
+
 OPTIONS = ("preview", "start", "codec", "crf", "preset", "pixels", "fps", "precision", "tile")
 """Fields that are options of the same name on the command line."""
 
 FLAGS = ("overwrite", "png", "force", "drop-tracks", "fresh")
 PREVIEW_SECONDS = 4.0
-"""Between two looks at the newest picture."""
+"""Between two previews of the newest picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +41,18 @@ class UpscaleRequest:
 
     @property
     def command(self) -> str:
-        """What a shell is told to do, or to go on with, the same job."""
+        """The shell command that does the same job, or resumes it."""
         words = ["vsrpp", "upscale", str(self.network), *map(str, self.sources), str(self.out)]
         words += [word for name, value in self.options for word in (f"--{name}", value)]
         return shlex.join([*words, *(f"--{flag}" for flag in self.flags if flag != "fresh")])
 
     def read(self) -> "tuple[Plan, Options]":
-        """As the command would understand it. FieldError for what it would refuse."""
+        """As the command would understand it. OptionError for what it would refuse."""
         from vsrpp_core.apply.upscale.jobs import plan
 
         options = _options(dict(self.options), self.flags)
-        try:
+        with fault_of("sources", out=self.out):
             return plan(list(self.sources), self.out, "png" in self.flags, options.overwrite), options
-        except UsageError as error:
-            told = str(error)
-            raise FieldError("out" if str(self.out) in told else "sources", told) from None
 
 
 def check(values: Values) -> Checked[UpscaleRequest]:
@@ -63,37 +62,28 @@ def check(values: Values) -> Checked[UpscaleRequest]:
     request: UpscaleRequest | None = None
     try:
         network, notes["network"] = _network(text(values, "network"))
-    except FieldError as error:
-        network, faults[error.field] = Path(), _plain(error)
-    except OSError as error:
-        network, faults["network"] = Path(), str(refused(error, values, ("network",)))
+    except OptionError as error:
+        network, faults[error.option] = Path(), _plain(error)
     try:
         request = _request(values, network)
         notes["out"] = "" if text(values, "out") else f"left empty: {request.out}"
         planned, options = request.read()
         outlook = _outlook(planned, options, request)
-    except FieldError as error:
-        faults[error.field] = _plain(error)
-        outlook = ()
-    except OSError as error:
-        fault = refused(error, values, ("sources", "out"))
-        faults[fault.field] = str(fault)
+    except OptionError as error:
+        faults[error.option] = _plain(error)
         outlook = ()
     return Checked(None if faults else request, faults, notes, outlook)
 
 
 def _request(values: Values, network: Path) -> UpscaleRequest:
     flags = tuple(flag for flag in FLAGS if ticked(values, flag))
-    try:
+    with fault_of("sources"):
         sources = read_paths(text(values, "sources"))
-    except UsageError as error:
-        raise FieldError("sources", error) from None
-    if not sources:
-        raise FieldError("sources", "name videos, or folders of videos or of images")
-    try:
-        out = read_path(text(values, "out")) if text(values, "out") else default_out(sources, "png" in flags)
-    except UsageError as error:
-        raise FieldError("out", error) from None
+        if not sources:
+            raise OptionError("sources", "name videos, or folders of videos or of images")
+        out = default_out(sources, "png" in flags)
+    with fault_of("out"):
+        out = read_path(text(values, "out")) if text(values, "out") else out
     options = tuple((name, text(values, name)) for name in OPTIONS if text(values, name))
     return UpscaleRequest(network, tuple(sources), out, options, flags)
 
@@ -112,21 +102,19 @@ def default_out(sources: list[Path], png: bool) -> Path:
 
 
 def _network(typed: str) -> tuple[Path, str]:
-    """The file, and what is known of it."""
+    """The file, and what is known about it."""
     if not typed:
-        raise FieldError("network", "name a checkpoint (.pth) or an exported network (.safetensors)")
-    try:
+        raise OptionError("network", "name a checkpoint (.pth) or an exported network (.safetensors)")
+    with fault_of("network"):
         path = read_path(typed)
-    except UsageError as error:
-        raise FieldError("network", error) from None
-    if not path.is_file():
-        what = "is a folder; name a checkpoint in it" if path.is_dir() else "is not there; check the path"
-        raise FieldError("network", f"{path} {what}")
-    info = info_of(path.resolve())  # a best one is mostly a link
+        if not path.is_file():
+            what = "is a folder; name a checkpoint in it" if path.is_dir() else "does not exist; check the path"
+            raise OptionError("network", f"{path} {what}")
+        info = info_of(path.resolve())  # checkpoint_best.pth is usually a link
     if info is None or not (info.is_described or info.is_damaged):
-        return path, "what it holds is read when the job begins"
+        return path, "its contents are read when the job begins"
     if info.is_damaged:
-        raise FieldError("network", f"{path.name} is damaged; choose another checkpoint")
+        raise OptionError("network", f"{path.name} is damaged; choose another checkpoint")
     quality = f" · quality {100 * info.quality:.1f} %" if math.isfinite(info.quality) else ""
     return path, f"step {info.step:,}{quality}"
 
@@ -137,18 +125,15 @@ def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
     from vsrpp_core.apply.upscale.source import Span
     from vsrpp_core.run.config import Precision
 
-    def read(key: str, reader: Callable[[str, str], Any], default: Any) -> Any:
-        try:
-            return reader(key, words[key]) if key in words else default
-        except UsageError as error:
-            raise FieldError(key, error) from None
+    def read(key: str, reader: Callable[[str, str], T], default: T) -> T:
+        return reader(key, words[key]) if key in words else default
 
     codec = words.get("codec")
     if codec is not None and codec not in CODECS:
-        raise FieldError("codec", f"{codec} is none of {', '.join(CODECS)}")
+        raise OptionError("codec", f"{codec} is not one of {', '.join(CODECS)}")
     precision = next((one for one in get_args(Precision) if one == words.get("precision", "auto")), None)
     if precision is None:
-        raise FieldError("precision", f"{words['precision']} is none of {', '.join(get_args(Precision))}")
+        raise OptionError("precision", f"{words['precision']} is not one of {', '.join(get_args(Precision))}")
     return Options(
         EncodingRequest(codec, read("crf", _number, None), words.get("preset"), words.get("pixels")),
         precision,
@@ -167,55 +152,37 @@ def _number(option: str, typed: str) -> float:
     try:
         return float(typed)
     except ValueError:
-        raise UsageError(f"{option} {typed} is no number; less is better, e.g. 16") from None
+        raise OptionError(option, f"{typed} is not a number; less is better, e.g. 16") from None
 
 
 def _pixels(option: str, typed: str) -> int:
     if not typed.isdecimal():
-        raise UsageError(f"{option} {typed} is no number of pixels; write it like 256, or 0 to go by the memory")
+        raise OptionError(option, f"{typed} is not a number of pixels; write it like 256, or 0 to go by the memory")
     return int(typed)
 
 
-FIELD_OF = (
-    ("neither --crf nor --preset", "codec"),
-    ("--crf", "crf"),
-    ("--preset", "preset"),
-    ("pixel format", "pixels"),
-    ("--pixels", "pixels"),
-    ("encoder", "codec"),
-    ("--fps", "fps"),
-    ("--overwrite", "out"),
-    ("OUT", "out"),
-)
-"""Words by which a fault of the job as a whole is told beside its field; what has none of them is a source's."""
-
-
 def _outlook(planned: "Plan", options: "Options", request: UpscaleRequest) -> tuple[str, ...]:
-    """Sentences on the first job, which stands for the others, and on what is done already."""
+    """Sentences on the first job, as an example of the others, and on results that exist already."""
     from vsrpp_core.apply.upscale.inspect import inspect_job
 
-    lines = [f"{len(planned.skipped):,} are there already and stay as they are"] if planned.skipped else []
+    lines = [f"{len(planned.skipped):,} exist already and stay as they are"] if planned.skipped else []
     if not planned.jobs:
-        raise FieldError("out", f"all of it is in {request.out} already; give --overwrite to make it again")
+        raise OptionError("out", f"all results are in {request.out} already; tick overwrite to make them again")
     first, others = planned.jobs[0], len(planned.jobs) - 1
-    try:
-        seen = inspect_job(first, options)
-    except VsrppError as error:
-        told = str(error)
-        key = next((key for word, key in FIELD_OF if word in told), "sources")
-        raise FieldError(key, told) from None
+    with fault_of("sources", out=request.out):
+        info = inspect_job(first, options)
     more = f", and {others:,} more" if others else ""
-    lines.insert(0, f"{first.source.name}: {described(seen)}{more}")
-    if seen.can_resume:
-        lines.append("an interrupted job is gone on with")
-    return (*lines, *seen.notes)
+    lines.insert(0, f"{first.source.name}: {described(info)}{more}")
+    if info.can_resume:
+        lines.append("resumes an interrupted job")
+    return (*lines, *info.notes)
 
 
-def described(seen: "JobInfo") -> str:
-    frames = f", about {seen.frames:,} frames" if seen.frames else ""
-    return f"{seen.size}, {seen.codec} {seen.format}{frames}"
+def described(info: "JobInfo") -> str:
+    frames = f", about {info.frames:,} frames" if info.frames else ""
+    return f"{info.size}, {info.codec} {info.format}{frames}"
 
 
-def _plain(error: FieldError) -> str:
-    """In the words of the form, which has no dashes and calls OUT the result."""
+def _plain(error: OptionError) -> str:
+    """In the form's words: it has no dashes, and calls OUT the result."""
     return str(error).replace("--", "").replace("another OUT", "another result")

@@ -90,8 +90,9 @@ class UpscaleState(JobState):
 
     @property
     def _share_of_current(self) -> float:
-        progress = self.progress
-        return progress.done / progress.total if progress and progress.total else 0.0
+        """0 between two files, when ``progress`` is still that of the last one."""
+        progress, at_work = self.progress, any(file.stage == "working" for file in self.files)
+        return progress.done / progress.total if at_work and progress and progress.total else 0.0
 
 
 Event = up.UpscaleEvent | UpscalePlanned | EndingEvent

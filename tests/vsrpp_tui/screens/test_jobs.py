@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from tests.conftest import MakeDataset
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
-from tests.vsrpp_tui.pilot import SIZES, form_is_ready, lines, shows, trained_run, until
+from tests.vsrpp_tui.pilot import SIZES, form_is_ready, lines, on_screen, shows, trained_run, until
 from vsrpp_tui.app.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.app.running_job import RunningJob
 from vsrpp_tui.cli import after_crash
@@ -98,7 +98,7 @@ async def test_a_film_is_upscaled_with_the_run_s_best_network(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("field", "typed", "told"),
     [
-        ("network", "gone.pth", "is not there; check the path"),
+        ("network", "gone.pth", "does not exist; check the path"),
         ("network", ".", "is a folder; name a checkpoint in it"),
         ("sources", "gone.mkv", "no such video"),
         ("sources", "'film.mkv", "a quotation mark has no partner"),
@@ -107,12 +107,12 @@ async def test_a_film_is_upscaled_with_the_run_s_best_network(tmp_path: Path) ->
         ("preview", "soon", 'preview "soon" is not a time; write it like 90s'),
         ("preview", "0", "is 0; give it a length"),
         ("start", "1:2:3:4", "is not a time"),
-        ("codec", "h264", "h264 is none of libx264"),
+        ("codec", "h264", "h264 is not one of libx264"),
         ("crf", "99", "is not between 0 and 51"),
-        ("crf", "low", "crf low is no number"),
+        ("crf", "low", "low is not a number"),
         ("preset", "warp", "preset warp is not a preset of libx264; it has ultrafast"),
-        ("precision", "fp8", "fp8 is none of auto, fp32"),
-        ("tile", "-1", "tile -1 is no number of pixels"),
+        ("precision", "fp8", "fp8 is not one of auto, fp32"),
+        ("tile", "-1", "-1 is not a number of pixels"),
         ("pixels", "yuv", "libx264 has no pixel format yuv"),
         ("fps", "25", "is for folders of images"),
         ("fps", "x", "fps x is not a number"),
@@ -185,12 +185,13 @@ async def test_one_film_that_fails_does_not_keep_the_others(tmp_path: Path) -> N
     film(sources / "c good.mkv")
     app = VsrppApp(Choice(network_run(tmp_path / "Learn"), None))
     request = UpscaleRequest(tmp_path / "Learn" / "checkpoint_best.pth", (sources,), tmp_path / "large")
-    async with app.run_test(size=(120, 40)) as pilot:
+    async with app.run_test(size=(200, 60)) as pilot:
         await until(pilot, lambda: shows(pilot, "[U]pscale"))
         app.screen.post_message(StartScreen.JobWanted(request))
         await until(pilot, lambda: phase(app) == "done", 60)
         await until(pilot, lambda: shows(pilot, "2 films are in") and shows(pilot, "1 left out"))
-        assert shows(pilot, "a broken.mkv is left out:") and shows(pilot, "3 of 3 films")
+        await until(pilot, lambda: "a broken.mkv is left out:" in on_screen(pilot))
+        assert shows(pilot, "3 of 3 films") and shows(pilot, "100 %")
         await pilot.press("ctrl+q")
     assert sorted(path.name for path in (tmp_path / "large").glob("*.mkv")) == ["b good.mkv", "c good.mkv"]
 
@@ -249,10 +250,10 @@ async def test_stopping_is_asked_once_and_the_same_form_goes_on(
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
         await opened(pilot, "u", UpscaleForm)
-        await until(pilot, lambda: shows(pilot, "an interrupted job is gone on with"))
+        await until(pilot, lambda: shows(pilot, "resumes an interrupted job"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: phase(app) == "done", 60)
-        assert shows(pilot, "resumes after")
+        await until(pilot, lambda: "resumes after" in on_screen(pilot))
     assert (tmp_path / "film-3x.mkv").exists()
 
 
@@ -323,7 +324,7 @@ async def test_a_dataset_is_made_and_the_run_trained_on_it(tmp_path: Path) -> No
         ({"videos": "gone"}, "videos", "gone"),
         ({"recipe": "recipe.toml"}, "recipe", "leave one of the two empty"),
         ({"videos": "", "recipe": "gone.toml"}, "recipe", "gone.toml"),
-        ({"out": "films"}, "out", "holds something"),
+        ({"out": "films"}, "out", "is not empty"),
         ({"height": "12"}, "height", "height"),
         ({"frames": "4"}, "frames", "frames"),
     ],

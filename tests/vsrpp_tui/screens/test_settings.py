@@ -11,6 +11,7 @@ from tests.vsrpp_tui.pilot import SIZES, NewestWorker, setting_row, settings_for
 from tests.vsrpp_tui.program import TINY
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import SetParameter
+from vsrpp_core.messages.events import CommandName
 from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp
@@ -149,6 +150,10 @@ async def test_a_fault_stands_beside_its_field_and_nothing_is_sent(
         assert worker.commands == []
 
 
+def answer(command: CommandName, accepted: bool, message: str, number: int) -> ev.CommandAnswered:
+    return ev.CommandAnswered(command=command, accepted=accepted, message=message, step=100, number=number)
+
+
 async def test_answers_are_told_beside_what_was_sent(
     run: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
@@ -167,14 +172,16 @@ async def test_answers_are_told_beside_what_was_sent(
         ]
         assert shows(pilot, "the trainer answers after this step")
         await pilot.press("ctrl+s")  # not twice
+        steps, loss = (command.number for command in worker.commands)
         worker.say(
-            ev.CommandAnswered(command="Pause", accepted=True, message="paused", step=100),  # of another key
-            ev.CommandAnswered(command="SetParameter", accepted=False, message="step 100 is past that", step=100),
+            answer("SetParameter", True, "done", loss + 1),  # of another sender
+            answer("Pause", True, "paused", loss + 2),
             ev.ParameterChanged(step=100, key="loss.ms", old="0.2", new="0.1"),
             ev.ParameterChanged(step=100, key="loss.grad", old="0.2", new="0.3"),
-            ev.CommandAnswered(command="SetParameter", accepted=True, message="done", step=100),
+            answer("SetParameter", True, "done", loss),
+            answer("SetParameter", False, "step 100 is past that", steps),
         )
-        await until(pilot, lambda: app.state.answered == 3)
+        await until(pilot, lambda: app.state.answered == 4)
         assert len(worker.commands) == 2
         assert "refused: step 100 is past that" in told(pilot, "training.max_steps")
         assert "in effect after step 100" in told(pilot, "loss.ms") and "now" not in told(pilot, "loss.ms")

@@ -118,6 +118,26 @@ async def test_enter_takes_what_is_offered(tmp_path: Path) -> None:
         await until(pilot, lambda: type(app.screen) is TrainingScreen)
 
 
+def answer(command: cmd.Command, accepted: bool, message: str) -> ev.CommandAnswered:
+    name, number = command.name, command.number
+    return ev.CommandAnswered(command=name, accepted=accepted, message=message, step=0, number=number)
+
+
+async def test_an_answer_to_an_earlier_command_does_not_end_the_wait(tmp_path: Path) -> None:
+    app = OpenedApp(tmp_path, fresh(OFFERED))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot)
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: len(app.recording.commands) == 2)
+        hold, take = app.recording.commands
+        app.recording.say(answer(hold, True, "done"))
+        await until(pilot, lambda: app.state.answered == 1)
+        await pilot.pause()
+        assert status(pilot) == "taking row 6 …"
+        app.recording.say(answer(take, False, "no such row"))
+        await until(pilot, lambda: status(pilot) == "✗ no such row")
+
+
 async def test_moving_stops_the_clock_once_and_another_row_is_taken(tmp_path: Path) -> None:
     app = OpenedApp(tmp_path, fresh(OFFERED))
     async with app.run_test(size=(80, 24)) as pilot:
@@ -125,8 +145,7 @@ async def test_moving_stops_the_clock_once_and_another_row_is_taken(tmp_path: Pa
         await pilot.press("up", "up")
         await until(pilot, lambda: app.recording.commands == [cmd.HoldChoice()])
         held = ev.ChoiceOffered(index=7, checkpointing="block", seconds=0.0, advice="")
-        answer = ev.CommandAnswered(command="HoldChoice", accepted=True, message="done", step=0)
-        app.recording.say(answer, held)
+        app.recording.say(answer(app.recording.commands[0], True, "done"), held)
         await until(pilot, lambda: "row 7 passes · ⏎ takes the row at ▸" in status(pilot))
         assert picked(pilot) == "5", "the cursor stays where the user put it"
         await pilot.press("down", "enter")
@@ -162,7 +181,7 @@ async def test_a_refusal_is_told(tmp_path: Path) -> None:
         assert picked(pilot) == "8" and "closest came rung 8" in status(pilot).replace("\n", " ")
         await pilot.press("m")
         await until(pilot, lambda: app.recording.commands == [cmd.MeasureRung(8)])
-        app.recording.say(ev.CommandAnswered(command="MeasureRung", accepted=False, message="too [large]", step=0))
+        app.recording.say(answer(app.recording.commands[0], False, "too [large]"))
         await until(pilot, lambda: status(pilot) == "✗ too [large]")
 
 

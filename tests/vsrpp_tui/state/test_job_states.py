@@ -45,6 +45,14 @@ def test_the_total_goes_by_what_each_film_takes(tmp_path: Path) -> None:
     assert [line.tone for line in state.log].count("fault") == 1 and "garden.mkv exists already" in state.log[0].text
 
 
+def test_between_two_films_the_share_counts_only_those_that_are_over() -> None:
+    plan = UpscalePlanned((FileState("a.mkv", FILMS), FileState("b.mkv", FILMS)))
+    progress = up.UpscaleProgress("a.mkv", "upscaling", 3, 3)
+    state = upscaled(plan, started(), progress, up.UpscaleFinished("a.mkv", FILMS / "a.mkv", 3, 0, 1.0))
+    assert state.share == 0.5
+    assert upscaled(up.UpscaleFailed("b.mkv", "x"), state=state).share == 1.0
+
+
 def test_results_that_are_there_are_told_once() -> None:
     looked = UpscalePlanned((FileState("a.mkv", FILMS),), (FILMS / "b.mkv",))
     assert len(upscaled(looked, looked).log) == 1

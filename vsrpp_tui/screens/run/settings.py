@@ -1,7 +1,7 @@
 """A form of the settings that may change while training: it checks as one types, and tells what became of them."""
 
 import re
-from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +22,14 @@ from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.run_card import home_for_short
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a setting that was sent to the trainer."""
+
+    accepted: bool
+    text: str
+
+
 class SettingRow(Horizontal):
     """Name, value, and beside it what it means or what is wrong with it."""
 
@@ -40,14 +48,15 @@ class SettingRow(Horizontal):
         yield self._told
 
     def on_mount(self) -> None:
-        self.show("", "", "")
+        self.show("", "")
 
-    def show(self, was: str, fault: str, answer: str) -> None:
-        """``was``: the present value where another is wanted, else empty. ``answer``: of the trainer."""
+    def show(self, was: str, fault: str, answer: Answer | None = None) -> None:
+        """``was``: the present value if another is typed, else empty."""
         sign, style = ("✗", "$error") if fault else ("●", "$warning") if was else (" ", "")
         self._label.update(Content.assemble((f"{sign} ", style), (self.key.partition(".")[2], "bold" if was else "")))
         parts = [(f"{fault}\n", "$error")] if fault else []
-        parts += [(f"{answer}\n", "$success" if answer.startswith("✓") else "$error")] if answer and not fault else []
+        if answer and not fault:
+            parts.append((f"✓ {answer.text}\n", "$success") if answer.accepted else (f"✗ {answer.text}\n", "$error"))
         parts += [(self._about, "$secondary")]
         parts += [(f" · now {was}", "$warning")] if was else []
         self._told.update(Content.assemble(*parts))
@@ -61,7 +70,7 @@ class SettingRow(Horizontal):
 
 
 class SettingsScreen(TypedScreen[None]):
-    """The form. What is sent stays until the session has answered; what it refuses stays to be mended."""
+    """The form. What is sent stays until the session has answered; what it refuses stays to be corrected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "apply", "Apply", id="apply", priority=True, tooltip="send what was changed to the trainer"),
@@ -77,9 +86,9 @@ class SettingsScreen(TypedScreen[None]):
         self._draft = Draft(RunConfig.load(config))
         self._draft.update(state.changed)
         self._state = state
-        self._waiting: deque[tuple[str, ...]] = deque()
-        """Settings of each command that is not answered yet."""
-        self._answers: dict[str, str] = {}
+        self._waiting: dict[int, tuple[str, ...]] = {}
+        """By its number, the settings of each command that is not answered yet."""
+        self._answers: dict[str, Answer] = {}
         self._last = ""
         """The setting that was typed into last: a fault of several values stands beside it."""
 
@@ -121,11 +130,11 @@ class SettingsScreen(TypedScreen[None]):
         if state.answered != before.answered:
             new = state.answers[-(state.answered - before.answered) :] if state.answered > before.answered else ()
             for answer in new:
-                if answer.command == "SetParameter" and self._waiting:
+                if answer.number in self._waiting:
                     self._answered(answer)
         if state.is_over and self._waiting:
-            for keys in self._waiting:
-                self._answers.update(dict.fromkeys(keys, "✗ training has ended"))
+            for keys in self._waiting.values():
+                self._answers.update(dict.fromkeys(keys, Answer(False, "training has ended")))
             self._waiting.clear()
         if (state.changed, state.answered, state.is_over) != (before.changed, before.answered, before.is_over):
             self._draw()
@@ -141,8 +150,8 @@ class SettingsScreen(TypedScreen[None]):
                 row.set_text(self._draft.present_text(row.key))
 
     def _answered(self, answer: ev.CommandAnswered) -> None:
-        told = f"✓ in effect after step {answer.step:,}" if answer.accepted else f"✗ refused: {answer.message}"
-        self._answers.update(dict.fromkeys(self._waiting.popleft(), told))
+        text = f"in effect after step {answer.step:,}" if answer.accepted else f"refused: {answer.message}"
+        self._answers.update(dict.fromkeys(self._waiting.pop(answer.number), Answer(answer.accepted, text)))
 
     # typing
 
@@ -179,7 +188,7 @@ class SettingsScreen(TypedScreen[None]):
             return
         self._answers.clear()
         for command, keys in self._draft.commands():
-            self._waiting.append(keys)
+            self._waiting[command.number] = keys
             self.post_message(CommandWanted(command))
         self._draw()
 
@@ -193,7 +202,7 @@ class SettingsScreen(TypedScreen[None]):
             section = row.key.partition(".")[0]
             fault = faults.get(row.key, "") or (faults.get(section, "") if self._speaks_for(row.key, changed) else "")
             was = self._draft.present_text(row.key) if row.key in changed else ""
-            row.show(was, fault, self._answers.get(row.key, ""))
+            row.show(was, fault, self._answers.get(row.key))
         name = Content.assemble(("Settings", "bold $primary"), "  that may change while training")
         right = Content.styled(f"{len(changed)} changed" if changed else "", "$warning")
         self.set_header(name, right)
@@ -217,7 +226,7 @@ class SettingsScreen(TypedScreen[None]):
         if faults:
             key, fault = next(iter(faults.items()))
             return Content.styled(f"✗ {key}: {fault}", "$error")
-        refused = [key for key, answer in self._answers.items() if answer.startswith("✗")]
+        refused = [key for key, answer in self._answers.items() if not answer.accepted]
         if refused:
             return Content.styled(f"✗ refused: {', '.join(refused)}", "$error")
         if changed:

@@ -51,6 +51,8 @@ class TuneScreen(BaseScreen[None]):
         self._moved = False
         """Whether the user has chosen a row; until then the cursor follows the search."""
         self._asked, self._refused = "", ""
+        self._number = 0
+        """Of the command that was sent last."""
         self._told: dict[str, Content] = {}
         self._parts = {name: Static(id=f"tune-{name}", markup=False) for name in PARTS}
         self._table = RungList(id="tune-rows")
@@ -84,7 +86,7 @@ class TuneScreen(BaseScreen[None]):
         before, self.state = self.state, state
         if state.answered > before.answered:
             for answer in state.answers[-(state.answered - before.answered) :]:
-                self._asked = ""
+                self._asked = "" if answer.number == self._number else self._asked
                 self._refused = "" if answer.accepted else answer.message
         self._draw()
 
@@ -191,7 +193,7 @@ class TuneScreen(BaseScreen[None]):
         await self.app.run_action("help")
 
     def _order(self, command: cmd.Command, asked: str) -> None:
-        self._asked, self._refused = asked, ""
+        self._asked, self._refused, self._number = asked, "", command.number
         self._draw()
         self.post_message(CommandWanted(command))
 

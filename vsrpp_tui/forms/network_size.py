@@ -1,4 +1,4 @@
-"""The sizes of a network as they are typed: what is wrong with them, and the commands that ask for them.
+"""The sizes of a network as typed: what is wrong with them, and the commands that request them.
 
 Apart from the form so that it can be tested without a screen. Ranges and rules are those of the settings' model.
 """
@@ -16,17 +16,17 @@ FIELDS = {
     "batch_size": "training.batch_size",
     "accumulation": "training.accumulation",
 }
-"""Fields of the form and the settings they are."""
+"""The setting of each field."""
 
 
 def faults(texts: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with each field, in plain words; nothing where all is well."""
+    """What is wrong, by field; empty if nothing is."""
     found = {name: _fault(FIELDS[name], text.strip()) for name, text in texts.items()}
     return {name: fault for name, fault in found.items() if fault}
 
 
 def set_by_hand(texts: Mapping[str, str], checkpointing: Checkpointing) -> SetByHand:
-    """The command for texts without a fault."""
+    """The command for texts without faults."""
     return SetByHand(**_sizes(texts), checkpointing=checkpointing)
 
 

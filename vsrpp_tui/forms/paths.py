@@ -1,4 +1,4 @@
-"""Paths as people type them into a form: several in one line, with a tilde, quoted as a shell or a terminal does."""
+"""Paths as people type them into a form: several in one line, with a tilde, quoted as in a shell."""
 
 import shlex
 from collections.abc import Iterable
@@ -7,20 +7,20 @@ from pathlib import Path
 
 from vsrpp_core.errors import UsageError
 
-LOOKED_AT = 4000
-"""Entries of a folder among which a completion is looked for: it must come while one types."""
+MAX_ENTRIES = 4000
+"""Entries of a folder that are searched for a completion, which must appear while the user types."""
 
 
 def read_path(text: str) -> Path:
-    """One path, absolute. UsageError for what no file can be called."""
+    """One path, absolute. UsageError for a name that no file can have."""
     try:
         return Path(text.strip()).expanduser().absolute()
     except (RuntimeError, ValueError) as error:  # no such user, or a null byte
-        raise UsageError(f"{text} is no path ({error})") from None
+        raise UsageError(f"{text} is not a path ({error})") from None
 
 
-def is_there(path: Path) -> bool:
-    """Also where asking fails: a line of many names is too long for one, and a folder may be closed to us."""
+def exists(path: Path) -> bool:
+    """Whether ``path`` exists; False if the system refuses to say, e.g. for a name that is too long."""
     try:
         return path.exists()
     except OSError:
@@ -31,7 +31,7 @@ def read_paths(text: str) -> list[Path]:
     """All paths in a line. What exists as a whole is one path, whatever spaces it holds; else words as in a shell."""
     if not text.strip():
         return []
-    if is_there(whole := read_path(text)):
+    if exists(whole := read_path(text)):
         return [whole]
     try:
         words = shlex.split(text)
@@ -48,17 +48,17 @@ def write_paths(paths: Iterable[Path]) -> str:
 def complete(text: str) -> str | None:
     """``text`` with its last path completed to the first entry that begins like it, or None."""
     for begun in dict.fromkeys((text, text.rsplit(" ", 1)[-1])):
-        if begun and (found := _first_like(begun)):
+        if begun and (found := _completion_of(begun)):
             return text + found
     return None
 
 
-def _first_like(begun: str) -> str:
-    """What the first entry has beyond ``begun``."""
+def _completion_of(begun: str) -> str:
+    """The rest of the first entry that starts with ``begun``; empty if there is none."""
     folder, _, name = begun.rpartition("/")
     try:
         place = Path(f"{folder}/" if folder or begun.startswith("/") else ".").expanduser()
-        entries = sorted(islice(place.iterdir(), LOOKED_AT))
+        entries = sorted(islice(place.iterdir(), MAX_ENTRIES))
     except (OSError, RuntimeError, ValueError):
         return ""
     for entry in entries:

@@ -1,7 +1,7 @@
 """A recorded journal, shown again: at any speed, from any place.
 
-Knows neither Textual nor torch. A state is had by folding events; as folding tens of thousands of them takes a second,
-one state in SNAPSHOT_EVERY is kept, and any other is folded from the one before it.
+A state is the fold of all events before it. As folding tens of thousands of them takes a second, one state in
+SNAPSHOT_EVERY is kept, and any other is folded from the kept one before it.
 """
 
 from bisect import bisect_right
@@ -15,7 +15,7 @@ SNAPSHOT_EVERY = 256
 """Events between two kept states: folding so many takes milliseconds."""
 
 LONGEST_GAP = 60.0
-"""Seconds: where nothing happened for longer (a night between two sessions), the replay waits no more than this."""
+"""Seconds: a longer pause between two events (a night between two sessions) is cut to this."""
 
 SPEEDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 FIRST_SPEED = 20
@@ -23,7 +23,7 @@ FIRST_SPEED = 20
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a replay is, for the line that tells of it."""
+    """Where a replay is, for its status line."""
 
     done: int
     total: int
@@ -43,7 +43,7 @@ class Recording:
     def __init__(self, events: Iterable[ev.Event]) -> None:
         self._events: list[ev.Event] = []
         self._clock: list[float] = []
-        """For each event the seconds since the first, without the longest gaps."""
+        """For each event the seconds since the first, with long gaps cut."""
         self._snapshots = [RunState()]
         state = RunState()
         for event in events:
@@ -85,7 +85,7 @@ class Recording:
 
 
 class Player:
-    """Plays a recording as time passes, which ``advance`` tells it."""
+    """Plays a recording; ``advance`` lets time pass."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -105,7 +105,7 @@ class Player:
         return Position(self._count, len(recording), recording.time(self._count), self._playing, self._speed)
 
     def advance(self, seconds: float) -> None:
-        """Let ``seconds`` pass, times the speed; at the end the replay stands still."""
+        """Let ``seconds`` pass, times the speed; playing ends with the recording."""
         if not self._playing:
             return
         self._clock += seconds * self._speed
@@ -114,7 +114,7 @@ class Player:
             self._playing = False
 
     def toggle(self) -> None:
-        """Pause, or go on; from the end, begin anew."""
+        """Pause, or play; at the end, start over."""
         if not self._playing and self._count == len(self._recording):
             self.seek(0)
         self._playing = not self._playing

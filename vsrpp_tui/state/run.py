@@ -11,7 +11,7 @@ from typing import Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.state.series import Curves
-from vsrpp_tui.state.tuning import Tuning, tuned
+from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
 Phase = Literal[
     "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
@@ -137,7 +137,7 @@ class RunState:
 def reduce(state: RunState, event: ev.Event) -> RunState:
     """The state after ``event``; ``state`` is not changed."""
     state = _logged(_changed(state, event), event)
-    tuning = tuned(state.tuning, event)
+    tuning = reduce_tuning(state.tuning, event)
     return state if tuning is state.tuning else replace(state, tuning=tuning)
 
 

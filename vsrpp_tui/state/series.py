@@ -1,6 +1,6 @@
-"""Curves of bounded length: what a chart shows of days of reports, the whole course and the latest in full.
+"""Curves of bounded length: for days of reports, the whole course merged and the latest reports in full.
 
-Apart from ``state`` because that says what an event changes, and this only how a figure is remembered. Pure as well.
+Apart from run.py, which says what an event changes; this says how a figure is stored. Pure as well.
 """
 
 import math
@@ -18,7 +18,7 @@ TREND_WINDOW = 50
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A curve of bounded length: once full, neighbours are merged and each point stands for twice as many reports."""
+    """A curve of bounded length: once full, neighbours are merged, so each point covers twice as many reports."""
 
     points: tuple[Point, ...] = ()
     """(step, value), oldest first; the mean of ``stride`` reports each."""
@@ -28,7 +28,7 @@ class Series:
     """The last reports as they came, for a close look at the end of the curve."""
 
     def add(self, step: float, value: float) -> "Series":
-        """With one report more; a value that is not finite is left out."""
+        """With one more report; values that are not finite are skipped."""
         if not math.isfinite(value):
             return self
         recent = self.recent[1 - SERIES_LIMIT :] + ((step, value),)  # noqa: RUF005  one copy less, at every report
@@ -42,11 +42,11 @@ class Series:
         return Series(merged, 2 * self.stride, (), recent)
 
     def up_to(self, step: float) -> "Series":
-        """Without what lies beyond ``step``: a resumed run takes those steps again."""
+        """Without the points beyond ``step``: a resumed run repeats those steps."""
         return Series(_until(self.points, step), self.stride, _until(self.pending, step), _until(self.recent, step))
 
     def reaching(self, step: float) -> tuple[Point, ...]:
-        """The whole curve; by single reports where those reach back to ``step``."""
+        """The whole curve, or the single reports if they reach back to ``step``."""
         whole = not self.recent or self.recent[0][0] > max(step, self.points[0][0] if self.points else step)
         return self.points if whole else self.recent
 
@@ -84,7 +84,7 @@ def _mean_point(points: Iterable[Point]) -> Point:
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Every figure that is shown over time, by optimizer step. Those of a step are named as in ``StepReported``."""
+    """Every figure shown over time, by optimizer step. Figures of a step are named as in ``StepReported``."""
 
     loss_total: Series = field(default_factory=Series)
     loss_l1: Series = field(default_factory=Series)
@@ -116,7 +116,7 @@ class Curves:
         )
 
     def up_to(self, step: float) -> "Curves":
-        """Without what lies beyond ``step``."""
+        """Without the points beyond ``step``."""
         return Curves(**{curve.name: getattr(self, curve.name).up_to(step) for curve in fields(self)})
 
 

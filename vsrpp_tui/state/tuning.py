@@ -1,6 +1,6 @@
-"""The slice of a run's state that tells of auto-tune: rungs, what is measured, what is offered, what was taken.
+"""The slice of a run's state about auto-tune: rungs, measurements, the offer and the choice.
 
-Apart from state.py, which is about training; pure like it, so that a journal shows the search again.
+Apart from run.py, which is about training; pure like it, so that a journal replays the search.
 """
 
 import math
@@ -11,7 +11,7 @@ from vsrpp_core.messages import events as ev
 
 @dataclass(frozen=True, slots=True)
 class RungState:
-    """A rung of the ladder: what is foreseen, and each time it was tried, once for a kind of checkpointing."""
+    """A rung of the ladder: its prediction, and its tries, one for each kind of checkpointing."""
 
     predicted: ev.ConfigurationPredicted
     tries: tuple[ev.ConfigurationTried, ...] = ()
@@ -21,8 +21,8 @@ class RungState:
         return self.predicted.index
 
     @property
-    def telling(self) -> ev.ConfigurationTried | None:
-        """The try that tells most: the one that passed, else the last."""
+    def decisive(self) -> ev.ConfigurationTried | None:
+        """The try that passed, else the last one."""
         return next((tried for tried in self.tries if tried.passed), self.tries[-1] if self.tries else None)
 
     @property
@@ -31,18 +31,18 @@ class RungState:
 
     @property
     def checkpointing(self) -> ev.Checkpointing:
-        tried = self.telling
+        tried = self.decisive
         return tried.checkpointing if tried else self.predicted.checkpointing
 
     @property
     def seconds(self) -> float:
-        """Measured for one optimizer step; NaN where it was not."""
-        return self.telling.seconds_per_step if self.telling else math.nan
+        """Measured for one optimizer step; NaN if it was not."""
+        return self.decisive.seconds_per_step if self.decisive else math.nan
 
     @property
     def memory(self) -> int:
-        """Measured peak, bytes; 0 where it was not measured."""
-        return self.telling.memory_peak if self.telling else 0
+        """Measured peak, bytes; 0 if it was not measured."""
+        return self.decisive.memory_peak if self.decisive else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +55,27 @@ class Tuning:
     offer: ev.ChoiceOffered | None = None
     chosen: ev.ConfigurationChosen | None = None
     by_hand: ev.ConfigurationPredicted | None = None
-    """The last prediction of sizes that the user thinks of."""
+    """The last prediction of sizes the user typed."""
     is_over: bool = False
     """Chosen, or the session ended before."""
 
     @property
     def is_open(self) -> bool:
-        """Whether the search goes on or waits; journals of versions that did not tell how it began are never open."""
+        """Whether the search runs or waits; never for journals of versions without TuningStarted."""
         return self.started is not None and not self.is_over
 
     def rung(self, index: int) -> RungState | None:
         return next((rung for rung in self.rungs if rung.index == index), None)
 
     def seconds_left(self, now: float) -> float:
-        """Until what is offered is taken by itself; 0 where nothing is. ``now`` in seconds since the Unix epoch."""
+        """Until the offer is taken automatically; 0 if it is not. ``now`` in seconds since the Unix epoch."""
         if self.is_over or self.offer is None or not self.offer.seconds:
             return 0.0
         return max(self.offer.time + self.offer.seconds - now, 0.0)
 
 
-def tuned(tuning: Tuning | None, event: ev.Event) -> Tuning | None:
-    """The slice after ``event``; None while nothing was told of a search."""
+def reduce_tuning(tuning: Tuning | None, event: ev.Event) -> Tuning | None:
+    """The slice after ``event``; None before the first event of a search."""
     match event:
         case ev.TuningStarted():
             return Tuning(started=event)
@@ -109,7 +109,7 @@ def _predicted(tuning: Tuning, event: ev.ConfigurationPredicted) -> Tuning:
 
 
 def _tried(tuning: Tuning, event: ev.ConfigurationTried) -> Tuning:
-    """A rung measured again replaces what was told of it with that checkpointing."""
+    """A new try replaces the earlier one with the same checkpointing."""
 
     def with_try(rung: RungState) -> RungState:
         others = tuple(tried for tried in rung.tries if tried.checkpointing != event.checkpointing)

@@ -12,10 +12,10 @@ from threading import Thread
 from typing import IO
 
 STARTING_SECONDS = 60.0
-"""A server that has not told its address by then has gone wrong."""
+"""A server that has not printed its address by then has failed."""
 
 STOPPING_SECONDS = 5.0
-"""A server that has not heeded by then is killed: the application must not wait for it."""
+"""A server that has not ended by then is killed: the application must not wait for it."""
 
 
 class TensorBoard:
@@ -33,7 +33,7 @@ class TensorBoard:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether it runs but should have told its address by now."""
+        """Whether it runs but should have printed its address by now."""
         return self.is_running and not self.url and time.monotonic() - self._started_at > STARTING_SECONDS
 
     def start(self, logs: Path) -> None:

@@ -1,6 +1,6 @@
-"""The runs that were opened before, for the start screen to offer them again.
+"""Runs opened recently, which the start screen offers again.
 
-A convenience: a file that is damaged counts as none, and a list that cannot be kept costs nothing but itself.
+A convenience: a damaged file counts as empty, and a list that cannot be written is only a warning.
 """
 
 import json
@@ -15,7 +15,7 @@ from vsrpp_core.run.files import write_text_atomically
 LIMIT = 20
 
 _writing = Lock()
-"""The start screen remembers a run it has read in a thread of its own, the application one that is to be trained."""
+"""Both a thread of the start screen and the application itself write the list."""
 
 
 def list_path() -> Path:
@@ -23,7 +23,7 @@ def list_path() -> Path:
 
 
 def recent_runs() -> list[Path]:
-    """Folders of runs, the one opened last first; those that are gone are left out."""
+    """Folders of runs that still exist, the last opened first."""
     try:
         record = json.loads(list_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -34,7 +34,7 @@ def recent_runs() -> list[Path]:
 
 
 def remember(run: Path) -> None:
-    """Put a run at the top of the list. Raises VsrppError where the list cannot be written."""
+    """Put a run at the top of the list. Raises VsrppError if the list cannot be written."""
     run = run.absolute()
     with _writing:
         runs = [run, *(other for other in recent_runs() if other != run)][:LIMIT]
@@ -43,4 +43,4 @@ def remember(run: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text_atomically(path, json.dumps({"runs": [str(one) for one in runs]}, indent=1) + "\n")
         except OSError as error:
-            raise VsrppError(f"recent runs cannot be kept in {path} ({error.strerror})") from None
+            raise VsrppError(f"the list of recent runs cannot be written to {path} ({error.strerror})") from None

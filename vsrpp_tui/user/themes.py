@@ -1,4 +1,4 @@
-"""The colours. One meaning a colour in every theme: KI and success, LR, ground truth, warnings, faults."""
+"""The themes. Each colour has one meaning in all of them: KI and success, LR, ground truth, warnings, faults."""
 
 from textual.theme import Theme
 

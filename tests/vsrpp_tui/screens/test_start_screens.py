@@ -324,7 +324,7 @@ async def test_a_list_that_cannot_be_kept_says_why(
     monkeypatch.setattr(recent, "list_path", lambda: tmp_path / "file" / "recent_runs.json")
     app = VsrppApp(Choice(trained_run(tmp_path / "Learn"), make_dataset()))
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: shows(pilot, "recent runs cannot be kept in"))
+        await until(pilot, lambda: shows(pilot, "the list of recent runs cannot be written to"))
 
 
 async def test_many_recent_runs_scroll(tmp_path: Path, make_dataset: MakeDataset) -> None:

@@ -63,7 +63,9 @@ def test_the_list_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("vsrpp_core.run.files._write_text", full)
-    with pytest.raises(VsrppError, match=r"recent runs cannot be kept in .* \(No space left on device\)"):
+    with pytest.raises(
+        VsrppError, match=r"the list of recent runs cannot be written to .* \(No space left on device\)"
+    ):
         recent.remember(two)
     assert recent.recent_runs() == [one]
     assert [path.name for path in recent.list_path().parent.iterdir()] == ["recent_runs.json"]

@@ -12,7 +12,7 @@ from textual.widgets import Button, Checkbox, Input, Static
 from textual.worker import Worker
 
 from vsrpp_tui.forms.checked import Checked, Values
-from vsrpp_tui.forms.paths import is_there, read_paths, write_paths
+from vsrpp_tui.forms.paths import exists, read_paths, write_paths
 from vsrpp_tui.screens.shared.base_screen import BRAND
 from vsrpp_tui.screens.shared.browse import BrowseScreen
 from vsrpp_tui.screens.shared.typed_screen import LEAVE_FIELD, TypedScreen
@@ -125,7 +125,7 @@ class FormScreen(TypedScreen[Request | None]):
 
     def _place(self, row: FieldRow) -> Path:
         """Where the choice begins: at what is typed, or beside the run."""
-        typed = [path for path in read_paths(row.input.value) if is_there(path)] if _is_whole(row.input.value) else []
+        typed = [path for path in read_paths(row.input.value) if exists(path)] if _is_whole(row.input.value) else []
         place = typed[-1] if typed else self._beside
         return place if place.is_dir() else place.parent
 

@@ -116,7 +116,7 @@ def _kind(checkpointing: str) -> str:
 
 def _is_out(rung: RungState) -> bool:
     """Whether it was passed over."""
-    tried = rung.telling
+    tried = rung.decisive
     return bool(rung.predicted.fault) if tried is None else not (tried.memory_peak or tried.passed)
 
 
@@ -129,7 +129,7 @@ def seconds_text(seconds: float) -> str:
 
 def _predicted(rung: RungState, width: int) -> str:
     """Of the kind of checkpointing that the row tells of."""
-    told = rung.telling or rung.predicted
+    told = rung.decisive or rung.predicted
     seconds, memory = seconds_text(told.predicted_seconds), gigabytes(told.predicted_memory)
     return seconds if width < 14 else f"{seconds} {memory:>4} GB"
 
@@ -158,7 +158,7 @@ LONG_VERDICT = 40
 
 def verdict(rung: RungState, tuning: Tuning, room: int = 0) -> tuple[str, str]:
     """In words, with a sign; and its colour."""
-    tried, predicted = rung.telling, rung.predicted
+    tried, predicted = rung.decisive, rung.predicted
     if tuning.measuring and tuning.measuring.index == rung.index:
         return "… measuring", "$primary"
     if tried is None:
@@ -216,7 +216,7 @@ def details(rung: RungState, tuning: Tuning, width: int) -> Content:
 
 def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
     measured = math.isfinite(rung.seconds)
-    seconds = rung.seconds if measured else (rung.telling or rung.predicted).predicted_seconds
+    seconds = rung.seconds if measured else (rung.decisive or rung.predicted).predicted_seconds
     share = LIMIT_AT * seconds / started.max_seconds if math.isfinite(seconds) else 0.0
     figures = f"{seconds_text(seconds)} of {started.max_seconds:g} s"
     return _gauge("time", share, LIMIT_AT, figures, measured, width)
@@ -224,7 +224,7 @@ def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content
 
 def _memory_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
     measured = bool(rung.memory)
-    memory = rung.memory or (rung.telling or rung.predicted).predicted_memory
+    memory = rung.memory or (rung.decisive or rung.predicted).predicted_memory
     figures = f"{gigabytes(memory)} of {gigabytes(round(started.max_memory * started.device_memory))} GB"
     return _gauge("memory", memory / max(started.device_memory, 1), started.max_memory, figures, measured, width)
 

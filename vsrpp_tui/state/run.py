@@ -36,8 +36,8 @@ class LogLine:
     time: float
     tone: Tone
     text: str
-    event: str = ""
-    """Name of the event that it tells of."""
+    event: type[ev.Event] | None = None
+    """The class of the event it describes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +285,7 @@ def _logged(state: RunState, event: ev.Event) -> RunState:
 def log_line(event: ev.Event) -> LogLine | None:
     """The line that tells of an event, or None for one that the other panels show."""
     said = _say(event)
-    return LogLine(event.time, *said, type(event).__name__) if said else None
+    return LogLine(event.time, *said, type(event)) if said else None
 
 
 def _say(event: ev.Event) -> tuple[Tone, str] | None:

@@ -65,7 +65,7 @@ def test_an_offer_counts_down_and_a_held_one_does_not() -> None:
 def test_the_search_is_kept_while_it_trains_and_is_over() -> None:
     state = replay([*P4, started()])
     assert search(state).is_over and search(state).chosen is not None and len(search(state).rungs) == 8
-    assert [line.text for line in state.log if line.event == "ConfigurationChosen"]
+    assert [line.text for line in state.log if line.event is ev.ConfigurationChosen]
 
 
 @pytest.mark.parametrize("end", [ev.SessionEnded(reason="stopped", step=0, checkpoint=""), started()])

@@ -12,13 +12,14 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
+from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_tui.screens.shared.base_screen import BaseScreen
 from vsrpp_tui.state.run import LOG_LIMIT, LogLine, RunState, log_line
 from vsrpp_tui.widgets.panels.log_view import LogView
 
-SAVES = ("CheckpointSaved", "CheckpointFailed", "SessionEnded")
-VALIDATIONS = ("ValidationFinished", "ValidationAborted")
+SAVES = (ev.CheckpointSaved, ev.CheckpointFailed, ev.SessionEnded)
+VALIDATIONS = (ev.ValidationFinished, ev.ValidationAborted)
 FILTERS: tuple[tuple[str, Callable[[LogLine], bool]], ...] = (
     ("all", lambda line: True),
     ("warnings and faults", lambda line: line.tone in ("warning", "fault")),

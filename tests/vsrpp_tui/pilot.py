@@ -20,6 +20,7 @@ from vsrpp_tui.app.app import Farewell, VsrppApp
 from vsrpp_tui.screens.run.settings import SettingRow, SettingsScreen
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.state.run import RunState, replay
+from vsrpp_tui.widgets.panels.log_view import LogView
 
 NewestWorker = Callable[[], RecordingWorker]
 SIZES = ((80, 24), (120, 40), (200, 60))
@@ -37,7 +38,8 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool], seconds: float
 def shows(pilot: Pilot[Any], text: str) -> bool:
     screen = pilot.app.screen
     rows = (str(option.prompt) for options in screen.query(OptionList) for option in options.options)
-    return any(text in told for told in (*(str(widget.render()) for widget in screen.query(Static)), *rows))
+    logged = (line.text for view in screen.query(LogView) for line in view.lines)
+    return any(text in told for told in (*(str(widget.render()) for widget in screen.query(Static)), *rows, *logged))
 
 
 def lines(pilot: Pilot[Any]) -> list[str]:

@@ -51,6 +51,11 @@ class LogView(ScrollView, can_focus=True):
         self._styles: dict[str, Style] = {}
 
     @property
+    def lines(self) -> Sequence[LogLine]:
+        """All lines, also those that are not on the screen."""
+        return self._lines
+
+    @property
     def following(self) -> bool:
         """Whether a new line will be seen."""
         return self.is_vertical_scroll_end

@@ -51,7 +51,7 @@ def rate(dataset: PairDataset, epoch: int) -> float:
 
 
 def crc_milliseconds(pair_bytes: int) -> float:
-    data = np.random.default_rng(0).integers(0, 256, pair_bytes, dtype=np.uint8)
+    data = np.random.default_rng(0).integers(0, 256, pair_bytes, dtype=np.uint8).tobytes()
     seconds = []
     for _ in range(20):
         begun = time.perf_counter()

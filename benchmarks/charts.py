@@ -58,7 +58,8 @@ def draw_plain(app: Sheet, points: list[Point], limit: int) -> None:
     app.plain.clear()
     for curve, colour in ((points, THEME.variables["chart-faint"]), (smoothed(points, SMOOTHING), THEME.primary)):
         shown = decimate([(step, math.log10(loss)) for step, loss in curve], limit)
-        app.plain.plot(*zip(*shown, strict=True), line_style=colour, hires_mode=HiResMode.BRAILLE)
+        steps, values = zip(*shown, strict=True)
+        app.plain.plot(steps, values, line_style=colour, hires_mode=HiResMode.BRAILLE)
     app.plain.render()
 
 

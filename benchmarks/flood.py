@@ -13,13 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from replay import _started, _step
-from rig.keys import WITHOUT_TRAINER, by_key, quantile, reactions
-from rig.load import OtherLoad
-from rig.memory import memory
-from rig.probed import Probed, lateness, reported, run
-from rig.terminal import Terminal
-
+from benchmarks.replay import _started, _step
+from benchmarks.rig.keys import WITHOUT_TRAINER, by_key, quantile, reactions
+from benchmarks.rig.load import OtherLoad
+from benchmarks.rig.memory import memory
+from benchmarks.rig.probed import Probed, lateness, reported, run
+from benchmarks.rig.terminal import Terminal
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.screens.start.start import Choice
@@ -58,7 +57,7 @@ class Flooded(Probed):
         self.worker = self.flood
         self.most_waiting = 0
 
-    def first_screen(self) -> TrainingScreen:  # type: ignore[override]
+    def first_screen(self) -> TrainingScreen:
         self.flood.start()
         return TrainingScreen()
 

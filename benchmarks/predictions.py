@@ -89,7 +89,7 @@ def measured(what: str, *arguments: Any) -> float:
 
 
 def main() -> None:
-    rows = []
+    rows, ratios = [], {"seconds": list[float](), "memory": list[float]()}
     for n_feats, n_blocks, samples, side in CONFIGURATIONS:
         for mode in MODES:
             _cpu_flops.cache_clear()  # other work on this machine comes and goes
@@ -98,6 +98,8 @@ def main() -> None:
             )
             seconds = measured("seconds", n_feats, n_blocks, samples, side, mode)
             memory = measured("memory", n_feats, n_blocks, samples, side, mode)
+            ratios["seconds"].append(prediction.seconds / seconds)
+            ratios["memory"].append(prediction.memory / memory)
             rows.append(
                 {
                     "configuration": f"{n_feats}x{n_blocks} batch {samples} side {side} {mode}",
@@ -109,16 +111,14 @@ def main() -> None:
                 }
             )
             print(rows[-1], file=sys.stderr)
-    ratios = {
-        "seconds": statistics.median(row["predicted_s"] / row["measured_s"] for row in rows),
-        "memory": statistics.median(row["predicted_mb"] / row["measured_mb"] for row in rows),
-    }
-    medians = {f"median_{name}_ratio": round(value, 2) for name, value in ratios.items()}
+    medians = {f"median_{name}_ratio": round(statistics.median(all_), 2) for name, all_ in ratios.items()}
     print(json.dumps({"benchmark": "predictions", **medians, "cpu_efficiency": CPU_EFFICIENCY, "rows": rows}))
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        measure_here(sys.argv[1], *map(int, sys.argv[2:6]), sys.argv[6])
+        what, *numbers, mode = sys.argv[1:]
+        n_feats, n_blocks, samples, side = map(int, numbers)
+        measure_here(what, n_feats, n_blocks, samples, side, mode)
     else:
         main()

@@ -13,11 +13,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from rig.load import OtherLoad
-from rig.memory import peak_memory
-from rig.probed import Probed, reported, run
-from rig.terminal import Terminal
-
+from benchmarks.rig.load import OtherLoad
+from benchmarks.rig.memory import peak_memory
+from benchmarks.rig.probed import Probed, reported, run
+from benchmarks.rig.terminal import Terminal
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import encode
 from vsrpp_tui.screens.start.start import Choice, StartScreen
@@ -43,9 +42,12 @@ def story(run: Path) -> list[ev.Event]:
         now = 1.7e9 + SECONDS * step
         events.append(_step(step, now))
         if step % ADAPTED_EVERY == 0:
-            weights = {"weight_l1": 0.5, "weight_ms": 0.15, "weight_grad": 0.35}
-            judged = {"reason": "blurred", "sharpness": 0.7, "aggressive": False}
-            events.append(ev.WeightsAdapted(time=now, step=step, **judged, **weights))
+            events.append(
+                ev.WeightsAdapted(
+                    time=now, step=step, reason="blurred", sharpness=0.7, aggressive=False, weight_l1=0.5,
+                    weight_ms=0.15, weight_grad=0.35,
+                )
+            )  # fmt: skip
         if step % ACTIVITY_EVERY == 0:
             trunk = tuple(0.1 + 0.01 * i for i in range(16))
             fusions = (0.1, 0.2, 0.05)
@@ -56,8 +58,11 @@ def story(run: Path) -> list[ev.Event]:
             events += _validation(step, now)
         if step % SAVE_EVERY == 0:
             name = f"checkpoint_step_{step}.pth"
-            saved = {"kind": "regular", "name": name, "size": 95_000_000, "seconds": 0.5, "is_best": False}
-            events.append(ev.CheckpointSaved(time=now, step=step, **saved))
+            events.append(
+                ev.CheckpointSaved(
+                    time=now, step=step, kind="regular", name=name, size=95_000_000, seconds=0.5, is_best=False
+                )
+            )
     return events
 
 
@@ -85,15 +90,16 @@ def _step(step: int, now: float) -> ev.StepReported:
 
 def _validation(step: int, now: float) -> list[ev.Event]:
     gain = 1.5 * (1 - math.exp(-step / 20_000))
-    scores = {"lr_psnr": 28.2, "lr_ssim": 0.867, "lr_quality": 0.461, "ki_psnr": 28.2 + gain, "ki_ssim": 0.889}
-    best = {"ki_quality": 0.494, "is_best": False, "best_quality": 0.494, "best_step": 500}
     pictures = [
         ev.ComparisonWritten(
             time=now, step=step, sample=f"{i}.png", path=f"pictures/{i}.png", lr_psnr=28.0, ki_psnr=29.0
         )
         for i in range(SAMPLES)
     ]
-    finished = ev.ValidationFinished(time=now, step=step, samples=340, seconds=60.0, **scores, **best)
+    finished = ev.ValidationFinished(
+        time=now, step=step, samples=340, seconds=60.0, lr_psnr=28.2, lr_ssim=0.867, lr_quality=0.461,
+        ki_psnr=28.2 + gain, ki_ssim=0.889, ki_quality=0.494, is_best=False, best_quality=0.494, best_step=500,
+    )  # fmt: skip
     phases = [ev.PhaseChanged(time=now, phase=phase, step=step) for phase in ("validating", "training")]
     return [phases[0], *pictures, finished, phases[1]]
 
@@ -179,7 +185,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         import vsrpp_tui.app.app
 
-        vsrpp_tui.app.app.Worker = Idle  # type: ignore[misc]
+        vsrpp_tui.app.app.Worker = Idle  # type: ignore[attr-defined]
         run(Resumed(Path(sys.argv[1])), Path(sys.argv[2]))
     else:
         main()

@@ -12,12 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from rig.demo import demo_run
-from rig.keys import ALL, by_key, quantile, reactions
-from rig.load import OtherLoad
-from rig.probed import Probed, lateness, reported, run
-from rig.terminal import Terminal
-
+from benchmarks.rig.demo import demo_run
+from benchmarks.rig.keys import ALL, by_key, quantile, reactions
+from benchmarks.rig.load import OtherLoad
+from benchmarks.rig.probed import Probed, lateness, reported, run
+from benchmarks.rig.terminal import Terminal
 from vsrpp_tui.screens.start.start import Choice
 
 ROUNDS = 6

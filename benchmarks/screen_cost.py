@@ -20,13 +20,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import ClassVar
 
-from rig.demo import demo_run
-from rig.load import OtherLoad
-from rig.probed import Probed, reported, run
-from rig.terminal import Terminal
-from rig.windows import Window, compared, turns
 from textual.binding import Binding, BindingType
 
+from benchmarks.rig.demo import demo_run
+from benchmarks.rig.load import OtherLoad
+from benchmarks.rig.probed import Probed, reported, run
+from benchmarks.rig.terminal import Terminal
+from benchmarks.rig.windows import Window, compared, turns
 from vsrpp_core.messages.journal import replay
 from vsrpp_tui.screens.start.start import Choice
 

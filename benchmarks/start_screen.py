@@ -17,8 +17,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from rig.ending import signals_unwind
-from rig.load import OtherLoad
+from benchmarks.rig.ending import signals_unwind
+from benchmarks.rig.load import OtherLoad
 
 ROUNDS = 9
 GIVE_UP = 60.0

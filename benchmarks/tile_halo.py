@@ -13,9 +13,12 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from numpy.typing import NDArray
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
@@ -40,6 +43,7 @@ LEVELS = 255.0
 
 def stacks_of(clip: Path, n_frames: int) -> list[Tensor]:
     """[1, T, 3, h, w] in 0..1, spread over the clip."""
+    frames: Iterable[NDArray[np.uint8]]
     if clip.is_dir():
         files = sorted(path for path in clip.iterdir() if path.suffix.lower() in (".png", ".jpg"))
         total, frames = len(files), map(read_image, files)

@@ -20,6 +20,9 @@ from vsrpp_core.messages.events import Event
 from vsrpp_core.run.folder import CheckpointInfo
 
 E = TypeVar("E", bound=Event)
+Settings = dict[str, Any]
+"""Settings as keywords of a helper: ``schedule__lr_max`` for ``schedule.lr_max``."""
+
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 N_FRAMES = 5

@@ -67,6 +67,7 @@ def by_pyav(path: Path) -> Facts:
         chapters = tuple(
             (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]), c["metadata"].get("title", ""))
             for c in container.chapters()
+            if c["time_base"] is not None
         )
         matrix = reading.matrix_of(first)
         colours = (
@@ -78,7 +79,7 @@ def by_pyav(path: Path) -> Facts:
         return Facts(
             (first.width, first.height),
             len(frames),
-            tuple(float(frame.pts * frame.time_base) for frame in frames),
+            tuple(frame.time for frame in frames if frame.time is not None),
             duration,
             round(first.rotation) % 360,
             colours,

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsrpp_core.data.resize import imresize
@@ -47,6 +48,7 @@ def make_video(tmp_path: Path) -> MakeVideo:
         path = tmp_path / name
         with av.open(str(path), "w", options=muxer or {}) as container:
             stream = container.add_stream(codec, rate=25, options=codec_options or {"crf": "10", "preset": "veryfast"})
+            assert isinstance(stream, VideoStream)
             stream.height, stream.width = pictures[0].shape[:2]
             stream.pix_fmt = pixels
             if aspect:

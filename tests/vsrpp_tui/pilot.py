@@ -5,10 +5,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import OptionList, Static
 
 from tests.vsrpp_tui.conftest import RecordingWorker, activity, compared, started, step, validated
@@ -22,6 +24,7 @@ from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.state.run import RunState, replay
 from vsrpp_tui.widgets.panels.log_view import LogView
 
+S = TypeVar("S", bound=Screen[Any])
 NewestWorker = Callable[[], RecordingWorker]
 SIZES = ((80, 24), (120, 40), (200, 60))
 
@@ -33,6 +36,12 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool], seconds: float
             return
         await asyncio.sleep(0.02)
     raise AssertionError(f"did not come about in {seconds} s; on {pilot.app.screen}")
+
+
+def screen_of(app: App[Any], kind: type[S]) -> S:
+    """The application's screen, which has to be of this kind."""
+    assert isinstance(app.screen, kind), f"on {app.screen}"
+    return app.screen
 
 
 def shows(pilot: Pilot[Any], text: str) -> bool:

@@ -76,7 +76,7 @@ class OptimizerStep:
         total = parts.total(weights)
         share_of_mean = batch.share * self._ranks.size  # gradients of ranks are averaged, where a sum is meant
         sound = 1 + 0 * total.detach()  # NaN of a loss that is not finite, so that no gradient of it is either
-        self._scaler.scale(total * share_of_mean * sound).backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(total * share_of_mean * sound).backward()
         figures = (parts.l1, parts.ms, parts.grad, total, parts.edges, parts.target_edges)
         return batch.share * torch.stack(figures).detach()
 

@@ -1,5 +1,6 @@
 """Small films with everything a film may carry, and networks that show what they saw."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -61,7 +62,7 @@ def shot(seed: int, count: int, height: int = HEIGHT, width: int = WIDTH) -> lis
 class Film:
     """What ``write_film`` encodes; ``times`` in milliseconds, one picture each 40 if there are none."""
 
-    pictures: list[Pixels]
+    pictures: Sequence[Pixels]
     times: list[int] | None = None
     codec: str = "libx264"
     pixels: str = "yuv420p"
@@ -180,7 +181,7 @@ def tracks(path: Path) -> list[Track]:
 def seconds(path: Path) -> list[float]:
     """When each picture is shown."""
     with av.open(str(path)) as container:
-        return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+        return [frame.time for frame in container.decode(video=0) if frame.time is not None]
 
 
 def pictures(path: Path) -> list[Pixels]:

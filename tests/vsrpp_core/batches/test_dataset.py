@@ -201,7 +201,12 @@ def test_a_broken_image_is_one_sentence_also_from_a_worker(marked: Path, workers
 def test_batches_can_be_pinned(marked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DataLoader pins what has this method, and silently nothing else."""
     pinned: list[torch.Size] = []
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: pinned.append(tensor.shape) or tensor)
+
+    def pin(tensor: torch.Tensor) -> torch.Tensor:
+        pinned.append(tensor.shape)
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
     (batch,) = stream(marked).next_step()
     assert torch.equal(batch.pin_memory().frames, batch.frames)
     assert pinned == [batch.frames.shape, batch.ground_truth.shape]

@@ -1,6 +1,7 @@
 import numpy as np
 
-from vsrpp_core.batches.memory_cache import DecodedCache, Pair
+from vsrpp_core.batches.memory_cache import DecodedCache
+from vsrpp_core.data.stacked import Pair
 
 PAIR_BYTES = 30
 

@@ -70,7 +70,7 @@ def test_the_quality_of_an_earlier_step_is_not_told(tmp_path: Path) -> None:
     assert math.isnan(read_stored(tmp_path / "n.safetensors").quality)
 
 
-def header_length(content: bytes) -> int:
+def header_length(content: bytes | bytearray) -> int:
     return 8 + int.from_bytes(content[:8], "little")
 
 

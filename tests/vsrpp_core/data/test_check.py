@@ -157,7 +157,7 @@ def test_validation_pair_that_is_trained_on(make_dataset: MakeDataset) -> None:
 def test_reading_can_be_given_up(make_dataset: MakeDataset) -> None:
     reading = check(make_dataset())
     assert isinstance(next(reading), CheckProgress)
-    reading.close()  # type: ignore[attr-defined]
+    reading.close()
 
 
 def claim_size(path: Path, width: int, height: int) -> None:

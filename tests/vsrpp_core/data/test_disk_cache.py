@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_is_left_alone(
     make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = make_dataset()
-    monkeypatch.setattr(build_disk_cache.os, "access", lambda path, mode: False)  # the tests may run as root
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # the tests may run as root
     cache, _ = made(root)
     assert cache.path == cache_paths(root)[1] and cache.path.is_file() and files_in(root) == set()
     assert find_cache(root, header_for(*pairs_of(root))) == cache.path
@@ -296,7 +296,7 @@ def test_too_little_room_is_told_before_anything_is_written(
 ) -> None:
     root = make_dataset()
     usage = namedtuple("usage", "free")
-    monkeypatch.setattr(build_disk_cache.shutil, "disk_usage", lambda path: usage(1000))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(1000))
     with pytest.raises(VsrppError, match=r"would take .* but its disk has 1 kB left; make room"):
         made(root)
     assert files_in(root) == set()

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,7 +237,12 @@ def test_a_signal_while_reading_changes_nothing(
     root = make_dataset()
     spoil(root)
     before, read = snapshot(root), checking._read
-    monkeypatch.setattr(checking, "_read", lambda *a: (os.kill(os.getpid(), signal.SIGTERM), read(*a))[1])
+
+    def signalled(*pair: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return read(*pair)
+
+    monkeypatch.setattr(checking, "_read", signalled)
     assert main(["check", str(root), "--fix"]) == 130
     assert "stopped before everything was read; nothing was changed" in capsys.readouterr().out
     assert snapshot(root) == before

@@ -3,6 +3,7 @@ import torch
 
 from vsrpp_core.device.hardware import DeviceDescription, Hardware, MemoryMeter, choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import ComputePrecision
 from vsrpp_core.run.config import Precision
 
 
@@ -65,7 +66,7 @@ def test_the_cpu_is_described_with_the_host_s_memory(cpu_only: None) -> None:
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32)])
-def test_autocast_computes_in_the_precision(precision: str, dtype: torch.dtype) -> None:
+def test_autocast_computes_in_the_precision(precision: ComputePrecision, dtype: torch.dtype) -> None:
     hardware = Hardware(torch.device("cpu"), DeviceDescription("CPU", 1, "cpu"), precision, "")
     with hardware.autocast():
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype

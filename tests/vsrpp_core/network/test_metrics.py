@@ -28,10 +28,10 @@ def random_picture() -> Picture:
 
 REFERENCES: dict[str, Callable[[], Picture]] = {
     "random": random_picture,
-    "astronaut": lambda: data.astronaut()[100:301, 150:370],  # type: ignore[no-untyped-call]
-    "chelsea": lambda: data.chelsea()[20:211, 60:361],  # type: ignore[no-untyped-call]
-    "page": lambda: np.repeat(data.page()[..., None], 3, axis=2),  # type: ignore[no-untyped-call]
-    "rocket": lambda: data.rocket()[:240, 200:443],  # type: ignore[no-untyped-call]
+    "astronaut": lambda: data.astronaut()[100:301, 150:370],
+    "chelsea": lambda: data.chelsea()[20:211, 60:361],
+    "page": lambda: np.repeat(data.page()[..., None], 3, axis=2),
+    "rocket": lambda: data.rocket()[:240, 200:443],
 }
 """A picture of noise and photographs out of scikit-image's own wheel: a portrait, fur, print, and a dark smooth sky."""
 
@@ -79,16 +79,16 @@ def as_batch(image: NDArray[Any]) -> torch.Tensor:
 
 
 def skimage_psnr(image: NDArray[Any], reference: NDArray[Any]) -> float:
-    return float(peak_signal_noise_ratio(reference, image, data_range=255))  # type: ignore[no-untyped-call]
+    return float(peak_signal_noise_ratio(reference, image, data_range=255))
 
 
 def skimage_ssim(image: NDArray[Any], reference: NDArray[Any], **window: Any) -> float:
     """Of the valid region of the Gaussian window of 11 pixels, or of another window."""
     window = window or {"gaussian_weights": True, "sigma": 1.5}
-    pair, settings = (reference.astype(np.float64), image.astype(np.float64)), {"data_range": 255, "channel_axis": 2}
-    _, full = structural_similarity(  # type: ignore[no-untyped-call]
-        *pair, **settings, **window, use_sample_covariance=False, full=True
-    )
+    _, full = structural_similarity(
+        reference.astype(np.float64), image.astype(np.float64), data_range=255, channel_axis=2,
+        use_sample_covariance=False, full=True, **window,
+    )  # fmt: skip
     return float(full[5:-5, 5:-5].mean())
 
 
@@ -105,7 +105,7 @@ def test_psnr_and_ssim_are_scikit_image_s(name: str, degrade: Callable[[Picture]
 def test_so_they_are_in_luma(degrade: Callable[[Picture], Picture]) -> None:
     reference = REFERENCES["chelsea"]()
     image = degrade(reference)
-    y, x = (rgb2ycbcr(picture)[..., :1] for picture in (reference, image))  # type: ignore[no-untyped-call]
+    y, x = (rgb2ycbcr(picture)[..., :1] for picture in (reference, image))
     ours = luma(as_batch(image)), luma(as_batch(reference))
     assert float((ours[0] - as_batch(x)).abs().max()) < 1e-9
     assert float(psnr(*ours)) == pytest.approx(skimage_psnr(x, y), abs=ALIKE)

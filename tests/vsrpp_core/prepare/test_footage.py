@@ -59,7 +59,7 @@ def test_hdr_comes_with_all_its_bits(make_video: MakeVideo) -> None:
 
 
 class Shown:
-    def __init__(self, picture: np.ndarray) -> None:  # type: ignore[type-arg]
+    def __init__(self, picture: np.ndarray) -> None:
         self.thumbnail = picture.astype(np.float32)
 
 

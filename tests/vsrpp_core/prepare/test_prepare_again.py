@@ -75,7 +75,7 @@ def test_torn_line_and_missing_pair_are_made_again(two: list[Path], tmp_path: Pa
 def test_kill_while_pairs_are_moved(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vsrpp_core.prepare import pipeline
 
-    whole, out, moved = tmp_path / "whole", tmp_path / "out", []
+    whole, out, moved = tmp_path / "whole", tmp_path / "out", list[tuple[Any, ...]]()
     run(two, whole)
     original = pipeline._move
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY, flip_a_bit
+from tests.helpers import TINY, Settings, flip_a_bit
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.cli.main import main
 from vsrpp_core.errors import VsrppError
@@ -16,7 +17,7 @@ from vsrpp_core.run.folder import BEST_NAME, BEST_OLD_NAME, RunFolder
 from vsrpp_core.session.session import open_session
 
 SAVED = (4, 8, 12)
-BEST = {"cadence.validate_every": "4", "cadence.best_from": "1"}
+BEST: Settings = {"cadence.validate_every": "4", "cadence.best_from": "1"}
 """Settings with which every validation that is better than those before makes a best checkpoint."""
 
 
@@ -123,19 +124,19 @@ def test_a_damaged_one_is_refused_and_marked_and_nothing_put_aside(run: Path, da
 
 
 def test_the_best_one_is_that_of_the_branch(run: Path, data: Path) -> None:
-    train(run, data, "fresh", **BEST)  # type: ignore[arg-type]
+    train(run, data, "fresh", **BEST)
     step_8 = checkpoints.load(run / "checkpoint_step_8.pth")["progress"]
     assert str((run / BEST_NAME).readlink()) == "checkpoint_step_12.pth" and step_8["best_step"] == 8
-    events = train(run, data, checkpoint="checkpoint_step_8.pth", stop=9, **BEST)  # type: ignore[arg-type]
+    events = train(run, data, checkpoint="checkpoint_step_8.pth", stop=9, **BEST)
     assert str((run / BEST_NAME).readlink()) == "checkpoint_step_8.pth" and not (run / BEST_OLD_NAME).is_symlink()
     (started,) = (event for event in events if isinstance(event, ev.SessionStarted))
     assert (started.best_step, started.best_quality) == (8, step_8["best_quality"])
 
 
 def test_checkpoints_in_the_trash_can_be_restored(run: Path, data: Path) -> None:
-    train(run, data, "fresh", **BEST)  # type: ignore[arg-type]
+    train(run, data, "fresh", **BEST)
     before = names(run)
-    train(run, data, checkpoint="checkpoint_step_8.pth", stop=9, **BEST)  # type: ignore[arg-type]
+    train(run, data, checkpoint="checkpoint_step_8.pth", stop=9, **BEST)
     folder = RunFolder(run)
     place = folder.trashed()[0]
     assert place.step == 14
@@ -148,15 +149,15 @@ def test_checkpoints_in_the_trash_can_be_restored(run: Path, data: Path) -> None
 
 
 def test_a_best_one_that_is_no_longer_kept_is_reported_and_judged_afresh(run: Path, data: Path) -> None:
-    train(run, data, "fresh", **BEST)  # type: ignore[arg-type]
+    train(run, data, "fresh", **BEST)
     folder = RunFolder(run)
     for path in (folder.checkpoint(4), folder.checkpoint(4).with_suffix(".json")):
         path.unlink()
     resumed = checkpoints.load(folder.checkpoint(8))
     resumed["progress"].update(best_step=4, best_quality=0.9)
     checkpoints.CheckpointStore(folder).put_aside([info for info in folder.checkpoint_infos() if info.step == 8])
-    checkpoints.torch.save(resumed, folder.checkpoint(8))
-    events = train(run, data, checkpoint="checkpoint_step_8.pth", stop=13, **BEST)  # type: ignore[arg-type]
+    torch.save(resumed, folder.checkpoint(8))
+    events = train(run, data, checkpoint="checkpoint_step_8.pth", stop=13, **BEST)
     assert "the best one until then, of step 4, no longer exists" in warnings(events)
     best = [event for event in events if isinstance(event, ev.ValidationFinished) and event.is_best]
     assert best[0].step == 12 and best[0].best_quality < 0.9
@@ -164,8 +165,8 @@ def test_a_best_one_that_is_no_longer_kept_is_reported_and_judged_afresh(run: Pa
 
 
 def test_the_link_to_the_best_names_the_file_it_means(run: Path, data: Path) -> None:
-    train(run, data, "fresh", **BEST)  # type: ignore[arg-type]
-    events = train(run, data, checkpoint=BEST_NAME, stop=13, **BEST)  # type: ignore[arg-type]
+    train(run, data, "fresh", **BEST)
+    events = train(run, data, checkpoint=BEST_NAME, stop=13, **BEST)
     assert begun(events) == ("checkpoint_step_12.pth", 12)
 
 

@@ -3,14 +3,14 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY, files_of_at_most, flip_a_bit, make_event
+from tests.helpers import TINY, Settings, files_of_at_most, flip_a_bit, make_event
 from tests.vsrpp_core.session.sessions import collect, figures, of, train
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.device.hardware import DeviceDescription
@@ -99,7 +99,7 @@ def test_resume_with_workers_is_the_undisturbed_run_without(
     """What the workers had drawn ahead when the session was stopped is drawn again, in the same order."""
     data = make_dataset()
     whole = train(tmp_path / "whole", data, training__max_steps="14")
-    settings = {"training__max_steps": "14", "data__workers": workers}
+    settings: Settings = {"training__max_steps": "14", "data__workers": workers}
     first = train(tmp_path / "parts", data, react=stop_at(6), **settings)
     second = train(tmp_path / "parts", data, start="resume", **settings)
     steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
@@ -196,7 +196,7 @@ def test_a_checkpoint_goes_by_the_rules_it_was_saved_with(make_dataset: MakeData
     state["config"]["loss"] |= {"l1": 1.0, "ms": 0.0, "grad": 0.0, "adaptive": True, "of_old": 3}
     state["loss_weights"]["weights"] = [1.0, 0.0, 0.0]
     torch.save(state, path)
-    fixed = {"loss__l1": "1.0", "loss__ms": "0.0", "loss__grad": "0.0", "loss__adaptive": "false"}
+    fixed: Settings = {"loss__l1": "1.0", "loss__ms": "0.0", "loss__grad": "0.0", "loss__adaptive": "false"}
     events = train(run, data, start="resume", **fixed)
     assert of(events, ev.SessionEnded)[0].step == 24
     assert {step.weight_l1 for step in of(events, ev.StepReported)} == {1.0}
@@ -228,7 +228,7 @@ def test_the_dataset_may_be_named_by_its_setting(make_dataset: MakeDataset, tmp_
 
 
 def test_a_step_report_carries_the_inputs_of_the_step(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    settings = {"training__max_steps": "60", "loss__warmup_steps": "25", "schedule__plateau_patience": "10"}
+    settings: Settings = {"training__max_steps": "60", "loss__warmup_steps": "25", "schedule__plateau_patience": "10"}
     events = train(tmp_path / "run", make_dataset(), **settings)
     changes = [e for e in events if isinstance(e, ev.WeightsAdapted | ev.LearningRateReduced)]
     adapted = of(events, ev.WeightsAdapted)
@@ -376,7 +376,7 @@ def test_a_reader_that_leaves_loses_nothing(make_dataset: MakeDataset, tmp_path:
     for event in events:
         if isinstance(event, ev.StepReported) and event.step == 9:
             break
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert checkpoints.load(tmp_path / "run" / "checkpoint_recovery.pth")["progress"]["step"] == 9
 
 
@@ -461,8 +461,10 @@ def test_a_changed_shape_is_named_on_resume(make_dataset: MakeDataset, tmp_path:
 def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """A card whose auto-tune tries two rungs and takes the second."""
 
-    def tune(config: RunConfig, hardware: object, geometry: object, inbox: Inbox, **_: object) -> Iterator[ev.Event]:
-        for _ in range(2):
+    def tune(
+        config: RunConfig, hardware: object, geometry: object, inbox: Inbox, **_: object
+    ) -> Generator[ev.Event, None, RunConfig | None]:
+        for _attempt in range(2):
             if inbox.stop_is_wanted():
                 return None
             yield make_event(ev.ConfigurationTried)

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.conftest import MakeDataset
 from tests.faults.kills import misnamed_best
 from tests.helpers import TINY, flip_a_bit
-from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
@@ -85,7 +85,7 @@ def test_a_checkpoint_of_another_version_is_passed_over_and_not_marked(
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, "fresh", stop=5)
-    checkpoints.torch.save({"format": 99}, run / "checkpoint_step_70.pth")
+    torch.save({"format": 99}, run / "checkpoint_step_70.pth")
     assert resumed_from(train(run, data, "resume", stop=6)) == ("checkpoint_recovery.pth", 5)
     assert described(run)["checkpoint_step_70.pth"].crc == "unknown"
 

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
+from tests.helpers import Settings
 from tests.vsrpp_core.session.sessions import collect, figures, of, train
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.session.session import open_session
 
-SHORT = {"training__max_steps": "6", "data__crop": "12"}
+SHORT: Settings = {"training__max_steps": "6", "data__crop": "12"}
 
 
 def losses(events: list[ev.Event]) -> list[tuple[float, ...]]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY, files_of_at_most
+from tests.helpers import TINY, Settings, files_of_at_most
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -86,7 +86,11 @@ def test_a_run_that_cannot_go_on_goes_back_to_its_last_good_checkpoint_and_is_sl
     """Steps 21 to 30 fail: back to 20, whose steps are taken again at half the rate."""
     break_gradients(monkeypatch, first=21, last=30)
     run = tmp_path / "run"
-    settings = {"training__max_skipped": "10", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+    settings: Settings = {
+        "training__max_skipped": "10",
+        "cadence__checkpoint_every": "10",
+        "cadence__best_from": "9",
+    }
     events = train(run, make_dataset(), training__max_steps="40", **settings)
     assert rollbacks(events) == [(30, 20, 0.5)]
     at = next(i for i, event in enumerate(events) if isinstance(event, ev.RolledBack))
@@ -106,7 +110,11 @@ def test_after_a_rollback_the_weights_are_those_of_the_checkpoint(
 ) -> None:
     break_gradients(monkeypatch, first=15, last=20)
     run = tmp_path / "run"
-    settings = {"training__max_skipped": "6", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+    settings: Settings = {
+        "training__max_skipped": "6",
+        "cadence__checkpoint_every": "10",
+        "cadence__best_from": "9",
+    }
 
     def stop_when_back(event: ev.Event) -> Iterable[cmd.Command]:
         return (cmd.Stop(),) if isinstance(event, ev.RolledBack) else ()
@@ -123,7 +131,11 @@ def test_rollbacks_in_a_row_go_further_back_and_end(
 ) -> None:
     break_gradients(monkeypatch, first=31, last=999)
     run = tmp_path / "run"
-    settings = {"training__max_skipped": "10", "training__max_rollbacks": "2", "cadence__checkpoint_every": "10"}
+    settings: Settings = {
+        "training__max_skipped": "10",
+        "training__max_rollbacks": "2",
+        "cadence__checkpoint_every": "10",
+    }
     events = train(run, make_dataset(), training__max_steps="99", cadence__best_from="9", **settings)
     assert rollbacks(events) == [(40, 30, 0.5), (40, 20, 0.25)]
     failed = events[-1]
@@ -132,7 +144,7 @@ def test_rollbacks_in_a_row_go_further_back_and_end(
     assert checkpoints.load(run / failed.checkpoint)["progress"]["rollbacks"] == 0, "a resume has another try"
 
 
-ROLLING = {"training__max_skipped": "10", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+ROLLING: Settings = {"training__max_skipped": "10", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
 
 
 def test_a_resume_after_a_rollback_goes_on_from_it_though_later_files_are_there(
@@ -214,7 +226,7 @@ def test_a_best_that_could_not_be_saved_is_not_the_best(
         save(*anything)
 
     monkeypatch.setattr(torch, "save", full_at_first)
-    settings = {"cadence__validate_every": "4", "cadence__best_from": "0"}
+    settings: Settings = {"cadence__validate_every": "4", "cadence__best_from": "0"}
     events = train(tmp_path / "run", make_dataset(), training__max_steps="9", **settings)
     assert [e.step for e in events if isinstance(e, ev.CheckpointFailed)] == [4]
     assert [e.step for e in events if isinstance(e, ev.ValidationFinished) and e.is_best] == [4, 8]
@@ -248,15 +260,16 @@ def test_a_disk_that_was_full_for_a_while_costs_only_what_fell_into_it(
     monkeypatch.setattr(sink, "RETRY_SECONDS", 0.0)
     run, full = tmp_path / "run", contextlib.ExitStack()
 
-    def disk(event: ev.Event) -> None:
+    def disk(event: ev.Event) -> ev.Event:
         if isinstance(event, ev.StepReported) and event.step == 5:
             full.enter_context(files_of_at_most(0))
         if isinstance(event, ev.StepReported) and event.step == 10:
             full.close()
+        return event
 
     session = open_session(run, make_dataset(), start="fresh", overrides=TINY.items())
     with full:
-        events = [event for event in session.events(cmd.CommandQueue()) if disk(event) is None]
+        events = [disk(event) for event in session.events(cmd.CommandQueue())]
     told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
     names = ("events.jsonl", "training_status.txt")
     assert all(len([line for line in told if f"{name} cannot be written" in line]) == 1 for name in names)
@@ -271,7 +284,11 @@ def test_a_disk_that_was_full_for_a_while_costs_only_what_fell_into_it(
 def test_a_disk_that_fills_is_reported_once(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"cadence__checkpoint_every": "2", "cadence__best_from": "1", "checkpoints__min_free_gb": "100000"}
+    settings: Settings = {
+        "cadence__checkpoint_every": "2",
+        "cadence__best_from": "1",
+        "checkpoints__min_free_gb": "100000",
+    }
     events = train(tmp_path / "run", make_dataset(), training__max_steps="8", **settings)
     (warning,) = (event.message for event in events if isinstance(event, ev.WarningRaised))
     assert "checkpoints.min_free_gb = 100000" in warning and "delete what is not needed" in warning
@@ -283,7 +300,11 @@ def test_superseded_best_files_stay_where_that_is_asked_for(
 ) -> None:
     scores = itertools.count(2000)
     monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
-    settings = {"cadence__validate_every": "4", "cadence__best_from": "0", "checkpoints__keep_superseded_best": "true"}
+    settings: Settings = {
+        "cadence__validate_every": "4",
+        "cadence__best_from": "0",
+        "checkpoints__keep_superseded_best": "true",
+    }
     train(tmp_path / "run", make_dataset(), **settings)
     assert {info.step for info in RunFolder(tmp_path / "run").checkpoint_infos()} == {4, 8, 12, 16, 20, 24}
 
@@ -316,8 +337,9 @@ def test_a_picture_that_cannot_be_written_costs_only_the_picture(
 
 
 def test_steps_are_reported_at_every_listener_s_cadence(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    cadences = {"status_every": "7", "tensorboard_every": "5", "journal_every": "4", "validate_every": "99"}
-    events = train(tmp_path / "run", make_dataset(), **{f"cadence__{name}": every for name, every in cadences.items()})
+    every: Settings = {"status": "7", "tensorboard": "5", "journal": "4", "validate": "99"}
+    cadences = {f"cadence__{name}_every": steps for name, steps in every.items()}
+    events = train(tmp_path / "run", make_dataset(), **cadences)
     reported = {event.step for event in events if isinstance(event, ev.StepReported)}
     assert reported >= {4, 5, 7, 8, 10, 12, 14, 15, 16, 20, 21, 24}
 
@@ -367,7 +389,11 @@ def test_a_recovery_checkpoint_has_a_clock_of_its_own(
     """Regular checkpoints, which come often here, must not put it off."""
     minutes = itertools.count()
     monkeypatch.setattr("vsrpp_core.training.trainer.time.monotonic", lambda: 60.0 * next(minutes) / 20)
-    settings = {"cadence__checkpoint_every": "2", "cadence__best_from": "1", "cadence__recovery_minutes": "1"}
+    settings: Settings = {
+        "cadence__checkpoint_every": "2",
+        "cadence__best_from": "1",
+        "cadence__recovery_minutes": "1",
+    }
     events = train(tmp_path / "run", make_dataset(), **settings)
     kinds = [event.kind for event in events if isinstance(event, ev.CheckpointSaved)]
     assert "recovery" in kinds and kinds.count("regular") == 12

@@ -4,6 +4,7 @@ import itertools
 import math
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -118,7 +119,7 @@ def test_no_picture_outlives_its_sample(
 ) -> None:
     held: list[weakref.ref[object]] = []
 
-    def watched(*pair_and_geometry: object) -> object:
+    def watched(*pair_and_geometry: Any) -> object:
         frames, truth = load_pair(*pair_and_geometry)
         held.extend((weakref.ref(frames), weakref.ref(truth)))
         return frames, truth

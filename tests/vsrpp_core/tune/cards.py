@@ -6,6 +6,7 @@ import torch
 
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
+from vsrpp_core.messages.events import ComputePrecision
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.search import Measurement
 
@@ -16,7 +17,7 @@ OUT_OF_MEMORY = Measurement(float("nan"), 10 * GB, out_of_memory=True)
 FINE, SLOW, LARGE = Measurement(1.0, 2 * GB), Measurement(9.0, GB), Measurement(1.0, 9 * GB)
 
 
-def card(memory: float, precision: str = "fp32", **told: Any) -> Hardware:
+def card(memory: float, precision: ComputePrecision = "fp32", **told: Any) -> Hardware:
     return Hardware(torch.device("cpu"), DeviceDescription("a card", int(memory * GB), "cuda", **told), precision, "")
 
 

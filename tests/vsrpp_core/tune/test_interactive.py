@@ -257,7 +257,7 @@ def cpu_speed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsrpp_core.tune.predict.speed_of", lambda *_: speed)
 
 
-def on_cpu(monkeypatch: pytest.MonkeyPatch, react: React, pace: float = 9.0, **settings: str) -> Steered:
+def on_cpu(monkeypatch: pytest.MonkeyPatch, react: React, pace: float = 9.0, **settings: Any) -> Steered:
     small = small_settings(PATCHES, known=None)
     return Steered(
         monkeypatch, Results(FINE), react, hardware=CPU, geometry=PATCHES, small=small, pace=pace, **settings

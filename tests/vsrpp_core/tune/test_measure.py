@@ -134,7 +134,7 @@ def test_a_larger_effective_batch_is_accumulated_rounded_up() -> None:
         (OUT_OF_MEMORY, {}, False, "out of memory"),
     ],
 )
-def test_which_measurements_pass(result: Measurement, settings: dict[str, str], passed: bool, phrase: str) -> None:
+def test_which_measurements_pass(result: Measurement, settings: dict[str, Any], passed: bool, phrase: str) -> None:
     """The first rung has a batch of 3, so a step is two measured passes."""
     first = Search(UNKNOWN, Results(result, FINE), **settings).tried[0]
     assert first.passed is passed and phrase in first.verdict

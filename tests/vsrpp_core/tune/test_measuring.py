@@ -10,6 +10,7 @@ from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware, choose_hardware
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import OptimizerStep
+from vsrpp_core.training.trainer import build_model
 from vsrpp_core.tune import measure
 from vsrpp_core.tune.ladder import forecast
 from vsrpp_core.tune.measure import measure_steps
@@ -86,9 +87,10 @@ def test_a_configuration_is_given_up_at_the_first_step_over_the_limit(
 
 def build_without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes a minute and is not what these tests are about."""
-    build = measure.build_model
     off = (("training.compile", "false"),)
-    monkeypatch.setattr(measure, "build_model", lambda config, hardware: build(config.with_overrides(off), hardware))
+    monkeypatch.setattr(
+        measure, "build_model", lambda config, hardware: build_model(config.with_overrides(off), hardware)
+    )
 
 
 @pytest.mark.gpu

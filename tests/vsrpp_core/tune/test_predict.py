@@ -8,6 +8,7 @@ from tests.helpers import TINY
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware, describe_device
 from vsrpp_core.device.speed import DeviceSpeed, speed_of
+from vsrpp_core.messages.events import ComputePrecision
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.predict import predict
 
@@ -20,7 +21,7 @@ A40 = DeviceDescription("NVIDIA A40", 45 * GB, "cuda", (8, 6), 84, 1.74e9, 696e9
 SMALLEST = RunConfig().with_overrides((("model.n_feats", "64"), ("model.n_blocks", "20")))
 
 
-def on(device: DeviceDescription, precision: str) -> Hardware:
+def on(device: DeviceDescription, precision: ComputePrecision) -> Hardware:
     return Hardware(torch.device("cpu"), device, precision, "")
 
 
@@ -39,7 +40,7 @@ def on(device: DeviceDescription, precision: str) -> Hardware:
         (DeviceDescription("Tesla T4", 16 * GB, "cuda", (7, 5), 40, 1.59e9, 320e9), "bf16", 8.14),
     ],
 )
-def test_operations_a_second(device: DeviceDescription, precision: str, teraflops: float) -> None:
+def test_operations_a_second(device: DeviceDescription, precision: ComputePrecision, teraflops: float) -> None:
     assert speed_of(on(device, precision), 64).flops / 1e12 == pytest.approx(teraflops, rel=0.01)
 
 
@@ -52,7 +53,7 @@ def test_operations_a_second(device: DeviceDescription, precision: str, teraflop
         (H200, "bf16", 0.00295),  # memory: 14 GB at 4.8 TB/s take longer than the operations
     ],
 )
-def test_the_floor_of_the_smallest_rung(device: DeviceDescription, precision: str, floor: float) -> None:
+def test_the_floor_of_the_smallest_rung(device: DeviceDescription, precision: ComputePrecision, floor: float) -> None:
     prediction = predict(SMALLEST, PATCHES, on(device, precision))
     assert prediction.seconds_floor == pytest.approx(floor, rel=0.01)
     assert prediction.seconds == pytest.approx(floor / speed_of(on(device, precision), 64).efficiency, rel=0.01)

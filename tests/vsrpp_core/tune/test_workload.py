@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.helpers import kept_for_backward
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
+from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
@@ -79,7 +80,7 @@ class RealStep:
 
 @each_mode
 @each_workload
-def test_operations_are_those_of_a_real_step(work: Workload, mode: str) -> None:
+def test_operations_are_those_of_a_real_step(work: Workload, mode: Checkpointing) -> None:
     work = replace(work, checkpointing=mode)
     step = RealStep(work)
     with FlopCounterMode(display=False) as counter:
@@ -96,7 +97,7 @@ def test_parameters_are_those_of_the_network(work: Workload) -> None:
 @each_type
 @each_mode
 @each_workload
-def test_bytes_kept_for_the_backward_pass(work: Workload, mode: str, half: bool) -> None:
+def test_bytes_kept_for_the_backward_pass(work: Workload, mode: Checkpointing, half: bool) -> None:
     work = replace(work, checkpointing=mode, half=half)
     model = build_model(config_of(work), hardware_of(work))
     frames = torch.rand(work.samples, work.n_frames, 3, work.height, work.width)
@@ -122,7 +123,7 @@ def most_held(step: RealStep) -> int:
 @each_type
 @each_mode
 @pytest.mark.parametrize("work", [Workload(32, 12, 5, 2, 64, 56), Workload(24, 24, 5, 2, 56, 56)])
-def test_the_most_held_at_once(work: Workload, mode: str, half: bool) -> None:
+def test_the_most_held_at_once(work: Workload, mode: Checkpointing, half: bool) -> None:
     """Gradients come and go within a step, so they are in both figures; bf16 on a CPU makes copies of its own."""
     work = replace(work, checkpointing=mode, half=half)
     step = RealStep(work)
@@ -166,7 +167,7 @@ def test_traffic_of_the_ladder(size: tuple[int, int, int], gigabytes: tuple[floa
 
 
 @each_mode
-def test_a_crop_goes_before_the_stack_s_size(mode: str) -> None:
+def test_a_crop_goes_before_the_stack_s_size(mode: Checkpointing) -> None:
     config = config_of(replace(WORKLOADS[0], checkpointing=mode)).with_overrides((("data.crop", "16"),))
     work = Workload.of(config, StackGeometry(5, 180, 90), "fp16")
     assert (work.height, work.width, work.half, work.checkpointing, work.averaged) == (16, 16, True, mode, True)

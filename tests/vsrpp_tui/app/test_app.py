@@ -94,16 +94,16 @@ async def test_deleting_wants_a_typed_yes(
         assert recording_worker().request.start == "fresh"
 
 
+@pytest.mark.parametrize("key", ["l", "d", "s", "enter"])
 async def test_an_empty_run_starts_by_any_of_its_keys(
-    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, key: str
 ) -> None:
-    for key in ("l", "d", "s", "enter"):
-        app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until(pilot, lambda pilot=pilot: shows(pilot, "[S]tart"))
-            await pilot.press(key)
-            await until(pilot, lambda app=app: isinstance(app.screen, TrainingScreen))
-            assert recording_worker().request.start == "fresh"
+    app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "[S]tart"))
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+        assert recording_worker().request.start == "fresh"
 
 
 async def test_without_a_dataset_nothing_starts_and_the_demo_is_offered(

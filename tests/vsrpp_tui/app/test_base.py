@@ -152,7 +152,7 @@ async def test_a_failure_says_what_happened_what_is_kept_and_what_to_do(
     async with app.run_test(size=(80, 24)) as pilot:
         app.push_screen(FailedScreen(failure))
         await until(pilot, lambda: isinstance(app.screen, FailedScreen))
-        text = " ".join(" ".join(str(static.render()) for static in app.screen.query("Static")).split())  # type: ignore[attr-defined]
+        text = " ".join(" ".join(str(static.render()) for static in app.screen.query("Static")).split())
         assert failure.error in text and kept in text and advice in text
         assert app.screen.region.contains_region(app.screen.query_one(".dialog").region)
 

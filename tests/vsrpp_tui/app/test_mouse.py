@@ -13,7 +13,7 @@ from textual.widgets._footer import FooterKey
 from tests.conftest import MakeDataset
 from tests.vsrpp_tui.conftest import RecordingWorker, step
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.pilot import learned, on_screen, shows, trained_run, until
+from tests.vsrpp_tui.pilot import learned, on_screen, screen_of, shows, trained_run, until
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
@@ -82,17 +82,19 @@ async def test_dialogs_are_opened_and_left_by_the_mouse(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: bool(app.screen.query(FooterKey)))
         await press(pilot, "Help")
-        assert isinstance(app.screen, HelpScreen)
+        screen_of(app, HelpScreen)
         await click_words(pilot, "Keys and words")
-        assert isinstance(app.screen, TrainingScreen)
+        screen_of(app, TrainingScreen)
         await press(pilot, "Mark")
-        assert isinstance(app.screen, MarkScreen)
+        screen_of(app, MarkScreen)
         await pilot.press(*"lamp")
         await click_words(pilot, "place it")
-        assert isinstance(app.screen, TrainingScreen) and app.recording.commands == [cmd.Mark("lamp")]
+        screen_of(app, TrainingScreen)
+        assert app.recording.commands == [cmd.Mark("lamp")]
         await press(pilot, "Mark")
         await click_words(pilot, "back, nothing is kept")
-        assert isinstance(app.screen, TrainingScreen) and len(app.recording.commands) == 1
+        screen_of(app, TrainingScreen)
+        assert len(app.recording.commands) == 1
         await press(pilot, "Quit")
         assert app.recording.was_stopped
 
@@ -141,7 +143,7 @@ async def test_settings_are_changed_by_the_mouse(tmp_path: Path) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: bool(app.screen.query(FooterKey)))
         await press(pilot, "Settings")
-        assert isinstance(app.screen, SettingsScreen)
+        screen_of(app, SettingsScreen)
         field = app.screen.query(Input).last()
         field.scroll_visible(animate=False)
         await pilot.pause()
@@ -152,7 +154,7 @@ async def test_settings_are_changed_by_the_mouse(tmp_path: Path) -> None:
         await pilot.click(app.screen.query_one("#apply", Button))
         await until(pilot, lambda: any(isinstance(command, cmd.SetParameter) for command in app.recording.commands))
         await press(pilot, "Discard")
-        assert isinstance(app.screen, TrainingScreen)
+        screen_of(app, TrainingScreen)
 
 
 async def test_the_log_scrolls_filters_and_closes(tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ async def test_the_log_scrolls_filters_and_closes(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: bool(app.screen.query(FooterKey)))
         await press(pilot, "Log")
-        assert isinstance(app.screen, LogScreen)
+        screen_of(app, LogScreen)
         for number in range(60):
             app.recording.say(ev.MarkPlaced(step=200 + number, text=f"mark {number}"))
         view = app.screen.query_one(LogView)
@@ -175,7 +177,7 @@ async def test_the_log_scrolls_filters_and_closes(tmp_path: Path) -> None:
         assert app.screen.query_one(Input).has_focus
         await pilot.click(LogView)
         await press(pilot, "Close")
-        assert isinstance(app.screen, TrainingScreen)
+        screen_of(app, TrainingScreen)
 
 
 def _wheel_up() -> type:

@@ -62,7 +62,7 @@ def _text(svg: str) -> list[str]:
 
 def _rows(svg: str) -> set[tuple[int, str]]:
     """Each row of cells, its number and how it is drawn, its colours in full."""
-    colours = dict(re.findall(r"\.(\w+){fill:(#\w+);", svg))
+    colours: dict[str, str] = dict(re.findall(r"\.(\w+){fill:(#\w+);", svg))
     drawn = re.findall(r'<g transform="translate\(0 (\d+)\)">(.*)</g>', svg)
     return {
         (int(y) // 16, re.sub(r'(?<= |")([a-z]+)(?= |")', lambda m: colours.get(m[1], m[1]), row)) for y, row in drawn

@@ -10,7 +10,7 @@ from textual.widgets import Input, RadioButton, Static
 from tests.conftest import MakeDataset
 from tests.vsrpp_tui.conftest import NOTHING, P4
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.pilot import SIZES, NewestWorker, lines, shows, trained_run, until
+from tests.vsrpp_tui.pilot import SIZES, NewestWorker, lines, screen_of, shows, trained_run, until
 from tests.vsrpp_tui.program import tiny_run
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -220,21 +220,21 @@ async def test_sizes_are_checked_while_typed_predicted_and_taken(tmp_path: Path)
         app.screen.query_one("#accumulation", Input).focus()
         await pilot.press("enter")
         await until(pilot, lambda: cmd.SetByHand(32, 8, 4, 1, "none") in app.recording.commands)
-        assert isinstance(app.screen, TuneScreen)
+        screen_of(app, TuneScreen)
 
 
+@pytest.mark.parametrize("fresh_run", [False, True])
 async def test_the_start_screen_leads_there_for_a_fresh_run_alone(
-    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, fresh_run: bool
 ) -> None:
-    for run, offered in ((trained_run(tmp_path / "Learn"), False), (tmp_path / "new", True)):
-        app = VsrppApp(Choice(run, make_dataset()))
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until(pilot, lambda pilot=pilot: shows(pilot, "öschen") or shows(pilot, "[S]tart"))
-            assert shows(pilot, "[A]uto-tune") is offered
-            await pilot.press("a")
-            if offered:
-                await until(pilot, lambda app=app: isinstance(app.screen, TrainingScreen))
-                assert recording_worker().request.tune and recording_worker().request.start == "fresh"
+    app = VsrppApp(Choice(tmp_path / "new" if fresh_run else trained_run(tmp_path / "Learn"), make_dataset()))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "öschen") or shows(pilot, "[S]tart"))
+        assert shows(pilot, "[A]uto-tune") is fresh_run
+        await pilot.press("a")
+        if fresh_run:
+            await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
+            assert recording_worker().request.tune and recording_worker().request.start == "fresh"
 
 
 async def test_quitting_stops_the_search(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ async def test_a_replay_shows_the_search_again(tmp_path: Path) -> None:
         assert any("✓ passes" in line for line in lines(pilot))
         await pilot.press("enter", "m", "escape")
         await pilot.pause()
-        assert isinstance(app.screen, ReplayTuneScreen)
+        screen_of(app, ReplayTuneScreen)
         await pilot.press("end")
         await until(pilot, lambda: not isinstance(app.screen, TuneScreen))
 
@@ -278,7 +278,7 @@ async def test_who_watches_sees_the_search_and_steers_nothing(tmp_path: Path) ->
         await pilot.press("up", "enter", "m", "escape")
         await pilot.click("#tune-rows", offset=(20, 4))
         await pilot.pause()
-        assert isinstance(app.screen, WatchedTuneScreen)
+        screen_of(app, WatchedTuneScreen)
 
 
 # the real thing

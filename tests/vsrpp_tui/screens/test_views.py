@@ -4,6 +4,7 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.app import App
@@ -69,8 +70,9 @@ async def test_views_go_round_both_ways_and_each_fits(tmp_path: Path, size: tupl
         for view in VIEWS:
             assert f"▸ {view}" in str(pilot.app.screen.query_one(ViewLine).render())
             boxes = [box for box in pilot.app.screen.query(".panel, #events") if box.is_on_screen]
+            assert isinstance(room := boxes[0].parent, Widget)
             assert boxes and all(pilot.app.screen.region.contains_region(box.region) for box in boxes)
-            assert sum(box.region.area for box in boxes) == boxes[0].parent.region.area, "no gap and no overlap"
+            assert sum(box.region.area for box in boxes) == room.region.area, "no gap and no overlap"
             seen.append(shown(pilot))
             await pilot.press("s")
         assert seen[2:] == [["activity"], ["pictures"], ["events"]]
@@ -126,11 +128,11 @@ async def test_keys_look_closer_at_the_same_steps_in_all_charts(tmp_path: Path) 
         await pilot.press("comma")
         await until(pilot, lambda: all(chart.window == (40.75, 120.25) for chart in charts))
         await pilot.press("full_stop", "full_stop", "full_stop")
-        await until(pilot, lambda: charts[0].window == (80.5, 160))
+        await until(pilot, lambda: charts[0].window == (80.5, 160.0))
         await pilot.press("Z")
-        await until(pilot, lambda: charts[1].window == (1, 160) and "r all steps" in on_screen(pilot))
+        await until(pilot, lambda: charts[1].window == (1.0, 160.0) and "r all steps" in on_screen(pilot))
         await pilot.press("z", "z", "0")
-        await until(pilot, lambda: charts[0].window == (1, 160) and "r all steps" in on_screen(pilot))
+        await until(pilot, lambda: charts[0].window == (1.0, 160.0) and "r all steps" in on_screen(pilot))
 
 
 async def test_the_wheel_looks_closer_and_a_drag_moves(tmp_path: Path) -> None:
@@ -177,7 +179,12 @@ async def test_a_chart_is_drawn_only_in_sight_and_only_when_something_changed(
 ) -> None:
     drawn: list[str] = []
     draw = Plot.draw
-    monkeypatch.setattr(Plot, "draw", lambda plot, *what: (drawn.append(type(plot).__name__), draw(plot, *what)))
+
+    def note(plot: Plot, *what: Any) -> None:
+        drawn.append(type(plot).__name__)
+        draw(plot, *what)
+
+    monkeypatch.setattr(Plot, "draw", note)
     state = learned(tmp_path)
     async with showing(state, (120, 40)) as pilot:
         await until(pilot, lambda: "LossChart" in drawn)

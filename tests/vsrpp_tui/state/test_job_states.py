@@ -203,7 +203,7 @@ async def test_nothing_is_cut_or_covered(
     monkeypatch.setattr("vsrpp_tui.app.app.device_line", lambda: "Tesla P4 · 8.0 GB")
     app = Shown(SCREENS[name](tmp_path))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: bool(app.screen.query("Footer FooterKey")))  # type: ignore[arg-type]
+        await until(pilot, lambda: bool(app.screen.query("Footer FooterKey")))
         shown = app.screen.region
         parts = [widget for widget in app.screen.children if widget.display and widget.region.area]
         assert all(shown.contains_region(widget.region) for widget in parts)

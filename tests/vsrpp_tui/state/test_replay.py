@@ -1,5 +1,6 @@
 """A recorded journal shown again: any place, any speed, nothing trained."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -153,12 +154,16 @@ async def test_it_plays_and_its_speed_changes(journal: Path) -> None:
         assert "▶" in bar(pilot)
 
 
+def told_of(app: ReplayApp, name: str) -> bool:
+    return any(notice.message.startswith(name) for notice in app._notifications)
+
+
 async def test_nothing_can_be_steered_and_the_reason_is_told(journal: Path) -> None:
     async with ReplayApp(journal).run_test(size=(80, 24), notifications=True) as pilot:
         app = await ready(pilot)
         for key, name in (("c", "Checkpoint"), ("v", "Validate"), ("enter", "Settings"), ("m", "Mark")):
             await pilot.press(key)
-            await until(pilot, lambda name=name: any(n.message.startswith(name) for n in app._notifications))
+            await until(pilot, partial(told_of, app, name))
         assert all("this is a replay" in notice.message for notice in app._notifications)
         assert isinstance(app.screen, ReplayScreen)
         await pilot.press("l")

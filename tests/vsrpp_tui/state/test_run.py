@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from vsrpp_tui.state.run import LOG_LIMIT, QUIET_SECONDS, RunState, reduce, repl
 def test_a_session_from_start_to_end() -> None:
     state = replay([started(), ev.PhaseChanged(phase="training", step=0), step(1), step(2, loss_total=0.01)])
     assert (state.phase, state.current_step, state.max_steps) == ("training", 2, 1000)
-    assert state.curves.loss_total.points == ((1, 0.02), (2, 0.01))
+    assert state.curves.loss_total.points == ((1.0, 0.02), (2.0, 0.01))
     state = reduce(state, ev.SessionEnded(reason="stopped", step=2, checkpoint="checkpoint_recovery.pth"))
     assert state.is_over and state.phase == "stopped"
 
@@ -113,8 +114,10 @@ def test_the_log_is_bounded_and_tells_faults() -> None:
 def test_every_event_is_understood_without_a_session(event_type: type[ev.Event]) -> None:
     from dataclasses import fields
 
-    samples = {"str": "x", "int": 1, "float": 0.5, "bool": True, "tuple[float, ...]": (0.1,)}
-    values = {f.name: samples.get(str(getattr(f.type, "__name__", f.type)), "x") for f in fields(event_type)}
+    samples: dict[str, Any] = {"str": "x", "int": 1, "float": 0.5, "bool": True, "tuple[float, ...]": (0.1,)}
+    values: dict[str, Any] = {
+        f.name: samples.get(str(getattr(f.type, "__name__", f.type)), "x") for f in fields(event_type)
+    }
     values["time"] = 0.0
     assert isinstance(reduce(RunState(), event_type(**values)), RunState)
 
@@ -153,7 +156,8 @@ def test_what_cut_the_learning_rate_is_remembered() -> None:
 def test_every_curve_goes_on_after_a_resume() -> None:
     events = [started(), step(100, aggressive=True), step(150, clip_norm=1.0), step(200), validated(100)]
     curves = reduce(replay(events), started(step=150, resumed_from="checkpoint_recovery.pth")).curves
-    assert curves.clip_norm.points == ((100, 1.5), (150, 1.0)) and curves.aggressive.points == ((100, 1), (150, 0))
+    assert curves.clip_norm.points == ((100.0, 1.5), (150.0, 1.0))
+    assert curves.aggressive.points == ((100.0, 1.0), (150.0, 0.0))
     for name in ("weight_l1", "weight_ms", "weight_grad", "gradient_norm", "learning_rate", "seconds_per_step"):
         assert [x for x, _ in getattr(curves, name).points] == [100, 150], name
     assert curves.ki_quality.points == ((100, 0.47),)

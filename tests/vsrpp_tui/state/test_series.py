@@ -42,5 +42,5 @@ def test_a_short_curve_is_whole_from_any_step() -> None:
 
 def test_what_lies_beyond_a_step_is_forgotten_in_full() -> None:
     series = Series().add(10, 1.0).add(20, 2.0).add(30, 3.0).up_to(20)
-    assert series.points == series.recent == ((10, 1.0), (20, 2.0))
+    assert series.points == series.recent == ((10.0, 1.0), (20.0, 2.0))
     assert series.change() == 1.0 and math.isnan(Series().add(1, 1.0).change())

@@ -15,10 +15,10 @@ def test_the_planned_curve_is_the_schedule_that_training_goes_by() -> None:
     schedule = LRSchedule(ScheduleConfig(lr_max=2e-4, lr_min=1e-6, warmup_steps=100, factor=2.0), 1000)
     told = started(lr_max=2e-4, lr_min=1e-6, warmup_steps=100, schedule_factor=2.0)
     planned = planned_rates(told, cut=1.0)
-    assert planned == [(number, schedule.rate(number)) for number, _ in planned]
-    assert planned[0][0] == 1 and planned[-1] == (1000, pytest.approx(2e-6)) and (100, 4e-4) in planned
+    assert planned == [(number, schedule.rate(int(number))) for number, _ in planned]
+    assert planned[0][0] == 1 and planned[-1] == pytest.approx((1000, 2e-6)) and (100, 4e-4) in planned
     schedule.slow_down(0.5, step=0)
-    assert planned_rates(told, cut=0.5)[120][1] == schedule.rate(planned[120][0])
+    assert planned_rates(told, cut=0.5)[120][1] == schedule.rate(int(planned[120][0]))
 
 
 def test_a_journal_that_does_not_tell_the_schedule_shows_the_rates_seen() -> None:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 import torch
 import torch.nn.functional as F
+from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 from PIL import Image
 
@@ -66,7 +67,7 @@ def first(path: Path) -> Any:
 def enlarged(picture: Pixels) -> Pixels:
     batch = torch.from_numpy(picture.astype(np.float32)).permute(2, 0, 1)[None]
     large = F.interpolate(batch, scale_factor=3, mode="bilinear", align_corners=False)
-    return large[0].permute(1, 2, 0).round().numpy()  # type: ignore[no-any-return]
+    return large[0].permute(1, 2, 0).round().numpy()
 
 
 def warned(events: list[Any]) -> str:
@@ -200,7 +201,7 @@ def test_hdr_passes_with_its_tags(tmp_path: Path, bilinear: Path) -> None:
     events = run(bilinear, source, tmp_path / "out.mkv")
     before, after = first(source), first(tmp_path / "out.mkv")
     assert {name: int(getattr(after, name)) for name in tags} == tags
-    for kind in (reading.Type.MASTERING_DISPLAY_METADATA, reading.Type.CONTENT_LIGHT_LEVEL):
+    for kind in (SideData.MASTERING_DISPLAY_METADATA, SideData.CONTENT_LIGHT_LEVEL):
         assert reading.side_data(after, kind) == reading.side_data(before, kind) != b""
     assert "is HDR (PQ)" in warned(events)
 

@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than cores: some tests wait
 
 .PHONY: env demo test format lint types contracts tests bench faults screens clean
 
@@ -19,7 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	@if [ -t 0 ] && [ -t 1 ]; then $(BIN)/vsrpp-tui --demo; else $(BIN)/vsrpp demo; fi
 
-test: $(STAMP) format lint types contracts tests
+test: $(STAMP)
+	@begun=$$(date +%s); $(MAKE) --no-print-directory format lint types contracts tests; status=$$?; \
+	echo "make test: $$(($$(date +%s) - begun)) s"; exit $$status
 
 format: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -34,7 +37,7 @@ contracts: $(STAMP)
 	$(BIN)/lint-imports
 
 tests: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
 # benchmarks/adaptive_weights.py wants a dataset and clips, and an hour; benchmarks/tile_halo.py a trained network and a clip.
 bench: $(STAMP)

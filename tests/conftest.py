@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # networks as small as these wait longer for a second thread than it saves
 
 import pytest
 

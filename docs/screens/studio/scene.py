@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
+from rich.console import RenderableType
+from textual._compositor import Compositor
 from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from docs.screens.studio.stage import Stage, stage
-from docs.screens.studio.svg import Row, rows_of
+from docs.screens.studio.svg import Painted, Row, paint, rows_of
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.training import TrainingScreen
 
@@ -68,10 +71,11 @@ class Studio:
 
     @asynccontextmanager
     async def open(self, app: App[Any]) -> AsyncIterator[Pilot[Any]]:
-        """The application, once its first screen shows all there is to show."""
-        async with app.run_test(size=self.size) as pilot:
-            await settled(pilot)
-            yield pilot
+        """The application, once its first screen shows all there is to show; it paints only what is shot."""
+        with patch.object(Compositor, "render_update", _paint_if_shot):
+            async with app.run_test(size=self.size) as pilot:
+                await settled(pilot)
+                yield pilot
 
     async def shoot(self, pilot: Pilot[Any], name: str, *keys: str) -> None:
         """Press ``keys``, then take the picture."""
@@ -79,15 +83,25 @@ class Studio:
             await pilot.press(key)
             if key == "escape":  # what is closed must be gone, or it takes the next key
                 await settled(pilot)
-        await settled(pilot)
-        self.shots[name] = rows_of(pilot.app)
+        self.shots[name] = rows_of(await settled(pilot))
 
 
 Play = Callable[[Studio], Awaitable[None]]
 
 
-async def settled(pilot: Pilot[Any]) -> None:
-    """Wait until nothing is being read and all of it is drawn: at once, and not at the pace of the screen."""
+PAINT = Compositor.render_update
+
+
+def _paint_if_shot(compositor: Compositor, full: bool = False, **options: Any) -> RenderableType | None:
+    """Without a terminal what is painted is thrown away, and it is a third of the work: only shots are painted."""
+    if full:
+        return PAINT(compositor, full=True, **options)
+    compositor._dirty_regions.clear()
+    return None
+
+
+async def settled(pilot: Pilot[Any]) -> Painted:
+    """What is shown once nothing is being read and all of it is drawn: at once, and not at the pace of the screen."""
     await until(lambda: not any(thread.name in READERS for thread in threading.enumerate()), "a reader's end")
     await pilot.pause()
     for line in pilot.app.screen.query(Input):
@@ -95,15 +109,15 @@ async def settled(pilot: Pilot[Any]) -> None:
     if isinstance(pilot.app, VsrppApp):
         pilot.app.pump()
     await pilot.app.workers.wait_for_complete()
-    await _charts_drawn(pilot)
+    return await _charts_drawn(pilot)
 
 
-async def _charts_drawn(pilot: Pilot[Any]) -> None:
+async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
     """Draw all charts until that changes nothing, a limited number of times.
 
     How one looks depends on the room that its figures left it.
     """
-    before: list[Row] = []
+    before: Painted = []
     for _ in range(ROUNDS):
         for screen in pilot.app.screen_stack:
             if isinstance(screen, TrainingScreen):
@@ -115,9 +129,10 @@ async def _charts_drawn(pilot: Pilot[Any]) -> None:
         await pilot.pause()
         await asyncio.sleep(BREATH)
         await pilot.pause()
-        if (now := rows_of(pilot.app)) == before:
-            return
+        if (now := paint(pilot.app)) == before:
+            return now
         before = now
+    return before
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

@@ -18,6 +18,7 @@ from rich.color_triplet import ColorTriplet
 from rich.style import Style
 from rich.terminal_theme import DIMMED_MONOKAI
 from textual.app import App
+from textual.strip import Strip
 
 from docs.screens.studio.glyphs import HEIGHT, WIDTH, dots, is_block, is_braille, is_shape, shape
 
@@ -61,14 +62,20 @@ class Cell(NamedTuple):
 Row = list[Cell]
 
 
-def rows_of(app: App[Any]) -> list[Row]:
-    """The cells of what ``app`` shows, with the screens behind the one on top."""
-    screen = app.screen
-    update: Any = screen._compositor.render_update(full=True, screen_stack=app._background_screens)
-    return [list(_cells(strips)) for strips in update.strips]
+Painted = list[list[Strip]]
 
 
-def _cells(strips: Iterable[Any]) -> Iterator[Cell]:
+def paint(app: App[Any]) -> Painted:
+    """A row each of what ``app`` shows, with the screens behind the one on top."""
+    update: Any = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    return [list(strips) for strips in update.strips]
+
+
+def rows_of(painted: Painted) -> list[Row]:
+    return [list(_cells(strips)) for strips in painted]
+
+
+def _cells(strips: Iterable[Strip]) -> Iterator[Cell]:
     for strip in strips:
         for text, style, control in strip:
             look = _look(style or Style())

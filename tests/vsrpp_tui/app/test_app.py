@@ -153,7 +153,7 @@ async def test_every_size_shows_the_figures(
     app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
     async with app.run_test(size=size) as pilot:
         await training(pilot, recording_worker)
-        for text in (
+        figures = (
             "step 100 of 1,000",
             "29.00 dB",
             "+1.00 dB",
@@ -161,8 +161,8 @@ async def test_every_size_shows_the_figures(
             "VRAM peak",
             "4.0 of   8.0 GB",
             "samples/s",
-        ):
-            assert shows(pilot, text), text
+        )
+        await until(pilot, lambda: all(shows(pilot, text) for text in figures))
         memory = app.screen.query_one("#memory-figures", Static)
         assert all(len(line) <= memory.content_size.width for line in str(memory.render()).splitlines())
         for widget in (box for box in app.screen.query(".panel, #events") if box.display):

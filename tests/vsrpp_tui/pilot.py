@@ -77,7 +77,7 @@ async def training(pilot: Pilot[Farewell], worker: NewestWorker) -> RecordingWor
     await until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen))
     steps = [step(n, epoch_step=n % 40, loss_total=0.03 / n**0.2) for n in range(1, 101)]
     worker().say(started(), *steps, validated(100), ev.PhaseChanged(phase="training", step=100))
-    await until(pilot, lambda: pilot.app.state.phase == "training")  # type: ignore[attr-defined]
+    await until(pilot, lambda: shows(pilot, "● training"))
     return worker()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsrpp_core.data.check import CheckProgress, CheckReport, check
+from vsrpp_core.data.check import CheckProgress, CheckReport, Problem, check
 from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, load_pair, write_pair
 from vsrpp_core.errors import VsrppError
@@ -205,7 +205,7 @@ def test_a_degraded_pair_is_told_from_a_wrong_one(tmp_path: Path) -> None:
             frames = [np.clip(shown + random.normal(0, 30, shown.shape), 0, 255).astype(np.uint8) for _ in range(3)]
             write_pair(folder, split, f"{split}_{name}.png", frames, truth)
 
-    def found() -> list[str]:
+    def found() -> list[Problem]:
         return [problem for problem in report_of(tmp_path).problems if "centre frame" in problem.text]
 
     assert len(found()) == 4

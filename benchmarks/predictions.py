@@ -39,13 +39,13 @@ RETURN_FREED = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 
 def config_of(n_feats: int, n_blocks: int, samples: int, mode: str) -> RunConfig:
     return RunConfig().with_overrides(
-        (
-            ("model.n_feats", str(n_feats)),
-            ("model.n_blocks", str(n_blocks)),
-            ("training.batch_size", str(samples)),
-            ("training.checkpointing", mode),
-            ("training.precision", "fp32"),
-        )
+        {
+            "model.n_feats": n_feats,
+            "model.n_blocks": n_blocks,
+            "training.batch_size": samples,
+            "training.checkpointing": mode,
+            "training.precision": "fp32",
+        }
     )
 
 

@@ -37,12 +37,12 @@ SETTLING = 1.5
 WARM_UP = 8.0
 """Seconds of training before the first window, the first validation among what comes before them."""
 
-QUIET = (
-    ("cadence.validate_every", "1000000"),
-    ("cadence.checkpoint_every", "10000000"),
-    ("cadence.recovery_minutes", "1440"),
-    ("cadence.journal_every", "5"),  # as often as the status file is written, so that no step more is reported
-)
+QUIET = {
+    "cadence.validate_every": 1_000_000,
+    "cadence.checkpoint_every": 10_000_000,
+    "cadence.recovery_minutes": 1440,
+    "cadence.journal_every": 5,  # as often as the status file is written, so that no step more is reported
+}
 TAKE_TURNS = "\x14"
 
 

@@ -29,20 +29,20 @@ N_FRAMES = 5
 LR_SIDE = 16
 
 TINY = {
-    "model.n_feats": "4",
-    "model.n_blocks": "2",
+    "model.n_feats": 4,
+    "model.n_blocks": 2,
     "training.precision": "fp32",
-    "training.batch_size": "3",
-    "training.max_steps": "24",
-    "schedule.lr_max": "1e-3",
-    "schedule.warmup_steps": "4",
-    "clipping.minimum": "5",
-    "cadence.status_every": "1",
-    "cadence.journal_every": "1",
-    "cadence.tensorboard_every": "6",
-    "cadence.validate_every": "12",
-    "cadence.checkpoint_every": "1000",
-    "cadence.best_from": "999",
+    "training.batch_size": 3,
+    "training.max_steps": 24,
+    "schedule.lr_max": 1e-3,
+    "schedule.warmup_steps": 4,
+    "clipping.minimum": 5,
+    "cadence.status_every": 1,
+    "cadence.journal_every": 1,
+    "cadence.tensorboard_every": 6,
+    "cadence.validate_every": 12,
+    "cadence.checkpoint_every": 1000,
+    "cadence.best_from": 999,
 }
 
 

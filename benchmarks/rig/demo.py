@@ -1,10 +1,11 @@
 """A run of the demo that does not come to its end while something is measured."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 
-def demo_run(folder: Path, overrides: Iterable[tuple[str, str]] = ()) -> tuple[Path, Path]:
+
+def demo_run(folder: Path, overrides: Overrides = NO_OVERRIDES) -> tuple[Path, Path]:
     """A run's folder with settings, and the dataset; made first, in a quarter of a minute, where `make demo` never was.
 
     What needs torch is imported here: the application that is measured imports the same script, and loads torch
@@ -17,6 +18,6 @@ def demo_run(folder: Path, overrides: Iterable[tuple[str, str]] = ()) -> tuple[P
         pass
     run = folder / "run"
     run.mkdir()
-    settings = (("training.max_steps", "1000000"), *overrides)
+    settings = {"training.max_steps": 1_000_000, **overrides}
     demo_config(demo_dataset_root()).with_overrides(settings).save(run / "config.toml")
     return run, demo_dataset_root()

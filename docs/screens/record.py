@@ -19,20 +19,20 @@ from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.session.session import open_session
 
-SETTINGS = (
-    ("training.max_steps", "2000"),
-    ("cadence.validate_every", "100"),
-    ("cadence.checkpoint_every", "500"),
-    ("cadence.journal_every", "20"),
-    ("cadence.best_from", "100"),
-    ("cadence.best_until", "400"),
-)
+SETTINGS = {
+    "training.max_steps": 2000,
+    "cadence.validate_every": 100,
+    "cadence.checkpoint_every": 500,
+    "cadence.journal_every": 20,
+    "cadence.best_from": 100,
+    "cadence.best_until": 400,
+}
 STEERED: dict[int, cmd.Command] = {
     260: cmd.Mark("edges come out of the blur"),
     640: cmd.SaveCheckpoint(),
     700: cmd.Pause(),
-    860: cmd.SetParameter("cadence.tensorboard_every", "10"),
-    880: cmd.SetParameter("cadence.recovery_minutes", "5"),
+    860: cmd.SetParameter("cadence.tensorboard_every", 10),
+    880: cmd.SetParameter("cadence.recovery_minutes", 5),
     1240: cmd.Stop(),
 }
 PICTURES = ("coffee_0004.png", "camera_0001.png")
@@ -42,7 +42,7 @@ def session(run: Path, resume: bool) -> Iterator[ev.Event]:
     """One session's events, steered at the steps of STEERED."""
     commands: CommandQueue = CommandQueue()
     opened = open_session(
-        run, None, start="resume" if resume else "fresh", demo=True, overrides=() if resume else SETTINGS
+        run, None, start="resume" if resume else "fresh", demo=True, overrides={} if resume else SETTINGS
     )
     for event in opened.events(commands):
         yield event

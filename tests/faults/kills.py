@@ -24,6 +24,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
+from vsrpp_core.run.settings import Overrides
 
 KILLS, IN_SAVES = 30, 10
 START_SECONDS = 120.0
@@ -32,14 +33,14 @@ LONGEST = 2.0
 
 SETTINGS = {
     **TINY,
-    "training.max_steps": "1000000",
-    "cadence.validate_every": "40",
-    "cadence.checkpoint_every": "50",
-    "cadence.best_from": "0",
-    "cadence.best_until": "49",
-    "cadence.recovery_minutes": "0.01",
+    "training.max_steps": 1_000_000,
+    "cadence.validate_every": 40,
+    "cadence.checkpoint_every": 50,
+    "cadence.best_from": 0,
+    "cadence.best_until": 49,
+    "cadence.recovery_minutes": 0.01,
 }
-SAVING = {**SETTINGS, "cadence.checkpoint_every": "1", "cadence.best_until": "0"}
+SAVING = {**SETTINGS, "cadence.checkpoint_every": 1, "cadence.best_until": 0}
 """A checkpoint after every step: most of the time is spent saving, and most kills fall into a save."""
 
 
@@ -61,7 +62,7 @@ class Outcome:
         return self.reached - self.resumable
 
 
-def kill_once(run: Path, data: Path, seconds: float, settings: dict[str, str]) -> Outcome:
+def kill_once(run: Path, data: Path, seconds: float, settings: Overrides) -> Outcome:
     """Start or resume the run, kill it ``seconds`` after its first step, and look at what is there."""
     known = _steps(run)
     command = [sys.executable, "-m", "vsrpp_core", "train", str(run), "--data", str(data)]

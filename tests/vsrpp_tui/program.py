@@ -19,13 +19,13 @@ import psutil
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 
-TINY = (
-    ("model.n_feats", "4"),
-    ("model.n_blocks", "2"),
-    ("training.batch_size", "2"),
-    ("training.max_steps", "100000"),
-    ("training.precision", "fp32"),
-)
+TINY = {
+    "model.n_feats": 4,
+    "model.n_blocks": 2,
+    "training.batch_size": 2,
+    "training.max_steps": 100_000,
+    "training.precision": "fp32",
+}
 
 
 def tiny_run(path: Path) -> Path:

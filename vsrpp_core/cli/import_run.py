@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vsrpp_core.cli.console import EXIT_DONE, Terminal, command
+from vsrpp_core.run.config import as_text
 from vsrpp_core.run.legacy_settings import OriginalSettings
 
 
@@ -40,9 +41,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _imported(settings: OriginalSettings) -> Iterator[str]:
     yield f"settings imported from {settings.path}:"
-    for taken in settings.taken:
-        yield f"  {taken.setting} = {taken.value}  ({taken.key})"
+    for mapped in settings.mapped:
+        yield f"  {mapped.setting} = {as_text(mapped.value)}  ({mapped.key})"
     if settings.unused:
         yield f"ignored: there is no equivalent here: {', '.join(settings.unused)}"
-    if settings.outdone:
-        yield f"ignored: MODEL_CONFIG sets the same thing: {', '.join(settings.outdone)}"
+    if settings.overridden:
+        yield f"ignored: MODEL_CONFIG sets the same thing: {', '.join(settings.overridden)}"

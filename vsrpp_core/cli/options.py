@@ -4,7 +4,8 @@ import argparse
 from typing import get_args
 
 from vsrpp_core.errors import UsageError
-from vsrpp_core.run.config import Precision
+from vsrpp_core.run.config import Precision, RunConfig
+from vsrpp_core.run.settings import Overrides, Settings
 
 CHECKPOINT_HELP = "a checkpoint (.pth) of a run"
 
@@ -16,13 +17,13 @@ def add_settings(
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=what)
 
 
-def settings_of(options: argparse.Namespace) -> list[tuple[str, str]]:
-    """Keys and values of every --set."""
+def settings_of(options: argparse.Namespace, known: Settings | None = None) -> Overrides:
+    """Every --set, as settings of ``known``, by default a run."""
     pairs = [text.partition("=") for text in options.settings]
     wrong = [key for key, separator, _ in pairs if not separator]
     if wrong:
         raise UsageError(f"--set {wrong[0]} has no value; write it as KEY=VALUE")
-    return [(key.strip(), value.strip()) for key, _, value in pairs]
+    return (known or RunConfig()).parse((key.strip(), value.strip()) for key, _, value in pairs)
 
 
 def add_precision(parser: argparse.ArgumentParser, default: Precision) -> None:

@@ -132,8 +132,8 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
     if options.videos:
         category = Category(paths=[str(path) for path in options.videos])
         recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: category}})
-    given = [(key, str(value)) for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None]
-    return recipe.with_overrides([*settings_of(options), *given])
+    given = {key: value for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None}
+    return recipe.with_overrides({**settings_of(options, recipe), **given})
 
 
 def _progressed(step: "PrepareProgress") -> Progressed:

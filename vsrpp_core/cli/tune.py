@@ -15,6 +15,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.settings import Overrides
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from vsrpp_core.tune.run_tuning import Listing
 
 PLAIN_WIDTH = 120
-Overrides = Iterable[tuple[str, str]]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

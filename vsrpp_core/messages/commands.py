@@ -5,12 +5,13 @@ validation samples, where only ``Stop`` is acted on at once, and between the mea
 each with ``CommandAnswered``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from queue import SimpleQueue
 from typing import ClassVar, Literal
 
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.events import Checkpointing, SettingValue
 
 _numbers = count(1)
 
@@ -59,15 +60,15 @@ class Stop(_Numbered):
 
 @dataclass(frozen=True, slots=True)
 class SetParameter(_Numbered):
-    """Change a setting while training; ``key`` is dotted as in config.toml, ``value`` is its text.
+    """Change a setting while training; ``key`` is dotted as in config.toml.
 
-    Settings that only fit together are changed together: ``key`` is then their section and ``value`` a TOML table, e.g.
-    ``loss`` and ``{l1 = 0.5, ms = 0.2, grad = 0.3}``. What may change while training is in ``run.config.LIVE``.
+    Settings that only fit together are changed together: ``key`` is then their section and ``value`` a table, e.g.
+    ``loss`` and ``{"l1": 0.5, "ms": 0.2, "grad": 0.3}``. What may change while training is in ``run.config.LIVE``.
     """
 
     name: ClassVar[Literal["SetParameter"]] = "SetParameter"
     key: str
-    value: str
+    value: SettingValue | Mapping[str, SettingValue]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ steps counted from 1; ``time`` is seconds since the Unix epoch.
 import math
 import time as _time
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
@@ -17,6 +17,7 @@ CommandName = Literal[
     "Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark",
     "ChooseRung", "MeasureRung", "SetByHand", "PredictByHand", "HoldChoice",
 ]  # fmt: skip
+SettingValue = str | int | float | bool
 Checkpointing = Literal["none", "block", "trunk"]
 ComputePrecision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What is computed in; a setting may also be ``auto``."""
@@ -360,12 +361,12 @@ class CommandAnswered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterChanged(Event):
-    """A setting has another value from the next step on; values as in config.toml."""
+    """A setting has another value from the next step on."""
 
     step: int
     key: str
-    old: str
-    new: str
+    old: SettingValue
+    new: SettingValue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -432,22 +433,19 @@ EVENT_TYPES: dict[str, type[Event]] = {
 }
 
 
+STARTED_WITH = {
+    "training.max_steps": "max_steps",
+    "cadence.validate_every": "validate_every",
+    "cadence.checkpoint_every": "checkpoint_every",
+    "schedule.lr_max": "lr_max",
+    "schedule.lr_min": "lr_min",
+    "schedule.warmup_steps": "warmup_steps",
+    "schedule.factor": "schedule_factor",
+}
+"""Settings that may change during a session, and the field of SessionStarted that each was told in."""
+
+
 def with_change(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
     """The session as if it had started with the changed setting, for whoever counts steps or draws rates."""
-    match change.key:
-        case "training.max_steps":
-            return replace(started, max_steps=int(change.new))
-        case "cadence.validate_every":
-            return replace(started, validate_every=int(change.new))
-        case "cadence.checkpoint_every":
-            return replace(started, checkpoint_every=int(change.new))
-        case "schedule.lr_max":
-            return replace(started, lr_max=float(change.new))
-        case "schedule.lr_min":
-            return replace(started, lr_min=float(change.new))
-        case "schedule.warmup_steps":
-            return replace(started, warmup_steps=int(change.new))
-        case "schedule.factor":
-            return replace(started, schedule_factor=float(change.new))
-        case _:
-            return started
+    changed: dict[str, Any] = {STARTED_WITH[change.key]: change.new} if change.key in STARTED_WITH else {}
+    return replace(started, **changed)

@@ -15,7 +15,14 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, TextIO
 
 from vsrpp_core.messages.cadence import Cadence
-from vsrpp_core.messages.events import EVENT_TYPES, Event, StepReported, ValidationProgressed, WarningRaised
+from vsrpp_core.messages.events import (
+    EVENT_TYPES,
+    Event,
+    ParameterChanged,
+    StepReported,
+    ValidationProgressed,
+    WarningRaised,
+)
 
 GAP = "what happened before this line is missing here: the disk took nothing"
 
@@ -40,10 +47,20 @@ def decode(line: str) -> Event | None:
         return None
     known = {f.name for f in fields(event_type)}
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
+    if event_type is ParameterChanged:
+        values.update({name: _typed(values[name]) for name in ("old", "new") if name in values})
     try:
         return event_type(**values)
     except TypeError:  # a field this version needs is missing: written by another version
         return None
+
+
+def _typed(value: Any) -> Any:
+    """A setting's value, which older versions wrote as text: ``0.001``, ``true``."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def replay(path: Path) -> Iterator[Event]:

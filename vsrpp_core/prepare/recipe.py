@@ -4,14 +4,14 @@ Separate from the work so that a command line or a screen can check it before an
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
-from vsrpp_core.run.settings import RuleError, Section, Settings, range_of
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides, RuleError, Section, Settings, range_of
 from vsrpp_core.video.times import read_time
 
 SMALLEST_PATCH = 24
@@ -190,7 +190,7 @@ class Recipe(Settings):
         return self
 
     @classmethod
-    def of(cls, videos: Sequence[Path | str], overrides: Iterable[tuple[str, str]] = ()) -> Self:
+    def of(cls, videos: Sequence[Path | str], overrides: Overrides = NO_OVERRIDES) -> Self:
         """All defaults for these videos, folders and patterns; OverrideError as in ``with_overrides``."""
         named = {DEFAULT_CATEGORY: Category(paths=[str(path) for path in videos])} if videos else {}
         return cls(category=named).with_overrides(overrides)

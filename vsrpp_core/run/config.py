@@ -54,8 +54,8 @@ def is_live(key: str) -> bool:
     return any(fnmatchcase(key, pattern) for pattern in LIVE)
 
 
-def is_bound(section: str) -> bool:
-    """Whether a rule binds settings of the section to each other, so that several are to be changed together."""
+def has_cross_field_rules(section: str) -> bool:
+    """Whether settings of this section are validated together, so that several are changed in one go."""
     model = RunConfig.model_fields[section].annotation
     return bool(isinstance(model, type) and model.__pydantic_decorators__.model_validators)
 
@@ -292,7 +292,7 @@ class RunConfig(Settings):
 
 
 def as_text(value: Any) -> str:
-    """A setting's value as ``with_overrides`` takes it."""
+    """A setting's value as ``RunConfig.parse`` reads it."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

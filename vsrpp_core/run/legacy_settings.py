@@ -11,6 +11,7 @@ from typing import Any
 
 from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.settings import Overrides
 
 NAME = "train_config.json"
 
@@ -50,28 +51,28 @@ SHAPE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A key of the file and the setting it became, its value as ``RunConfig.with_overrides`` takes it."""
+class MappedSetting:
+    """A key of the file, and the setting it became with its value."""
 
     key: str
     setting: str
-    value: str
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
 class OriginalSettings:
-    """``unused`` names the keys without an equivalent here, ``outdone`` those whose setting another key gave."""
+    """``unused`` names the keys without an equivalent here, ``overridden`` those whose setting another key gave."""
 
     path: Path
-    taken: tuple[Taken, ...]
+    mapped: tuple[MappedSetting, ...]
     unused: tuple[str, ...]
-    outdone: tuple[str, ...]
+    overridden: tuple[str, ...]
     shape: tuple[tuple[str, int], ...]
     """Each statement about the network's shape: its key and value."""
 
     @property
-    def overrides(self) -> list[tuple[str, str]]:
-        return [(taken.setting, taken.value) for taken in self.taken]
+    def overrides(self) -> Overrides:
+        return {mapped.setting: mapped.value for mapped in self.mapped}
 
     def contradictions(self, n_feats: int, n_blocks: int) -> list[str]:
         """Where the file states another shape than the checkpoint's, a phrase each."""
@@ -96,9 +97,9 @@ def read_original_settings(path: Path) -> OriginalSettings:
         raise SettingsError(faults, source=str(path), advice="fix the file, or name another one with --config")
     unused = tuple(key for key in content if key not in SETTINGS and key not in SHAPE)
     first = {entry.setting: entry.key for entry in reversed(entries)}
-    taken = tuple(entry for entry in entries if first[entry.setting] == entry.key)
-    outdone = tuple(entry.key for entry in entries if first[entry.setting] != entry.key)
-    return OriginalSettings(path, taken, unused, outdone, shape)
+    mapped = tuple(entry for entry in entries if first[entry.setting] == entry.key)
+    overridden = tuple(entry.key for entry in entries if first[entry.setting] != entry.key)
+    return OriginalSettings(path, mapped, unused, overridden, shape)
 
 
 def _flat(path: Path) -> dict[str, Any]:
@@ -120,34 +121,34 @@ def _flat(path: Path) -> dict[str, Any]:
     return content | {f"MODEL_CONFIG.{name}": value for name, value in model.items()}
 
 
-def _entries(content: dict[str, Any], folder: Path) -> Iterator[Taken]:
+def _entries(content: dict[str, Any], folder: Path) -> Iterator[MappedSetting]:
     """Every key with an equivalent, in the order of SETTINGS; a relative dataset is looked for from ``folder``."""
     for key in (key for key in SETTINGS if key in content):
         value = content[key]
         if key == "SAVE_STEP_EVERY":
             yield from _period(key, value)
         elif key != "DATASET_ROOT":
-            yield Taken(key, SETTINGS[key], json.dumps(value))
+            yield MappedSetting(key, SETTINGS[key], value)
         elif value and isinstance(value, str):  # empty where none was chosen yet
-            yield Taken(key, SETTINGS[key], str((folder / Path(value).expanduser()).absolute()))
+            yield MappedSetting(key, SETTINGS[key], str((folder / Path(value).expanduser()).absolute()))
 
 
-def _period(key: str, every: Any) -> Iterator[Taken]:
+def _period(key: str, every: Any) -> Iterator[MappedSetting]:
     """The checkpoint period with its window for best ones, steps 2,000 to 8,000 of 10,000, in proportion."""
-    yield Taken(key, "cadence.checkpoint_every", json.dumps(every))
+    yield MappedSetting(key, "cadence.checkpoint_every", every)
     if type(every) is int and every > 0:
-        yield Taken(key, "cadence.best_from", str(every * 2 // 10))
-        yield Taken(key, "cadence.best_until", str(every * 8 // 10))
+        yield MappedSetting(key, "cadence.best_from", every * 2 // 10)
+        yield MappedSetting(key, "cadence.best_until", every * 8 // 10)
 
 
-def _faults(entries: Iterable[Taken], content: dict[str, Any]) -> Iterator[Fault]:
+def _faults(entries: Iterable[MappedSetting], content: dict[str, Any]) -> Iterator[Fault]:
     """What the settings' own model has against the values, named by the original's keys."""
-    groups: dict[str, list[Taken]] = {}
+    groups: dict[str, list[MappedSetting]] = {}
     for entry in entries:
         groups.setdefault(WEIGHTS[0] if entry.key in WEIGHTS else entry.key, []).append(entry)
     for group in groups.values():
         try:
-            RunConfig().with_overrides((entry.setting, entry.value) for entry in group)
+            RunConfig().with_overrides({entry.setting: entry.value for entry in group})
         except OverrideError as error:
             yield _fault(content, list(dict.fromkeys(entry.key for entry in group)), str(error))
 

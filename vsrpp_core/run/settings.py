@@ -40,6 +40,12 @@ OF_ONE_VALUE = ("greater_than", "greater_than_equal", "less_than", "less_than_eq
 """Faults after which it helps to know the range: of several bounds pydantic names only the one that was passed."""
 
 
+Overrides = Mapping[str, Any]
+"""Settings to replace: values by dotted key, e.g. ``{"training.batch_size": 8}``, or tables by section."""
+
+NO_OVERRIDES: Overrides = {}
+
+
 class RuleError(ValueError):
     """Raised by a validator: ``settings`` are the names, within its section, that the rule is about."""
 
@@ -97,14 +103,10 @@ class Settings(Section):
             if isinstance(value := getattr(self, name), Section):
                 yield name, value
 
-    def with_overrides(self, overrides: Iterable[tuple[str, str]]) -> Self:
-        """A copy with dotted settings replaced, e.g. ``("training.batch_size", "8")``.
-
-        Values are written as in TOML; text needs no quotes. With a section as key the value is a table of its settings.
-        Raises an OverrideError with every fault.
-        """
+    def with_overrides(self, overrides: Overrides) -> Self:
+        """A copy with settings replaced. Raises an OverrideError with every fault."""
         values = self.model_dump()
-        faults = [self._unknown(key) for key, text in overrides if not _assign(values, key, text)]
+        faults = [self._unknown(key) for key, value in overrides.items() if not _assign(values, key, value)]
         try:
             replaced = type(self).model_validate(values)
         except ValidationError as error:
@@ -112,6 +114,14 @@ class Settings(Section):
         if faults:
             raise OverrideError(faults)
         return replaced
+
+    def parse(self, texts: Iterable[tuple[str, str]]) -> Overrides:
+        """Overrides from what a user typed: values as in TOML, but text needs no quotes."""
+        values = self.model_dump()
+        return {
+            key: text if isinstance(_table_with(values, key).get(_last(key)), str) else value_of(text)
+            for key, text in texts
+        }
 
     @classmethod
     def names_beside(cls, key: str) -> Mapping[str, str]:
@@ -152,17 +162,25 @@ def _message(details: ErrorDetails) -> str:
     return f"{details['msg'][0].lower()}{details['msg'][1:]}"
 
 
-def _assign(values: dict[str, Any], key: str, text: str) -> bool:
+def _assign(values: dict[str, Any], key: str, value: Any) -> bool:
     """Set one dotted key in nested ``values``; False where there is no such key. A table changes what it names."""
-    *tables, name = key.split(".")
-    table: Any = values
-    for part in tables:
-        table = table.get(part) if isinstance(table, dict) else None
-    if not isinstance(table, dict) or name not in table:
+    table, name = _table_with(values, key), _last(key)
+    if not table:
         return False
-    value = text if isinstance(table[name], str) else value_of(text)
-    table[name] = {**table[name], **value} if isinstance(table[name], dict) and isinstance(value, dict) else value
+    table[name] = {**table[name], **value} if isinstance(table[name], dict) and isinstance(value, Mapping) else value
     return True
+
+
+def _table_with(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """The table in nested ``values`` that has the dotted ``key``; empty where none has."""
+    table: Any = values
+    for part in key.split(".")[:-1]:
+        table = table.get(part) if isinstance(table, dict) else None
+    return table if isinstance(table, dict) and _last(key) in table else {}
+
+
+def _last(key: str) -> str:
+    return key.rpartition(".")[2]
 
 
 def value_of(text: str) -> Any:

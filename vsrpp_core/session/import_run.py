@@ -106,8 +106,8 @@ def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[Origin
 
 def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | None) -> RunConfig:
     known = RunConfig.load_if_any(folder.config) or RunConfig()
-    taken = settings.overrides if settings else []
-    return known.with_overrides((*taken, *((f"model.{name}", str(value)) for name, value in source.shape.items())))
+    shape = {f"model.{name}": value for name, value in source.shape.items()}
+    return known.with_overrides({**(settings.overrides if settings else {}), **shape})
 
 
 def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:

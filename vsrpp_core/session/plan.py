@@ -4,7 +4,7 @@ Separate from session.py, which runs a plan, because all that can be refused is 
 untouched.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +16,13 @@ from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.run.sidecar import mark_damaged
 from vsrpp_core.session.rewind import move_newer_to_trash, read_named
 from vsrpp_core.tune.presets import default_config, demo_config
 from vsrpp_core.tune.run_tuning import reset_for_search, small_settings
 
 Start = Literal["fresh", "resume"]
-Overrides = tuple[tuple[str, str], ...]
 
 TUNED = ("model.n_feats", "model.n_blocks", "training.batch_size", "training.accumulation")
 """Settings that auto-tune would choose: a run that is given one of them is not tuned."""
@@ -39,7 +39,7 @@ class Plan:
     tune_first: bool = False
     attended: bool = False
     """Whether a user can choose between the networks that auto-tune finds."""
-    small: Overrides = ()
+    small: Overrides = field(default_factory=dict)
     """Settings of the network for CPUs, where auto-tune was asked for on one."""
     warnings: tuple[str, ...] = ()
 
@@ -63,7 +63,7 @@ class Request:
             return False
         if self.tune:
             return True
-        sized = any(key in TUNED or key in ("model", "training") for key, _ in self.overrides)
+        sized = any(key in TUNED or key in ("model", "training") for key in self.overrides)
         return not (sized or known) and describe_device().kind == "cuda"
 
 
@@ -78,7 +78,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
         resumed, state, damaged = _read(folder, request.checkpoint)
     known = RunConfig.load_if_any(folder.config)
     root, summary = _settle_data(folder, known, request)
-    untuned, small = request.needs_tuning(known), Overrides()
+    untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
         raise VsrppError(
             f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
@@ -88,7 +88,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
         config = _config_to_tune(known, summary, request.overrides)
     else:
         config = _settle_config(known, root, summary, request.demo, resumed, state)
-    config = config.with_overrides((*request.overrides, ("data.root", str(root))))
+    config = config.with_overrides({**request.overrides, "data.root": str(root)})
     _check_dataset(root, summary, config)
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
     if resumed:
@@ -104,8 +104,8 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
 
 def _root_in(overrides: Overrides) -> Path | None:
     """The dataset that the settings name, if any."""
-    named = [value for key, value in overrides if key == "data.root" and value]
-    return Path(named[-1]).expanduser() if named else None
+    named = overrides.get("data.root")
+    return Path(named).expanduser() if named and isinstance(named, str) else None
 
 
 def _settle_data(folder: RunFolder, known: RunConfig | None, request: Request) -> tuple[Path, DatasetSummary]:
@@ -138,7 +138,7 @@ def _settle_config(
         return RunConfig.from_checkpoint(state["config"])
     geometry = summary.geometry
     side = min(geometry.height, geometry.width) if geometry else 0
-    n_frames = (("model.n_frames", str(geometry.n_frames)),) if geometry else ()
+    n_frames = {"model.n_frames": geometry.n_frames} if geometry else NO_OVERRIDES
     return default_config(describe_device(), side).with_overrides(n_frames)
 
 
@@ -146,13 +146,13 @@ def _config_to_tune(known: RunConfig | None, summary: DatasetSummary, overrides:
     """The settings a search starts from: the run's own, without what an earlier search found."""
     config = reset_for_search(known or RunConfig(), overrides)
     n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
-    return config.with_overrides((("model.n_frames", str(n_frames)),))
+    return config.with_overrides({"model.n_frames": n_frames})
 
 
 def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> Overrides:
     """Settings of the network for CPUs; none on a GPU, which chooses from the ladder."""
     if describe_device().kind != "cpu" or summary.geometry is None:
-        return ()
+        return NO_OVERRIDES
     return small_settings(summary.geometry, known, overrides)
 
 

@@ -6,7 +6,7 @@ What will be trained is settled in plan.py; how it goes is shown by whoever read
 import contextlib
 import time
 import traceback
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.session.plan import Plan, Request, Start, settle
 from vsrpp_core.session.shared_cache import shared_cache
 from vsrpp_core.sinks.sink import SinkGroup
@@ -45,7 +46,7 @@ def open_session(
     *,
     start: Start,
     demo: bool = False,
-    overrides: Iterable[tuple[str, str]] = (),
+    overrides: Overrides = NO_OVERRIDES,
     ranks: Ranks = SINGLE_RANK,
     checkpoint: str = "",
     tune: bool = False,
@@ -64,7 +65,7 @@ def open_session(
     Of several ranks the first does all this and broadcasts the plan.
     """
     folder = RunFolder(run)
-    request = Request(data, start, demo, tuple(overrides), checkpoint, tune, attended, ranks.size)
+    request = Request(data, start, demo, overrides, checkpoint, tune, attended, ranks.size)
     state: dict[str, Any] = {}
     with ExitStack() as held:
 

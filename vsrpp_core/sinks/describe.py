@@ -3,6 +3,7 @@
 import math
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import as_text
 
 
 def describe(event: ev.Event) -> str:
@@ -47,7 +48,7 @@ def describe(event: ev.Event) -> str:
         case ev.CommandAnswered():
             return f"step {event.step:,}: {event.command}: {event.message}"
         case ev.ParameterChanged():
-            return f"step {event.step:,}: {event.key} is {event.new} from here on, was {event.old}"
+            return f"step {event.step:,}: {event.key} is {as_text(event.new)} from here on, was {as_text(event.old)}"
         case ev.MarkPlaced():
             return f"step {event.step:,}: mark: {event.text}"
         case ev.WarningRaised():

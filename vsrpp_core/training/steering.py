@@ -6,7 +6,7 @@ from typing import Protocol
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import RunConfig, as_text, is_live
+from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress
 
@@ -82,7 +82,7 @@ class Steering:
         """Change a setting, or say why not; one that changes nothing is accepted too."""
         before, step = self._trainer.config, self._trainer.progress.step
         try:
-            config = before.with_overrides([(command.key, command.value)])
+            config = before.with_overrides({command.key: command.value})
         except VsrppError as error:
             yield self._answer(command, False, str(error))
             return
@@ -95,7 +95,7 @@ class Steering:
         else:
             self._trainer.reconfigure(config)
             for old, new in changes:
-                yield ev.ParameterChanged(step=step, key=new.key, old=as_text(old.value), new=as_text(new.value))
+                yield ev.ParameterChanged(step=step, key=new.key, old=old.value, new=new.value)
             yield self._answer(command, True, "done")
 
     def _mark(self, command: cmd.Mark) -> Iterator[ev.Event]:

@@ -67,7 +67,7 @@ def _crop_that_passes(miss: Miss, config: RunConfig, hardware: Hardware, geometr
     """The largest crop, a multiple of 4, predicted to bring the miss below its limit; 0 where none is."""
 
     def predicted(crop: int) -> Prediction:
-        smaller = config.with_overrides((("data.crop", str(crop)),))
+        smaller = config.with_overrides({"data.crop": crop})
         return predict(miss.rung.configure(smaller, miss.mode, geometry.n_frames), geometry, hardware, _ANY_SPEED)
 
     now, side = predicted(config.data.crop), config.data.crop or min(geometry.height, geometry.width)

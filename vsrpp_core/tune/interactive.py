@@ -14,9 +14,9 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.tune import measure
-from vsrpp_core.tune.ladder import Overrides
 from vsrpp_core.tune.search import Search
 
 LOOK_SECONDS = 0.2
@@ -30,7 +30,7 @@ def tune_and_choose(
     inbox: Inbox,
     *,
     attended: bool,
-    small: Overrides = (),
+    small: Overrides = NO_OVERRIDES,
     clock: Callable[[], float] = monotonic,
 ) -> Generator[ev.Event, None, RunConfig | None]:
     """Search the ladder and carry out commands; the generator's value is what to train, or None after a Stop.

@@ -4,8 +4,7 @@ Separate from search.py because the table of predictions, a rung chosen by hand 
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from vsrpp_core.data.stacked import StackGeometry
@@ -16,6 +15,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
+from vsrpp_core.run.settings import Overrides
 from vsrpp_core.tune.predict import Prediction, predict
 
 LADDER = (
@@ -35,8 +35,6 @@ MODES: tuple[Checkpointing, ...] = ("none", "block", "trunk")
 
 MEMORY_DOUBT = 1.15
 """A memory prediction rules a rung out only where it exceeds the limit by more than this factor."""
-
-Overrides = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Rung:
     verdict: str
     fault: ev.TuneFault = ""
     """What rules it out, if anything."""
-    also: tuple[tuple[str, str], ...] = ()
+    also: Overrides = field(default_factory=dict)
     """Settings that belong to it beside its sizes."""
 
     def configure(self, config: RunConfig, mode: Checkpointing, n_frames: int) -> RunConfig:
@@ -147,7 +145,7 @@ def forecast(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> 
 
 def small_rung(config: RunConfig, small: Overrides, hardware: Hardware, geometry: StackGeometry) -> Rung:
     """The network for CPUs as one more rung below the ladder; ``small`` are its settings, sizes among them."""
-    also = (*small, ("model.n_frames", str(geometry.n_frames)), ("tune.preset", "cpu"))
+    also = {**small, "model.n_frames": geometry.n_frames, "tune.preset": "cpu"}
     chosen = config.with_overrides(also)
     training, mode = chosen.training, chosen.training.checkpointing
     return Rung(
@@ -176,14 +174,14 @@ def with_sizes(
     """``config`` with a network and batch of ``sizes``, as in LADDER; everything else stays."""
     n_feats, batch, n_blocks = sizes
     return config.with_overrides(
-        (
-            ("model.n_feats", str(n_feats)),
-            ("model.n_blocks", str(n_blocks)),
-            ("model.n_frames", str(n_frames)),
-            ("training.batch_size", str(batch)),
-            ("training.accumulation", str(accumulation)),
-            ("training.checkpointing", mode),
-        )
+        {
+            "model.n_feats": n_feats,
+            "model.n_blocks": n_blocks,
+            "model.n_frames": n_frames,
+            "training.batch_size": batch,
+            "training.accumulation": accumulation,
+            "training.checkpointing": mode,
+        }
     )
 
 

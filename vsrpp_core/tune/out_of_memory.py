@@ -7,12 +7,11 @@ once. Separate from the session, which reports the proposal, so that it can be t
 import shlex
 
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.tune.presets import SMALLEST_CROP
 
-Proposal = tuple[tuple[str, str], ...]
 
-
-def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Proposal:
+def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Overrides:
     """The next smaller configuration as dotted settings; empty where only a smaller network is left.
 
     First activations are recomputed instead of kept, per block, then per trunk: the numbers stay the same. Then the
@@ -22,13 +21,13 @@ def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Proposal:
     training = config.training
     if training.checkpointing != "trunk":
         wanted = "block" if training.checkpointing == "none" else "trunk"
-        return (("training.checkpointing", wanted),)
+        return {"training.checkpointing": wanted}
     if training.batch_size > n_ranks:
         half = -(-training.batch_size // 2)
         effective = training.batch_size * training.accumulation
-        return (("training.batch_size", str(half)), ("training.accumulation", str(-(-effective // half))))
+        return {"training.batch_size": half, "training.accumulation": -(-effective // half)}
     side = config.data.crop or lr_side
-    return (("data.crop", str(side // 2)),) if side // 2 >= SMALLEST_CROP else ()
+    return {"data.crop": side // 2} if side // 2 >= SMALLEST_CROP else NO_OVERRIDES
 
 
 def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1, resumable: bool = True) -> str:
@@ -36,6 +35,6 @@ def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1, resumabl
     proposal = smaller(config, lr_side, n_ranks)
     if not proposal:
         return "start a fresh run with a smaller model.n_feats"
-    settings = " ".join(f"--set {key}={value}" for key, value in proposal)
+    settings = " ".join(f"--set {key}={value}" for key, value in proposal.items())
     resume = "--resume " if resumable else ""
     return f"continue with the next smaller configuration: vsrpp train {shlex.quote(run)} {resume}{settings}"

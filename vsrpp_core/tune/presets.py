@@ -1,42 +1,40 @@
 """Settings for a run that has none of its own: the demo, and a first network for the device."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from vsrpp_core.device.hardware import DeviceDescription
 from vsrpp_core.errors import UsageError
-from vsrpp_core.run.config import RunConfig, as_text
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.settings import Overrides
 
-Overrides = Iterable[tuple[str, str]]
-
-DEMO: Overrides = (
-    ("model.n_feats", "24"),
-    ("model.n_blocks", "6"),
-    ("training.batch_size", "8"),
-    ("training.max_steps", "500"),
-    ("schedule.lr_max", "1e-3"),
-    ("schedule.warmup_steps", "50"),
-    ("cadence.tensorboard_every", "20"),
-    ("cadence.validate_every", "100"),
-    ("cadence.checkpoint_every", "200"),
-    ("cadence.best_from", "0"),
-    ("cadence.best_until", "200"),
-    ("cadence.recovery_minutes", "2"),
-)
+DEMO: Overrides = {
+    "model.n_feats": 24,
+    "model.n_blocks": 6,
+    "training.batch_size": 8,
+    "training.max_steps": 500,
+    "schedule.lr_max": 1e-3,
+    "schedule.warmup_steps": 50,
+    "cadence.tensorboard_every": 20,
+    "cadence.validate_every": 100,
+    "cadence.checkpoint_every": 200,
+    "cadence.best_from": 0,
+    "cadence.best_until": 200,
+    "cadence.recovery_minutes": 2,
+}
 """Learns visibly within minutes on two CPU cores."""
 
-CPU: Overrides = (
-    ("model.n_feats", "32"),
-    ("model.n_blocks", "10"),
-    ("training.batch_size", "8"),
-    ("training.accumulation", "1"),
-    ("training.checkpointing", "none"),
-    ("training.max_steps", "20000"),
-    ("schedule.lr_max", "4e-4"),
-    ("schedule.warmup_steps", "200"),
-    ("cadence.best_from", "0"),
-)
+CPU: Overrides = {
+    "model.n_feats": 32,
+    "model.n_blocks": 10,
+    "training.batch_size": 8,
+    "training.accumulation": 1,
+    "training.checkpointing": "none",
+    "training.max_steps": 20_000,
+    "schedule.lr_max": 4e-4,
+    "schedule.warmup_steps": 200,
+    "cadence.best_from": 0,
+}
 """A network that two cores can train: the auto-tune ladder is for GPUs and starts far above it."""
 
 CPU_CROP = 48
@@ -58,7 +56,7 @@ MODEL_SIZE = frozenset(
 
 
 def demo_config(root: Path) -> RunConfig:
-    return RunConfig().with_overrides((*DEMO, ("data.root", str(root))))
+    return RunConfig().with_overrides({**DEMO, "data.root": str(root)})
 
 
 def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
@@ -68,7 +66,7 @@ def default_config(device: DeviceDescription, lr_side: int) -> RunConfig:
 
 def cpu_settings(lr_side: int) -> Overrides:
     """The CPU preset, with a crop that fits LR patches of ``lr_side`` pixels."""
-    return (*CPU, ("data.crop", str(CPU_CROP if lr_side > CPU_CROP else 0)))
+    return {**CPU, "data.crop": CPU_CROP if lr_side > CPU_CROP else 0}
 
 
 def unchanged_cpu_settings(config: RunConfig) -> frozenset[str]:
@@ -85,5 +83,5 @@ def drop_cpu_preset(config: RunConfig) -> RunConfig:
     defaults = {setting.key: setting.default for setting in config.settings()}
     for key in sorted(unchanged_cpu_settings(config)):
         with suppress(UsageError):  # it is validated together with a setting that was changed since, and stays
-            config = config.with_overrides(((key, as_text(defaults[key])),))
+            config = config.with_overrides({key: defaults[key]})
     return config

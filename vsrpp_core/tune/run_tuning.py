@@ -3,7 +3,7 @@
 Separate from interactive.py, which knows neither folders nor datasets and serves a session as well.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.ladder import Rung, check_rung, forecast
@@ -32,8 +33,6 @@ FOUND_BY_TUNE = (
     "tune.found",
     "tune.preset",
 )
-Overrides = Iterable[tuple[str, str]]
-Settings = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,8 @@ class _Target:
     geometry: StackGeometry
 
     def save(self, tuned: RunConfig) -> None:
-        n_frames = str(self.geometry.n_frames)
-        tuned.with_overrides((("data.root", str(self.root)), ("model.n_frames", n_frames))).save(self.folder.config)
+        found = {"data.root": str(self.root), "model.n_frames": self.geometry.n_frames}
+        tuned.with_overrides(found).save(self.folder.config)
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Listing:
     rungs: list[Rung]
 
 
-def tune_run(run: Path, data: Path | None, overrides: Overrides = ()) -> Iterator[ev.Event]:
+def tune_run(run: Path, data: Path | None, overrides: Overrides = NO_OVERRIDES) -> Iterator[ev.Event]:
     """Tune for a run's dataset and write the result into its ``config.toml``, with the ``overrides``.
 
     The events are those of a search in a session that nobody attends; on a CPU a small network is taken unmeasured. Of
@@ -74,7 +73,7 @@ def tune_run(run: Path, data: Path | None, overrides: Overrides = ()) -> Iterato
     """
     target = _target(run, data, overrides)
     with target.folder.lock():
-        hardware, small = choose_hardware(target.config.training.precision), Settings()
+        hardware, small = choose_hardware(target.config.training.precision), NO_OVERRIDES
         hardware.apply()
         if hardware.description.kind == "cpu":
             yield ev.WarningRaised(
@@ -90,7 +89,7 @@ def tune_run(run: Path, data: Path | None, overrides: Overrides = ()) -> Iterato
             target.save(tuned)
 
 
-def choose_rung(run: Path, data: Path | None, index: int, overrides: Overrides = ()) -> Iterator[ev.Event]:
+def choose_rung(run: Path, data: Path | None, index: int, overrides: Overrides = NO_OVERRIDES) -> Iterator[ev.Event]:
     """Write rung ``index`` into the run's ``config.toml`` without measuring, in the first checkpointing mode predicted
     to fit; warns of what goes beyond the limits. Raises as ``tune_run``, and UsageError for an index that is not on the
     ladder."""
@@ -108,7 +107,7 @@ def choose_rung(run: Path, data: Path | None, index: int, overrides: Overrides =
         target.save(chosen)
 
 
-def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = ()) -> Listing:
+def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = NO_OVERRIDES) -> Listing:
     """Predict only; nothing is written. Without a dataset five frames of 180x180 pixels are assumed."""
     folder = RunFolder(run) if run else None
     known = RunConfig.load_if_any(folder.config) if folder else None
@@ -139,19 +138,17 @@ def reset_for_search(config: RunConfig, overrides: Overrides) -> RunConfig:
 
     Raises UsageError for a setting that auto-tune finds itself.
     """
-    overrides = list(overrides)
-    if found := [key for key, _ in overrides if key in FOUND_BY_TUNE]:
+    if found := [key for key in overrides if key in FOUND_BY_TUNE]:
         raise UsageError(f"--set {found[0]} is what auto-tune finds; leave it out, or take a rung with --choose N")
     if config.tune.found:
-        found_before = (("training.checkpointing", "none"), ("tune.found", ""), ("tune.preset", ""))
+        found_before = {"training.checkpointing": "none", "tune.found": "", "tune.preset": ""}
         config = drop_cpu_preset(config).with_overrides(found_before)
     return config.with_overrides(overrides)
 
 
-def small_settings(geometry: StackGeometry, known: RunConfig | None, overrides: Overrides = ()) -> Settings:
+def small_settings(geometry: StackGeometry, known: RunConfig | None, overrides: Overrides = NO_OVERRIDES) -> Overrides:
     """Settings of the network for CPUs. Of a run with settings of its own only what depends on the device is replaced,
     and what an earlier search on a CPU has set."""
     settings = cpu_settings(min(geometry.height, geometry.width))
-    replaced = MODEL_SIZE | unchanged_cpu_settings(known) if known else {key for key, _ in settings}
-    wanted = (setting for setting in settings if setting[0] in replaced)
-    return (*wanted, *overrides)
+    replaced = MODEL_SIZE | unchanged_cpu_settings(known) if known else settings
+    return {**{key: value for key, value in settings.items() if key in replaced}, **overrides}

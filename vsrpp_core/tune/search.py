@@ -18,8 +18,9 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.tune.advice import Miss, advice
-from vsrpp_core.tune.ladder import Limits, Overrides, Rung, forecast, small_rung, with_sizes
+from vsrpp_core.tune.ladder import Limits, Rung, forecast, small_rung, with_sizes
 from vsrpp_core.tune.predict import predict
 
 BRAKE_SECONDS = 90.0
@@ -53,7 +54,7 @@ class Search:
         hardware: Hardware,
         geometry: StackGeometry,
         measure: Measure,
-        small: Overrides = (),
+        small: Overrides = NO_OVERRIDES,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         """``small``: settings of the network for CPUs, which is one more rung where they are given."""
@@ -61,7 +62,7 @@ class Search:
         self._measure, self._clock = measure, clock
         self.limits = Limits.of(config, hardware)
         self._ladder = forecast(config, hardware, geometry)
-        self.small = small_rung(config, small, hardware, geometry) if (small := tuple(small)) else None
+        self.small = small_rung(config, small, hardware, geometry) if small else None
         self.rungs = [*self._ladder, *([self.small] if self.small else [])]
         self._tried: dict[tuple[int, Checkpointing], ev.ConfigurationTried] = {}
         self._misses: dict[tuple[int, Checkpointing], Miss] = {}
@@ -209,7 +210,7 @@ class Search:
         On a CPU everything else is as for the small network: whole patches and a GPU's schedule are too slow there.
         """
         config, sizes = (
-            self.config.with_overrides(self.small.also if self.small else ()),
+            self.config.with_overrides(self.small.also if self.small else NO_OVERRIDES),
             (n_feats, batch_size, n_blocks),
         )
         chosen = with_sizes(config, sizes, accumulation, checkpointing, self.geometry.n_frames)
@@ -260,7 +261,7 @@ class Search:
 
 
 def _with_found(config: RunConfig, found: str) -> RunConfig:
-    return config.with_overrides((("tune.found", f"{found}, {date.today().isoformat()}"),))
+    return config.with_overrides({"tune.found": f"{found}, {date.today().isoformat()}"})
 
 
 def _figures(seconds: float, memory: float) -> str:

@@ -42,7 +42,7 @@ def _fault(key: str, text: str) -> str:
     if not text.isascii() or not text.isdigit():
         return "must be a whole number"
     try:
-        RunConfig().with_overrides([(key, str(int(text)))])
+        RunConfig().with_overrides({key: int(text)})
     except OverrideError as error:
         return error.faults[0].message  # its hint has no room beside a field
     return ""

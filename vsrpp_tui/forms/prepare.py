@@ -48,9 +48,8 @@ class PrepareRequest:
         """Raises VsrppError."""
         from vsrpp_core.prepare.recipe import Recipe
 
-        if self.recipe_file is None:
-            return Recipe.of(list(self.videos), overrides=list(self.settings))
-        return Recipe.load(self.recipe_file).with_overrides(list(self.settings))
+        recipe = Recipe.load(self.recipe_file) if self.recipe_file else Recipe.of(list(self.videos))
+        return recipe.with_overrides(recipe.parse(self.settings))
 
 
 def check(values: Values) -> Checked[PrepareRequest]:

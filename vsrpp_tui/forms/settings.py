@@ -3,14 +3,13 @@
 Apart from the form so that it can be tested without a screen.
 """
 
-import json
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 
 from vsrpp_core.errors import OverrideError
 from vsrpp_core.messages.commands import SetParameter
-from vsrpp_core.run.config import RunConfig, as_text, is_bound, is_live
-from vsrpp_core.run.settings import Setting
+from vsrpp_core.run.config import RunConfig, as_text, has_cross_field_rules, is_live
+from vsrpp_core.run.settings import Overrides, Setting
 
 
 class Draft:
@@ -23,14 +22,9 @@ class Draft:
     def settings(self) -> Iterator[Setting]:
         return self.present.settings()
 
-    def update(self, changed: Iterable[tuple[str, str]]) -> None:
-        """What the session says of its settings: (key, value as in config.toml)."""
-        tables: dict[str, dict[str, str]] = {}
-        for key, text in changed:
-            tables.setdefault(key.partition(".")[0], {})[key] = text
-        self.present = self.present.with_overrides(
-            self._command(section, values, together=True) for section, values in tables.items()
-        )
+    def update(self, changed: Overrides) -> None:
+        """Take over what the session says of its settings."""
+        self.present = self.present.with_overrides(changed)
 
     def edit(self, key: str, text: str) -> None:
         self._edits[key] = text.strip()
@@ -52,48 +46,31 @@ class Draft:
         faults = {key: "a value is missing" for key, text in changed.items() if not text}
         missing = {key.partition(".")[0] for key in faults}
         try:
-            self.present.with_overrides((key, text) for key, text in changed.items() if text)
+            self.present.with_overrides(self.present.parse((key, text) for key, text in changed.items() if text))
         except OverrideError as error:
             faults.update({fault.key: fault.message for fault in error.faults if fault.key not in missing})
         return faults
 
     def commands(self) -> list[tuple[SetParameter, tuple[str, ...]]]:
         """Each command, and the settings it changes; those of a section that must fit together go together."""
-        result = []
-        for section, values in self._by_section().items():
-            parts = [values] if is_bound(section) else [{key: text} for key, text in values.items()]
-            for part in parts:
-                key, text = self._command(section, part, together=len(part) > 1)
-                result.append((SetParameter(key, text), tuple(part)))
+        result: list[tuple[SetParameter, tuple[str, ...]]] = []
+        sections: dict[str, dict[str, Any]] = {}
+        for key, value in self.present.parse(self.changed().items()).items():
+            section, _, name = key.partition(".")
+            if has_cross_field_rules(section):
+                sections.setdefault(section, {})[name] = value
+            else:
+                result.append((SetParameter(key, value), (key,)))
+        for section, values in sections.items():
+            keys = tuple(f"{section}.{name}" for name in values)
+            command = SetParameter(section, values) if len(keys) > 1 else SetParameter(keys[0], *values.values())
+            result.append((command, keys))
         return result
-
-    def _by_section(self) -> dict[str, dict[str, str]]:
-        sections: dict[str, dict[str, str]] = {}
-        for key, text in self.changed().items():
-            sections.setdefault(key.partition(".")[0], {})[key] = text
-        return sections
 
     def _differs(self, key: str) -> bool:
         """Whether another value is meant; 0.60 is 0.6, and what cannot be read is another."""
-        text, present = self._edits[key], self._value(self.present, key)
-        if isinstance(present, str):
-            return text != present
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            return True
+        present, value = self._value(self.present, key), self.present.parse([(key, self._edits[key])])[key]
         return isinstance(value, bool) is not isinstance(present, bool) or bool(value != present)
-
-    def _command(self, section: str, values: Mapping[str, str], together: bool) -> tuple[str, str]:
-        """Key and value of a SetParameter."""
-        if not together:
-            ((key, text),) = values.items()
-            return key, text
-        table = ", ".join(f"{key.partition('.')[2]} = {self._in_toml(key, text)}" for key, text in values.items())
-        return section, f"{{{table}}}"
-
-    def _in_toml(self, key: str, text: str) -> str:
-        return json.dumps(text) if isinstance(self._value(self.present, key), str) else text
 
     @staticmethod
     def _value(config: RunConfig, key: str) -> object:

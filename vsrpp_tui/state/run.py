@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.run.config import as_text
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
@@ -67,8 +68,8 @@ class RunState:
     """Commands that the session has answered."""
     answers: tuple[ev.CommandAnswered, ...] = ()
     """The last of these answers, no more than ANSWER_LIMIT."""
-    changed: tuple[tuple[str, str], ...] = ()
-    """Settings that were changed during the session and their values now, as in config.toml."""
+    changed: tuple[tuple[str, ev.SettingValue], ...] = ()
+    """Settings that were changed during the session, and their values now."""
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None
     log: tuple[LogLine, ...] = ()
@@ -313,7 +314,7 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
         case ev.CommandAnswered() if event.command in ("Pause", "Resume"):
             return "plain", f"{event.message} at step {event.step:,}"
         case ev.ParameterChanged():
-            return "plain", f"{event.key} is {event.new} from step {event.step:,} on, was {event.old}"
+            return "plain", f"{event.key} is {as_text(event.new)} from step {event.step:,} on, was {as_text(event.old)}"
         case ev.MarkPlaced():
             return "plain", f"mark at step {event.step:,}: {event.text}"
         case ev.ConfigurationTried():

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,12 +37,12 @@ VERBS = [
 ]
 
 
-def settings(**changed: str) -> list[str]:
+def settings(**changed: Any) -> list[str]:
     wanted = {**TINY, **{key.replace("__", "."): value for key, value in changed.items()}}
     return [part for key, value in wanted.items() for part in ("--set", f"{key}={value}")]
 
 
-def train(run: Path, data: Path, *arguments: str, **changed: str) -> int:
+def train(run: Path, data: Path, *arguments: str, **changed: Any) -> int:
     return main(["train", str(run), "--data", str(data), *arguments, *settings(**changed)])
 
 
@@ -195,13 +196,13 @@ def test_training_without_a_screen(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
-    assert train(run, data, training__max_steps="4") == 0
+    assert train(run, data, training__max_steps=4) == 0
     told = capsys.readouterr().out
     for part in ("fresh, step 0 of 4", "validation LR", "saved checkpoint_step_4.pth", "completed at step 4"):
         assert part in told
-    assert train(run, data, "--resume", training__max_steps="6") == 0
+    assert train(run, data, "--resume", training__max_steps=6) == 0
     assert "resumed from checkpoint_step_4.pth, step 4 of 6" in capsys.readouterr().out
-    assert train(run, data, "--fresh", training__max_steps="2") == 0
+    assert train(run, data, "--fresh", training__max_steps=2) == 0
     assert [info.step for info in RunFolder(run).checkpoint_infos()] == [2]
 
 
@@ -217,7 +218,7 @@ def test_a_failed_session_is_status_1(
 
 def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
-    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000")
+    wanted = settings(training__max_steps=1_000_000, cadence__validate_every=1_000_000)
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -227,7 +228,7 @@ def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeD
     assert process.returncode == 130 and "stopped at step" in output
     (info,) = RunFolder(run).checkpoint_infos()
     assert info.kind == "recovery" and info.step >= 1
-    assert train(run, data, "--resume", training__max_steps=str(info.step + 1)) == 0
+    assert train(run, data, "--resume", training__max_steps=info.step + 1) == 0
     assert RunFolder(run).checkpoint(info.step + 1).is_file()
 
 
@@ -237,7 +238,7 @@ def test_signals_to_a_training_and_its_readers_stop_it_in_order(
 ) -> None:
     """As Ctrl-C, a closed terminal and a stopped service send them."""
     run, data = tmp_path / "run", make_dataset(n_train=9)
-    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000", data__workers="2")
+    wanted = settings(training__max_steps=1_000_000, cadence__validate_every=1_000_000, data__workers=2)
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
@@ -257,7 +258,7 @@ def test_every_setting_is_listed_with_its_meaning(
     assert main(["config"]) == 0
     told = capsys.readouterr().out
     assert all(key in told for key in setting_ranges())
-    RunConfig().with_overrides([("training.batch_size", "8")]).save(tmp_path / "config.toml")
+    RunConfig().with_overrides({"training.batch_size": 8}).save(tmp_path / "config.toml")
     assert main(["config", str(tmp_path)]) == 0
     (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("training.batch_size"))
     lines = (tmp_path / "config.toml").read_text().splitlines()
@@ -281,7 +282,7 @@ def test_a_setting_that_is_written_in_another_way_is_not_a_default(
 
 def test_a_closed_output_ends_the_training_in_order(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
-    wanted = settings(training__max_steps="1000000", cadence__validate_every="1000000")
+    wanted = settings(training__max_steps=1_000_000, cadence__validate_every=1_000_000)
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
@@ -297,7 +298,7 @@ def test_a_complete_run_says_how_to_train_further(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
-    assert train(run, data, training__max_steps="2") == 0
+    assert train(run, data, training__max_steps=2) == 0
     assert f"score it with: vsrpp evaluate {run}" in capsys.readouterr().out
     assert main(["train", str(run), "--resume"]) == 1
     assert "is complete: step 2 of 2; to train on, set training.max_steps" in capsys.readouterr().err
@@ -308,7 +309,7 @@ def test_evaluation_prints_a_table_or_json(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, data = tmp_path / "run", make_dataset(n_train=3)
-    assert train(run, data, training__max_steps="1") == 0
+    assert train(run, data, training__max_steps=1) == 0
     capsys.readouterr()
     clip = data / "Val" / "GT"
     command = ["evaluate", str(run / "checkpoint_step_1.pth"), str(clip), str(clip), "--border", "3"]

@@ -75,6 +75,21 @@ def test_an_answer_of_an_older_journal_has_no_number() -> None:
     assert decode(json.dumps(older)) == event
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "values"),
+    [
+        ("2.0", "5", (2.0, 5)),
+        ("true", "false", (True, False)),
+        ("1e-4", "2e-4", (1e-4, 2e-4)),
+        ("", "a b", ("", "a b")),
+    ],
+)
+def test_values_that_an_older_journal_has_as_text_are_typed(old: str, new: str, values: tuple[object, object]) -> None:
+    changed = decode(encode(ev.ParameterChanged(step=1, key="x.y", old=old, new=new)))
+    assert isinstance(changed, ev.ParameterChanged) and (changed.old, changed.new) == values
+    assert [type(value) for value in (changed.old, changed.new)] == [type(value) for value in values]
+
+
 def test_a_torn_last_line_is_passed_over_and_healed_by_the_next_writer(tmp_path: Path) -> None:
     journal = tmp_path / "events.jsonl"
     first, second, torn = (make_event(ev.WarningRaised, message=text) for text in ("one", "two", "torn"))

@@ -8,18 +8,14 @@ from vsrpp_core.prepare.job_events import PrepareReport
 from vsrpp_core.prepare.pipeline import prepare
 from vsrpp_core.prepare.recipe import Recipe
 
-SETTINGS = {"dataset.patch": "36", "dataset.patches_per_minute": "300", "dataset.frames": "3", "skip.duplicate": "0"}
-SETTINGS |= {"skip.blurred": "0", "work.workers": "1"}  # pans over enlarged noise have no sharp edges
+SETTINGS = {"dataset.patch": 36, "dataset.patches_per_minute": 300, "dataset.frames": 3, "skip.duplicate": 0}
+SETTINGS |= {"skip.blurred": 0, "work.workers": 1}  # pans over enlarged noise have no sharp edges
 MAX_VAL_PAIRS = 24
 
 
 def recipe(videos: list[Path], **settings: object) -> Recipe:
     """``dataset__seed=1`` is dataset.seed = 1."""
-    given = {
-        key.replace("__", "."): value if isinstance(value, str) else json.dumps(value)
-        for key, value in settings.items()
-    }
-    return Recipe.of(videos, list({**SETTINGS, **given}.items()))
+    return Recipe.of(videos, {**SETTINGS, **{key.replace("__", "."): value for key, value in settings.items()}})
 
 
 def run(videos: list[Path], out: Path, **settings: object) -> PrepareReport:

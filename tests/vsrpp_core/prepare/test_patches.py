@@ -12,7 +12,7 @@ from vsrpp_core.video import reading
 
 def test_shrinking_is_imresize(make_video: MakeVideo) -> None:
     path = make_video("a.mp4", pan(1, 2))
-    recipe = Recipe.of([path], [("dataset.patch", "36"), ("dataset.height", "50")])
+    recipe = Recipe.of([path], {"dataset.patch": 36, "dataset.height": 50})
     ((_, source, _),) = survey(named_videos(recipe), recipe)
     frame = next(reading.frames(path))
     assert source and (source.height, source.width) == (50, 67)

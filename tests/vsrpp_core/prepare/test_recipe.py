@@ -64,11 +64,11 @@ def test_every_fault_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) 
 )
 def test_overrides_are_checked(key: str, value: str, words: str) -> None:
     with pytest.raises(UsageError, match=re.escape(words)):
-        Recipe.of(["a"], [(key, value)])
+        Recipe.of(["a"], Recipe().parse([(key, value)]))
 
 
 def test_a_recipe_reads_what_it_writes(tmp_path: Path) -> None:
-    recipe = Recipe.of(["~/a film.mkv", "b"], [("dataset.patch", "288"), ("degradation.noise", "[0, 2]")])
+    recipe = Recipe.of(["~/a film.mkv", "b"], {"dataset.patch": 288, "degradation.noise": [0, 2]})
     recipe = recipe.model_copy(update={"video": [VideoRule(path="*.mkv", priority=-2, start="1:30")]})
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")

@@ -24,15 +24,15 @@ def test_equal_stems_give_different_names() -> None:
     assert _labels(paths) == ["Clip-1", "clip-1-2", "ä", "video"]
 
 
-def only(videos: list[Path], **settings: str) -> Source:
-    recipe = Recipe.of(videos, [(f"dataset.{key}", value) for key, value in {"patch": "36", **settings}.items()])
+def only(videos: list[Path], **settings: int) -> Source:
+    recipe = Recipe.of(videos, {f"dataset.{key}": value for key, value in {"patch": 36, **settings}.items()})
     ((_, source, _),) = survey(named_videos(recipe), recipe)
     assert source
     return source
 
 
 def test_lower_videos_are_not_enlarged(make_video: MakeVideo) -> None:
-    source = only([make_video("a.mp4", pan(1, 2))], height="100")
+    source = only([make_video("a.mp4", pan(1, 2))], height=100)
     assert (source.height, source.width) == (72, 96)
 
 

@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -42,14 +43,14 @@ def test_settings_keep_their_names() -> None:
 
 
 def test_saved_settings_come_back(path: Path) -> None:
-    config = RunConfig().with_overrides([("data.root", "/päth \"quoted\" 'so'"), ("schedule.lr_max", "3e-4")])
+    config = RunConfig().with_overrides({"data.root": "/päth \"quoted\" 'so'", "schedule.lr_max": 3e-4})
     config.save(path)
     assert RunConfig.load(path) == config
 
 
 def test_saving_keeps_comments_and_order_of_a_user_s_file(path: Path) -> None:
     path.write_text(HAND_WRITTEN, encoding="utf-8")
-    RunConfig.load(path).with_overrides([("training.max_steps", "900")]).save(path)
+    RunConfig.load(path).with_overrides({"training.max_steps": 900}).save(path)
     text = path.read_text(encoding="utf-8")
     places = [text.index(part) for part in ("# my run", "max_steps = 900   # a short one", "# the network", "[model]")]
     assert places == sorted(places)
@@ -70,7 +71,7 @@ def test_saving_twice_changes_nothing(path: Path) -> None:
 )  # fmt: skip
 def test_other_ways_of_writing_toml_are_saved_right(path: Path, text: str) -> None:
     path.write_bytes(text.encode())
-    changed = RunConfig.load(path).with_overrides([("training.seed", "7"), ("training.batch_size", "3")])
+    changed = RunConfig.load(path).with_overrides({"training.seed": 7, "training.batch_size": 3})
     changed.save(path)
     assert RunConfig.load(path) == changed
 
@@ -89,7 +90,7 @@ batch_size = 3 # three
 
 def test_a_table_in_braces_and_dotted_keys_stay_with_their_comments(path: Path) -> None:
     path.write_text(OTHER_WAYS, encoding="utf-8")
-    overrides = [("model.n_feats", "8"), ("loss.warmup_steps", "7"), ("data.crop", "24"), ("schedule.lr_max", "2e-3")]
+    overrides = {"model.n_feats": 8, "loss.warmup_steps": 7, "data.crop": 24, "schedule.lr_max": 2e-3}
     changed = RunConfig.load(path).with_overrides(overrides)
     changed.save(path)
     assert RunConfig.load(path) == changed
@@ -158,16 +159,18 @@ def test_a_whole_number_is_a_fine_way_to_write_a_float(path: Path) -> None:
     assert rate == 1.0 and isinstance(rate, float)
 
 
-def test_overrides_are_written_as_in_toml() -> None:
+def test_overrides_are_typed_as_in_toml() -> None:
     pairs = [("training.batch_size", "8"), ("schedule.lr_max", "1"), ("data.augment", "false"), ("data.root", "a b")]
-    config = RunConfig().with_overrides(pairs)
+    typed = RunConfig().parse([*pairs, ("loss", "{l1 = 0.5, grad = 0.3}"), ("tune.found", "5")])
+    config = RunConfig().with_overrides(typed)
+    assert (config.loss.l1, config.loss.grad, config.tune.found) == (0.5, 0.3, "5")
     assert (config.training.batch_size, config.schedule.lr_max) == (8, 1.0)
     assert (config.data.augment, config.data.root) == (False, "a b")
 
 
 def test_wrong_overrides_are_all_named() -> None:
     with pytest.raises(VsrppError) as caught:
-        RunConfig().with_overrides([("training.batch_sise", "2"), ("model", "3"), ("data.augment", "yes")])
+        RunConfig().with_overrides({"training.batch_sise": 2, "model": 3, "data.augment": "yes"})
     told = str(caught.value)
     for part in (
         "did you mean training.batch_size?",
@@ -193,7 +196,7 @@ def test_a_save_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(VsrppError, match="No space left"):
-        RunConfig.load(path).with_overrides([("training.max_steps", "900")]).save(path)
+        RunConfig.load(path).with_overrides({"training.max_steps": 900}).save(path)
     assert path.read_text(encoding="utf-8") == HAND_WRITTEN
     assert list(path.parent.iterdir()) == [path]
 
@@ -201,31 +204,34 @@ def test_a_save_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("setting", "phrase"),
     [
-        ({"cadence.checkpoint_every": "1000"}, "best_from must be less than checkpoint_every (1000)"),
-        ({"cadence.best_from": "9000"}, "best_from must be at most best_until (8000)"),
-        ({"clipping.minimum": "600"}, "minimum must be at most window (500)"),
-        ({"loss": "{l1 = 0.3, ms = 0.5, grad = 0.2}"}, "weights that adapt begin with l1 at least 0.3, ms at most 0.2"),
-        ({"loss": "{l1 = 0.9, ms = 0.0, grad = 0.1}"}, "others stay fixed with adaptive = false"),
-        ({"loss": "{l1 = 0.4, ms = 0.0, grad = 0.6}"}, "grad from 0.15 to 0.5"),
-        ({"loss": "{l1 = 0.25, ms = 0.25, grad = 0.5}"}, "weights that adapt begin with"),
+        ({"cadence.checkpoint_every": 1000}, "best_from must be less than checkpoint_every (1000)"),
+        ({"cadence.best_from": 9000}, "best_from must be at most best_until (8000)"),
+        ({"clipping.minimum": 600}, "minimum must be at most window (500)"),
+        (
+            {"loss": {"l1": 0.3, "ms": 0.5, "grad": 0.2}},
+            "begin with l1 at least 0.3, ms at most 0.2",
+        ),
+        ({"loss": {"l1": 0.9, "ms": 0.0, "grad": 0.1}}, "others stay fixed with adaptive = false"),
+        ({"loss": {"l1": 0.4, "ms": 0.0, "grad": 0.6}}, "grad from 0.15 to 0.5"),
+        ({"loss": {"l1": 0.25, "ms": 0.25, "grad": 0.5}}, "weights that adapt begin with"),
     ],
 )
-def test_settings_that_could_never_act_are_refused(setting: dict[str, str], phrase: str) -> None:
+def test_settings_that_could_never_act_are_refused(setting: dict[str, Any], phrase: str) -> None:
     with pytest.raises(UsageError) as caught:
-        RunConfig().with_overrides(setting.items())
+        RunConfig().with_overrides(setting)
     assert phrase in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "loss",
     [
-        "{l1 = 1.0, ms = 0.0, grad = 0.0, adaptive = false}",
-        "{l1 = 0.85, ms = 0.0, grad = 0.15}",
-        "{l1 = 0.3, ms = 0.2, grad = 0.5}",
+        {"l1": 1.0, "ms": 0.0, "grad": 0.0, "adaptive": False},
+        {"l1": 0.85, "ms": 0.0, "grad": 0.15},
+        {"l1": 0.3, "ms": 0.2, "grad": 0.5},
     ],
 )
-def test_loss_weights_may_stand_at_their_bounds_and_beyond_them_where_fixed(loss: str) -> None:
-    RunConfig().with_overrides([("loss", loss)])
+def test_loss_weights_may_stand_at_their_bounds_and_beyond_them_where_fixed(loss: dict[str, Any]) -> None:
+    RunConfig().with_overrides({"loss": loss})
 
 
 def test_a_folder_in_the_place_of_the_file_is_told(tmp_path: Path) -> None:
@@ -254,7 +260,7 @@ def test_a_fault_written_inline_is_told_without_a_line(tmp_path: Path) -> None:
 
 
 def test_settings_tell_their_value_default_and_range() -> None:
-    settings = {s.key: s for s in RunConfig().with_overrides([("data.crop", "48")]).settings()}
+    settings = {s.key: s for s in RunConfig().with_overrides({"data.crop": 48}).settings()}
     crop = settings["data.crop"]
     assert (crop.value, crop.default, crop.range) == (48, 0, "≥ 0, ≤ 1,024")
     assert settings["training.precision"].range == "auto, fp32, tf32, bf16, fp16" and settings["data.root"].range == ""
@@ -276,7 +282,7 @@ def test_faults_are_data(path: Path) -> None:
 
 def test_faults_of_overrides_are_those_of_a_command_line() -> None:
     with pytest.raises(OverrideError) as caught:
-        RunConfig().with_overrides([("model.n_frames", "4"), ("nonsense.a", "1")])
+        RunConfig().with_overrides({"model.n_frames": 4, "nonsense.a": 1})
     assert isinstance(caught.value, UsageError)
     assert {fault.key: fault.message for fault in caught.value.faults} == {
         "model.n_frames": "must be odd",

@@ -66,7 +66,7 @@ def test_the_summary_tells_what_a_run_holds(folder: RunFolder) -> None:
         add_checkpoint(folder, step, size=100)
     (folder.path / "logs").mkdir()
     (folder.path / "logs" / "events").write_bytes(b"x" * 50)
-    RunConfig().with_overrides([("data.root", "/clips")]).save(folder.config)
+    RunConfig().with_overrides({"data.root": "/clips"}).save(folder.config)
     summary = folder.summary()
     assert [info.step for info in summary.checkpoints] == [20, 10, 5]
     assert summary.newest == make_info(20, size=100)
@@ -204,7 +204,7 @@ def test_a_run_that_cannot_be_locked_on_a_full_disk_is_told_and_unlocked(folder:
 
 
 def test_the_settings_are_summed_up(folder: RunFolder) -> None:
-    RunConfig().with_overrides([("training.max_steps", "50"), ("data.root", "/clips")]).save(folder.config)
+    RunConfig().with_overrides({"training.max_steps": 50, "data.root": "/clips"}).save(folder.config)
     add_checkpoint(folder, 49)
     assert (folder.summary().max_steps, folder.summary().data_root, folder.summary().is_complete) == (
         50,

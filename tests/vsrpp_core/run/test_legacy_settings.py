@@ -40,7 +40,7 @@ def test_everything_with_an_equivalent_is_taken_over(tmp_path: Path) -> None:
 def test_nothing_else_changes(tmp_path: Path) -> None:
     settings = read_original_settings(write_original_settings(tmp_path))
     changed = {setting.key for setting in config_from(settings.path).settings() if setting.value != setting.default}
-    assert changed == {taken.setting for taken in settings.taken}
+    assert changed == {mapped.setting for mapped in settings.mapped}
 
 
 def test_what_has_no_equivalent_is_named(tmp_path: Path) -> None:
@@ -63,14 +63,14 @@ def test_what_auto_tune_found_counts_more_than_the_key_outside(tmp_path: Path) -
     settings = read_original_settings(
         write_original_settings(tmp_path, MODEL_CONFIG={"n_feats": 8, "n_blocks": 4, "batch_size": 2})
     )
-    assert dict(settings.overrides)["training.batch_size"] == "2" and settings.outdone == ("BATCH_SIZE",)
-    assert dict(settings.overrides)["training.accumulation"] == "3"
+    assert settings.overrides["training.batch_size"] == 2 and settings.overridden == ("BATCH_SIZE",)
+    assert settings.overrides["training.accumulation"] == 3
 
 
 @pytest.mark.parametrize("model", [None, {}])
 def test_without_auto_tune_the_key_outside_counts(tmp_path: Path, model: Any) -> None:
     settings = read_original_settings(write_original_settings(tmp_path, MODEL_CONFIG=model))
-    assert dict(settings.overrides)["training.batch_size"] == "6" and settings.outdone == ()
+    assert settings.overrides["training.batch_size"] == 6 and settings.overridden == ()
 
 
 def test_a_shape_that_is_not_the_checkpoint_s_is_told(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_shape_that_is_not_the_checkpoint_s_is_told(tmp_path: Path) -> None:
         "MODEL_CONFIG.n_blocks is 6 but the checkpoint has 4",
     ]
     assert read_original_settings(write_original_settings(tmp_path)).contradictions(8, 4) == []
-    assert not any(key.startswith("model.") for key, _ in settings.overrides)
+    assert not any(key.startswith("model.") for key in settings.overrides)
 
 
 @pytest.mark.parametrize(("root", "expected"), [("Dataset", "Dataset"), ("../Data set", "../Data set")])

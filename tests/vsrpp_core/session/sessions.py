@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tests.helpers import TINY
 from vsrpp_core.messages import commands as cmd
@@ -38,10 +38,10 @@ def train(
     data: Path,
     start: str = "fresh",
     react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (),
-    **settings: str,
+    **settings: Any,
 ) -> list[ev.Event]:
     overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
-    return collect(open_session(run, data, start=start, overrides=overrides.items()), react)  # type: ignore[arg-type]
+    return collect(open_session(run, data, start=start, overrides=overrides), react)  # type: ignore[arg-type]
 
 
 def figures(step: ev.StepReported) -> tuple[float, ...]:

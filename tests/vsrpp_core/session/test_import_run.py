@@ -41,7 +41,7 @@ def test_the_run_holds_the_same_network_and_moments_at_the_same_step(tmp_path: P
 def test_training_goes_on_from_there(make_dataset: MakeDataset, tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
     import_run(tmp_path / "old.pth", tmp_path / "run")
-    settings = {**SETTINGS, "training.max_steps": "25512"}.items()
+    settings = {**SETTINGS, "training.max_steps": 25_512}
     session = open_session(tmp_path / "run", make_dataset(), start="resume", overrides=settings)
     events = list(session.events(CommandQueue()))
     assert [event.step for event in events if isinstance(event, ev.StepReported)] == list(range(25_501, 25_513))
@@ -103,7 +103,7 @@ def test_training_goes_on_from_an_exported_network(make_dataset: MakeDataset, tm
     write_network(tmp_path / "checkpoint.pth", n_frames=5)
     export(tmp_path / "checkpoint.pth", tmp_path / "n.safetensors")
     import_run(tmp_path / "n.safetensors", tmp_path / "run")
-    settings = {**SETTINGS, "training.max_steps": "1236"}.items()
+    settings = {**SETTINGS, "training.max_steps": 1236}
     session = open_session(tmp_path / "run", make_dataset(), start="resume", overrides=settings)
     events = list(session.events(CommandQueue()))
     assert [event.step for event in events if isinstance(event, ev.StepReported)] == [1235, 1236]
@@ -133,7 +133,7 @@ def test_named_settings_come_before_those_beside_and_the_run_s(tmp_path: Path) -
     named = write_original_settings(tmp_path / "other", MAX_STEPS=80_000)
     folder = RunFolder(tmp_path / "run")
     folder.create()
-    RunConfig().with_overrides([("training.max_steps", "90000"), ("training.seed", "5")]).save(folder.config)
+    RunConfig().with_overrides({"training.max_steps": 90_000, "training.seed": 5}).save(folder.config)
     config = import_run(tmp_path / "old.pth", folder.path, named).config
     assert (config.training.max_steps, config.training.seed) == (80_000, 5)
 
@@ -143,7 +143,7 @@ def test_settings_the_run_has_are_not_overwritten_unasked(tmp_path: Path) -> Non
     write_original_settings(tmp_path)
     folder = RunFolder(tmp_path / "run")
     folder.create()
-    RunConfig().with_overrides([("training.max_steps", "90000")]).save(folder.config)
+    RunConfig().with_overrides({"training.max_steps": 90_000}).save(folder.config)
     made = import_run(tmp_path / "old.pth", folder.path)
     assert made.settings is None and RunConfig.load(folder.config).training.max_steps == 90_000
     assert any("train_config.json is ignored" in note and "--config" in note for note in made.notes)
@@ -154,7 +154,7 @@ def test_training_goes_on_with_the_original_s_settings(make_dataset: MakeDataset
     data = make_dataset()
     write_original_settings(tmp_path, DATASET_ROOT=str(data), MAX_STEPS=25_503, NUM_WORKERS=0, WARMUP_STEPS=4)
     import_run(tmp_path / "old.pth", tmp_path / "run")
-    session = open_session(tmp_path / "run", None, start="resume", overrides=[("training.precision", "fp32")])
+    session = open_session(tmp_path / "run", None, start="resume", overrides={"training.precision": "fp32"})
     *_, last = session.events(CommandQueue())
     assert isinstance(last, ev.SessionEnded) and (last.reason, last.step) == ("completed", 25_503)
 

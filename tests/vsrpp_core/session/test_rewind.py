@@ -1,6 +1,7 @@
 """Resuming from an older checkpoint than the newest: what becomes of the steps beyond it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,16 +18,16 @@ from vsrpp_core.run.folder import BEST_NAME, BEST_OLD_NAME, RunFolder
 from vsrpp_core.session.session import open_session
 
 SAVED = (4, 8, 12)
-BEST: Settings = {"cadence.validate_every": "4", "cadence.best_from": "1"}
+BEST: Settings = {"cadence.validate_every": 4, "cadence.best_from": 1}
 """Settings with which every validation that is better than those before makes a best checkpoint."""
 
 
 def train(
-    run: Path, data: Path, start: str = "resume", checkpoint: str = "", stop: int = 14, **settings: str
+    run: Path, data: Path, start: str = "resume", checkpoint: str = "", stop: int = 14, **settings: Any
 ) -> list[ev.Event]:
     """Train until step ``stop``; checkpoints are saved by hand at the steps SAVED."""
     wanted = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
-    session = open_session(run, data, start=start, overrides=wanted.items(), checkpoint=checkpoint)  # type: ignore[arg-type]
+    session = open_session(run, data, start=start, overrides=wanted, checkpoint=checkpoint)  # type: ignore[arg-type]
     queue, events = CommandQueue(), []
     for event in session.events(queue):
         events.append(event)

@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def test_a_run_from_start_to_completion(make_dataset: MakeDataset, tmp_path: Pat
 
 
 def test_the_network_learns(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    events = train(tmp_path / "run", make_dataset(n_train=20), training__max_steps="80", schedule__lr_max="5e-3")
+    events = train(tmp_path / "run", make_dataset(n_train=20), training__max_steps=80, schedule__lr_max=5e-3)
     validations = of(events, ev.ValidationFinished)
     assert validations[-1].ki_psnr > validations[0].ki_psnr + 0.3
 
@@ -73,9 +74,9 @@ def test_the_journal_holds_what_was_said(make_dataset: MakeDataset, tmp_path: Pa
     ]
 
 
-@pytest.mark.parametrize("accumulation", ["1", "2"])
+@pytest.mark.parametrize("accumulation", [1, 2])
 @pytest.mark.parametrize("stop", [5, 10, 13, 20])
-def test_resume_goes_on_bit_for_bit(make_dataset: MakeDataset, tmp_path: Path, stop: int, accumulation: str) -> None:
+def test_resume_goes_on_bit_for_bit(make_dataset: MakeDataset, tmp_path: Path, stop: int, accumulation: int) -> None:
     """2N = N + resume + N: every figure of every step, and every weight."""
     data = make_dataset()
     whole = train(tmp_path / "whole", data, training__accumulation=accumulation)
@@ -92,14 +93,14 @@ def test_resume_goes_on_bit_for_bit(make_dataset: MakeDataset, tmp_path: Path, s
     assert validations == [v.ki_psnr for v in of(whole, ev.ValidationFinished)]
 
 
-@pytest.mark.parametrize("workers", ["2", "4"])
+@pytest.mark.parametrize("workers", [2, 4])
 def test_resume_with_workers_is_the_undisturbed_run_without(
-    make_dataset: MakeDataset, tmp_path: Path, workers: str
+    make_dataset: MakeDataset, tmp_path: Path, workers: int
 ) -> None:
     """What the workers had drawn ahead when the session was stopped is drawn again, in the same order."""
     data = make_dataset()
-    whole = train(tmp_path / "whole", data, training__max_steps="14")
-    settings: Settings = {"training__max_steps": "14", "data__workers": workers}
+    whole = train(tmp_path / "whole", data, training__max_steps=14)
+    settings: Settings = {"training__max_steps": 14, "data__workers": workers}
     first = train(tmp_path / "parts", data, react=stop_at(6), **settings)
     second = train(tmp_path / "parts", data, start="resume", **settings)
     steps = [figures(step) for step in of(first, ev.StepReported) + of(second, ev.StepReported)]
@@ -144,7 +145,7 @@ def test_the_same_number_of_other_pairs_is_noticed_too(make_dataset: MakeDataset
 
 def test_another_validation_set_resets_the_best(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, react=stop_at(13), cadence__best_from="0")
+    train(run, data, react=stop_at(13), cadence__best_from=0)
     assert of(train(run, data, start="resume", react=stop_at(14)), ev.SessionStarted)[0].best_step == 12
     for split in ("LR", "GT"):
         (data / "Val" / split / "s001.png").rename(data / "Val" / split / "t001.png")
@@ -158,7 +159,7 @@ def test_a_run_with_a_given_size_is_not_tuned(
 ) -> None:
     card = DeviceDescription("a card", 8 * 2**30, "cuda")
     monkeypatch.setattr(plan_module, "describe_device", lambda: card)
-    events = train(tmp_path / "run", make_dataset(), training__max_steps="2")
+    events = train(tmp_path / "run", make_dataset(), training__max_steps=2)
     assert of(events, ev.SessionStarted)[0].n_feats == 4 and not of(events, ev.ConfigurationPredicted)
 
 
@@ -166,23 +167,23 @@ def test_settings_edited_between_sessions_are_gone_by(make_dataset: MakeDataset,
     """Weights and clip norm are in the checkpoint, but the user's word is newer. What was not edited goes on."""
     run, data = tmp_path / "run", make_dataset()
     before = of(train(run, data, react=stop_at(12)), ev.StepReported)[-1]
-    edited = {"loss__l1": "0.5", "loss__ms": "0.1", "loss__grad": "0.4", "schedule__factor": "0.5"}
+    edited = {"loss__l1": 0.5, "loss__ms": 0.1, "loss__grad": 0.4, "schedule__factor": 0.5}
     after = of(train(run, data, start="resume", react=stop_at(13), **edited), ev.StepReported)[0]
     assert (after.weight_l1, after.weight_ms, after.weight_grad) == (0.5, 0.1, 0.4)
     assert after.learning_rate < 0.51 * before.learning_rate
     assert after.clip_norm == pytest.approx(before.clip_norm, rel=0.1) and after.clip_norm != 1.5
-    again = of(train(run, data, start="resume", react=stop_at(14), clipping__initial="7.5", **edited), ev.StepReported)
+    again = of(train(run, data, start="resume", react=stop_at(14), clipping__initial=7.5, **edited), ev.StepReported)
     assert again[0].clip_norm == 7.5 and again[0].weight_l1 == 0.5
 
 
 def test_decays_edited_between_sessions_are_gone_by(make_dataset: MakeDataset, tmp_path: Path) -> None:
     weights = []
-    for name, decay in (("kept", "0.0"), ("edited", "0.9")):
+    for name, decay in (("kept", 0.0), ("edited", 0.9)):
         run, data = tmp_path / name, make_dataset()
         train(run, data, react=stop_at(12))
         train(run, data, start="resume", training__weight_decay=decay)
         (group,) = checkpoints.load(run / "checkpoint_step_24.pth")["optimizer_step"]["optimizer"]["param_groups"]
-        assert group["weight_decay"] == float(decay)
+        assert group["weight_decay"] == decay
         weights.append(weights_of(run, "checkpoint_step_24.pth", "model"))
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -196,7 +197,7 @@ def test_a_checkpoint_goes_by_the_rules_it_was_saved_with(make_dataset: MakeData
     state["config"]["loss"] |= {"l1": 1.0, "ms": 0.0, "grad": 0.0, "adaptive": True, "of_old": 3}
     state["loss_weights"]["weights"] = [1.0, 0.0, 0.0]
     torch.save(state, path)
-    fixed: Settings = {"loss__l1": "1.0", "loss__ms": "0.0", "loss__grad": "0.0", "loss__adaptive": "false"}
+    fixed: Settings = {"loss__l1": 1.0, "loss__ms": 0.0, "loss__grad": 0.0, "loss__adaptive": False}
     events = train(run, data, start="resume", **fixed)
     assert of(events, ev.SessionEnded)[0].step == 24
     assert {step.weight_l1 for step in of(events, ev.StepReported)} == {1.0}
@@ -214,21 +215,21 @@ def test_without_settings_those_of_a_checkpoint_are_held_to_the_rules_of_now(
     torch.save(state, path)
     with pytest.raises(VsrppError, match="weights that adapt begin with"):
         open_session(run, data, start="resume")
-    overrides = [("loss.adaptive", "false")]
+    overrides = {"loss.adaptive": False}
     assert of(collect(open_session(run, data, start="resume", overrides=overrides)), ev.SessionEnded)[0].step == 24
 
 
 def test_the_dataset_may_be_named_by_its_setting(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data, other = tmp_path / "run", make_dataset(), make_dataset(tmp_path / "other")
-    collect(open_session(run, None, start="fresh", overrides={**TINY, "data.root": str(data)}.items()), stop_at(3))
+    collect(open_session(run, None, start="fresh", overrides={**TINY, "data.root": str(data)}), stop_at(3))
     assert RunConfig.load(run / "config.toml").data.root == str(data)
-    events = collect(open_session(run, None, start="resume", overrides=[("data.root", str(other))]), stop_at(6))
+    events = collect(open_session(run, None, start="resume", overrides={"data.root": str(other)}), stop_at(6))
     assert of(events, ev.SessionStarted)[0].data == str(other)
     assert RunConfig.load(run / "config.toml").data.root == str(other)
 
 
 def test_a_step_report_carries_the_inputs_of_the_step(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    settings: Settings = {"training__max_steps": "60", "loss__warmup_steps": "25", "schedule__plateau_patience": "10"}
+    settings: Settings = {"training__max_steps": 60, "loss__warmup_steps": 25, "schedule__plateau_patience": 10}
     events = train(tmp_path / "run", make_dataset(), **settings)
     changes = [e for e in events if isinstance(e, ev.WeightsAdapted | ev.LearningRateReduced)]
     adapted = of(events, ev.WeightsAdapted)
@@ -244,15 +245,15 @@ def test_a_step_report_carries_the_inputs_of_the_step(make_dataset: MakeDataset,
 
 def test_the_same_seed_gives_the_same_losses_with_workers(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
-    alone = train(tmp_path / "a", data, training__max_steps="6")
-    helped = train(tmp_path / "b", data, training__max_steps="6", data__workers="2")
+    alone = train(tmp_path / "a", data, training__max_steps=6)
+    helped = train(tmp_path / "b", data, training__max_steps=6, data__workers=2)
     assert [figures(s) for s in of(alone, ev.StepReported)] == [figures(s) for s in of(helped, ev.StepReported)]
 
 
 def test_another_seed_gives_other_losses(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
-    one = train(tmp_path / "a", data, training__max_steps="2")
-    two = train(tmp_path / "b", data, training__max_steps="2", training__seed="1")
+    one = train(tmp_path / "a", data, training__max_steps=2)
+    two = train(tmp_path / "b", data, training__max_steps=2, training__seed=1)
     assert figures(of(one, ev.StepReported)[1]) != figures(of(two, ev.StepReported)[1])
 
 
@@ -319,7 +320,7 @@ def test_commands_do_not_change_the_numbers(make_dataset: MakeDataset, tmp_path:
 def test_the_best_checkpoint_is_linked_and_the_one_before_kept(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
     events = train(
-        run, make_dataset(), cadence__validate_every="6", cadence__best_from="0", training__max_steps="30",
+        run, make_dataset(), cadence__validate_every=6, cadence__best_from=0, training__max_steps=30,
     )  # fmt: skip
     best = [v.step for v in of(events, ev.ValidationFinished) if v.is_best]
     assert len(best) >= 3, "the fixture must improve often enough for this test to mean something"
@@ -371,7 +372,7 @@ def test_a_device_that_cannot_be_read_any_more_still_ends_in_an_event(
 
 
 def test_a_reader_that_leaves_loses_nothing(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY.items())
+    session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY)
     events = session.events(cmd.CommandQueue())
     for event in events:
         if isinstance(event, ev.StepReported) and event.step == 9:
@@ -393,7 +394,7 @@ def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(
     make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, training__max_steps="3")
+    train(run, data, training__max_steps=3)
     events = collect(open_session(run, None, start="fresh"))
     assert of(events, ev.SessionStarted)[0].step == 0 and of(events, ev.SessionEnded)[0].step == 3
     (trashed,) = (run / ".trash").iterdir()
@@ -402,10 +403,10 @@ def test_a_fresh_start_moves_the_old_run_to_the_trash_and_keeps_settings(
 
 def test_a_fresh_start_that_cannot_keep_its_settings_moves_nothing(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, training__max_steps="3")
+    train(run, data, training__max_steps=3)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     with files_of_at_most(20), pytest.raises(VsrppError, match=r"config\.toml cannot be written \(File too large\)"):
-        open_session(run, None, start="fresh", overrides=[("training.max_steps", "7")])
+        open_session(run, None, start="fresh", overrides={"training.max_steps": 7})
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -413,7 +414,7 @@ def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset: Make
     import os
 
     data = make_dataset()
-    session = open_session(tmp_path / "run", data, start="fresh", overrides=TINY.items())
+    session = open_session(tmp_path / "run", data, start="fresh", overrides=TINY)
     with pytest.raises(VsrppError, match=f"PID {os.getpid()}"):
         open_session(tmp_path / "run", data, start="fresh")
     session.close()
@@ -424,18 +425,18 @@ def test_a_second_trainer_is_refused_with_the_first_one_s_pid(make_dataset: Make
     ("start", "settings", "phrase"),
     [
         ("resume", {}, "nothing to resume"),
-        ("fresh", {"training.batch_sise": "2"}, "did you mean training.batch_size"),
-        ("fresh", {"data.crop": "99"}, "data.crop = 99 is larger"),
-        ("fresh", {"model.n_frames": "7"}, "5 frames but model.n_frames is 7"),
+        ("fresh", {"training.batch_sise": 2}, "did you mean training.batch_size"),
+        ("fresh", {"data.crop": 99}, "data.crop = 99 is larger"),
+        ("fresh", {"model.n_frames": 7}, "5 frames but model.n_frames is 7"),
         ("fresh", {"training.precision": "fp16"}, "fp16 is not for CPUs"),
     ],
 )
 def test_mistakes_are_refused_before_anything_is_touched(
-    make_dataset: MakeDataset, tmp_path: Path, start: str, settings: dict[str, str], phrase: str
+    make_dataset: MakeDataset, tmp_path: Path, start: str, settings: dict[str, Any], phrase: str
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
     with pytest.raises(VsrppError, match=phrase):
-        open_session(run, data, start=start, overrides=settings.items())  # type: ignore[arg-type]
+        open_session(run, data, start=start, overrides=settings)  # type: ignore[arg-type]
     assert RunFolder(run).contents() == [] and not (run / "config.toml").exists() and RunFolder(run).owner() == 0
 
 
@@ -446,15 +447,15 @@ def test_a_validation_pair_of_another_size_is_refused_before_training(
     for side in ("LR", "GT"):
         shutil.copy(other / "Val" / side / "s000.png", data / "Val" / side / "t.png")
     with pytest.raises(VsrppError, match=r"Val/LR/t.png has 5 × 20×20 → 60×60, where training has 5 × 16×16") as caught:
-        open_session(tmp_path / "run", data, start="fresh", overrides=TINY.items())
+        open_session(tmp_path / "run", data, start="fresh", overrides=TINY)
     assert f"`vsrpp check {data}`" in str(caught.value) and RunFolder(tmp_path / "run").contents() == []
 
 
 def test_a_changed_shape_is_named_on_resume(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, training__max_steps="3")
+    train(run, data, training__max_steps=3)
     with pytest.raises(VsrppError, match=r"model\.n_feats is 6 but was 4"):
-        open_session(run, data, start="resume", overrides=[("model.n_feats", "6"), ("training.max_steps", "9")])
+        open_session(run, data, start="resume", overrides={"model.n_feats": 6, "training.max_steps": 9})
     assert (run / "checkpoint_step_3.pth").exists()
 
 
@@ -468,7 +469,7 @@ def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
             if inbox.stop_is_wanted():
                 return None
             yield make_event(ev.ConfigurationTried)
-        return config.with_overrides(TINY.items())
+        return config.with_overrides(TINY)
 
     monkeypatch.setattr(plan_module, "describe_device", lambda: DeviceDescription("a GPU", 8 * 2**30, "cuda"))
     monkeypatch.setattr(session_module, "tune_and_choose", tune)
@@ -503,7 +504,7 @@ def test_the_user_s_own_files_and_a_dataset_inside_the_run_stay(make_dataset: Ma
     data = make_dataset(root=run / "data")
     (run / "notes.txt").write_text("mine")
     for _ in range(2):
-        train(run, data, training__max_steps="1")
+        train(run, data, training__max_steps=1)
     assert (run / "notes.txt").read_text() == "mine" and len(list((data / "Patches" / "GT").iterdir())) == 10
 
 
@@ -515,7 +516,7 @@ def test_a_run_cannot_be_its_own_dataset(make_dataset: MakeDataset) -> None:
 
 def test_the_demo_does_not_take_over_a_run_on_other_footage(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, training__max_steps="1")
+    train(run, data, training__max_steps=1)
     with pytest.raises(VsrppError, match=f"is a run on {data}, not the demo's"):
         open_session(run, None, start="fresh", demo=True)
     assert (run / "checkpoint_step_1.pth").is_file()
@@ -523,20 +524,20 @@ def test_the_demo_does_not_take_over_a_run_on_other_footage(make_dataset: MakeDa
 
 def test_a_fresh_start_reports_what_it_moved_away(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, training__max_steps="1")
-    told = [event.message for event in of(train(run, data, training__max_steps="1"), ev.WarningRaised)]
+    train(run, data, training__max_steps=1)
+    told = [event.message for event in of(train(run, data, training__max_steps=1), ev.WarningRaised)]
     (trashed,) = (run / ".trash").iterdir()
     assert told == [f"what the run held before is in .trash/{trashed.name}"]
 
 
 def test_a_complete_run_is_not_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, training__max_steps="2")
+    train(run, data, training__max_steps=2)
     saved = (run / "checkpoint_step_2.pth").stat().st_mtime_ns
     with pytest.raises(VsrppError, match="is complete: step 2 of 2"):
         open_session(run, data, start="resume")
     assert (run / "checkpoint_step_2.pth").stat().st_mtime_ns == saved
-    events = collect(open_session(run, data, start="resume", overrides=[("training.max_steps", "4")]))
+    events = collect(open_session(run, data, start="resume", overrides={"training.max_steps": 4}))
     assert of(events, ev.SessionEnded)[0].step == 4
 
 
@@ -547,11 +548,11 @@ def test_a_run_without_settings_is_tuned_first_on_a_gpu(
     events = list(open_session(tmp_path / "run", make_dataset(), start="fresh").events(cmd.CommandQueue()))
     kinds = [type(event) for event in events]
     assert kinds.index(ev.ConfigurationTried) < kinds.index(ev.SessionStarted)
-    assert RunConfig.load(tmp_path / "run" / "config.toml").model.n_feats == int(TINY["model.n_feats"])
+    assert RunConfig.load(tmp_path / "run" / "config.toml").model.n_feats == TINY["model.n_feats"]
 
 
 def test_a_full_disk_without_room_for_a_journal_fails_the_session(tmp_path: Path, make_dataset: MakeDataset) -> None:
-    session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY.items())
+    session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY)
     (tmp_path / "run" / "events.jsonl").mkdir()  # stands for whatever makes opening fail
     (failed,) = collect(session)
     assert isinstance(failed, ev.SessionFailed) and "events.jsonl" in failed.error

@@ -21,7 +21,7 @@ from vsrpp_core.session.session import open_session
 
 def train(run: Path, data: Path, start: str, stop: int) -> list[ev.Event]:
     """Train until step ``stop``; a checkpoint is saved by hand at step 4."""
-    session, queue, events = open_session(run, data, start=start, overrides=TINY.items()), CommandQueue(), []  # type: ignore[arg-type]
+    session, queue, events = open_session(run, data, start=start, overrides=TINY), CommandQueue(), []  # type: ignore[arg-type]
     for event in session.events(queue):
         events.append(event)
         if isinstance(event, ev.StepReported) and event.step in (4, stop):
@@ -90,7 +90,7 @@ def test_a_checkpoint_of_another_version_is_passed_over_and_not_marked(
     assert described(run)["checkpoint_step_70.pth"].crc == "unknown"
 
 
-EVERY_BEST = {**TINY, "cadence.validate_every": "4", "cadence.best_from": "0", "training.max_steps": "6"}
+EVERY_BEST = {**TINY, "cadence.validate_every": 4, "cadence.best_from": 0, "training.max_steps": 6}
 
 
 def killed_before_the_best_is_named(run: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def killed_before_the_best_is_named(run: Path, data: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(CheckpointStore, "mark_best", kill)
-        list(open_session(run, data, start="fresh", overrides=EVERY_BEST.items()).events(CommandQueue()))
+        list(open_session(run, data, start="fresh", overrides=EVERY_BEST).events(CommandQueue()))
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["the first best", "a later best"])

@@ -13,15 +13,15 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.session.session import open_session
 
-SHORT: Settings = {"training__max_steps": "6", "data__crop": "12"}
+SHORT: Settings = {"training__max_steps": 6, "data__crop": 12}
 
 
 def losses(events: list[ev.Event]) -> list[tuple[float, ...]]:
     return [figures(step) for step in of(events, ev.StepReported)]
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
-def test_same_seed_same_loss(make_dataset: MakeDataset, tmp_path: Path, workers: str) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_same_seed_same_loss(make_dataset: MakeDataset, tmp_path: Path, workers: int) -> None:
     data = make_dataset()
     plain = train(tmp_path / "plain", data, data__cache="none", **SHORT)
     cached = train(tmp_path / "cached", data, data__cache="disk", data__workers=workers, **SHORT)
@@ -42,7 +42,7 @@ def test_it_is_made_before_the_session_starts_and_once(make_dataset: MakeDataset
 
 def test_a_stop_while_it_is_made(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
-    settings = [("data.cache", "disk")]
+    settings = {"data.cache": "disk"}
     events = collect(open_session(tmp_path / "run", data, start="fresh", overrides=settings), first=(cmd.Stop(),))
     assert isinstance(events[-1], ev.SessionEnded) and events[-1].reason == "stopped"
     assert not of(events, ev.SessionStarted) and not (data / "Patches.cache").exists()

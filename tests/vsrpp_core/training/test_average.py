@@ -66,15 +66,15 @@ def test_its_state_comes_back_and_a_state_without_one_begins_at_the_raw_weights(
     assert value(other) == 7.0
 
 
-def train(run: Path, data: Path, ema: str, start: str = "fresh") -> list[ev.Event]:
-    settings = {**TINY, "training.ema": ema, "cadence.best_from": "0"}.items()
+def train(run: Path, data: Path, ema: float, start: str = "fresh") -> list[ev.Event]:
+    settings = {**TINY, "training.ema": ema, "cadence.best_from": 0}
     session = open_session(run, data, start=start, overrides=settings)  # type: ignore[arg-type]
     return list(session.events(CommandQueue()))
 
 
 def test_training_does_not_notice_it_and_what_is_used_does(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
-    with_average, without = train(tmp_path / "a", data, "0.9"), train(tmp_path / "b", data, "0")
+    with_average, without = train(tmp_path / "a", data, 0.9), train(tmp_path / "b", data, 0)
     losses = [[e.loss_total for e in events if isinstance(e, ev.StepReported)] for events in (with_average, without)]
     scores = [[e.ki_psnr for e in events if isinstance(e, ev.ValidationFinished)] for events in (with_average, without)]
     assert losses[0] == losses[1] and scores[0] != scores[1]

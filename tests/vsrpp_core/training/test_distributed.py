@@ -1,6 +1,7 @@
 """Two ranks train as one does, obey together, and only the first writes."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -29,9 +30,9 @@ RANKS_SECONDS = 600
 SETTINGS = {
     **TINY,
     "data.cache": "disk",
-    "training.max_steps": "50",
-    "schedule.lr_max": "1e-4",
-    "cadence.validate_every": "25",
+    "training.max_steps": 50,
+    "schedule.lr_max": 1e-4,
+    "cadence.validate_every": 25,
 }
 """Ten samples in micro-batches of three: two and one, and of the last of an epoch one and none."""
 
@@ -62,8 +63,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two ranks have done their job."""
     folder = tmp_path_factory.mktemp("ranks")
     write_dataset(folder / "data")
-    settings = [f"{key}={value}" for key, value in SETTINGS.items()]
-    done = run_ranks(folder, str(Path(__file__).with_name("ranks_job.py")), str(folder), *settings)
+    done = run_ranks(folder, str(Path(__file__).with_name("ranks_job.py")), str(folder), json.dumps(SETTINGS))
     assert done.returncode == 0, done.stderr[-3000:]
     assert (folder / "second-rank-was-here").exists()
     return folder

@@ -14,7 +14,7 @@ from vsrpp_core.session.session import open_session
 
 def test_a_mark_is_in_the_journal_the_log_and_tensorboard(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, queue, events = tmp_path / "run", cmd.CommandQueue(), []
-    for event in open_session(run, make_dataset(), start="fresh", overrides=TINY.items()).events(queue):
+    for event in open_session(run, make_dataset(), start="fresh", overrides=TINY).events(queue):
         events.append(event)
         if isinstance(event, ev.StepReported) and event.step == 5:
             for command in (cmd.Pause(), cmd.Mark("  new footage\nfrom here "), cmd.Mark(" \n"), cmd.Resume()):

@@ -16,7 +16,7 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 from vsrpp_core.training.trainer import build_model
 
-CONFIG = RunConfig().with_overrides(TINY.items())
+CONFIG = RunConfig().with_overrides(TINY)
 CPU = Hardware(torch.device("cpu"), DeviceDescription("CPU", 2**30, "cpu"), "fp32", "")
 WEIGHTS, RATE = LossWeights(0.6, 0.2, 0.2), 1e-3
 
@@ -127,7 +127,7 @@ def test_state_survives() -> None:
 
 @pytest.mark.skipif(not shutil.which("c++"), reason="torch.compile needs a C++ compiler")
 def test_compiled_code_takes_the_same_step() -> None:
-    compiled = CONFIG.with_overrides([("training.compile", "true")])
+    compiled = CONFIG.with_overrides({"training.compile": True})
     (one, plain), (two, _) = make_step(), make_step()
     fast = OptimizerStep(two, compiled.training, CPU)
     for seed, size in enumerate((2, 2, 1)):  # the last batch of an epoch is smaller
@@ -148,7 +148,7 @@ def test_a_network_that_cannot_be_compiled_says_what_to_set(monkeypatch: pytest.
         raise BackendCompilerFailed(refuse, RuntimeError("no C++ compiler found"), None)
 
     monkeypatch.setattr(torch, "compile", lambda network, **options: refuse)
-    compiled = CONFIG.with_overrides([("training.compile", "true")])
+    compiled = CONFIG.with_overrides({"training.compile": True})
     step = OptimizerStep(make_step()[0], compiled.training, CPU)
     with pytest.raises(VsrppError, match=r"no C\+\+ compiler found\); set training\.compile = false"):
         step.run([batch(2)], WEIGHTS, 1.5, RATE)

@@ -83,13 +83,9 @@ def test_between_the_steps_at_which_figures_are_due_nothing_is_read(
     for name, work in (("_advance", advance), ("_adapt_when_due", adapt), ("_report_when_due", report)):
         monkeypatch.setattr(Trainer, name, counted(work))
     monkeypatch.setattr("vsrpp_core.training.trainer.REPORT_SECONDS", 999.0)
-    cadences = {f"cadence.{name}_every": "20" for name in ("status", "tensorboard", "journal")}
-    settings = {**TINY, **cadences, "training.max_steps": "40", "cadence.validate_every": "99"}
-    list(
-        open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=settings.items()).events(
-            cmd.CommandQueue()
-        )
-    )
+    cadences = {f"cadence.{name}_every": 20 for name in ("status", "tensorboard", "journal")}
+    settings = {**TINY, **cadences, "training.max_steps": 40, "cadence.validate_every": 99}
+    list(open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=settings).events(cmd.CommandQueue()))
     assert counts.pop(1) == 1, "the data loader draws a seed, on the host, once"
     assert {step: count for step, count in counts.items() if count} == {10: 1, 20: 2, 30: 1, 40: 2}
 
@@ -98,8 +94,8 @@ def test_between_the_steps_at_which_figures_are_due_nothing_is_read(
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_no_step_waits_for_the_device(precision: str) -> None:
-    settings = {**TINY, "training.precision": precision, "data.crop": "16"}
-    config = RunConfig().with_overrides(settings.items())
+    settings = {**TINY, "training.precision": precision, "data.crop": 16}
+    config = RunConfig().with_overrides(settings)
     hardware = choose_hardware(config.training.precision)
     model = build_model(config, hardware)
     step, average = OptimizerStep(model, config.training, hardware), WeightAverage(model, 0.999)

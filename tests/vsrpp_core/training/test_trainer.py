@@ -26,11 +26,11 @@ from vsrpp_core.training.step import FIGURES, OptimizerStep
 
 
 def train(
-    run: Path, data: Path, react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (), **settings: str
+    run: Path, data: Path, react: Callable[[ev.Event], Iterable[cmd.Command]] = lambda event: (), **settings: Any
 ) -> list[ev.Event]:
     overrides = {**TINY, **{key.replace("__", "."): value for key, value in settings.items()}}
     queue, events = cmd.CommandQueue(), []
-    for event in open_session(run, data, start="fresh", overrides=overrides.items()).events(queue):
+    for event in open_session(run, data, start="fresh", overrides=overrides).events(queue):
         events.append(event)
         for command in react(event):
             queue.put(command)
@@ -58,7 +58,7 @@ def test_without_a_checkpoint_fifty_steps_without_a_finite_gradient_end_the_sess
 ) -> None:
     break_gradients(monkeypatch, first=11, last=999)
     run = tmp_path / "run"
-    events = train(run, make_dataset(), training__max_steps="99", cadence__validate_every="99")
+    events = train(run, make_dataset(), training__max_steps=99, cadence__validate_every=99)
     failed = events[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.step == 60
     assert "no finite gradient in the last 50 steps, and no checkpoint to go back to" in failed.error
@@ -72,7 +72,7 @@ def test_skipped_steps_that_end_are_forgiven(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_gradients(monkeypatch, first=2, last=50)
-    ended = train(tmp_path / "run", make_dataset(), training__max_steps="70", cadence__validate_every="99")[-1]
+    ended = train(tmp_path / "run", make_dataset(), training__max_steps=70, cadence__validate_every=99)[-1]
     assert isinstance(ended, ev.SessionEnded) and ended.reason == "completed"
 
 
@@ -87,11 +87,11 @@ def test_a_run_that_cannot_go_on_goes_back_to_its_last_good_checkpoint_and_is_sl
     break_gradients(monkeypatch, first=21, last=30)
     run = tmp_path / "run"
     settings: Settings = {
-        "training__max_skipped": "10",
-        "cadence__checkpoint_every": "10",
-        "cadence__best_from": "9",
+        "training__max_skipped": 10,
+        "cadence__checkpoint_every": 10,
+        "cadence__best_from": 9,
     }
-    events = train(run, make_dataset(), training__max_steps="40", **settings)
+    events = train(run, make_dataset(), training__max_steps=40, **settings)
     assert rollbacks(events) == [(30, 20, 0.5)]
     at = next(i for i, event in enumerate(events) if isinstance(event, ev.RolledBack))
     (recovery,) = (e for e in events[at:] if isinstance(e, ev.CheckpointSaved) and e.kind == "recovery")
@@ -111,9 +111,9 @@ def test_after_a_rollback_the_weights_are_those_of_the_checkpoint(
     break_gradients(monkeypatch, first=15, last=20)
     run = tmp_path / "run"
     settings: Settings = {
-        "training__max_skipped": "6",
-        "cadence__checkpoint_every": "10",
-        "cadence__best_from": "9",
+        "training__max_skipped": 6,
+        "cadence__checkpoint_every": 10,
+        "cadence__best_from": 9,
     }
 
     def stop_when_back(event: ev.Event) -> Iterable[cmd.Command]:
@@ -132,11 +132,11 @@ def test_rollbacks_in_a_row_go_further_back_and_end(
     break_gradients(monkeypatch, first=31, last=999)
     run = tmp_path / "run"
     settings: Settings = {
-        "training__max_skipped": "10",
-        "training__max_rollbacks": "2",
-        "cadence__checkpoint_every": "10",
+        "training__max_skipped": 10,
+        "training__max_rollbacks": 2,
+        "cadence__checkpoint_every": 10,
     }
-    events = train(run, make_dataset(), training__max_steps="99", cadence__best_from="9", **settings)
+    events = train(run, make_dataset(), training__max_steps=99, cadence__best_from=9, **settings)
     assert rollbacks(events) == [(40, 30, 0.5), (40, 20, 0.25)]
     failed = events[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.step == 30
@@ -144,7 +144,7 @@ def test_rollbacks_in_a_row_go_further_back_and_end(
     assert checkpoints.load(run / failed.checkpoint)["progress"]["rollbacks"] == 0, "a resume has another try"
 
 
-ROLLING: Settings = {"training__max_skipped": "10", "cadence__checkpoint_every": "10", "cadence__best_from": "9"}
+ROLLING: Settings = {"training__max_skipped": 10, "cadence__checkpoint_every": 10, "cadence__best_from": 9}
 
 
 def test_a_resume_after_a_rollback_goes_on_from_it_though_later_files_are_there(
@@ -159,7 +159,7 @@ def test_a_resume_after_a_rollback_goes_on_from_it_though_later_files_are_there(
             back.append((event.step, event.to_step))
         return (cmd.Stop(),) if back and isinstance(event, ev.StepReported) and event.step == 13 else ()
 
-    train(run, make_dataset(), stop_soon_after, training__max_steps="60", **ROLLING)
+    train(run, make_dataset(), stop_soon_after, training__max_steps=60, **ROLLING)
     assert back == [(30, 10)] and (run / "checkpoint_step_20.pth").exists()
     queue, started = cmd.CommandQueue(), None
     for event in open_session(run, None, start="resume").events(queue):
@@ -182,7 +182,7 @@ def test_a_rollback_never_makes_it_faster(
         return run_step(self, *anything, **more)
 
     monkeypatch.setattr(OptimizerStep, "run", skip)
-    events = train(tmp_path / "run", make_dataset(), training__max_steps="75", **ROLLING)
+    events = train(tmp_path / "run", make_dataset(), training__max_steps=75, **ROLLING)
     assert [factor for _, _, factor in rollbacks(events)] == [0.5, 0.25, 0.125]
 
 
@@ -190,7 +190,7 @@ def test_a_rollback_in_the_warm_up_slows_down_too(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_gradients(monkeypatch, first=21, last=30)
-    events = train(tmp_path / "run", make_dataset(), schedule__warmup_steps="1000", training__max_steps="31", **ROLLING)
+    events = train(tmp_path / "run", make_dataset(), schedule__warmup_steps=1000, training__max_steps=31, **ROLLING)
     before, after = (e.learning_rate for e in events if isinstance(e, ev.StepReported) and e.step == 25)
     assert after == pytest.approx(0.5 * before)
 
@@ -202,9 +202,9 @@ def test_the_best_outlives_a_rollback(
     scores = itertools.count(2000)
     monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
     break_gradients(monkeypatch, first=21, last=999)
-    run, settings = tmp_path / "run", {**ROLLING, "training__max_rollbacks": "2", "cadence__validate_every": "10"}
-    settings.update(cadence__best_from="0", cadence__checkpoint_every="20", cadence__best_until="19")
-    events = train(run, make_dataset(), at_step(10, cmd.SaveCheckpoint()), training__max_steps="99", **settings)
+    run, settings = tmp_path / "run", {**ROLLING, "training__max_rollbacks": 2, "cadence__validate_every": 10}
+    settings.update(cadence__best_from=0, cadence__checkpoint_every=20, cadence__best_until=19)
+    events = train(run, make_dataset(), at_step(10, cmd.SaveCheckpoint()), training__max_steps=99, **settings)
     assert [to_step for _, to_step, _ in rollbacks(events)] == [20, 10]
     failed = events[-1]
     assert isinstance(failed, ev.SessionFailed)
@@ -226,8 +226,8 @@ def test_a_best_that_could_not_be_saved_is_not_the_best(
         save(*anything)
 
     monkeypatch.setattr(torch, "save", full_at_first)
-    settings: Settings = {"cadence__validate_every": "4", "cadence__best_from": "0"}
-    events = train(tmp_path / "run", make_dataset(), training__max_steps="9", **settings)
+    settings: Settings = {"cadence__validate_every": 4, "cadence__best_from": 0}
+    events = train(tmp_path / "run", make_dataset(), training__max_steps=9, **settings)
     assert [e.step for e in events if isinstance(e, ev.CheckpointFailed)] == [4]
     assert [e.step for e in events if isinstance(e, ev.ValidationFinished) and e.is_best] == [4, 8]
     assert (tmp_path / "run" / "checkpoint_best.pth").readlink() == Path("checkpoint_step_8.pth")
@@ -245,7 +245,7 @@ def test_a_full_disk_is_reported_and_training_continues(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk(monkeypatch)
-    events = train(tmp_path / "run", make_dataset(), at_step(3, cmd.SaveCheckpoint()), training__max_steps="6")
+    events = train(tmp_path / "run", make_dataset(), at_step(3, cmd.SaveCheckpoint()), training__max_steps=6)
     (failure,) = (event for event in events if isinstance(event, ev.CheckpointFailed))
     (answer,) = (event for event in events if isinstance(event, ev.CommandAnswered))
     assert failure.step == 3 and "No space left" in failure.error and not answer.accepted
@@ -267,7 +267,7 @@ def test_a_disk_that_was_full_for_a_while_costs_only_what_fell_into_it(
             full.close()
         return event
 
-    session = open_session(run, make_dataset(), start="fresh", overrides=TINY.items())
+    session = open_session(run, make_dataset(), start="fresh", overrides=TINY)
     with full:
         events = [disk(event) for event in session.events(cmd.CommandQueue())]
     told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
@@ -285,11 +285,11 @@ def test_a_disk_that_fills_is_reported_once(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings: Settings = {
-        "cadence__checkpoint_every": "2",
-        "cadence__best_from": "1",
-        "checkpoints__min_free_gb": "100000",
+        "cadence__checkpoint_every": 2,
+        "cadence__best_from": 1,
+        "checkpoints__min_free_gb": 100000,
     }
-    events = train(tmp_path / "run", make_dataset(), training__max_steps="8", **settings)
+    events = train(tmp_path / "run", make_dataset(), training__max_steps=8, **settings)
     (warning,) = (event.message for event in events if isinstance(event, ev.WarningRaised))
     assert "checkpoints.min_free_gb = 100000" in warning and "delete what is not needed" in warning
     assert len([event for event in events if isinstance(event, ev.CheckpointSaved)]) == 4
@@ -301,9 +301,9 @@ def test_superseded_best_files_stay_where_that_is_asked_for(
     scores = itertools.count(2000)
     monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
     settings: Settings = {
-        "cadence__validate_every": "4",
-        "cadence__best_from": "0",
-        "checkpoints__keep_superseded_best": "true",
+        "cadence__validate_every": 4,
+        "cadence__best_from": 0,
+        "checkpoints__keep_superseded_best": True,
     }
     train(tmp_path / "run", make_dataset(), **settings)
     assert {info.step for info in RunFolder(tmp_path / "run").checkpoint_infos()} == {4, 8, 12, 16, 20, 24}
@@ -313,7 +313,7 @@ def test_a_session_on_a_full_disk_ends_in_an_event_and_unlocks_the_run(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill_the_disk(monkeypatch)
-    failed = train(tmp_path / "run", make_dataset(), training__max_steps="3")[-1]
+    failed = train(tmp_path / "run", make_dataset(), training__max_steps=3)[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.checkpoint == ""
     assert failed.error == (
         "checkpoint_step_3.pth could not be written (No space left on device); make room, then continue with --resume"
@@ -328,7 +328,7 @@ def test_a_picture_that_cannot_be_written_costs_only_the_picture(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(validator, "write_atomically", full)
-    events = train(tmp_path / "run", make_dataset(), training__max_steps="12")
+    events = train(tmp_path / "run", make_dataset(), training__max_steps=12)
     assert any(isinstance(event, ev.ValidationFinished) for event in events)
     assert "s000.png could not be written (No space left" in next(
         e.message for e in events if isinstance(e, ev.WarningRaised)
@@ -337,7 +337,7 @@ def test_a_picture_that_cannot_be_written_costs_only_the_picture(
 
 
 def test_steps_are_reported_at_every_listener_s_cadence(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    every: Settings = {"status": "7", "tensorboard": "5", "journal": "4", "validate": "99"}
+    every: Settings = {"status": 7, "tensorboard": 5, "journal": 4, "validate": 99}
     cadences = {f"cadence__{name}_every": steps for name, steps in every.items()}
     events = train(tmp_path / "run", make_dataset(), **cadences)
     reported = {event.step for event in events if isinstance(event, ev.StepReported)}
@@ -358,8 +358,8 @@ def test_a_pause_shows_the_step_it_is_made_at(
 
     monkeypatch.setattr(OptimizerStep, "run", pause_at_the_third)
     monkeypatch.setattr(trainer, "REPORT_SECONDS", 999.0)
-    cadences = {f"cadence.{name}_every": "1000" for name in ("status", "tensorboard", "journal")}
-    settings = {**TINY, **cadences}.items()
+    cadences = {f"cadence.{name}_every": 1000 for name in ("status", "tensorboard", "journal")}
+    settings = {**TINY, **cadences}
     events = list(open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=settings).events(queue))
     (report,) = (event for event in events if isinstance(event, ev.StepReported))
     pause = next(event for event in events if isinstance(event, ev.CommandAnswered))
@@ -378,7 +378,7 @@ def test_a_pause_before_the_first_step_of_a_resumed_session(make_dataset: MakeDa
 
 def test_commands_that_come_too_late_are_answered_too(make_dataset: MakeDataset, tmp_path: Path) -> None:
     last = at_step(3, cmd.SaveCheckpoint(), cmd.Stop())
-    events = train(tmp_path / "run", make_dataset(), last, training__max_steps="3")
+    events = train(tmp_path / "run", make_dataset(), last, training__max_steps=3)
     answers = [(e.command, e.accepted) for e in events if isinstance(e, ev.CommandAnswered)]
     assert answers == [("SaveCheckpoint", False), ("Stop", True)]
 
@@ -390,9 +390,9 @@ def test_a_recovery_checkpoint_has_a_clock_of_its_own(
     minutes = itertools.count()
     monkeypatch.setattr("vsrpp_core.training.trainer.time.monotonic", lambda: 60.0 * next(minutes) / 20)
     settings: Settings = {
-        "cadence__checkpoint_every": "2",
-        "cadence__best_from": "1",
-        "cadence__recovery_minutes": "1",
+        "cadence__checkpoint_every": 2,
+        "cadence__best_from": 1,
+        "cadence__recovery_minutes": 1,
     }
     events = train(tmp_path / "run", make_dataset(), **settings)
     kinds = [event.kind for event in events if isinstance(event, ev.CheckpointSaved)]
@@ -404,7 +404,7 @@ def test_a_quality_that_is_no_number_is_never_the_best_and_the_best_is_remembere
 ) -> None:
     psnr = {"value": 30.0}
     monkeypatch.setattr(validator, "_score", lambda image, reference: Score(psnr["value"], 0.5))
-    run, settings = tmp_path / "run", {"cadence__validate_every": "4", "cadence__best_from": "0"}
+    run, settings = tmp_path / "run", {"cadence__validate_every": 4, "cadence__best_from": 0}
     train(run, make_dataset(), at_step(6, cmd.Stop()), **settings)
     best = []
     for value in (math.nan, 29.0, 31.0):
@@ -423,7 +423,7 @@ def test_a_checkpoint_asked_for_stays_one_after_a_resume(
     scores = itertools.count(2000)
     monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
     run, data = tmp_path / "run", make_dataset()
-    train(run, data, at_step(4, cmd.SaveCheckpoint(), cmd.Stop()), cadence__best_from="0")
+    train(run, data, at_step(4, cmd.SaveCheckpoint(), cmd.Stop()), cadence__best_from=0)
     queue, events = cmd.CommandQueue(), []
     queue.put(cmd.Validate())
     for event in open_session(run, None, start="resume").events(queue):
@@ -442,7 +442,7 @@ def test_a_checkpoint_asked_for_is_kept_when_it_is_the_best_too(
     """Saved by hand, then found to be the best of its time, then superseded twice."""
     scores = itertools.count(2000)
     monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
-    run, settings = tmp_path / "run", {"cadence__validate_every": "8", "cadence__best_from": "0"}
+    run, settings = tmp_path / "run", {"cadence__validate_every": 8, "cadence__best_from": 0}
     asked = (cmd.Pause(), cmd.SaveCheckpoint(), cmd.Validate(), cmd.Resume())
     events = train(run, make_dataset(), at_step(4, *asked), **settings)
     assert [event.step for event in events if isinstance(event, ev.ValidationFinished) and event.is_best] == [

@@ -16,6 +16,7 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.session.session import open_session
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.tune import interactive, ladder
@@ -51,12 +52,12 @@ class Steered:
         geometry: StackGeometry = SMALL,
         attended: bool = True,
         pace: float = 7.0,
-        small: Iterable[tuple[str, str]] = (),
-        **settings: str,
+        small: Overrides = NO_OVERRIDES,
+        **settings: Any,
     ) -> None:
         monkeypatch.setattr(measuring, "measure_steps", measure)
         monkeypatch.setattr(interactive, "LOOK_SECONDS", 0.001)
-        config = RunConfig().with_overrides((key.replace("__", "."), value) for key, value in settings.items())
+        config = RunConfig().with_overrides({key.replace("__", "."): value for key, value in settings.items()})
         queue = cmd.CommandQueue()
         search = tune_and_choose(
             config, hardware, geometry, Inbox(queue), attended=attended, small=small, clock=Clock(pace)
@@ -114,7 +115,7 @@ def test_the_search_tells_its_limits_first(monkeypatch: pytest.MonkeyPatch) -> N
     assert (started.device, started.max_seconds, started.max_memory, started.rungs) == ("a card", 4, 0.8, 8)
 
 
-@pytest.mark.parametrize("how", [{"attended": False}, {"tune__offer_seconds": "0"}], ids=["nobody", "no time"])
+@pytest.mark.parametrize("how", [{"attended": False}, {"tune__offer_seconds": 0}], ids=["nobody", "no time"])
 def test_without_somebody_or_time_it_is_taken_at_once(monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]) -> None:
     steered = Steered(monkeypatch, Results(FINE), **how)
     assert not steered.of(ev.ChoiceOffered) and steered.of(ev.ConfigurationChosen)[0].index == 1
@@ -291,7 +292,7 @@ def test_by_hand_a_cpu_keeps_all_else_of_its_small_network(monkeypatch: pytest.M
 
 def test_a_cpu_is_not_asked_for_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch, cpu_speed: None) -> None:
     react = once(ev.ChoiceOffered, cmd.MeasureRung(8), cmd.ChooseRung(9))
-    steered = on_cpu(monkeypatch, react, tune__max_memory="0.01")
+    steered = on_cpu(monkeypatch, react, tune__max_memory=0.01)
     answer, _ = steered.of(ev.CommandAnswered)
     assert not answer.accepted and "GB are needed, and 0.1 GB are allowed" in answer.message
 
@@ -315,9 +316,7 @@ def test_a_session_on_a_cpu_is_tuned_when_asked_and_trains_what_was_set(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     run, queue = tmp_path / "run", cmd.CommandQueue()
     run.mkdir()
-    RunConfig().with_overrides({**TINY, "training.max_steps": "2", "model.n_feats": "8"}.items()).save(
-        run / "config.toml"
-    )
+    RunConfig().with_overrides({**TINY, "training.max_steps": 2, "model.n_feats": 8}).save(run / "config.toml")
     session = open_session(run, make_dataset(), start="fresh", tune=True, attended=True)
     chosen = once(ev.ChoiceOffered, cmd.SetByHand(4, 2, 3, 2, "none"))
     late = once(ev.StepReported, cmd.ChooseRung(1))
@@ -338,7 +337,7 @@ def test_a_search_that_was_stopped_leaves_the_settings_as_they_were(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     run, queue = tmp_path / "run", cmd.CommandQueue()
     run.mkdir()
-    RunConfig().with_overrides(TINY.items()).save(run / "config.toml")
+    RunConfig().with_overrides(TINY).save(run / "config.toml")
     before = (run / "config.toml").read_bytes()
     session = open_session(run, make_dataset(), start="fresh", tune=True, attended=True)
     events = finish(session.events(queue), queue, once(ev.ChoiceOffered, cmd.Stop()))
@@ -359,7 +358,7 @@ def test_a_run_of_several_ranks_is_not_tuned(make_dataset: MakeDataset, tmp_path
 
 def test_a_size_that_is_to_be_found_is_not_set(make_dataset: MakeDataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is what auto-tune finds"):
-        open_session(tmp_path / "run", make_dataset(), start="fresh", tune=True, overrides=[("model.n_feats", "8")])
+        open_session(tmp_path / "run", make_dataset(), start="fresh", tune=True, overrides={"model.n_feats": 8})
 
 
 def test_a_warning_says_how_much_memory_a_card_lacks(monkeypatch: pytest.MonkeyPatch) -> None:

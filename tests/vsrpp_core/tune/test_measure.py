@@ -45,9 +45,9 @@ class Search:
         measure: Callable[..., Measurement],
         geometry: StackGeometry = SMALL,
         stop_after: int = 0,
-        **settings: str,
+        **settings: Any,
     ) -> None:
-        wanted = ((key.replace("__", "."), value) for key, value in settings.items())
+        wanted = {key.replace("__", "."): value for key, value in settings.items()}
         config = RunConfig().with_overrides(wanted)
         self.predicted, self.tried = list[ev.ConfigurationPredicted](), list[ev.ConfigurationTried]()
         self.failure, self._queue, self._stop_after = "", CommandQueue(), stop_after
@@ -118,7 +118,7 @@ def test_accumulation_makes_the_effective_batch_at_least_four(place: int, accumu
 
 
 def test_a_larger_effective_batch_is_accumulated_rounded_up() -> None:
-    search = Search(UNKNOWN, Results(Measurement(0.5, GB)), tune__min_effective_batch="10")
+    search = Search(UNKNOWN, Results(Measurement(0.5, GB)), tune__min_effective_batch=10)
     assert search.config.training.accumulation == 4 and search.tried[-1].seconds_per_step == 2
 
 
@@ -127,10 +127,10 @@ def test_a_larger_effective_batch_is_accumulated_rounded_up() -> None:
     [
         (Measurement(2.0, GB), {}, True, "passes with 4.00 s per step and 1.0 GB"),
         (Measurement(2.01, GB), {}, False, "4.02 s per step is over 4 s"),
-        (Measurement(2.01, GB), {"tune__max_seconds": "4.5"}, True, "4.02 s"),
+        (Measurement(2.01, GB), {"tune__max_seconds": 4.5}, True, "4.02 s"),
         (Measurement(1.0, 8 * GB), {}, True, "8.0 GB"),
         (Measurement(1.0, 8 * GB + 1), {}, False, "memory 8.0 GB is over 80% of the card"),
-        (Measurement(1.0, 8 * GB), {"tune__max_memory": "0.5"}, False, "memory 8.0 GB is over 50% of the card"),
+        (Measurement(1.0, 8 * GB), {"tune__max_memory": 0.5}, False, "memory 8.0 GB is over 50% of the card"),
         (OUT_OF_MEMORY, {}, False, "out of memory"),
     ],
 )
@@ -146,7 +146,7 @@ def test_the_result_is_described_in_the_settings() -> None:
 
 
 def test_other_settings_stay() -> None:
-    config = Search(UNKNOWN, Results(FINE), training__seed="5", data__root="/clips").config
+    config = Search(UNKNOWN, Results(FINE), training__seed=5, data__root="/clips").config
     assert (config.training.seed, config.data.root, config.schedule) == (5, "/clips", RunConfig().schedule)
 
 
@@ -230,4 +230,4 @@ def test_proposed_settings_pass() -> None:
     """Advice is of use only if the next search finds something."""
     failure = Search(P4, Results(Measurement(5.2, GB)), PATCHES).failure
     proposed = failure.partition("tune.max_seconds = ")[2].split()[0]
-    assert Search(P4, Results(Measurement(5.2, GB)), PATCHES, tune__max_seconds=proposed).tried[-1].passed
+    assert Search(P4, Results(Measurement(5.2, GB)), PATCHES, tune__max_seconds=float(proposed)).tried[-1].passed

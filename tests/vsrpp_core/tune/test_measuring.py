@@ -19,9 +19,9 @@ SMALL = StackGeometry(n_frames=7, height=16, width=16)
 UNKNOWN = Hardware(torch.device("cpu"), DeviceDescription("a card", 10 * 2**30, "cuda"), "fp32", "")
 
 
-def tiny(**settings: str) -> RunConfig:
+def tiny(**settings: Any) -> RunConfig:
     wanted = {key.replace("__", "."): value for key, value in settings.items()}
-    return RunConfig().with_overrides({**TINY, "model.n_frames": "7", **wanted}.items())
+    return RunConfig().with_overrides({**TINY, "model.n_frames": 7, **wanted})
 
 
 def test_measuring_takes_a_warm_up_and_three_steps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,13 +71,13 @@ def counted_steps(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> list[int]
         ((9.0, 4.5, 1.0, 1.0), {}, 2, 4.5),  # one slow step is enough
         ((9.0, 1.0, 4.5, 1.0), {}, 3, 4.5),
         ((12.5, 1.0, 1.0, 1.0), {}, 1, 12.5),  # no warm-up takes so long
-        ((99.0, 1.0, 1.0, 1.0), {"training__compile": "true"}, 4, 1.0),
-        ((1.0, 2.5, 1.0, 1.0), {"training__accumulation": "2"}, 2, 2.5),  # each micro-batch has half the time
-        ((1.0, 4.5, 4.5, 4.5), {"tune__max_seconds": "5"}, 4, 4.5),
+        ((99.0, 1.0, 1.0, 1.0), {"training__compile": True}, 4, 1.0),
+        ((1.0, 2.5, 1.0, 1.0), {"training__accumulation": 2}, 2, 2.5),  # each micro-batch has half the time
+        ((1.0, 4.5, 4.5, 4.5), {"tune__max_seconds": 5}, 4, 4.5),
     ],
 )
 def test_a_configuration_is_given_up_at_the_first_step_over_the_limit(
-    monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], settings: dict[str, str], taken: int, measured: float
+    monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], settings: dict[str, Any], taken: int, measured: float
 ) -> None:
     build_without_compiling(monkeypatch)
     calls = counted_steps(monkeypatch, *seconds)
@@ -87,7 +87,7 @@ def test_a_configuration_is_given_up_at_the_first_step_over_the_limit(
 
 def build_without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compiling takes a minute and is not what these tests are about."""
-    off = (("training.compile", "false"),)
+    off = {"training.compile": False}
     monkeypatch.setattr(
         measure, "build_model", lambda config, hardware: build_model(config.with_overrides(off), hardware)
     )
@@ -96,7 +96,7 @@ def build_without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_the_smallest_rung_is_measured_on_a_card() -> None:
-    config = RunConfig().with_overrides((("data.crop", "48"), ("tune.max_seconds", "60")))
+    config = RunConfig().with_overrides({"data.crop": 48, "tune.max_seconds": 60})
     hardware = choose_hardware("auto")
     patches = StackGeometry(n_frames=5, height=180, width=180)
     rung = forecast(config, hardware, patches)[-1]

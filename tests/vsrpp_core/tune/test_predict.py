@@ -18,7 +18,7 @@ P4 = DeviceDescription("Tesla P4", 8 * GB, "cuda", (6, 1), 20, 1.063e9, 192e9)
 RTX_3060 = DeviceDescription("NVIDIA GeForce RTX 3060", 12 * GB, "cuda", (8, 6), 28, 1.777e9, 360e9)
 H200 = DeviceDescription("NVIDIA H200", 140 * GB, "cuda", (9, 0), 132, 1.98e9, 4.8e12)
 A40 = DeviceDescription("NVIDIA A40", 45 * GB, "cuda", (8, 6), 84, 1.74e9, 696e9)
-SMALLEST = RunConfig().with_overrides((("model.n_feats", "64"), ("model.n_blocks", "20")))
+SMALLEST = RunConfig().with_overrides({"model.n_feats": 64, "model.n_blocks": 20})
 
 
 def on(device: DeviceDescription, precision: ComputePrecision) -> Hardware:
@@ -60,7 +60,7 @@ def test_the_floor_of_the_smallest_rung(device: DeviceDescription, precision: Co
 
 
 def test_accumulation_takes_time_but_no_memory() -> None:
-    twice = SMALLEST.with_overrides((("training.accumulation", "2"),))
+    twice = SMALLEST.with_overrides({"training.accumulation": 2})
     one, two = predict(SMALLEST, PATCHES, on(P4, "fp32")), predict(twice, PATCHES, on(P4, "fp32"))
     assert (two.flops, two.memory) == (2 * one.flops, one.memory)
     assert two.seconds_floor == pytest.approx(2 * one.seconds_floor, rel=0.01)
@@ -82,7 +82,7 @@ def test_a_device_that_does_not_tell_its_clock_has_no_floor() -> None:
 def test_a_cpu_is_timed_in_its_precision() -> None:
     speed = speed_of(on(DeviceDescription("CPU", 8 * GB, "cpu"), "fp32"), 8)
     assert 1e7 < speed.flops < 1e14 and speed.bandwidth == math.inf and "convolution timed" in speed.source
-    tiny = RunConfig().with_overrides(TINY.items())
+    tiny = RunConfig().with_overrides(TINY)
     prediction = predict(tiny, StackGeometry(5, 16, 16), on(DeviceDescription("CPU", 8 * GB, "cpu"), "fp32"))
     assert 0 < prediction.seconds_floor < prediction.seconds < 1
 

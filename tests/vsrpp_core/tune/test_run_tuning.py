@@ -50,7 +50,7 @@ def written(run: Path) -> RunConfig:
 def test_a_card_gets_what_passed(monkeypatch: pytest.MonkeyPatch, make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     pretend_card(monkeypatch, OUT_OF_MEMORY, FINE)
-    events = list(tune_run(run, data, [("training.seed", "7")]))
+    events = list(tune_run(run, data, {"training.seed": 7}))
     tried = [ev.MeasurementStarted, ev.ConfigurationTried]
     assert [type(e) for e in events] == [
         ev.TuningStarted, *[ev.ConfigurationPredicted] * 8, *tried, *tried, ev.ConfigurationChosen
@@ -64,7 +64,7 @@ def test_a_card_gets_what_passed(monkeypatch: pytest.MonkeyPatch, make_dataset: 
 def test_limits_can_be_set_and_stay(monkeypatch: pytest.MonkeyPatch, make_dataset: MakeDataset, tmp_path: Path) -> None:
     run = tmp_path / "run"
     pretend_card(monkeypatch, Measurement(2.5, GB))
-    list(tune_run(run, make_dataset(), [("tune.max_seconds", "6")]))
+    list(tune_run(run, make_dataset(), {"tune.max_seconds": 6}))
     assert (written(run).tune.max_seconds, written(run).model.n_feats) == (6, LADDER[0][0])
 
 
@@ -106,13 +106,13 @@ def test_the_user_s_settings_stay_except_for_the_size(
     cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
-    mine = [
-        ("training.seed", "7"),
-        ("cadence.validate_every", "77"),
-        ("training.max_steps", "123"),
-        ("loss.l1", "0.7"),
-        ("loss.ms", "0.1"),
-    ]
+    mine = {
+        "training.seed": 7,
+        "cadence.validate_every": 77,
+        "training.max_steps": 123,
+        "loss.l1": 0.7,
+        "loss.ms": 0.1,
+    }
     run.mkdir()
     RunConfig().with_overrides(mine).save(run / "config.toml")
     list(tune_run(run, data))
@@ -135,7 +135,7 @@ def test_a_rung_chosen_after_a_search_on_a_cpu_keeps_nothing_of_its_preset(
     cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
     run, data = tmp_path / "run", make_dataset(side=60)
-    list(tune_run(run, data, [("training.seed", "7")]))
+    list(tune_run(run, data, {"training.seed": 7}))
     assert of_a_cpu(written(run)) == SET_BY_A_CPU
     list(choose_rung(run, None, 8))
     assert of_a_cpu(written(run)) == DEFAULT and written(run).training.seed == 7
@@ -171,7 +171,7 @@ def test_the_preset_is_not_read_out_of_the_description(
     """A user may write what they like there."""
     run, data = tmp_path / "run", make_dataset(side=60)
     list(tune_run(run, data))
-    written(run).with_overrides([("tune.found", "my own words")]).save(run / "config.toml")
+    written(run).with_overrides({"tune.found": "my own words"}).save(run / "config.toml")
     list(choose_rung(run, None, 8))
     assert of_a_cpu(written(run)) == DEFAULT
 
@@ -190,7 +190,7 @@ def test_settings_changed_after_a_search_on_a_cpu_stay(
     """``best_from`` stays at 0 with it: the default would lie beyond the checkpoints that were asked for."""
     run, data = tmp_path / "run", make_dataset(side=60)
     list(tune_run(run, data))
-    mine = [("schedule.lr_max", "3e-4"), ("cadence.checkpoint_every", "1000"), ("cadence.best_until", "900")]
+    mine = {"schedule.lr_max": 3e-4, "cadence.checkpoint_every": 1000, "cadence.best_until": 900}
     written(run).with_overrides(mine).save(run / "config.toml")
     list(choose_rung(run, None, 8))
     assert of_a_cpu(written(run)) == (0, 3e-4, DEFAULT[2], DEFAULT[3], 0)
@@ -204,7 +204,7 @@ def test_a_rung_can_be_chosen_without_measuring(
 ) -> None:
     run, data = tmp_path / "run", make_dataset()
     asked = pretend_card(monkeypatch)
-    (predicted,) = choose_rung(run, data, 7, [("training.seed", "3")])
+    (predicted,) = choose_rung(run, data, 7, {"training.seed": 3})
     assert isinstance(predicted, ev.ConfigurationPredicted) and predicted.index == 7 and not asked
     config = written(run)
     assert (config.model.n_feats, config.model.n_blocks, config.training.batch_size) == (96, 24, 4)
@@ -217,9 +217,9 @@ def test_the_first_mode_that_fits_is_chosen_and_a_misfit_is_warned_of(
 ) -> None:
     pretend_card(monkeypatch)
     data = make_dataset(side=60)
-    list(choose_rung(tmp_path / "fits", data, 8, [("tune.max_memory", "0.03")]))
+    list(choose_rung(tmp_path / "fits", data, 8, {"tune.max_memory": 0.03}))
     assert written(tmp_path / "fits").training.checkpointing == "block"
-    _, warning = choose_rung(tmp_path / "misfit", data, 8, [("tune.max_memory", "0.001")])
+    _, warning = choose_rung(tmp_path / "misfit", data, 8, {"tune.max_memory": 0.001})
     assert isinstance(warning, ev.WarningRaised) and "0.0 GB are allowed" in warning.message
     assert written(tmp_path / "misfit").training.checkpointing == "trunk"
 
@@ -227,7 +227,7 @@ def test_the_first_mode_that_fits_is_chosen_and_a_misfit_is_warned_of(
 def test_a_cpu_is_warned_of_the_time_a_chosen_rung_takes(
     cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    _, warning = choose_rung(tmp_path / "run", make_dataset(), 8, [("tune.max_seconds", "1e-6")])
+    _, warning = choose_rung(tmp_path / "run", make_dataset(), 8, {"tune.max_seconds": 1e-6})
     assert isinstance(warning, ev.WarningRaised) and "s is predicted; 1e-06 s are allowed" in warning.message
     assert written(tmp_path / "run").model.n_feats == 64
 
@@ -242,7 +242,7 @@ def test_a_rung_outside_the_ladder_is_wrong_usage(index: int, tmp_path: Path) ->
 
 
 def test_a_list_needs_neither_run_nor_dataset_and_writes_nothing(cpu_only: None, tmp_path: Path) -> None:
-    listing = list_ladder(None, None, [("tune.max_seconds", "1000")])
+    listing = list_ladder(None, None, {"tune.max_seconds": 1000})
     assert listing.assumed and listing.geometry == StackGeometry(5, 180, 180)
     assert [(r.n_feats, r.batch_size, r.n_blocks) for r in listing.rungs] == list(LADDER)
     assert list_ladder(tmp_path / "run", None).assumed and not (tmp_path / "run").exists()
@@ -281,14 +281,14 @@ def test_without_a_dataset_there_is_nothing_to_tune_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "phrase"),
     [
-        (("model.n_feats", "16"), "--set model.n_feats is what auto-tune finds"),
-        (("data.crop", "64"), "data.crop = 64 is larger than the LR patches"),
-        (("tune.max_second", "6"), "did you mean tune.max_seconds"),
+        ({"model.n_feats": 16}, "--set model.n_feats is what auto-tune finds"),
+        ({"data.crop": 64}, "data.crop = 64 is larger than the LR patches"),
+        ({"tune.max_second": 6}, "did you mean tune.max_seconds"),
     ],
 )
 def test_invalid_settings_are_refused(
-    make_dataset: MakeDataset, tmp_path: Path, setting: tuple[str, str], phrase: str
+    make_dataset: MakeDataset, tmp_path: Path, setting: dict[str, int], phrase: str
 ) -> None:
     with pytest.raises(VsrppError, match=phrase):
-        list(tune_run(tmp_path / "run", make_dataset(), [setting]))
+        list(tune_run(tmp_path / "run", make_dataset(), setting))
     assert not (tmp_path / "run").exists()

@@ -49,14 +49,14 @@ each_workload = pytest.mark.parametrize("work", WORKLOADS, ids=["five frames", "
 
 def config_of(work: Workload) -> RunConfig:
     return RunConfig().with_overrides(
-        (
-            ("model.n_feats", str(work.n_feats)),
-            ("model.n_blocks", str(work.n_blocks)),
-            ("model.n_frames", str(work.n_frames)),
-            ("training.batch_size", str(work.samples)),
-            ("training.accumulation", str(work.accumulation)),
-            ("training.checkpointing", work.checkpointing),
-        )
+        {
+            "model.n_feats": work.n_feats,
+            "model.n_blocks": work.n_blocks,
+            "model.n_frames": work.n_frames,
+            "training.batch_size": work.samples,
+            "training.accumulation": work.accumulation,
+            "training.checkpointing": work.checkpointing,
+        }
     )
 
 
@@ -168,6 +168,6 @@ def test_traffic_of_the_ladder(size: tuple[int, int, int], gigabytes: tuple[floa
 
 @each_mode
 def test_a_crop_goes_before_the_stack_s_size(mode: Checkpointing) -> None:
-    config = config_of(replace(WORKLOADS[0], checkpointing=mode)).with_overrides((("data.crop", "16"),))
+    config = config_of(replace(WORKLOADS[0], checkpointing=mode)).with_overrides({"data.crop": 16})
     work = Workload.of(config, StackGeometry(5, 180, 90), "fp16")
     assert (work.height, work.width, work.half, work.checkpointing, work.averaged) == (16, 16, True, mode, True)

@@ -86,4 +86,4 @@ async def test_settings_are_sent_as_they_were_typed_last(
         await pilot.pause()
         burst(app, "1e-7\x13")
         await until(pilot, lambda: bool(worker.commands))
-        assert worker.commands == [SetParameter("schedule.lr_min", "1e-7")]
+        assert worker.commands == [SetParameter("schedule.lr_min", 1e-7)]

@@ -79,7 +79,7 @@ def test_what_workers_write_tears_no_screen(
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'noise'}:{os.environ.get('PYTHONPATH', '')}")
     run = tmp_path / "run"
     run.mkdir()
-    RunConfig().with_overrides((*TINY, ("data.workers", "2"))).save(RunFolder(run).config)
+    RunConfig().with_overrides({**TINY, "data.workers": 2}).save(RunFolder(run).config)
     program = start_program()
     program.keys("s")
     program.until(lambda: steps_of(run) > 1 and "NOISE-2" in log_path().read_text(), "training with noisy workers")

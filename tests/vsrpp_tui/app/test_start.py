@@ -53,7 +53,7 @@ async def test_a_complete_run_can_only_be_begun_anew(
     tmp_path: Path, make_dataset: MakeDataset, max_steps: int, can_go_on: bool
 ) -> None:
     run = trained_run(tmp_path / "Learn", step=48_000)
-    RunConfig().with_overrides([("training.max_steps", str(max_steps))]).save(run / "config.toml")
+    RunConfig().with_overrides({"training.max_steps": max_steps}).save(run / "config.toml")
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, f"step 48,000 of {max_steps:,}"))

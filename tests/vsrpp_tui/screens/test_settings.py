@@ -72,12 +72,12 @@ def test_what_must_fit_together_is_sent_together_and_the_rest_one_by_one() -> No
         ("clipping.window", "400"),
     )
     assert made.commands() == [
-        (SetParameter("schedule.lr_min", "1e-7"), ("schedule.lr_min",)),
-        (SetParameter("schedule.factor", "0.5"), ("schedule.factor",)),
-        (SetParameter("loss", "{l1 = 0.5, grad = 0.3}"), ("loss.l1", "loss.grad")),
-        (SetParameter("clipping.window", "400"), ("clipping.window",)),
+        (SetParameter("schedule.lr_min", 1e-7), ("schedule.lr_min",)),
+        (SetParameter("schedule.factor", 0.5), ("schedule.factor",)),
+        (SetParameter("loss", {"l1": 0.5, "grad": 0.3}), ("loss.l1", "loss.grad")),
+        (SetParameter("clipping.window", 400), ("clipping.window",)),
     ]
-    config = RunConfig().with_overrides((command.key, command.value) for command, _ in made.commands())
+    config = RunConfig().with_overrides({command.key: command.value for command, _ in made.commands()})
     assert (config.loss.l1, config.loss.grad, config.schedule.lr_min) == (0.5, 0.3, 1e-7)
 
 
@@ -85,12 +85,13 @@ def test_every_live_setting_can_be_sent_alone_as_it_is_shown() -> None:
     made = Draft(RunConfig())
     for setting in made.settings():
         if is_live(setting.key):
-            assert RunConfig().with_overrides([(setting.key, made.text(setting.key))]) == RunConfig()
+            typed = RunConfig().parse([(setting.key, made.text(setting.key))])
+            assert RunConfig().with_overrides(typed) == RunConfig()
 
 
 def test_what_the_session_changed_is_the_present_value() -> None:
     made = draft(("schedule.factor", "0.5"))
-    made.update((("loss.l1", "0.7"), ("loss.ms", "0.1"), ("schedule.factor", "0.5")))
+    made.update({"loss.l1": 0.7, "loss.ms": 0.1, "schedule.factor": 0.5})
     assert made.present.loss.l1 == 0.7 and made.text("loss.ms") == "0.1" and made.changed() == {}
 
 
@@ -167,8 +168,8 @@ async def test_answers_are_told_beside_what_was_sent(
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(worker.commands) == 2)
         assert worker.commands == [
-            SetParameter("training.max_steps", "9"),
-            SetParameter("loss", "{ms = 0.1, grad = 0.3}"),
+            SetParameter("training.max_steps", 9),
+            SetParameter("loss", {"ms": 0.1, "grad": 0.3}),
         ]
         assert shows(pilot, "the trainer answers after this step")
         await pilot.press("ctrl+s")  # not twice
@@ -176,8 +177,8 @@ async def test_answers_are_told_beside_what_was_sent(
         worker.say(
             answer("SetParameter", True, "done", loss + 1),  # of another sender
             answer("Pause", True, "paused", loss + 2),
-            ev.ParameterChanged(step=100, key="loss.ms", old="0.2", new="0.1"),
-            ev.ParameterChanged(step=100, key="loss.grad", old="0.2", new="0.3"),
+            ev.ParameterChanged(step=100, key="loss.ms", old=0.2, new=0.1),
+            ev.ParameterChanged(step=100, key="loss.grad", old=0.2, new=0.3),
             answer("SetParameter", True, "done", loss),
             answer("SetParameter", False, "step 100 is past that", steps),
         )
@@ -195,7 +196,7 @@ async def test_a_change_made_elsewhere_is_the_present_value(
     async with app.run_test(size=(80, 24)) as pilot:
         run.mkdir()
         worker = await settings_form(pilot, recording_worker, run)
-        worker.say(ev.ParameterChanged(step=100, key="schedule.factor", old="1.0", new="0.25"))
+        worker.say(ev.ParameterChanged(step=100, key="schedule.factor", old=1.0, new=0.25))
         await until(pilot, lambda: setting_row(pilot, "schedule.factor").query_one(Input).value == "0.25")
         await pilot.press("escape", "enter")
         await until(pilot, lambda: isinstance(app.screen, SettingsScreen))

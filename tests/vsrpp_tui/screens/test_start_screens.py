@@ -271,7 +271,7 @@ async def test_another_run_is_opened_and_read(
 ) -> None:
     data = make_dataset()
     other = trained_run(tmp_path / "toon-7f", step=31_000)
-    RunConfig().with_overrides([("data.root", str(make_dataset(tmp_path / "toons", n_train=7)))]).save(
+    RunConfig().with_overrides({"data.root": str(make_dataset(tmp_path / "toons", n_train=7))}).save(
         other / "config.toml"
     )
     recent.remember(other)

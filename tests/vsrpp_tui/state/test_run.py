@@ -103,7 +103,7 @@ def test_auto_tune_is_preparation_and_its_measurements_are_logged() -> None:
     ]
 
 
-def test_the_log_is_bounded_and_tells_faults() -> None:
+def test_the_log_has_cross_field_rulesed_and_tells_faults() -> None:
     state = replay(ev.WarningRaised(message=str(i)) for i in range(LOG_LIMIT + 5))
     assert len(state.log) == LOG_LIMIT and state.log[0].text == "5"
     state = reduce(state, ev.SessionFailed(step=3, error="broken [red]", checkpoint=""))
@@ -164,5 +164,5 @@ def test_every_curve_goes_on_after_a_resume() -> None:
 
 
 def test_a_changed_schedule_is_the_one_that_is_drawn() -> None:
-    state = replay([started(lr_max=1e-4), ev.ParameterChanged(step=9, key="schedule.lr_max", old="0.0001", new="2e-4")])
+    state = replay([started(lr_max=1e-4), ev.ParameterChanged(step=9, key="schedule.lr_max", old=0.0001, new=2e-4)])
     assert state.started and state.started.lr_max == 2e-4

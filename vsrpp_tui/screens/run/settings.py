@@ -84,7 +84,7 @@ class SettingsScreen(TypedScreen[None]):
         """Raises VsrppError where ``config`` (config.toml) cannot be read."""
         super().__init__()
         self._draft = Draft(RunConfig.load(config))
-        self._draft.update(state.changed)
+        self._draft.update(dict(state.changed))
         self._state = state
         self._waiting: dict[int, tuple[str, ...]] = {}
         """By its number, the settings of each command that is not answered yet."""
@@ -142,7 +142,7 @@ class SettingsScreen(TypedScreen[None]):
     def _follow(self, state: RunState) -> None:
         changed = self._draft.changed()
         try:
-            self._draft.update(state.changed)
+            self._draft.update(dict(state.changed))
         except VsrppError as error:  # config.toml was edited meanwhile into what does not fit what was changed
             self.notify(str(error), severity="warning", markup=False)
         for row in self.query(SettingRow):

@@ -3,7 +3,7 @@
 OMP_WAIT_POLICY=PASSIVE python -m docs.screens.record   minutes; replaces tests/golden/films
 
 What is kept of the run is what screens read: its journal, settings, descriptions of checkpoints (not these themselves)
-and two of its comparison pictures. The journal tells of those two alone.
+and two of its comparison pictures. The journal names only those two.
 """
 
 import shutil
@@ -53,15 +53,15 @@ def session(run: Path, resume: bool) -> Iterator[ev.Event]:
 
 
 def keep(run: Path, place: Path) -> None:
-    """Copy to ``place`` what the pictures need; run and dataset lie in the home folder by then."""
+    """Copy to ``place`` what the pictures need; run and dataset are in the home folder by then."""
     shutil.rmtree(place, ignore_errors=True)
     (place / "pictures").mkdir(parents=True)
     for name in PICTURES:
         shutil.copyfile(run / "pictures" / name, place / "pictures" / name)
     for path in run.glob("checkpoint_*.json"):
         shutil.copyfile(path, place / path.name)
-    told = [event for event in journal.replay(run / "events.jsonl") if not _is_of_another_picture(event)]
-    journal_text = "".join(journal.encode(event) + "\n" for event in told)
+    kept = [event for event in journal.replay(run / "events.jsonl") if not _is_of_another_picture(event)]
+    journal_text = "".join(journal.encode(event) + "\n" for event in kept)
     for name, text in (("events.jsonl", journal_text), ("config.toml", (run / "config.toml").read_text("utf-8"))):
         text = text.replace(str(run), "~/runs/films").replace(str(demo_dataset_root()), "~/data/films")
         (place / name).write_text(text, encoding="utf-8")

@@ -95,7 +95,7 @@ def setting_row(pilot: Pilot[Farewell], key: str) -> SettingRow:
 
 
 def form_is_ready(app: VsrppApp) -> bool:
-    told = app.screen.query("#form-told")
+    told = app.screen.query("#form-status")
     return bool(told) and "ctrl+s begins" in str(told.first(Static).render())
 
 

@@ -144,7 +144,7 @@ class VsrppApp(RunApp[Farewell]):
         """Back to the start screen, which reads the run again: a job may have made what it shows."""
         self.pop_screen()
         if isinstance(self.screen, StartScreen):
-            self.screen.come_back(message.dataset)
+            self.screen.return_from_job(message.dataset)
 
     def _show_job(self) -> None:
         if self.job is None:
@@ -159,7 +159,7 @@ class VsrppApp(RunApp[Farewell]):
 
     # a session
 
-    def on_start_screen_wanted(self, message: StartScreen.Wanted) -> None:
+    def on_start_screen_training_wanted(self, message: StartScreen.TrainingWanted) -> None:
         choice = self._choice = message.choice
         start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
         request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune)
@@ -281,7 +281,7 @@ class VsrppApp(RunApp[Farewell]):
         from vsrpp_tui.screens.shared.key_rows import key_rows
 
         rows = key_rows(type(self.screen), self._preferences.keymap)
-        panel = getattr(self.screen, "panel_in_question", None)
+        panel = getattr(self.screen, "current_panel", None)
         self.push_screen(HelpScreen(rows, *panel()) if panel else HelpScreen(rows))
 
     def action_leave(self) -> None:

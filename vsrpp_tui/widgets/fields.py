@@ -1,4 +1,4 @@
-"""A field of a form: its name, what is typed, and beside or beneath it what that means or what is wrong with it."""
+"""A field of a form: its name, its input, and beside or below it an explanation or what is wrong."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from vsrpp_tui.forms.paths import complete
 
 @dataclass(frozen=True)
 class Field:
-    """``path`` fields have the whole width, their words beneath; a ``word`` is short, with its words beside it."""
+    """``path`` fields have the whole width, the text below; a ``word`` is short, with the text beside it."""
 
     key: str
     name: str
@@ -35,7 +35,7 @@ class Tick:
 
 
 class PathSuggester(Suggester):
-    """Completes the last path in the line from what is on the disk."""
+    """Completes the last path in the line from the disk."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -51,7 +51,7 @@ class FieldRow(Horizontal):
         super().__init__(classes=f"field {field.kind}")
         self.field = field
         self._label = Static(markup=False, classes="field-name")
-        self._told = Static(markup=False, classes="field-about")
+        self._about = Static(markup=False, classes="field-about")
         self.input = Input(
             value,
             compact=True,
@@ -65,10 +65,10 @@ class FieldRow(Horizontal):
         if self.field.kind == "path":
             with Vertical():
                 yield self.input
-                yield self._told
+                yield self._about
         else:
             yield self.input
-            yield self._told
+            yield self._about
 
     def on_mount(self) -> None:
         self.show("", "")
@@ -77,7 +77,7 @@ class FieldRow(Horizontal):
         sign, style = ("✗ ", "$error") if fault else ("  ", "")
         self._label.update(Content.assemble((sign, style), self.field.name))
         about = self.field.about if not note else f"{note} · {self.field.about}" if self.field.about else note
-        self._told.update(Content.styled(fault, "$error") if fault else Content.styled(about, "$secondary"))
+        self._about.update(Content.styled(fault, "$error") if fault else Content.styled(about, "$secondary"))
 
 
 def _suggester(choices: tuple[str, ...]) -> Suggester | None:
@@ -85,7 +85,7 @@ def _suggester(choices: tuple[str, ...]) -> Suggester | None:
 
 
 class TickBox(Checkbox):
-    """Its sign is there or not, where the library's only changes its colour."""
+    """Its sign is shown or not; the library's only changes colour."""
 
     def __init__(self, tick: Tick, ticked: bool) -> None:
         super().__init__(tick.name, ticked, compact=True, name=tick.key, tooltip=tick.about)
@@ -96,7 +96,7 @@ class TickBox(Checkbox):
 
 
 class TickRow(Horizontal):
-    """Boxes beside each other; what the one with the focus, or under the mouse, means is in its tooltip."""
+    """Boxes beside each other; each is explained by its tooltip."""
 
     def __init__(self, ticks: tuple[Tick, ...], ticked: tuple[str, ...]) -> None:
         super().__init__(classes="field ticks")

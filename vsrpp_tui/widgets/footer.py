@@ -1,4 +1,4 @@
-"""The footer, of which nothing is cut: keys that do not fit whole are left out, and are in the palette (ctrl+p)."""
+"""A footer that cuts no key: those that do not fit are left out, and are in the palette (ctrl+p)."""
 
 from textual.app import ComposeResult
 from textual.events import Resize
@@ -9,25 +9,25 @@ PADDING = 3
 """Cells around key and description."""
 
 Key = tuple[str, str, bool]
-"""What a key says, what it does and whether it applies now."""
+"""Key, description and whether it applies now."""
 
 
 class KeyFooter(Footer):
-    """Bindings are shown in their order, as many as there is room for."""
+    """Shows bindings in their order, as many as fit."""
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False)
         self._shown: tuple[int, list[Key]] | None = None
 
-    def wanted(self) -> tuple[int, list[Key]]:
-        """The room in cells, and what the keys that apply now would say in it."""
+    def _current(self) -> tuple[int, list[Key]]:
+        """The width in cells, and the keys that would be shown now."""
         active = (each for each in self.screen.active_bindings.values() if each.binding.show)
         return self.app.size.width, [
             (self.app.get_key_display(each.binding), each.binding.description, each.enabled) for each in active
         ]
 
     def compose(self) -> ComposeResult:
-        self._shown = self.wanted() if self._bindings_ready else None
+        self._shown = self._current() if self._bindings_ready else None
         room = self.app.size.width
         for widget in super().compose():
             if isinstance(widget, FooterKey):
@@ -37,8 +37,8 @@ class KeyFooter(Footer):
             yield widget
 
     async def recompose(self) -> None:
-        """Make the keys anew, only where they would differ: every change of focus asks for it."""
-        if self.is_attached and self.wanted() != self._shown:
+        """Rebuild the keys only if they differ: every change of focus asks for it."""
+        if self.is_attached and self._current() != self._shown:
             await super().recompose()
 
     def on_resize(self, event: Resize) -> None:

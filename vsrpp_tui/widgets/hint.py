@@ -1,4 +1,4 @@
-"""Words that name keys, which the mouse may press: below a dialog, and in a panel's lower border."""
+"""Texts that name keys, which the mouse can click: below a dialog, and in a panel's lower border."""
 
 import re
 
@@ -12,7 +12,7 @@ SIGNS = "←→+−"
 
 
 class Hint(Static):
-    """``enter  place it     esc  back``: a click on a key's words does what the key does."""
+    """``enter  place it     esc  back``: a click on a key's text does what the key does."""
 
     ALLOW_SELECT = False
 
@@ -22,7 +22,7 @@ class Hint(Static):
     async def on_click(self, event: Click) -> None:
         named = list(NAMED.finditer(str(self.content)))
         here = [found for found in named if found.start() <= event.x < found.end() and event.y == 0]
-        chosen = here or (named if len(named) == 1 else [])  # a single key may stand in a later line
+        chosen = here or (named if len(named) == 1 else [])  # a single key may be on a later line
         if chosen:
             await self._press(chosen[0][1])
 
@@ -35,8 +35,8 @@ class Hint(Static):
                 await self.app.run_action(binding.action, self.screen)
 
 
-def pointed(words: str, at: int) -> str:
-    """The key that stands at ``at`` in words like ``y log · w mean of 24``, or that the words there begin with."""
+def key_at(words: str, at: int) -> str:
+    """The key at position ``at`` in a text like ``y log · w mean of 24``, or the one that its part begins with."""
     if not 0 <= at < len(words):
         return ""
     if words[at] in SIGNS:

@@ -1,4 +1,4 @@
-"""A list to choose from: a row a line, and a sign at the row that Enter takes. It scrolls where there is no room."""
+"""A list to choose from, with a sign at the highlighted row. It scrolls if there is not enough room."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SIGN, NO_SIGN = "▸ ", "  "
 
 @dataclass(frozen=True)
 class Row:
-    """``key`` tells rows apart; one that cannot be chosen needs none, and the cursor passes over it."""
+    """``key`` identifies the row; one that cannot be chosen needs none, and the cursor skips it."""
 
     text: Content
     key: str = ""
@@ -25,7 +25,7 @@ class Row:
 
 
 def remark(text: Content | str = "") -> Row:
-    """A row between the others that says something, or nothing."""
+    """A row that cannot be chosen: a remark, or an empty line."""
     return Row(Content.styled(text, "$secondary") if isinstance(text, str) else text, choosable=False)
 
 
@@ -35,7 +35,7 @@ class PickList(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Choose", key_display="⏎")]
 
     def __init__(self, *, id: str, one_click: bool = True) -> None:
-        """``one_click``: a click chooses; otherwise the first one moves the cursor, as a slip would cost too much."""
+        """``one_click``: a click chooses; otherwise the first click only highlights, as a slip would cost too much."""
         super().__init__(id=id, markup=False, compact=True)
         self._rows: tuple[Row, ...] = ()
         self._one_click = one_click
@@ -68,7 +68,7 @@ class PickList(OptionList):
         event.prevent_default()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """An Enter that chooses nothing here is left to the screen."""
+        """Let the screen handle Enter when nothing is highlighted."""
         return action != "select" or self.highlighted is not None
 
     def _get_left_gutter_width(self) -> int:

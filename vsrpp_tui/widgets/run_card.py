@@ -1,4 +1,4 @@
-"""What a run holds and what it is trained on, in a few lines: for the start screen."""
+"""What a run contains and what it is trained on, in a few lines: for the start screen."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ def home_for_short(path: Path) -> str:
 
 
 def run_card(path: Path, run: RunSummary | None, width: int) -> Content:
-    """The run's name and place, then what it has reached and holds; ``run`` is None before it was read."""
+    """The run's name and folder, then its progress and contents; ``run`` is None until it was read."""
     folder = path.absolute()
     name = Content.styled(folder.name, "bold")
     place = shortened(home_for_short(folder.parent), width - name.cell_length - 2)
@@ -44,13 +44,13 @@ def _run_lines(run: RunSummary) -> tuple[Content, ...]:
     if run.problem:
         return (Content.styled(run.problem.replace(f"{Path.home()}/", "~/"), "$warning"),)
     if run.locked_by:
-        reason = f"being trained by another process (PID {run.locked_by}); end that one, or name another run"
+        reason = f"being trained by another process (PID {run.locked_by}); stop it, or choose another run"
         return (Content.styled(reason, "$warning"),)
     damaged = (f" · {run.n_damaged} damaged", "$warning") if run.n_damaged else ""
     newest = run.newest
     if newest is None:
-        told = "holds files but no readable checkpoint" if damaged else "holds files but no checkpoint"
-        return (Content.assemble((told if run.exists else "nothing trained yet", "$secondary"), damaged),)
+        text = "holds files but no readable checkpoint" if damaged else "holds files but no checkpoint"
+        return (Content.assemble((text if run.exists else "nothing trained yet", "$secondary"), damaged),)
     age = duration(max(time.time() - newest.saved_at, 0))
     held = f"last checkpoint {age} ago · {run.n_files:,} files · {file_size(run.size)}"
     return (Content(_reached(newest, run.max_steps)), Content.assemble((held, "$secondary"), damaged))
@@ -84,7 +84,7 @@ def unread_card() -> Content:
 
 
 def recent_rows(runs: Sequence[RunSummary], problem: str, width: int) -> Iterator[Row]:
-    """The recent runs under their heading, each ``width`` cells wide; ``problem`` is why one is not kept among them."""
+    """The recent runs under their heading, each ``width`` cells wide; ``problem``: why the list could not be saved."""
     if problem:
         yield from (remark(), remark(problem))
     if not runs:
@@ -96,14 +96,14 @@ def recent_rows(runs: Sequence[RunSummary], problem: str, width: int) -> Iterato
 
 
 def _recent_line(run: RunSummary, name_width: int, width: int) -> Content:
-    """Name, how far it came, where it lies."""
+    """Name, progress, folder."""
     name, newest = Content(run.path.name).truncate(name_width, ellipsis=True), run.newest
     if newest is None or not newest.is_described:
-        told, state = ("not described" if newest else "nothing trained yet"), ""
+        text, state = ("not described" if newest else "nothing trained yet"), ""
     else:
-        told = f"{newest.step:>9,} of {run.max_steps or newest.max_steps:<9,}"
+        text = f"{newest.step:>9,} of {run.max_steps or newest.max_steps:<9,}"
         state = "in use" if run.locked_by else "done" if run.is_complete else ""
-    figures = f"{told:<22}  {state:<6}"
+    figures = f"{text:<22}  {state:<6}"
     place = shortened(home_for_short(run.path.parent), width - name_width - 2 - len(figures) - 2)
     gap = " " * (name_width - name.cell_length + 2)
     return Content.assemble(name, gap, figures, "  ", (place, "$secondary"))

@@ -24,7 +24,7 @@ def duration(seconds: float) -> str:
 
 
 def gigabytes(size: int) -> str:
-    """Bytes in units of 2³⁰, as device memory is told: ``7.1``."""
+    """Bytes in units of 2³⁰, as device memory is given: ``7.1``."""
     return f"{size / 2**30:.1f}"
 
 
@@ -75,7 +75,7 @@ def spread(left: Content, right: Content, width: int) -> Content:
 
 
 def shortened(path: str, width: int) -> str:
-    """A path in at most ``width`` cells: its end, which tells most; nothing where there is no room for that."""
+    """A path in at most ``width`` cells: its end, the telling part; empty if there is no room for that."""
     if len(path) <= width:
         return path
     end = path[-max(width - 1, 0) :]

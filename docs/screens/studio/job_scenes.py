@@ -11,7 +11,7 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.screens.jobs.upscale_form import UpscaleForm
 
 LATER = {"upscale": 921.0, "prepare": 461.0, "check": 27.0}
-"""Seconds after the beginning of the work at which a picture of it is taken; what has ended tells its own time."""
+"""Seconds after the start of the work at which its picture is taken; finished work has its own time."""
 
 
 def _register(name: str) -> None:

@@ -1,4 +1,4 @@
-"""The world in which every picture is taken: a home folder with runs in it, a clock that stands still, one device.
+"""The world in which every picture is taken: a home folder with runs in it, a frozen clock, one device.
 
 What a screen shows comes from a run that was recorded (docs/screens/record.py), so nothing is trained for a picture.
 """
@@ -46,7 +46,7 @@ def recorded() -> tuple[ev.Event, ...]:
 
 
 def until_step(step: int) -> tuple[ev.Event, ...]:
-    """What was said until ``step`` was reported and nothing of what came after; all of it where that is no step."""
+    """The events until ``step`` was reported; all of them if it never was."""
     reached = (i for i, event in enumerate(recorded()) if isinstance(event, ev.StepReported) and event.step >= step)
     return recorded()[: next(reached, len(recorded())) + 1]
 

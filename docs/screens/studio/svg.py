@@ -2,7 +2,7 @@
 
 Rich's own export names its styles by a hash of all that is shown, repeats ground and clipping in every row, and writes
 pictures as letters: files four times as large, in which one changed word changes every line. ``<desc>`` holds the
-characters, for readers who cannot see the picture and for a test that tells what has changed.
+characters, for readers who cannot see the picture and for a test that shows what has changed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -217,7 +217,7 @@ def _is_letter(cell: Cell) -> bool:
 
 
 def _gap(cells: Row, at: int) -> bool:
-    """Whether a gap begins here, or the row goes on with nothing but one space."""
+    """Whether a gap begins here, rather than a single space."""
     blank = cells[at].sign == " " and "U" not in cells[at].look.letters
     following = cells[at + 1] if at + 1 < len(cells) else None
     return blank and (following is None or following.sign == " " or not _is_letter(following))

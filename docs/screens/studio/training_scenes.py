@@ -39,7 +39,7 @@ def desk(studio: Studio, events: Iterable[ev.Event], later: float = 0.5, theme: 
 
 
 def then(events: Iterable[ev.Event], *more: ev.Event) -> tuple[ev.Event, ...]:
-    """What the recorded run did not do, told a second after what it did."""
+    """Events that the recorded run did not have, a second after its last."""
     events = tuple(events)
     return (*events, *(replace(event, time=events[-1].time + 1) for event in more))
 
@@ -119,7 +119,7 @@ def _phase(phase: ev.RunPhase) -> ev.PhaseChanged:
 
 @scene(*_states(), "pausing")
 async def states(studio: Studio) -> None:
-    """All that a run can be in the middle of; what the recorded one was not, is told by events made for it."""
+    """Every phase a run can be in; those the recorded one was not in come from events made up for it."""
     app = desk(studio, until_step(MIDDLE))
     async with studio.open(app) as pilot:
         for name, (events, later) in _states().items():

@@ -1,6 +1,6 @@
-"""The search for a network on a Tesla P4 with 8 GB, of which two journals tell.
+"""The search for a network on a Tesla P4 with 8 GB, from two journals.
 
-Their predictions are the trainer's own; what they say was measured was made up from these, as no such card was at hand.
+Their predictions are the trainer's own; the measurements were made up from these, as no such card was available.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Search(VsrppApp):
 
 @scene("tune-measuring")
 async def measuring(studio: Studio) -> None:
-    found = _told("tune_p4.jsonl")
+    found = _events("tune_p4.jsonl")
     sixth = next(i for i, e in enumerate(found) if isinstance(e, ev.MeasurementStarted) and e.index == 6)
     await _searched(studio, found[: sixth + 1], "tune-measuring")
 
@@ -47,7 +47,7 @@ async def measuring(studio: Studio) -> None:
 @scene("tune", "tune-by-hand")
 async def offered(studio: Studio) -> None:
     """What passed, and the form behind Escape."""
-    app = Search(studio.stage.run, replay(_until_offer(_told("tune_p4.jsonl"))))
+    app = Search(studio.stage.run, replay(_until_offer(_events("tune_p4.jsonl"))))
     async with studio.open(app) as pilot:
         await settled(pilot)
         await studio.shoot(pilot, "tune")
@@ -56,7 +56,7 @@ async def offered(studio: Studio) -> None:
 
 @scene("tune-nothing")
 async def nothing_passes(studio: Studio) -> None:
-    await _searched(studio, _until_offer(_told("tune_p4_nothing.jsonl")), "tune-nothing")
+    await _searched(studio, _until_offer(_events("tune_p4_nothing.jsonl")), "tune-nothing")
 
 
 async def _searched(studio: Studio, events: Sequence[ev.Event], name: str) -> None:
@@ -65,7 +65,7 @@ async def _searched(studio: Studio, events: Sequence[ev.Event], name: str) -> No
         await studio.shoot(pilot, name)
 
 
-def _told(name: str) -> list[ev.Event]:
+def _events(name: str) -> list[ev.Event]:
     return list(journal.replay(GOLDEN / name))
 
 

@@ -22,7 +22,7 @@ from vsrpp_tui.screens.start.resume import ResumeScreen
 from vsrpp_tui.screens.start.start import Choice, StartScreen
 
 
-async def test_a_run_that_was_trained_can_go_on(
+async def test_a_trained_run_can_be_resumed(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(trained_run(tmp_path / "Learn"), make_dataset()))
@@ -141,9 +141,9 @@ async def test_keys_become_commands(tmp_path: Path, make_dataset: MakeDataset, r
         await until(pilot, lambda: app.state.phase == "paused")
         await pilot.press("c", "v", "p")
         assert worker.commands == [cmd.Pause(), cmd.SaveCheckpoint(), cmd.Validate(), cmd.Resume()]
-        await until(pilot, lambda: shows(pilot, "‖ paused · going on"))
+        await until(pilot, lambda: shows(pilot, "‖ paused · resuming"))
         worker.say(ev.PhaseChanged(phase="training", step=100))
-        await until(pilot, lambda: shows(pilot, "● training") and not shows(pilot, "going on"))
+        await until(pilot, lambda: shows(pilot, "● training") and not shows(pilot, "resuming"))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -170,7 +170,7 @@ async def test_every_size_shows_the_figures(
 
 
 @pytest.mark.parametrize("size", [(59, 24), (80, 15), (20, 5)])
-async def test_a_tiny_terminal_is_told_so(
+async def test_a_tiny_terminal_is_said_to_be_too_small(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, size: tuple[int, int]
 ) -> None:
     app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
@@ -210,7 +210,7 @@ async def test_quitting_when_the_end_was_not_seen_yet_still_tells_it(
     assert app.return_value and "checkpoint_recovery.pth" in app.return_value.message
 
 
-async def test_a_failed_session_is_told_and_one_can_go_back(
+async def test_a_failed_session_is_shown_and_the_user_can_go_back(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
@@ -224,7 +224,7 @@ async def test_a_failed_session_is_told_and_one_can_go_back(
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
 
 
-async def test_a_failure_told_before_the_thread_has_ended_is_shown_once(
+async def test_a_failure_reported_before_the_thread_ends_is_shown_once(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(tmp_path / "new", make_dataset()))
@@ -241,7 +241,7 @@ async def test_a_failure_told_before_the_thread_has_ended_is_shown_once(
     assert app.return_value == Farewell(1, "vsrpp-tui: the disk broke")
 
 
-async def test_how_the_session_before_ended_is_not_told_again(
+async def test_how_the_previous_session_ended_is_not_shown_again(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     run = trained_run(tmp_path / "Learn")
@@ -262,7 +262,7 @@ async def test_how_the_session_before_ended_is_not_told_again(
     assert app.return_value == Farewell()
 
 
-async def test_what_was_asked_is_told_until_it_is_answered(
+async def test_a_request_is_shown_until_it_is_answered(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(tmp_path / "new", make_dataset()))

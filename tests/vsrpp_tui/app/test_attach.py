@@ -70,7 +70,7 @@ async def test_a_run_that_has_no_journal_yet_is_waited_for(tmp_path: Path) -> No
     app.follower.finish()
 
 
-async def test_a_line_that_is_not_understood_is_told(tmp_path: Path) -> None:
+async def test_a_line_that_is_not_understood_is_shown(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text(NOT_UNDERSTOOD + "\n")
     app = AttachedApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -71,7 +71,7 @@ async def test_a_picture_of_the_screen_is_in_the_runs_folder(tmp_path: Path) -> 
     assert folder.contents() == []
 
 
-async def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+async def test_a_picture_that_cannot_be_written_is_shown(tmp_path: Path) -> None:
     (tmp_path / "screenshots").write_text("a file is in the way")
     app = OpenedApp(tmp_path)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:

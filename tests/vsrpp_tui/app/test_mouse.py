@@ -22,13 +22,13 @@ from vsrpp_tui.screens.run.failed import FailedScreen
 from vsrpp_tui.screens.run.log import LogScreen
 from vsrpp_tui.screens.run.mark import MarkScreen
 from vsrpp_tui.screens.run.settings import SettingsScreen
-from vsrpp_tui.screens.run.training import POINTED, TrainingScreen
+from vsrpp_tui.screens.run.training import BORDER_KEYS, TrainingScreen
 from vsrpp_tui.screens.shared.help import HelpScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.screens.start.open_run import OpenRun
 from vsrpp_tui.screens.start.resume import ResumeScreen
 from vsrpp_tui.screens.start.start import Choice, StartScreen
-from vsrpp_tui.widgets.hint import pointed
+from vsrpp_tui.widgets.hint import key_at
 from vsrpp_tui.widgets.panels.log_view import LogView
 
 LOOKS = 15
@@ -36,7 +36,7 @@ LOOKS = 15
 
 
 async def press(pilot: Pilot[Farewell], description: str) -> None:
-    """Click a key in the footer once it stands still: the footer is made anew whenever the keys that apply change."""
+    """Click a key in the footer once it has settled: the footer is rebuilt whenever the keys that apply change."""
     looks: list[tuple[FooterKey, Region]] = []
 
     def stands_still() -> bool:
@@ -223,9 +223,9 @@ async def test_a_failure_leads_back_to_the_start(tmp_path: Path) -> None:
 
 def test_the_key_that_is_pointed_at() -> None:
     said = "y log · w mean of 24"
-    assert [pointed(said, at) for at in (0, 4, 8, 19)] == ["y", "y", "w", "w"]
-    assert pointed(said, -1) == "" == pointed(said, len(said)) == pointed("next in 5 · save in 9", 12)
+    assert [key_at(said, at) for at in (0, 4, 8, 19)] == ["y", "y", "w", "w"]
+    assert key_at(said, -1) == "" == key_at(said, len(said)) == key_at("next in 5 · save in 9", 12)
     keys = "← → sample · + − detail 1×"
-    assert [pointed(keys, keys.index(sign)) for sign in "←→+−"] == ["←", "→", "+", "−"]
-    assert pointed(keys, keys.index("sample")) == "→" and pointed(keys, keys.index("detail")) == "+"
-    assert set("yw0r←→+−") == set(POINTED)
+    assert [key_at(keys, keys.index(sign)) for sign in "←→+−"] == ["←", "→", "+", "−"]
+    assert key_at(keys, keys.index("sample")) == "→" and key_at(keys, keys.index("detail")) == "+"
+    assert set("yw0r←→+−") == set(BORDER_KEYS)

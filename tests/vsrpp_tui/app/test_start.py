@@ -48,20 +48,20 @@ async def test_a_run_in_use_names_its_process(tmp_path: Path, make_dataset: Make
             assert offers(pilot) == []
 
 
-@pytest.mark.parametrize(("max_steps", "can_go_on"), [(48_000, False), (48_001, True)])
-async def test_a_complete_run_can_only_be_begun_anew(
-    tmp_path: Path, make_dataset: MakeDataset, max_steps: int, can_go_on: bool
+@pytest.mark.parametrize(("max_steps", "can_resume"), [(48_000, False), (48_001, True)])
+async def test_a_complete_run_can_only_be_started_again(
+    tmp_path: Path, make_dataset: MakeDataset, max_steps: int, can_resume: bool
 ) -> None:
     run = trained_run(tmp_path / "Learn", step=48_000)
     RunConfig().with_overrides({"training.max_steps": max_steps}).save(run / "config.toml")
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, f"step 48,000 of {max_steps:,}"))
-        assert ("resume" in offers(pilot)) is can_go_on
-        assert shows(pilot, "complete; set training.max_steps higher in config.toml") is not can_go_on
+        assert ("resume" in offers(pilot)) is can_resume
+        assert shows(pilot, "complete; set training.max_steps higher in config.toml") is not can_resume
 
 
-async def test_a_word_that_is_no_yes_is_told(tmp_path: Path, make_dataset: MakeDataset) -> None:
+async def test_a_word_other_than_yes_is_shown(tmp_path: Path, make_dataset: MakeDataset) -> None:
     app = VsrppApp(Choice(trained_run(tmp_path / "Learn"), make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, "[L]öschen"))

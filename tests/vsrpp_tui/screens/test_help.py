@@ -31,7 +31,7 @@ def test_every_key_in_a_footer_says_what_it_does() -> None:
 
 
 def test_the_page_of_all_keys_is_what_the_bindings_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it anew: python -m docs.keys"
+    assert PAGE.read_text(encoding="utf-8") == page(), "regenerate it with python -m docs.keys"
 
 
 def test_keys_are_listed_once_as_the_user_has_them() -> None:

@@ -118,7 +118,7 @@ async def test_a_film_is_upscaled_with_the_run_s_best_network(tmp_path: Path) ->
         ("fps", "x", "fps x is not a number"),
     ],
 )
-async def test_what_cannot_be_is_told_beside_its_field(
+async def test_an_invalid_value_is_shown_beside_its_field(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, typed: str, told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -138,7 +138,7 @@ async def test_what_cannot_be_is_told_beside_its_field(
             await until(pilot, lambda: form_is_ready(app))
 
 
-async def test_a_result_that_is_there_is_replaced_only_when_told(tmp_path: Path) -> None:
+async def test_an_existing_result_is_replaced_only_on_request(tmp_path: Path) -> None:
     source, out = film(tmp_path / "film.mkv", 3), tmp_path / "film-3x.mkv"
     out.write_bytes(b"precious")
     app = VsrppApp(Choice(network_run(tmp_path / "Learn"), None))
@@ -196,7 +196,7 @@ async def test_one_film_that_fails_does_not_keep_the_others(tmp_path: Path) -> N
     assert sorted(path.name for path in (tmp_path / "large").glob("*.mkv")) == ["b good.mkv", "c good.mkv"]
 
 
-async def test_a_network_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+async def test_a_network_that_cannot_be_read_is_shown(tmp_path: Path) -> None:
     source, run = film(tmp_path / "film.mkv", 3), tmp_path / "Learn"
     run.mkdir()
     (run / "checkpoint_best.pth").write_bytes(b"not a network")
@@ -244,7 +244,7 @@ async def test_stopping_is_asked_once_and_the_same_form_goes_on(
         await until(pilot, lambda: isinstance(app.screen, AskScreen))
         await pilot.click("#do")
         await until(pilot, lambda: phase(app) == "stopped")
-        assert shows(pilot, "go on with: vsrpp upscale") and not (tmp_path / "film-3x.mkv").exists()
+        assert shows(pilot, "continue with: vsrpp upscale") and not (tmp_path / "film-3x.mkv").exists()
         monkeypatch.undo()
         monkeypatch.setattr("vsrpp_tui.app.app.device_line", lambda: "Tesla P4 · 8.0 GB")
         await pilot.press("escape")
@@ -257,7 +257,7 @@ async def test_stopping_is_asked_once_and_the_same_form_goes_on(
     assert (tmp_path / "film-3x.mkv").exists()
 
 
-async def test_quitting_ends_it_so_that_it_can_go_on_and_says_how(
+async def test_quitting_ends_it_so_that_it_can_be_resumed_and_says_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _slowly(monkeypatch)
@@ -329,7 +329,7 @@ async def test_a_dataset_is_made_and_the_run_trained_on_it(tmp_path: Path) -> No
         ({"frames": "4"}, "frames", "frames"),
     ],
 )
-async def test_what_cannot_be_prepared_is_told(
+async def test_why_nothing_can_be_prepared_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], field: str, told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -369,7 +369,7 @@ async def test_a_check_lists_what_is_wrong_and_moves_it_aside(tmp_path: Path, ma
 async def test_without_a_dataset_the_check_is_dimmed_with_its_reason(tmp_path: Path) -> None:
     app = VsrppApp(Choice(tmp_path / "Learn", None))
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: shows(pilot, "no dataset is there yet"))
+        await until(pilot, lambda: shows(pilot, "there is no dataset yet"))
         await pilot.press("k")
         await pilot.pause()
         assert isinstance(app.screen, StartScreen) and app.job is None
@@ -392,7 +392,7 @@ def test_where_the_screen_breaks_it_is_said_how_a_job_goes_on(tmp_path: Path, ma
     assert farewell.status == EXIT_FAILED and f"run it again with: vsrpp check {root}" in farewell.message
 
 
-def test_what_cannot_begin_is_told_as_a_failure(tmp_path: Path) -> None:
+def test_work_that_cannot_begin_is_shown_as_a_failure(tmp_path: Path) -> None:
     job = Job(CheckRequest(tmp_path / "nowhere"))
     job.start()
     job._thread.join()

@@ -45,7 +45,7 @@ def draft(*edits: tuple[str, str]) -> Draft:
         ("schedule.factor", "0", "must be greater than 0"),
     ],
 )
-def test_a_value_that_cannot_be_is_told_in_plain_words(key: str, text: str, fault: str) -> None:
+def test_an_invalid_value_is_explained_in_plain_words(key: str, text: str, fault: str) -> None:
     assert draft((key, text)).faults() == {key: fault}
 
 
@@ -155,7 +155,7 @@ def answer(command: CommandName, accepted: bool, message: str, number: int) -> e
     return ev.CommandAnswered(command=command, accepted=accepted, message=message, step=100, number=number)
 
 
-async def test_answers_are_told_beside_what_was_sent(
+async def test_answers_are_shown_beside_what_was_sent(
     run: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(run, make_dataset()))
@@ -203,7 +203,7 @@ async def test_a_change_made_elsewhere_is_the_present_value(
         assert setting_row(pilot, "schedule.factor").query_one(Input).value == "0.25"
 
 
-async def test_settings_that_cannot_be_read_are_told(
+async def test_settings_that_cannot_be_read_are_shown(
     run: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(run, make_dataset()))

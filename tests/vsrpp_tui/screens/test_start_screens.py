@@ -50,7 +50,7 @@ async def opened(pilot: Pilot[Farewell]) -> None:
     await until(pilot, lambda: shows(pilot, "öschen") or shows(pilot, "tart"))
 
 
-# going on
+# resuming
 
 
 async def test_enter_twice_resumes_the_newest_good_one(
@@ -61,13 +61,13 @@ async def test_enter_twice_resumes_the_newest_good_one(
         await opened(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, ResumeScreen))
-        assert picked(pilot) == "checkpoint_step_48000.pth" and shows(pilot, "enter goes on at step 48,001")
+        assert picked(pilot) == "checkpoint_step_48000.pth" and shows(pilot, "enter resumes at step 48,001")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert (recording_worker().request.start, recording_worker().request.checkpoint) == ("resume", "")
 
 
-async def test_an_older_one_is_resumed_by_its_name_and_its_price_is_told(
+async def test_an_older_one_is_resumed_by_name_and_its_price_is_shown(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:
     app = VsrppApp(Choice(long_run(tmp_path / "Learn"), make_dataset()))
@@ -206,7 +206,7 @@ async def test_what_was_deleted_comes_back_when_asked_twice(tmp_path: Path, make
         assert shows(pilot, "brought back: 2 files of step 48,000") and not shows(pilot, "[W]iederherstellen")
 
 
-async def test_what_cannot_come_back_is_told(tmp_path: Path, make_dataset: MakeDataset) -> None:
+async def test_why_a_deletion_cannot_be_restored_is_shown(tmp_path: Path, make_dataset: MakeDataset) -> None:
     run = trained_run(tmp_path / "Learn")
     RunFolder(run).move_to_trash()
     add(run, 48_000)
@@ -304,7 +304,7 @@ async def test_a_path_is_opened_when_it_can_be_a_run(tmp_path: Path, make_datase
             (str(tmp_path / "film.mp4"), "is a file, not a run's folder; name a folder"),
             ("", "Type the path of a folder"),
             ("~nobody-of-this-name/run", "cannot be opened"),
-            (str(tmp_path / "new"), "is not a folder yet; enter once more makes it a new run"),
+            (str(tmp_path / "new"), "does not exist yet; press enter again to create a new run"),
         ):
             path.value = typed
             await pilot.pause()

@@ -174,7 +174,7 @@ async def test_the_mouse_moves_first_and_takes_then(tmp_path: Path) -> None:
         await until(pilot, lambda: cmd.ChooseRung(5) in app.recording.commands)
 
 
-async def test_a_refusal_is_told(tmp_path: Path) -> None:
+async def test_a_refusal_is_shown(tmp_path: Path) -> None:
     app = OpenedApp(tmp_path, fresh(NONE))
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot)

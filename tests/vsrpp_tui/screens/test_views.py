@@ -309,7 +309,7 @@ async def test_resizing_down_to_nothing_and_back_is_survived(tmp_path: Path, vie
         assert f"▸ {VIEWS[view]}" in on_screen(pilot)
 
 
-async def test_a_silence_is_told_calmly(tmp_path: Path) -> None:
+async def test_a_silence_is_shown_calmly(tmp_path: Path) -> None:
     state = learned(tmp_path)
     quiet = ev.PhaseChanged(phase="training", step=160, time=NOW - 135)
     state = reduce(reduce(state, step(160, time=NOW - 140)), quiet)

@@ -35,7 +35,7 @@ def test_a_comparison_picture_comes_apart_into_what_it_was_made_of(tmp_path: Pat
         assert np.array_equal(np.asarray(part), picture)
 
 
-def test_a_picture_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_is_shown(tmp_path: Path) -> None:
     with pytest.raises(VsrppError, match="not there any more"):
         read_parts(tmp_path / "gone.png")
     (tmp_path / "torn.png").write_bytes(b"\x89PNG")

@@ -1,4 +1,4 @@
-"""The check of a dataset at work, and all the faults it found, which can be moved out of training's way."""
+"""The check of a dataset in progress, and the problems it found; bad pairs can be moved aside."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,7 +29,7 @@ class CheckScreen(JobScreen):
     KEPT = "A check leaves nothing behind: the next one begins at the first pair again."
 
     class MoveWanted(Message):
-        """The bad pairs are to be moved aside, and the rest read again."""
+        """The user wants the bad pairs moved aside, and the rest read again."""
 
         def __init__(self, report: CheckReport) -> None:
             super().__init__()
@@ -56,7 +56,7 @@ class CheckScreen(JobScreen):
             return (self.ending(state) or Content.styled("looking into the folders …", "$secondary"), Content(""))
         figures = f"{progress.done:,} of {progress.total:,}"
         bars = progress_lines([Progress("pairs read", state.share, figures, state.seconds_left)], width)
-        return *bars, Content.styled("what is wrong is told when all are read", "$secondary")
+        return *bars, Content.styled("problems are listed once all are read", "$secondary")
 
     def ending(self, state: Any) -> Content:
         return Content.styled("stopped", "$warning") if state.phase == "stopped" else super().ending(state)
@@ -97,12 +97,12 @@ def _fault(text: str, root: Path) -> Content:
 
 def _verdict(state: CheckState) -> Content:
     moved = state.moved
-    told = f"{moved.count:,} moved into {home_for_short(moved.target)}\n" if moved else ""
+    moved_aside = f"{moved.count:,} moved into {home_for_short(moved.target)}\n" if moved else ""
     if state.report is None:
-        return Content.styled(told, "$secondary")
+        return Content.styled(moved_aside, "$secondary")
     count = len(state.report.problems)
     if not count:
-        return Content.assemble(told, ("✓ no problems: every pair can be trained on", "$success"))
+        return Content.assemble(moved_aside, ("✓ no problems: every pair can be trained on", "$success"))
     found = "1 problem" if count == 1 else f"{count:,} problems"
-    advice = "; m moves bad pairs aside" if groups_to_move(state.report.problems) else "; to be mended by hand"
-    return Content.assemble(told, (f"✗ {found}", "$error"), (advice, "$secondary"))
+    advice = "; m moves bad pairs aside" if groups_to_move(state.report.problems) else "; fix them by hand"
+    return Content.assemble(moved_aside, (f"✗ {found}", "$error"), (advice, "$secondary"))

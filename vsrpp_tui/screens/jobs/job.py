@@ -1,4 +1,4 @@
-"""What the screens of jobs have in common: a header with the phase, bars, stopping, and the way back."""
+"""What the screens of jobs share: a header with the phase, bars, stopping, and going back."""
 
 import math
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ SIGNS: dict[JobPhase, tuple[str, str]] = {
 
 
 LEFT_WIDTH = 14
-"""Cells of the time left, so that nothing jumps when it is known."""
+"""Cells reserved for the time left, so that nothing moves when it becomes known."""
 
 
 class JobScreen(BaseScreen[None]):
-    """Shows the state it is given; subclasses say how. The picture of a job that is over stays until one leaves it."""
+    """Shows the state it is given; subclasses define how. A finished job stays on the screen until the user leaves."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop", id="stop_job", tooltip="stop, asked once; finished parts are kept"),
@@ -52,20 +52,20 @@ class JobScreen(BaseScreen[None]):
     AUTO_FOCUS = ""
     TITLE_WORDS = ""
     WORKING_WORD = "working"
-    KEPT = "What is finished stays, and the same work goes on with it later."
+    KEPT = "Finished parts are kept; the same work resumes from them later."
 
     class StopWanted(Message):
         """The user wants the job ended."""
 
     class Left(Message):
-        """The user is done with it; ``dataset`` is what the run is to be trained on from now on."""
+        """The user leaves; ``dataset`` is what the run should be trained on from now on."""
 
         def __init__(self, dataset: Path | None = None) -> None:
             super().__init__()
             self.dataset = dataset
 
     def __init__(self, state: Any, command: str) -> None:
-        """``command`` goes on with the work from a shell."""
+        """``command`` resumes the work from a shell."""
         super().__init__()
         self.state, self.command = state, command
         self._bars = Static(id="job-bars", markup=False)
@@ -131,7 +131,7 @@ class JobScreen(BaseScreen[None]):
                 return True
 
     def action_stop(self) -> None:
-        self.app.push_screen(AskScreen("Stop this work?", self.KEPT, "stop it", "go on"), self._stop)
+        self.app.push_screen(AskScreen("Stop this work?", self.KEPT, "stop it", "continue"), self._stop)
 
     def _stop(self, sure: bool | None) -> None:
         if sure and not self.state.is_over:
@@ -144,20 +144,20 @@ class JobScreen(BaseScreen[None]):
         self.post_message(self.Left(self.dataset_made()))
 
     def action_detail(self) -> None:
-        """Another part of the picture, where there is one."""
+        """Show the other part of the picture, if there is one."""
 
     def dataset_made(self) -> Path | None:
-        """What Enter uses for the run."""
+        """The dataset that Enter uses for the run."""
         return None
 
     def has_detail(self) -> bool:
         return False
 
     def ending(self, state: JobState) -> Content:
-        """Where to go from an end, in a line; nothing before it."""
+        """How to continue after the end, in a line; empty while working."""
         match state.phase:
             case "stopped":
-                return Content.assemble(("stopped; go on with: ", "$warning"), self.command)
+                return Content.assemble(("stopped; continue with: ", "$warning"), self.command)
             case "failed":
                 return Content.styled(f"✗ {state.failure}", "$error")
             case _:
@@ -175,7 +175,7 @@ class Progress:
 
 
 def progress_lines(rows: Sequence[Progress], width: int) -> tuple[Content, ...]:
-    """Bars of one length under each other, in ``width`` cells; a name that is too long is cut."""
+    """Bars of equal length below each other, in ``width`` cells; a name that is too long is cut."""
     name_width = min(max(len(row.label) for row in rows), max(width // 4, 12))
     tails = [f"{int(100 * row.share):>3} %  {row.figures}" for row in rows]
     lefts = [f"{duration(row.left)} left" if math.isfinite(row.left) else "" for row in rows]

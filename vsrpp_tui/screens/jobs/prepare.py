@@ -1,4 +1,4 @@
-"""A preparation at work: how far the videos are, what they gave and why not more; at the end the contact sheet."""
+"""A preparation in progress: how far the videos are, what was cut or skipped and why; finally the contact sheet."""
 
 import math
 from pathlib import Path
@@ -28,10 +28,10 @@ LABELS = (Label("LR", "$chart-lr"), Label("GT", "$accent"))
 class PrepareScreen(JobScreen):
     TITLE_WORDS = "a new dataset"
     WORKING_WORD = "cutting patches"
-    KEPT = "What was cut stays; the same work goes on with it."
+    KEPT = "What was cut is kept; the same work resumes from there."
 
     def __init__(self, state: PrepareState, command: str, run: str) -> None:
-        """``run``: the name of the one that Enter trains on the dataset, or empty where there is none."""
+        """``run``: name of the run that Enter trains on the dataset, or empty."""
         super().__init__(state, command)
         self._run = run
         self._picture = PictureView("the first patch comes as soon as it is cut", id="job-picture")
@@ -86,7 +86,7 @@ def _working(progress: PrepareProgress, width: int) -> Content:
 
 
 def _counts(state: PrepareState, width: int) -> Content:
-    """What the windows became: patches, or nothing for a reason; a bar each."""
+    """What became of the windows: patches, or skipped for a reason; a bar each."""
     if state.progress is None:
         return Content("")
     rows = [

@@ -1,4 +1,4 @@
-"""The form of a new dataset: which videos, and what is cut out of them; or a recipe that says so."""
+"""The form of a new dataset: which videos, and what to cut out of them; or a recipe."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class PrepareForm(FormScreen[PrepareRequest]):
         Field("per_minute", "Per minute", "places tried in a minute of video", placeholder="60"),
         Field("seed", "Seed", "the same gives the same dataset", placeholder="0"),
     )
-    TICKS = (Tick("fresh", "anew", "throw away what an interrupted preparation left"),)
+    TICKS = (Tick("fresh", "fresh", "discard what an interrupted preparation left"),)
     SEVERAL = ("videos",)
 
     def __init__(self, values: Values, beside: Path) -> None:

@@ -1,4 +1,4 @@
-"""An upscaling job at work: how far each film is, what was chosen for it, and the newest picture beside bicubic."""
+"""An upscaling job in progress: how far each film is, its settings, and the newest picture beside bicubic."""
 
 import math
 from functools import partial
@@ -27,13 +27,13 @@ STAGES = {
 }
 NAME_WIDTH = 24
 MOST_FILES = 8
-"""Lines of films at a time, around the one at hand."""
+"""Films listed at a time, around the current one."""
 
 
 class UpscaleScreen(JobScreen):
     TITLE_WORDS = "upscale"
     WORKING_WORD = "upscaling"
-    KEPT = "Every finished segment of ten seconds stays; the same job goes on after it."
+    KEPT = "Every finished segment of ten seconds is kept; the same job resumes after it."
 
     def __init__(self, state: UpscaleState, command: str) -> None:
         super().__init__(state, command)
@@ -78,7 +78,7 @@ class UpscaleScreen(JobScreen):
 
 
 def _of_this(state: UpscaleState) -> Progress:
-    """The film at hand."""
+    """The current film."""
     progress = state.progress
     assert progress is not None
     share = progress.done / progress.total if progress.total else 0.0
@@ -104,7 +104,7 @@ def _done(state: UpscaleState) -> Content:
 
 
 def _facts(state: UpscaleState, width: int) -> Content:
-    """What was chosen for the film at hand."""
+    """What was chosen for the current film."""
     started, progress = state.started, state.progress
     if started is None:
         return Content.styled("loading the network …", "$secondary")
@@ -115,7 +115,7 @@ def _facts(state: UpscaleState, width: int) -> Content:
 
 
 def _files(state: UpscaleState, width: int, height: int) -> Content:
-    """A line a film; where there is no room for all, those around the one at hand."""
+    """A line per film; if there is no room for all, those around the current one."""
     at = next((i for i, file in enumerate(state.files) if not file.is_over), len(state.files) - 1)
     begin = max(min(at - height // 2, len(state.files) - height), 0)
     return Content("\n").join(_file(file, width) for file in state.files[begin : begin + max(height, 1)])
@@ -124,11 +124,11 @@ def _files(state: UpscaleState, width: int, height: int) -> Content:
 def _file(file: FileState, width: int) -> Content:
     sign, style = STAGES[file.stage]
     name = Content(file.name).truncate(NAME_WIDTH, ellipsis=True)
-    told = file.outcome or (
+    outcome = file.outcome or (
         f"{file.done:,} of {file.frames:,}" if file.done else f"{file.frames:,}" if file.frames else ""
     )
-    where = shortened(home_for_short(file.out), width - 2 - NAME_WIDTH - 2 - len(told) - 2)
+    where = shortened(home_for_short(file.out), width - 2 - NAME_WIDTH - 2 - len(outcome) - 2)
     gap = " " * (NAME_WIDTH - name.cell_length + 2)
-    told_style = "$error" if file.stage == "failed" else "$secondary"
-    line = Content.assemble((f"{sign} ", style), name, gap, (told, told_style), "  ", (where, "$secondary"))
+    outcome_style = "$error" if file.stage == "failed" else "$secondary"
+    line = Content.assemble((f"{sign} ", style), name, gap, (outcome, outcome_style), "  ", (where, "$secondary"))
     return line.truncate(width, ellipsis=True)  # the log has all of it

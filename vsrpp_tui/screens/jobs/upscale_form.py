@@ -1,4 +1,4 @@
-"""The form of an upscaling job: which network, which films, and how the result is stored."""
+"""The form of an upscaling job: which network, which films, and how to store the result."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,8 +40,8 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
     TICKS = (
         Tick("png", "images", "a folder of PNG images instead of a video"),
         Tick("overwrite", "overwrite", "replace a result that is there, once the new one is complete"),
-        Tick("fresh", "anew", "do not go on with what an interrupted job left"),
-        Tick("force", "force", "take interlaced and damaged videos as they are"),
+        Tick("fresh", "fresh", "ignore what an interrupted job left"),
+        Tick("force", "force", "accept interlaced and damaged videos"),
         Tick("drop-tracks", "drop tracks", "leave out tracks that the result cannot hold"),
     )
     SEVERAL = ("sources",)
@@ -58,7 +58,7 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
         return Content.styled(self._run.name, "bold")
 
     def browse(self, row: FieldRow) -> None:
-        """A network is chosen among those of the run first; from there one comes to other files."""
+        """Offer the run's own networks first; from there the user can go on to other files."""
         if row.field.key == "network" and any(not info.is_damaged for info in self._checkpoints):
             self.app.push_screen(PickNetwork(self._run, self._checkpoints), lambda path: self._picked(row, path))
         else:

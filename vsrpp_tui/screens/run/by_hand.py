@@ -1,4 +1,4 @@
-"""A form for a network that is not on the ladder; it checks as one types and tells what the device would need."""
+"""A form for a network that is not on the ladder; checked as the user types, with a prediction of its cost."""
 
 from typing import ClassVar, get_args
 
@@ -21,7 +21,7 @@ from vsrpp_tui.widgets.panels.rungs import seconds_text
 from vsrpp_tui.widgets.text import gigabytes
 
 ASK_SECONDS = 0.3
-"""How long nothing is typed before a prediction is asked for."""
+"""How long typing must pause before a prediction is requested."""
 
 KINDS = get_args(Checkpointing)
 LABELS = {
@@ -33,12 +33,12 @@ LABELS = {
 
 
 class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
-    """Dismissed with the command that takes what was set, or with None."""
+    """Dismissed with the command that trains what was set, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="cancel")]
 
     def __init__(self, tuning: Tuning, row: RungState | None) -> None:
-        """``row``: where the form begins."""
+        """``row``: the sizes that are filled in at first."""
         super().__init__()
         self._tuning = tuning
         p = row.predicted if row else None
@@ -51,8 +51,8 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
         self._kind = row.checkpointing if row else KINDS[0]
         self._timer: Timer | None = None
         self._inputs = {name: _field(name, text) for name, text in self._texts.items()}
-        self._told = {name: Static(classes="by-hand-told", markup=False) for name in self._texts}
-        self._below = Static(id="by-hand-foreseen", markup=False)
+        self._notes = {name: Static(classes="by-hand-note", markup=False) for name in self._texts}
+        self._below = Static(id="by-hand-prediction", markup=False)
         self._button = Button("Train it", id="by-hand-take", compact=True)
 
     def compose(self) -> ComposeResult:
@@ -62,7 +62,7 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
                 with Horizontal(classes="by-hand-row"):
                     yield Static(LABELS[name][0], classes="by-hand-name", markup=False)
                     yield field
-                    yield self._told[name]
+                    yield self._notes[name]
             with Horizontal(classes="by-hand-row"):
                 yield Static("checkpointing", classes="by-hand-name", markup=False)
                 with RadioSet(id="kinds", compact=True):
@@ -114,28 +114,28 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
         self._timer = self.set_timer(ASK_SECONDS, self._ask)
 
     def _ask(self) -> None:
-        if not network_size.faults(self._texts) and self._foreseen is None:
+        if not network_size.faults(self._texts) and self._current is None:
             self.post_message(CommandWanted(network_size.predict_by_hand(self._texts, self._kind)))
 
     # drawing
 
     @property
-    def _foreseen(self) -> ev.ConfigurationPredicted | None:
-        """The prediction of just these sizes, if it has come."""
+    def _current(self) -> ev.ConfigurationPredicted | None:
+        """The prediction for exactly these sizes, if it has arrived."""
         p = self._tuning.by_hand
         if p is None or network_size.faults(self._texts):
             return None
         asked = network_size.predict_by_hand(self._texts, self._kind)
-        told = cmd.PredictByHand(p.n_feats, p.n_blocks, p.batch_size, p.accumulation, p.checkpointing)
-        return p if asked == told else None
+        answered = cmd.PredictByHand(p.n_feats, p.n_blocks, p.batch_size, p.accumulation, p.checkpointing)
+        return p if asked == answered else None
 
     def _draw(self) -> None:
         faults = network_size.faults(self._texts)
         for name in self._texts:
-            told = Content.styled(self._about(name, faults), "$secondary")
+            note = Content.styled(self._about(name, faults), "$secondary")
             if fault := faults.get(name):
-                told = Content.styled(f"✗ {fault}", "$error")
-            self._told[name].update(told)
+                note = Content.styled(f"✗ {fault}", "$error")
+            self._notes[name].update(note)
         self._below.update(self._prediction(bool(faults)))
         self._button.disabled = bool(faults)
 
@@ -147,8 +147,8 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
 
     def _prediction(self, faulty: bool) -> Content:
         if faulty:
-            return Content.styled("predicted once all values can be", "$secondary")
-        p, started = self._foreseen, self._tuning.started
+            return Content.styled("fix the values above to see a prediction", "$secondary")
+        p, started = self._current, self._tuning.started
         if p is None:
             return Content.styled("predicting …", "$secondary")
         figures = (
@@ -158,13 +158,13 @@ class ByHandScreen(ModalScreen[cmd.SetByHand | None]):
         over = {"time": "slower than the limit", "memory": "more memory than the limit"}.get(p.fault, "")
         effective = p.batch_size * p.accumulation
         if not over and started and effective < started.min_effective_batch:
-            over = f"{started.min_effective_batch} samples a step are wanted"
+            over = f"{started.min_effective_batch} samples a step are required"
         verdict = (f"! {over}", "$warning") if over else ("✓ within the limits", "$success")
         return Content.assemble(figures, "\n", verdict)
 
 
 def _label(kind: str, chosen: str) -> str:
-    """The one that is chosen has a sign too: the button shows it by its colour alone."""
+    """The chosen one has a sign too: the button shows it by colour alone."""
     return f"{kind} {'✓' if kind == chosen else ' '}"
 
 

@@ -1,4 +1,4 @@
-"""Shown when a session broke: what happened, what is kept, what can be done."""
+"""Shown when a session failed: what happened, what is kept, what to do."""
 
 from typing import ClassVar
 
@@ -42,19 +42,19 @@ def _part(heading: str, text: str) -> Content:
 
 def _kept(failure: ev.SessionFailed) -> str:
     if failure.checkpoint:
-        return f"{failure.checkpoint} holds step {failure.step:,}; earlier checkpoints are as they were."
+        return f"{failure.checkpoint} holds step {failure.step:,}; earlier checkpoints are unchanged."
     if failure.step:
         return (
-            f"Step {failure.step:,} could not be saved. Earlier checkpoints are as they were; "
+            f"Step {failure.step:,} could not be saved. Earlier checkpoints are unchanged; "
             "the start screen names the newest."
         )
-    return "Nothing was trained in this session; whatever the run held before is as it was."
+    return "Nothing was trained in this session; what the run held before is unchanged."
 
 
 def _advice(failure: ev.SessionFailed) -> str:
     if failure.checkpoint or failure.step:
         return (
-            "Mend what is named above, go back to the start with esc, and resume with f. "
+            "Fix the problem above, go back to the start with esc, and resume with f. "
             "The traceback, if there was one, is in training.log in the run's folder."
         )
-    return "Mend what is named above, then go back to the start with esc and try again."
+    return "Fix the problem above, then go back to the start with esc and try again."

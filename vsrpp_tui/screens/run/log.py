@@ -1,4 +1,4 @@
-"""The event log on a screen of its own: everything the journal tells, searched and filtered, followed at its end."""
+"""The event log on a screen of its own: everything in the journal, with search, filters and following."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,8 +64,8 @@ class LogScreen(BaseScreen[None]):
         self._journal = journal
         self._lines: list[LogLine] = list(state.log)
         self._newest = state.log
-        self._told = ""
-        """What is said about lines that only the journal has."""
+        self._remark = ""
+        """A remark on the lines that only the journal has."""
         self._filter = 0
         self._count = len(self._lines)
         """Lines shown, of all."""
@@ -77,7 +77,7 @@ class LogScreen(BaseScreen[None]):
 
     def on_mount(self) -> None:
         if len(self._lines) >= LOG_LIMIT:
-            self._told = "reading the journal …"
+            self._remark = "reading the journal …"
             Thread(target=self._read, args=(self._lines[0],), name="log", daemon=True).start()
         self.set_interval(1, self._draw_header)  # whether it follows changes by scrolling too
         self.call_after_refresh(self._draw)
@@ -88,7 +88,7 @@ class LogScreen(BaseScreen[None]):
     # lines
 
     def show(self, state: RunState) -> None:
-        """Add what is new in ``state``."""
+        """Add the new lines of ``state``."""
         if state.log is self._newest:
             return
         self._newest = state.log
@@ -108,7 +108,7 @@ class LogScreen(BaseScreen[None]):
         self.post_message(message)
 
     def on_log_screen_older_read(self, message: OlderRead) -> None:
-        self._told = message.fault
+        self._remark = message.fault
         self._lines = message.lines + self._lines
         self._draw()
 
@@ -117,8 +117,8 @@ class LogScreen(BaseScreen[None]):
     def _draw(self) -> None:
         if not self.is_mounted:
             return
-        wanted = FILTERS[self._filter][1]
-        lines = [line for line in self._lines if wanted(line) and self._needle in line.text.lower()]
+        is_shown = FILTERS[self._filter][1]
+        lines = [line for line in self._lines if is_shown(line) and self._needle in line.text.lower()]
         self.query_one(LogView).show(lines, self._needle)
         self._count = len(lines)
         self._draw_header()
@@ -128,8 +128,8 @@ class LogScreen(BaseScreen[None]):
         shown, name = self._count, FILTERS[self._filter][0]
         count = f"{shown:,} lines" if shown == len(self._lines) else f"{shown:,} of {len(self._lines):,} lines"
         follows = "following" if view.following else "end: follow"
-        told = f"   {self._told}" if self._told else ""
-        left = Content.assemble(("Events", "bold $primary"), f"   {count}", (told, "$warning"))
+        remark = f"   {self._remark}" if self._remark else ""
+        left = Content.assemble(("Events", "bold $primary"), f"   {count}", (remark, "$warning"))
         right = Content.assemble((f"{name} · {follows}", "$secondary"))
         self.set_header(left, right)
 

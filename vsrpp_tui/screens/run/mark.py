@@ -15,7 +15,7 @@ LONGEST = 200
 
 
 class MarkScreen(ModalScreen[str]):
-    """Dismissed with the note, empty where none is wanted."""
+    """Dismissed with the note, or with an empty one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", "Back", id="cancel")]
 
@@ -30,7 +30,7 @@ class MarkScreen(ModalScreen[str]):
                 f"A note at step {self._step:,}, for the events, training.log and TensorBoard (Events/Marks).",
                 markup=False,
             )
-            yield Input(placeholder="what is to be remembered", max_length=LONGEST, id="note")
+            yield Input(placeholder="what to remember", max_length=LONGEST, id="note")
             yield Hint("enter  place it     esc  back, nothing is kept")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

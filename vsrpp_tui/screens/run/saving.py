@@ -1,4 +1,4 @@
-"""Shown between the wish to quit and the last saved checkpoint."""
+"""Shown from the moment the user quits until the last checkpoint is saved."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -9,7 +9,7 @@ from vsrpp_tui.state.run import RunState
 
 
 class SavingScreen(ModalScreen[None]):
-    """Has no keys: it goes when the trainer, or a job, has said that everything is kept."""
+    """Has no keys: it closes when the trainer, or a job, has saved everything."""
 
     def __init__(
         self, title: str = "Saving", text: str = "the step in progress is finished, then everything is saved …"

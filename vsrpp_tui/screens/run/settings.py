@@ -39,13 +39,13 @@ class SettingRow(Horizontal):
         limits = re.sub(r"([<>≤≥]) ", r"\1", setting.range)  # not to be torn apart at the end of a line
         self._about = " · ".join(filter(None, (setting.description, limits)))
         self._label = Static(markup=False, classes="setting-name")
-        self._told = Static(markup=False, classes="setting-about")
+        self._note = Static(markup=False, classes="setting-about")
         self._input = Input(text, compact=True, select_on_focus=False)
 
     def compose(self) -> ComposeResult:
         yield self._label
         yield self._input
-        yield self._told
+        yield self._note
 
     def on_mount(self) -> None:
         self.show("", "")
@@ -59,7 +59,7 @@ class SettingRow(Horizontal):
             parts.append((f"✓ {answer.text}\n", "$success") if answer.accepted else (f"✗ {answer.text}\n", "$error"))
         parts += [(self._about, "$secondary")]
         parts += [(f" · now {was}", "$warning")] if was else []
-        self._told.update(Content.assemble(*parts))
+        self._note.update(Content.assemble(*parts))
 
     @property
     def text(self) -> str:
@@ -97,7 +97,7 @@ class SettingsScreen(TypedScreen[None]):
             for section in sorted(RunConfig.model_fields, key=self._is_fixed):
                 yield from self._section(section)
         with Horizontal(id="settings-end"):
-            yield Static(id="settings-told", markup=False)
+            yield Static(id="settings-status", markup=False)
             yield Button("Apply", id="apply", compact=True)
 
     def _is_fixed(self, section: str) -> bool:
@@ -112,7 +112,7 @@ class SettingsScreen(TypedScreen[None]):
         for setting in live:
             yield SettingRow(setting, self._draft.text(setting.key))
         if fixed := [setting for setting in settings if setting not in live and setting.value != ""]:
-            named = " · ".join(f"{setting.key.partition('.')[2]} {_told(setting)}" for setting in fixed)
+            named = " · ".join(f"{setting.key.partition('.')[2]} {_written(setting)}" for setting in fixed)
             yield Static(f"fixed while training: {named}", markup=False, classes="setting-fixed")
 
     def on_mount(self) -> None:
@@ -206,7 +206,7 @@ class SettingsScreen(TypedScreen[None]):
         name = Content.assemble(("Settings", "bold $primary"), "  that may change while training")
         right = Content.styled(f"{len(changed)} changed" if changed else "", "$warning")
         self.set_header(name, right)
-        self.query_one("#settings-told", Static).update(self._status(changed, faults))
+        self.query_one("#settings-status", Static).update(self._status(changed, faults))
         button = self.query_one("#apply", Button)
         button.label = f"Apply {len(changed)}" if changed else "Apply"
         button.disabled = not changed or bool(faults or self._waiting) or self._state.is_over
@@ -236,6 +236,6 @@ class SettingsScreen(TypedScreen[None]):
         return Content.styled("↑ ↓ to a value, type another", "$secondary")
 
 
-def _told(setting: Setting) -> str:
+def _written(setting: Setting) -> str:
     """The value as in config.toml, a folder from the home folder on."""
     return home_for_short(Path(setting.value)) if setting.key == "data.root" else as_text(setting.value)

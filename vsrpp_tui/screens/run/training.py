@@ -28,7 +28,7 @@ from vsrpp_tui.widgets.charts.charts import (
 )
 from vsrpp_tui.widgets.charts.plot import Plot
 from vsrpp_tui.widgets.charts.zoom import Window, panned, zoomed
-from vsrpp_tui.widgets.hint import pointed
+from vsrpp_tui.widgets.hint import key_at
 from vsrpp_tui.widgets.panels.activity import ActivityPanel
 from vsrpp_tui.widgets.panels.adaptive import AdaptivePanel, GradientPanel, RatePanel
 from vsrpp_tui.widgets.panels.box import Box
@@ -41,10 +41,10 @@ from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
 from vsrpp_tui.widgets.pictures.comparison import ComparisonView
 
 CHART_SECONDS = 1.0
-"""A chart costs milliseconds each; they are redrawn this often at most."""
+"""Each chart costs milliseconds; they are redrawn at most this often."""
 
 LAID_OUT_SECONDS = 0.05
-"""After a view was changed its charts have their place, and can be drawn in it."""
+"""After a change of view: how long until its charts have their sizes and can be drawn."""
 
 DASHBOARD = (160, 48)
 """Size from which the overview shows every panel at once."""
@@ -52,7 +52,7 @@ DASHBOARD = (160, 48)
 WORKING = ("training", "paused", "validating", "saving", "rolling back")
 
 
-POINTED = {
+BORDER_KEYS = {
     "y": "look('other_axis')",
     "w": "look('next_smoothing')",
     "r": "look('next_range')",
@@ -62,13 +62,13 @@ POINTED = {
     "+": "zoom(1)",
     "−": "zoom(-1)",
 }
-"""Keys named in the panels' lower borders, for the mouse."""
+"""What a click on a key in a panel's lower border does."""
 
 
 class TrainingScreen(BaseScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause", id="pause", tooltip="pause between two steps"),
-        Binding("p", "go_on", "Resume", id="pause", tooltip="resume"),
+        Binding("p", "resume", "Resume", id="pause", tooltip="resume"),
         Binding("c", "checkpoint", "Checkpoint", id="checkpoint", tooltip="save a checkpoint now; it is kept"),
         Binding("v", "validate", "Validate", id="validate", tooltip="validate now, also while paused"),
         Binding("enter", "app.settings", "Settings", id="settings", key_display="⏎", tooltip="change live settings"),
@@ -106,19 +106,19 @@ class TrainingScreen(BaseScreen[None]):
     AUTO_FOCUS = ""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
-    """A panel draws its own border anew; the library would draw the whole screen."""
+    """A panel redraws its own border; the library would redraw the whole screen."""
 
     _header: RunHeader
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """``clock`` tells the seconds since the Unix epoch, for how long nothing was heard of the trainer."""
+        """``clock`` gives the seconds since the Unix epoch, for how long the trainer has been silent."""
         super().__init__()
         self.state = RunState()
         self._clock = clock
         self._drawn: tuple[RunState | None, list[Chart]] = None, []
-        """What the charts in sight show, and which charts these were."""
+        """The state and the charts that were drawn last."""
         self._waiting: list[Chart] = []
-        """Charts to be drawn at the next looks at the figures."""
+        """Charts to draw with the next updates of the figures."""
         self._panels: tuple[Panel, ...] = ()
         self._view, self._look = VIEWS[0], Look()
         self._full: Widget | None = None
@@ -159,11 +159,11 @@ class TrainingScreen(BaseScreen[None]):
         """Show ``state`` in every panel; charts follow at their own pace."""
         before, self.state = self.state, state
         moved_on = state.phase != before.phase
-        if moved_on or state.answered != before.answered:  # a short save begins and ends between two looks
+        if moved_on or state.answered != before.answered:  # a short save begins and ends between two updates
             self._header.asked = ""
         if moved_on:
             self.refresh_bindings()
-        if moved_on or not self._drawn[1]:  # with charts inside, drawing a border costs more: that waits for theirs
+        if moved_on or not self._drawn[1]:  # around charts a border costs more: it waits for theirs
             self._label_borders()
         self._header.now = self._clock()
         for panel in self._panels:
@@ -173,7 +173,7 @@ class TrainingScreen(BaseScreen[None]):
         self._draw_waiting()
 
     def _label_borders(self) -> None:
-        """What is to come, and which keys do something here."""
+        """Show what comes next, and which keys work here."""
         look = self._look
         said = {
             "loss": look.describe_smoothed(),
@@ -193,10 +193,10 @@ class TrainingScreen(BaseScreen[None]):
         self._redraw()
 
     def _arrange(self) -> None:
-        """Apply the view, or the panel on the whole screen, and redraw what came into sight."""
+        """Apply the view, or the panel on the whole screen, and redraw what became visible."""
         self._is_behind = False
         shown = "-full" if self._full else f"-view-{self._view}"
-        self.set_classes({*(self.classes - {"-full", *(f"-view-{view}" for view in VIEWS)}), shown})  # styled anew once
+        self.set_classes({*(self.classes - {"-full", *(f"-view-{view}" for view in VIEWS)}), shown})  # restyled once
         for box in self._places:
             box.set_class(box is self._full, "-full")
         self._views.show(self._view, _name(self._full) if self._full else "")
@@ -207,16 +207,16 @@ class TrainingScreen(BaseScreen[None]):
         self.call_after_refresh(self._draw_charts)
 
     def _draw_charts(self) -> None:
-        """Draw the charts in sight, each in a turn of its own, so that a key waits for one at most."""
+        """Draw the visible charts, each in its own turn of the loop, so that a key waits for one at most."""
         self._waiting.clear()
         for chart in self._changed_charts():
             chart.call_later(self._draw, chart)
         self._label_borders()
 
     def _draw_charts_beside_figures(self) -> None:
-        """Let the charts wait for the next looks at the figures, one for each: together they cost the screen once.
+        """Draw the charts with the next updates of the figures, one with each: together they are composited once.
 
-        Those that no look came for are drawn now.
+        Those that no update came for are drawn now.
         """
         for chart in self._waiting:
             chart.call_later(self._draw, chart)
@@ -228,7 +228,7 @@ class TrainingScreen(BaseScreen[None]):
             self._draw(self._waiting.pop(0))
 
     def _changed_charts(self) -> list[Chart]:
-        """The charts in sight, where they or the state are others than those drawn last."""
+        """The visible charts, if they or the state differ from those drawn last."""
         charts = self._charts()
         state, drawn = self._drawn
         if state is self.state and drawn == charts:
@@ -242,7 +242,7 @@ class TrainingScreen(BaseScreen[None]):
             chart.show(self.state, self._look)
 
     def _charts(self) -> list[Chart]:
-        """Those in sight; the one of the panel with the focus first."""
+        """The visible ones; that of the focused panel first."""
         boxes = sorted(self._places, key=lambda box: not box.has_focus)
         return [chart for box in boxes for chart in self._charts_of(box) if chart.is_on_screen]
 
@@ -257,7 +257,7 @@ class TrainingScreen(BaseScreen[None]):
         match action:
             case "pause":
                 return phase != "paused" and (True if phase in WORKING else None)
-            case "go_on":
+            case "resume":
                 return phase == "paused"
             case "checkpoint" | "validate":
                 return True if phase in WORKING else None
@@ -269,8 +269,8 @@ class TrainingScreen(BaseScreen[None]):
     def action_pause(self) -> None:
         self._order(cmd.Pause(), "pausing after this step")
 
-    def action_go_on(self) -> None:
-        self._order(cmd.Resume(), "going on")
+    def action_resume(self) -> None:
+        self._order(cmd.Resume(), "resuming")
 
     def action_checkpoint(self) -> None:
         self._order(cmd.SaveCheckpoint(), "saving after this step")
@@ -286,7 +286,7 @@ class TrainingScreen(BaseScreen[None]):
         self._follow()
 
     def _follow(self) -> None:
-        """The line of views answers at once; the panels, which have to be laid out anew, follow it."""
+        """Redraw the line of views at once; the panels, which need a new layout, follow."""
         self._views.show(self._view, _name(self._full) if self._full else "")
         self._is_behind = True
         self.call_after_refresh(self._catch_up)
@@ -327,7 +327,7 @@ class TrainingScreen(BaseScreen[None]):
             self._redraw()
 
     def on_plot_moved(self, message: Plot.Moved) -> None:
-        """All charts show the steps that the mouse chose on one; the others follow in their turn."""
+        """Show the steps that the mouse chose on one chart in all of them."""
         self._look = replace(self._look, window=message.window, last_steps=0)
         self._redraw()
 
@@ -342,7 +342,7 @@ class TrainingScreen(BaseScreen[None]):
     # one panel on the whole screen
 
     def action_full(self) -> None:
-        """The panel with the focus, else the one under the mouse, else the first; back again if there is one."""
+        """Enlarge the focused panel, else the one under the mouse, else the first; or go back to the view."""
         self._catch_up()
         shown = [box for box in self._places if box.display]
         chosen = [box for box in shown if box.has_focus or box.has_focus_within]
@@ -350,13 +350,13 @@ class TrainingScreen(BaseScreen[None]):
         self._full = None if self._full else next(iter([*chosen, *hovered, *shown]), None)
         self._follow()
 
-    def panel_in_question(self) -> tuple[str, str]:
-        """Id and name of the panel that has the screen or the focus; empty where none has."""
+    def current_panel(self) -> tuple[str, str]:
+        """Id and name of the panel that fills the screen or has the focus; empty if none does."""
         box = self._full or next((box for box in self._places if box.has_focus or box.has_focus_within), None)
         return (str(box.id), _name(box)) if box else ("", "")
 
     def action_back(self) -> None:
-        """From a whole screen to the view; from there the focus goes."""
+        """Leave the whole screen for the view; in the view, drop the focus."""
         if self._full is None:
             self.set_focus(None)
             return
@@ -364,7 +364,7 @@ class TrainingScreen(BaseScreen[None]):
         self._follow()
 
     def action_next_panel(self, by: int) -> None:
-        """To the next panel; on the whole screen also to those that the view does not show."""
+        """To the next panel; on the whole screen including those that the view does not show."""
         self._catch_up()
         if self._full is None:
             self.focus_next() if by > 0 else self.focus_previous()
@@ -384,9 +384,9 @@ class TrainingScreen(BaseScreen[None]):
                 self._arrange()
             elif at.y == box.region.bottom - 1:
                 words = str(box.border_subtitle or "")
-                key = pointed(words, at.x - (box.region.right - 3 - len(words)))
-                if key in POINTED:
-                    await self.run_action(POINTED[key])
+                key = key_at(words, at.x - (box.region.right - 3 - len(words)))
+                if key in BORDER_KEYS:
+                    await self.run_action(BORDER_KEYS[key])
             return
 
     def _order(self, command: cmd.Command, asked: str) -> None:

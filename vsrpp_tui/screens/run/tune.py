@@ -1,4 +1,4 @@
-"""The auto-tune screen: what each network would take and takes here, and which of them is trained."""
+"""The auto-tune screen: what each network is predicted and measured to cost here, and which one is trained."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from vsrpp_tui.widgets.pick_list import NO_SIGN
 from vsrpp_tui.widgets.text import gigabytes
 
 AIRY_FROM = 38
-"""Lines of the screen from which rows stand apart and the words are explained."""
+"""Lines of the screen from which rows are spaced out and the words explained."""
 
 DEVICE_FROM = 110
 """Cells of the screen from which its first line names the device."""
@@ -44,7 +44,7 @@ class TuneScreen(BaseScreen[None]):
     MORE_KEYS = ((("↑", "↓"), "another row; then none is taken automatically"),)
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """``clock`` tells the seconds since the Unix epoch, for how long an offer stands."""
+        """``clock`` gives the seconds since the Unix epoch, for the countdown of an offer."""
         super().__init__()
         self.state = RunState()
         self._clock = clock
@@ -53,7 +53,7 @@ class TuneScreen(BaseScreen[None]):
         self._asked, self._refused = "", ""
         self._number = 0
         """Of the command that was sent last."""
-        self._told: dict[str, Content] = {}
+        self._contents: dict[str, Content] = {}
         self._parts = {name: Static(id=f"tune-{name}", markup=False) for name in PARTS}
         self._table = RungList(id="tune-rows")
 
@@ -95,14 +95,14 @@ class TuneScreen(BaseScreen[None]):
             return
         width = max(self._table.size.width - len(NO_SIGN), 40)
         self._draw_header()
-        self._tell("headings", Content.assemble(NO_SIGN, headings(width)))
+        self._update("headings", Content.assemble(NO_SIGN, headings(width)))
         self._table.show(rows(self._tuning, width, self.has_class("-airy")))
         self._follow()
         self._draw_details()
-        self._tell("status", self._status())
+        self._update("status", self._status())
 
     def _follow(self) -> None:
-        """Until the user moves, the cursor is at what is offered, or measured."""
+        """Until the user moves, keep the cursor on the row that is offered, or measured."""
         tuning = self._tuning
         index = tuning.measuring.index if tuning.measuring else 0
         if tuning.offer:
@@ -113,12 +113,12 @@ class TuneScreen(BaseScreen[None]):
     def _draw_details(self) -> None:
         row = self._row
         width = self._parts["details"].content_size.width
-        self._tell("details", details(row, self._tuning, width) if row and width else Content(""))
+        self._update("details", details(row, self._tuning, width) if row and width else Content(""))
 
-    def _tell(self, part: str, told: Content) -> None:
-        if self._told.get(part) != told:
-            self._told[part] = told
-            self._parts[part].update(told)
+    def _update(self, part: str, content: Content) -> None:
+        if self._contents.get(part) != content:
+            self._contents[part] = content
+            self._parts[part].update(content)
 
     def _draw_header(self) -> None:
         left, started = Content.assemble(BRAND, "  Auto-tune"), self._tuning.started
@@ -139,14 +139,14 @@ class TuneScreen(BaseScreen[None]):
         if tuning.measuring:
             return Content.styled(_measuring(tuning.measuring, len(tuning.rungs)), "$primary")
         if offer is None:
-            return Content.styled("predicting what this device carries …", "$secondary")
+            return Content.styled("predicting what this device can run …", "$secondary")
         if not offer.index:
-            ways = "" if self.has_class("-squat") else "\n↑↓ and ⏎ take a row all the same, esc sets other sizes"
+            ways = "" if self.has_class("-squat") else "\n↑↓ and ⏎ take a row anyway, esc sets other sizes"
             return Content.assemble(("✗ ", "$error"), (offer.advice, "$warning"), ways)
         if left:
             return Content.styled(f"takes row {offer.index} in {left:.0f} s · ⏎ now · ↑↓ stops the clock", "$success")
-        told = "passes" if self._offers_what_passed(offer) else "is proposed for CPUs"
-        return Content.assemble((f"row {offer.index} {told}", "$success"), " · ⏎ takes the row at ▸")
+        verdict = "passes" if self._offers_what_passed(offer) else "is proposed for CPUs"
+        return Content.assemble((f"row {offer.index} {verdict}", "$success"), " · ⏎ takes the row at ▸")
 
     def _offers_what_passed(self, offer: ev.ChoiceOffered) -> bool:
         rung = self._tuning.rung(offer.index)
@@ -155,7 +155,7 @@ class TuneScreen(BaseScreen[None]):
     # keys
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """The user has gone to a row."""
+        """The user has moved to a row."""
         self._moved = True
         self._hold()
         self._draw_details()
@@ -164,7 +164,7 @@ class TuneScreen(BaseScreen[None]):
         self.action_take()
 
     def _hold(self) -> None:
-        """Somebody is here: nothing is to be taken over their head."""
+        """The user is present: cancel the automatic choice."""
         if self._tuning.seconds_left(self._clock()) and self._asked != HOLDING:
             self._order(cmd.HoldChoice(), HOLDING)
 
@@ -173,7 +173,7 @@ class TuneScreen(BaseScreen[None]):
         if row and (self._moved or (offer and offer.index == row.index)):
             self._order(cmd.ChooseRung(row.index), f"taking row {row.index}")
             return
-        self.notify("nothing has passed so far; ↑↓ to a row, and ⏎ takes it all the same", severity="warning")
+        self.notify("nothing has passed so far; ↑↓ to a row, and ⏎ takes it anyway", severity="warning")
 
     def action_measure(self) -> None:
         if row := self._row:

@@ -1,4 +1,4 @@
-"""A question that is asked once before something is done: enter or a click does it, esc does not."""
+"""A question before something is done: enter or a click confirms, esc declines."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from textual.widgets import Button, Static
 
 
 class AskScreen(ModalScreen[bool]):
-    """Dismissed with whether it is to be done."""
+    """Dismissed with the answer."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "dismiss(True)", "Do it", id="do_it"),
@@ -19,7 +19,7 @@ class AskScreen(ModalScreen[bool]):
     AUTO_FOCUS = ""
 
     def __init__(self, question: str, text: str, do: str, leave: str) -> None:
-        """``do`` and ``leave`` say in a few words what the two answers mean."""
+        """``do`` and ``leave`` name the two answers in a few words."""
         super().__init__()
         self._question, self._text, self._answers = question, text, (do, leave)
 

@@ -1,4 +1,4 @@
-"""Choosing a file or a folder in a tree, with the keys or the mouse."""
+"""A tree in which to choose a file or a folder, with the keys or the mouse."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,14 +14,14 @@ from vsrpp_tui.widgets.run_card import home_for_short
 
 
 class VisibleTree(DirectoryTree):
-    """Hidden files are no films."""
+    """Hides dotfiles."""
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         return [path for path in paths if not path.name.startswith(".")]
 
 
 class BrowseScreen(ModalScreen[Path]):
-    """Dismissed with a path, or None. Enter takes a file and opens a folder; ctrl+s takes what the cursor is at."""
+    """Dismissed with a path, or None. Enter takes a file and opens a folder; ctrl+s takes the highlighted entry."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="cancel"),
@@ -41,7 +41,7 @@ class BrowseScreen(ModalScreen[Path]):
             yield VisibleTree(self._place, id="browse-tree")
 
     def on_mount(self) -> None:
-        self._tell()
+        self._show_place()
         self.query_one(VisibleTree).focus()
 
     def on_directory_tree_file_selected(self, event: DirectoryTree.FileSelected) -> None:
@@ -56,7 +56,7 @@ class BrowseScreen(ModalScreen[Path]):
         tree = self.query_one(VisibleTree)
         self._place = Path(tree.path).absolute().parent
         tree.path = self._place
-        self._tell()
+        self._show_place()
 
-    def _tell(self) -> None:
+    def _show_place(self) -> None:
         self.query_one("#browse-place", Static).update(home_for_short(self._place))

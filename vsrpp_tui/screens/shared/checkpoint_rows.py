@@ -15,17 +15,17 @@ LEFT = ("kind", "state")
 """Columns of words; figures are right-aligned."""
 
 SLIM = ("loss", "size")
-"""Columns that a screen narrower than 80 cells does without."""
+"""Columns that a screen narrower than 80 cells omits."""
 
 LONGEST_AGE = 86_400 * 1000
-"""Seconds; what is older was saved by a machine that did not know the time."""
+"""Seconds; an older file was saved by a machine whose clock was wrong."""
 
 STATES = {
     "verified": ("✓ verified", "$success"),
     "damaged": ("✗ damaged", "$error"),
     "unknown": ("· unknown", "$secondary"),
 }
-"""A sign and a word each: it was read in full and was whole, it could not be read, or nobody has looked."""
+"""A sign and a word each: read in full and intact, unreadable, or not checked."""
 
 
 def headings(slim: bool) -> Content:

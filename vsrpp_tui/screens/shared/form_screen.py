@@ -1,4 +1,4 @@
-"""What the forms of jobs have in common: fields that are checked as one types, beside the screen's own thread."""
+"""What the forms of jobs share: fields that are checked as the user types, off the screen's thread."""
 
 import asyncio
 from pathlib import Path
@@ -20,11 +20,11 @@ from vsrpp_tui.widgets.fields import Field, FieldRow, Tick, TickRow
 
 Request = TypeVar("Request")
 PAUSE_SECONDS = 0.15
-"""Of typing, before what was typed is looked at: it opens files."""
+"""How long typing must pause before the fields are checked, which opens files."""
 
 
 class FormScreen(TypedScreen[Request | None]):
-    """Dismissed with the request, or with None; what was typed stays in ``values`` for the next time."""
+    """Dismissed with the request, or with None; what was typed is kept in ``values`` for the next time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "begin", "Begin", id="begin", priority=True, tooltip="begin, once nothing is wrong"),
@@ -42,14 +42,14 @@ class FormScreen(TypedScreen[Request | None]):
     """Fields that take more than one path."""
 
     def __init__(self, values: Values, beside: Path) -> None:
-        """``values``: what stands in the fields at first. ``beside``: where choosing a file begins."""
+        """``values``: the initial texts of the fields. ``beside``: where browsing for a file begins."""
         super().__init__()
         self.values: dict[str, str | bool] = dict(values)
         self._beside = beside
         self._checked: Checked[Request] | None = None
-        """None while what was typed last is being looked at."""
-        self._begin_then = False
-        """Begin as soon as it was looked at."""
+        """None while the latest text is being checked."""
+        self._begin_when_checked = False
+        """Begin as soon as the check is done."""
         self._touched = False
 
     def body(self) -> ComposeResult:
@@ -59,7 +59,7 @@ class FormScreen(TypedScreen[Request | None]):
             yield TickRow(self.TICKS, tuple(key for key, value in self.values.items() if value is True))
             yield Static(id="form-outlook", markup=False)
         with Horizontal(id="form-end"):
-            yield Static(id="form-told", markup=False)
+            yield Static(id="form-status", markup=False)
             yield Button("Begin", id="begin", compact=True)
 
     def check(self, values: Values) -> Checked[Request]:
@@ -70,7 +70,7 @@ class FormScreen(TypedScreen[Request | None]):
         empty = (row for row in self.query(FieldRow) if not row.input.value)
         if row := next(empty, None):
             row.input.focus()
-        self._look()
+        self._check_soon()
 
     def on_resize(self) -> None:
         self._draw()
@@ -87,11 +87,11 @@ class FormScreen(TypedScreen[Request | None]):
         if self.values.get(key, type(value)()) != value:
             self.values[key] = value
             self._touched = True
-            self._look()
+            self._check_soon()
 
-    # looking
+    # checking
 
-    def _look(self) -> None:
+    def _check_soon(self) -> None:
         self._checked = None
         self._draw()
         values = dict(self.values)
@@ -106,8 +106,8 @@ class FormScreen(TypedScreen[Request | None]):
         checked = await asyncio.to_thread(self.check, values)
         self._checked = checked
         self._draw()
-        if self._begin_then:
-            self._begin_then = False
+        if self._begin_when_checked:
+            self._begin_when_checked = False
             self._begin()
 
     # choosing a file
@@ -124,14 +124,14 @@ class FormScreen(TypedScreen[Request | None]):
         )
 
     def _place(self, row: FieldRow) -> Path:
-        """Where the choice begins: at what is typed, or beside the run."""
-        typed = [path for path in read_paths(row.input.value) if exists(path)] if _is_whole(row.input.value) else []
+        """Where browsing begins: at the typed path, or beside the run."""
+        typed = [path for path in read_paths(row.input.value) if exists(path)] if _parses(row.input.value) else []
         place = typed[-1] if typed else self._beside
         return place if place.is_dir() else place.parent
 
     def take(self, row: FieldRow, path: Path) -> None:
-        """Put a chosen path into a field; where there may be several, beside those that are there."""
-        several = row.field.key in self.SEVERAL and _is_whole(row.input.value)
+        """Put a chosen path into a field; if it may hold several, after those already there."""
+        several = row.field.key in self.SEVERAL and _parses(row.input.value)
         others = [one for one in read_paths(row.input.value) if one != path] if several else []
         row.input.value = write_paths([*others, path]) if several and others else str(path)
         row.input.cursor_position = len(row.input.value)
@@ -153,7 +153,7 @@ class FormScreen(TypedScreen[Request | None]):
         for box in self.query(Checkbox):
             self._take_in(box.name or "", box.value)
         if self._checked is None:
-            self._begin_then = True
+            self._begin_when_checked = True
         elif self._checked.request is not None:
             self.dismiss(self._checked.request)
         else:
@@ -163,34 +163,34 @@ class FormScreen(TypedScreen[Request | None]):
     # drawing
 
     def _draw(self) -> None:
-        if not self.is_mounted or not self.query("#form"):  # before it stands, or while it is taken down
+        if not self.is_mounted or not self.query("#form"):  # not composed yet, or being removed
             return
         self.set_header(Content.assemble(BRAND, f"  {self.TITLE_WORDS}"), self.subject())
         checked = self._checked
         if checked:
             for row in self.query(FieldRow):
-                row.show(self._told_fault(row, checked), checked.notes.get(row.field.key, ""))
+                row.show(self._fault_of(row, checked), checked.notes.get(row.field.key, ""))
             self.query_one("#form-outlook", Static).update(_outlook(checked.outlook))
-        self.query_one("#form-told", Static).update(self._told(checked))
+        self.query_one("#form-status", Static).update(self._status(checked))
         self.query_one("#begin", Button).disabled = checked is not None and checked.request is None
 
-    def _told_fault(self, row: FieldRow, checked: Checked[Any]) -> str:
-        """An empty form has no faults yet, only what is still to be filled in."""
+    def _fault_of(self, row: FieldRow, checked: Checked[Any]) -> str:
+        """An untouched empty field is not a fault yet."""
         return checked.faults.get(row.field.key, "") if self._touched or row.input.value else ""
 
     def subject(self) -> Content:
         """Beside the title."""
         return Content("")
 
-    def _told(self, checked: Checked[Any] | None) -> Content:
+    def _status(self, checked: Checked[Any] | None) -> Content:
         if checked is None:
-            return Content.styled("looking …", "$secondary")
+            return Content.styled("checking …", "$secondary")
         if checked.faults and self._touched:
             key, fault = next(iter(checked.faults.items()))
             name = next((field.name for field in self.FIELDS if field.key == key), key)
             return Content.styled(f"✗ {name}: {fault}", "$error")
         if checked.request is None:
-            return Content.styled("ctrl+o chooses a file, → takes what is suggested", "$secondary")
+            return Content.styled("ctrl+o chooses a file, → takes the suggestion", "$secondary")
         return Content.styled("✓ ctrl+s begins", "$success")
 
 
@@ -198,8 +198,8 @@ def _outlook(lines: tuple[str, ...]) -> Content:
     return Content("\n").join(Content.styled(line, "$secondary") for line in lines)
 
 
-def _is_whole(typed: str) -> bool:
-    """Whether it can be read as paths."""
+def _parses(typed: str) -> bool:
+    """Whether it parses as paths."""
     from vsrpp_core.errors import UsageError
 
     try:

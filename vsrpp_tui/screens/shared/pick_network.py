@@ -32,8 +32,8 @@ class PickNetwork(TableScreen[Path]):
         self.fill(rows, rows[0].key)
 
     def on_row(self, key: str) -> None:
-        told = "any checkpoint of VSR++, or a network it exported" if key == OTHER else key
-        self.note(Content.styled(told, "$secondary"), Content("enter takes it"))
+        about = "any checkpoint of VSR++, or a network it exported" if key == OTHER else key
+        self.note(Content.styled(about, "$secondary"), Content("enter takes it"))
 
     def on_chosen(self, key: str) -> None:
         self.dismiss(self._run if key == OTHER else self._run / key)

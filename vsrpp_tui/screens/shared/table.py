@@ -1,4 +1,4 @@
-"""What the tables behind the start screen have in common: headings, rows, and words on the row at the cursor."""
+"""What the tables behind the start screen share: headings, rows, and a note on the highlighted row."""
 
 from typing import ClassVar, TypeVar
 
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class TableScreen(BaseScreen[Answer | None]):
-    """Dismissed with None by Escape; what choosing a row does is the subclass's to say."""
+    """Dismissed with None by Escape; subclasses define what choosing a row does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "Back", id="cancel", tooltip="back; nothing is changed"),
@@ -54,7 +54,7 @@ class TableScreen(BaseScreen[Answer | None]):
         self.on_chosen(event.option.id or "")
 
     def on_row(self, key: str) -> None:
-        """The cursor has come to a row."""
+        """The cursor has moved to a row."""
 
     def on_chosen(self, key: str) -> None:
         """Enter, or a click, on a row."""

@@ -1,4 +1,4 @@
-"""What screens of many fields have in common: keys that come in a burst, as from a paste, each reach the field meant.
+"""What screens with many fields share: keys that arrive in a burst, as from a paste, each reach the intended field.
 
 The application hands a key to the field that has the focus at that moment, and the field takes it in later. So Enter
 must move the focus where keys are handed out, not when the field comes to it, and what reads the fields must wait until

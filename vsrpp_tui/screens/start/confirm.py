@@ -69,5 +69,5 @@ class ConfirmDelete(ModalScreen[bool]):
             self.dismiss(True)
         else:
             word, event.input.value = event.input.value.strip(), ""
-            told = f"“{word}” is neither ja nor yes; " if word else ""
-            self.query_one("#hint", Static).update(f"{told}esc  back, nothing is touched")
+            reason = f"“{word}” is neither ja nor yes; " if word else ""
+            self.query_one("#hint", Static).update(f"{reason}esc  back, nothing is touched")

@@ -16,12 +16,12 @@ HINT = "enter opens it     esc  back"
 
 
 class OpenRun(ModalScreen[Path]):
-    """Dismissed with the folder, or with None. One that does not exist yet is asked for twice: it may be a slip."""
+    """Dismissed with the folder, or with None. One that does not exist yet must be confirmed: it may be a typo."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back", id="cancel")]
 
     def __init__(self, beside: Path) -> None:
-        """``beside``: the run shown now; most others lie in the same folder."""
+        """``beside``: the run shown now; most others are in the same folder."""
         super().__init__()
         self._start = f"{home_for_short(beside.parent)}/"
         self._confirmed = ""
@@ -29,7 +29,7 @@ class OpenRun(ModalScreen[Path]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = "Open a run"
-            yield Static("The folder of a run, or of one that is to be made.", markup=False)
+            yield Static("The folder of a run, or of one to create.", markup=False)
             yield Input(self._start, select_on_focus=False, id="path")
             yield Hint(HINT, id="hint")
 
@@ -56,8 +56,8 @@ class OpenRun(ModalScreen[Path]):
         if path.is_dir():
             return ""
         if path.exists():
-            return f"{path} is a file, not a run's folder; name a folder."
+            return f"{path} is a file, not a run's folder; choose a folder."
         if self._confirmed != typed:
             self._confirmed = typed
-            return f"{path} is not a folder yet; enter once more makes it a new run."
+            return f"{path} does not exist yet; press enter again to create a new run."
         return ""

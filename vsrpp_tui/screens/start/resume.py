@@ -1,4 +1,4 @@
-"""The checkpoints that a run can go on from, the newest good one chosen: Enter resumes."""
+"""The checkpoints that a run can resume from, the newest good one highlighted: Enter resumes."""
 
 import time
 from datetime import datetime
@@ -12,10 +12,10 @@ from vsrpp_tui.widgets.text import percent
 
 
 class ResumeScreen(TableScreen[str]):
-    """Dismissed with the name of the checkpoint to go on from: empty for the newest one that can be read."""
+    """Dismissed with the name of the checkpoint to resume from: empty for the newest one that can be read."""
 
     def __init__(self, run: RunSummary) -> None:
-        super().__init__("go on from a checkpoint", run.path.name, "")
+        super().__init__("resume from a checkpoint", run.path.name, "")
         self._run = run
         self._infos = {info.name: info for info in run.checkpoints}
 
@@ -45,7 +45,7 @@ class ResumeScreen(TableScreen[str]):
         newer = [other for other in self._run.checkpoints if (other.step, other.saved_at) > (info.step, info.saved_at)]
         if self._run.newest == info or not newer:
             return (
-                Content(f"enter goes on at step {info.step + 1:,}" if info.is_described else "enter goes on there"),
+                Content(f"enter resumes at step {info.step + 1:,}" if info.is_described else "enter resumes there"),
             )
         last, count = max(other.step for other in newer), len(newer)
         again = f"Steps {info.step + 1:,} to {last:,} are trained again. " if last > info.step else ""

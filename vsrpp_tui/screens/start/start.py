@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 AGE_SECONDS = 10.0
-"""How often the age of the last checkpoint is told anew."""
+"""How often the age of the last checkpoint is redrawn."""
 
 NAME_WIDTH = 20
 
@@ -69,14 +69,14 @@ class StartScreen(BaseScreen[None]):
     MORE_KEYS = ((("↑", "↓", "enter"), "an action, or a run that was opened before"),)
 
     @dataclass
-    class Wanted(Message):
-        """The user has chosen; ``fresh`` starts anew, otherwise ``checkpoint`` goes on: empty for the newest one."""
+    class TrainingWanted(Message):
+        """The user wants to train, ``fresh`` or from ``checkpoint``: empty for the newest one."""
 
         choice: Choice
         fresh: bool
         checkpoint: str = ""
         tune: bool = False
-        """Choose the network first, by what this machine carries."""
+        """Choose the network first, by what this machine can run."""
 
     @dataclass
     class JobWanted(Message):
@@ -143,10 +143,10 @@ class StartScreen(BaseScreen[None]):
         self._read, self._early = None, ""
         self.refresh_bindings()
         self._draw()
-        Thread(target=self._look, args=(self.choice,), name="look", daemon=True).start()
+        Thread(target=self._read_run, args=(self.choice,), name="look", daemon=True).start()
 
-    def _look(self, choice: Choice) -> None:
-        from vsrpp_core.data.stacked import summarize  # brings numpy and pillow: after the first picture stands
+    def _read_run(self, choice: Choice) -> None:
+        from vsrpp_core.data.stacked import summarize  # imports numpy and pillow: after the first frame is drawn
 
         folder = RunFolder(choice.run)
         run = folder.summary()
@@ -182,7 +182,7 @@ class StartScreen(BaseScreen[None]):
 
     @property
     def _is_free(self) -> bool:
-        """Whether the run was read, is in order and in nobody's use."""
+        """Whether the run was read, has no problem and is not in use."""
         return self._read is not None and not (self._read.run.locked_by or self._read.run.problem)
 
     @property
@@ -246,13 +246,13 @@ class StartScreen(BaseScreen[None]):
 
     def _resume(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            self.post_message(self.Wanted(self.choice, fresh=False, checkpoint=checkpoint))
+            self.post_message(self.TrainingWanted(self.choice, fresh=False, checkpoint=checkpoint))
 
     def action_fresh(self) -> None:
-        self.post_message(self.Wanted(self.choice, fresh=True))
+        self.post_message(self.TrainingWanted(self.choice, fresh=True))
 
     def action_tune(self) -> None:
-        self.post_message(self.Wanted(self.choice, fresh=True, tune=True))
+        self.post_message(self.TrainingWanted(self.choice, fresh=True, tune=True))
 
     def action_demo(self) -> None:
         self.show_run(Choice(demo_run_path(), None, demo=True))
@@ -272,10 +272,10 @@ class StartScreen(BaseScreen[None]):
             with folder.lock():
                 place = folder.move_to_trash()
         except VsrppError as error:
-            self._tell(str(error))
+            self._set_notice(str(error))
             return
         where = place.relative_to(folder.path) if place else folder.trash.name
-        self._tell(f"deleted: all of it is in {where}, and w brings it back")
+        self._set_notice(f"deleted: all of it is in {where}, and w brings it back")
 
     def action_restore(self) -> None:
         from vsrpp_tui.screens.start.trash import TrashScreen
@@ -283,11 +283,11 @@ class StartScreen(BaseScreen[None]):
         if self._read:
             self.app.push_screen(TrashScreen(RunFolder(self.choice.run), self._read.trashed), self._restored)
 
-    def _restored(self, told: str | None) -> None:
-        if told:
-            self._tell(told)
+    def _restored(self, notice: str | None) -> None:
+        if notice:
+            self._set_notice(notice)
 
-    def _tell(self, notice: str) -> None:
+    def _set_notice(self, notice: str) -> None:
         self._notice = notice
         self._begin_to_read()
 
@@ -297,7 +297,7 @@ class StartScreen(BaseScreen[None]):
         self.app.push_screen(OpenRun(self.choice.run), self._open)
 
     def _open(self, path: Path | None) -> None:
-        """Another run has its own dataset; one that is to be made takes that of the run shown now."""
+        """Another run has its own dataset; one to create takes that of the run shown now."""
         if path is None:
             return
         is_new = not RunFolder(path).config.is_file()
@@ -336,13 +336,13 @@ class StartScreen(BaseScreen[None]):
 
         self.app.push_screen(form, filled)
 
-    def come_back(self, dataset: Path | None) -> None:
-        """From a job, which may have changed what is shown; ``dataset`` is to be trained on from now on."""
+    def return_from_job(self, dataset: Path | None) -> None:
+        """Read everything again after a job; ``dataset``, if any, is what to train on from now on."""
         if dataset is None:
             self._begin_to_read()
         else:
             self.choice = replace(self.choice, data=dataset)
-            self._tell(f"{self.choice.run.name} will be trained on {dataset}")
+            self._set_notice(f"{self.choice.run.name} will be trained on {dataset}")
 
     # drawing
 
@@ -381,7 +381,7 @@ class StartScreen(BaseScreen[None]):
         if self.check_action("fresh", ()):
             yield _choice("fresh", "[S]tart", "train a fresh network")
         if self.check_action("tune", ()):
-            yield _choice("tune", "[A]uto-tune", "see what this machine carries, and choose the network")
+            yield _choice("tune", "[A]uto-tune", "see what this machine can run, and choose the network")
         if self.check_action("delete", ()):
             yield _choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
         if self.check_action("restore", ()):
@@ -404,7 +404,7 @@ class StartScreen(BaseScreen[None]):
         if self.check_action("check", ()):
             yield _choice("check", "Chec[k]", "read the whole dataset, list its faults")
         elif not self.choice.demo:
-            yield remark(f"{'Chec[k]':<{NAME_WIDTH}}no dataset is there yet")
+            yield remark(f"{'Chec[k]':<{NAME_WIDTH}}there is no dataset yet")
 
 
 def _choice(action: str, name: str, meaning: str) -> Row:

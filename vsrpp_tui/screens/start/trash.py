@@ -1,4 +1,4 @@
-"""What was deleted of a run, and the way back."""
+"""What was deleted from a run, to be restored."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ HEADINGS = f"{'deleted':<19}  {'step':>9}  {'files':>7}  {'size':>8}"
 
 
 class TrashScreen(TableScreen[str]):
-    """Brings back what is chosen, asked for once more, and is dismissed with what it did; what it cannot do it says."""
+    """Restores the chosen deletion after a second Enter, and is dismissed with what it did; a failure is shown here."""
 
     def __init__(self, run: RunFolder, trashed: tuple[Trashed, ...]) -> None:
         super().__init__("the trash of", run.name, HEADINGS)

@@ -1,4 +1,4 @@
-"""Figures along the axes of a chart: round, few, and told apart. Formatters of textual-plot, which has none that are so
+"""Figures along the axes of a chart: round, few, and distinct. Formatters of textual-plot, which has none that are so
 sparing, and none for a logarithmic axis."""
 
 import math
@@ -12,7 +12,7 @@ ROUND_IN_A_DECADE = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 
 
 class LinearFigures(AxisFormatter):
-    """About ``max_ticks`` round figures with as many decimals as tell them apart."""
+    """About ``max_ticks`` round figures with as many decimals as keep them distinct."""
 
     def get_ticks(self, min_: float, max_: float, max_ticks: int = 8) -> list[float]:
         rough = (max_ - min_) / max_ticks

@@ -31,9 +31,9 @@ class Plane(Canvas):
             self.set_pixel(column, row, chr(BLANK + (bits | there)), style)
 
     def draw_rectangle_box(self, x0: int, y0: int, x1: int, y1: int, thickness: int = 1, style: str = "white") -> None:
-        """None: the axis stands in the margin, and of a small plot each row counts."""
+        """Draw none: the axis is in the margin, and in a small plot each row counts."""
 
     def put(self, column: int, row: int, text: str, style: str) -> None:
-        """Characters in one style, without markup; what lies outside is left out."""
+        """Characters in one style, without markup; those outside are left out."""
         for place, sign in enumerate(text, column):
             self.set_pixel(place, row, sign, style)

@@ -87,7 +87,7 @@ class Chart(Plot):
             self.render()  # its canvases now, or they would cost the screen a turn of their own
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
-        """What to draw; later ones lie on top."""
+        """What to draw, later ones on top."""
         raise NotImplementedError
 
     def frame(self, state: RunState, look: Look) -> Frame:
@@ -103,7 +103,7 @@ def _range(curves: Sequence[Curve], state: RunState, look: Look) -> Window | Non
 
 
 def _shown(series: Series, state: RunState, look: Look) -> tuple[Point, ...]:
-    """The curve, by single reports where those reach back to what is looked at."""
+    """The curve; by single reports if they reach back to the steps shown."""
     if look.window:
         return series.reaching(look.window[0])
     return series.reaching(state.current_step - look.last_steps) if look.last_steps else series.points or series.recent
@@ -182,7 +182,7 @@ class GradientChart(Chart):
 
 
 class RateChart(Chart):
-    """The planned learning rate faint, the part that was gone bright, and a mark where training is."""
+    """The planned learning rate faint, the part already trained bright, and a mark at the current step."""
 
     def curves(self, state: RunState, look: Look) -> list[Curve]:
         gone = Curve(_shown(state.curves.learning_rate, state, look), "primary")
@@ -198,7 +198,7 @@ class RateChart(Chart):
 
 
 def planned_rates(started: ev.SessionStarted, cut: float) -> list[Point]:
-    """The schedule from the first step to the last with what has been cut so far; empty where it was not told."""
+    """The schedule from the first step to the last with all cuts so far; empty if the session did not report it."""
     if not started.lr_max:
         return []
     config = ScheduleConfig(

@@ -1,6 +1,6 @@
-"""One plot: textual-plot's widget in the calm dress of this screen.
+"""One plot: textual-plot's widget, styled for this screen.
 
-The library draws the curves and turns the mouse into limits. Added here is what it has no word for: a word at a
+The library draws the curves and turns the mouse into limits. Added here is what it does not offer: a word at a
 curve's end, stretches that are shaded and named, a mark, dotted curves, a logarithmic axis, and axes that take one row
 and eight columns, so that a chart is still one in seven rows.
 """
@@ -37,7 +37,7 @@ DOTTED = 1.5
 """Columns from dot to dot of a dotted curve."""
 
 SHADE = 0.12
-"""How much of the warning colour a shaded stretch takes on."""
+"""Share of the warning colour in a shaded stretch."""
 
 EMPTY = "\u00a0"
 """A space to the eye; the library drops the styles of a row in which there are only spaces."""
@@ -57,7 +57,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is drawn around the curves."""
+    """The axes and marks around the curves."""
 
     logarithmic: bool = False
     low: float | None = None
@@ -67,7 +67,7 @@ class Frame:
     """Stretches of steps that stand out, named by ``shade_word`` where that fits."""
     shade_word: str = ""
     mark: Point | None = None
-    """Where training is now."""
+    """The current step."""
 
 
 class Plot(PlotWidget, can_focus=False):
@@ -211,7 +211,7 @@ class Plot(PlotWidget, can_focus=False):
         return math.floor(column), math.floor(row)
 
     def _row(self, value: float) -> int:
-        """Of the plane; the nearest for a value that lies outside."""
+        """The row of a value on the plane; the nearest one if it is outside."""
         rows = self._scale_rectangle.height
         return min(max(self.get_pixel_from_coordinate(self._x_min, value)[1], 0), rows - 1)
 
@@ -317,7 +317,7 @@ def _step(point: Point) -> float:
 
 
 def _limits(curves: Iterable[Curve], frame: Frame, window: Window) -> Window:
-    """Of the y axis: those asked for, else around what is seen of the curves with a little air."""
+    """Limits of the y axis: those of the frame, else around the visible points with a small margin."""
     points = [point for curve in curves for point in curve.points]
     values = [value for step, value in points if window[0] <= step <= window[1]] or [value for _, value in points]
     low, high = min(values), max(values)

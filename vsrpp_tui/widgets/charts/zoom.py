@@ -1,4 +1,4 @@
-"""Which steps the charts show: a closer look, moved and kept among the steps that there are. Pure."""
+"""Which steps the charts show: zoomed, panned and kept within the existing steps. Pure."""
 
 Window = tuple[float, float]
 """First and last step shown."""

@@ -12,7 +12,7 @@ from vsrpp_tui.widgets.text import SPARKS, bar
 
 FUSIONS = ("backward fuse", "forward fuse", "fusion")
 SILENT = 0.01
-"""Share of its trunk's median below which a block is called silent: what it learns reaches nobody."""
+"""Share of its trunk's median below which a block is called silent: it contributes next to nothing."""
 
 LEAST_ROOM_FOR_BARS = 11
 """Rows of the panel; below, each trunk is one row."""
@@ -57,7 +57,7 @@ def _heading(name: str, values: Sequence[float], width: int) -> Content:
 
 
 def silent(values: Sequence[float]) -> list[int]:
-    """Numbers, from 1, of the blocks that do next to nothing beside the others."""
+    """Numbers, from 1, of the silent blocks."""
     limit = SILENT * median(values)
     return [number for number, value in enumerate(values, start=1) if value < limit]
 
@@ -84,7 +84,7 @@ def numbers(count: int, cell: int) -> str:
 
 
 def _folded(values: Sequence[float], most: float, width: int) -> str:
-    """More blocks than cells: each cell stands for the mean of its share of them."""
+    """More blocks than cells: each cell shows the mean of its share of them."""
     edges = [round(i * len(values) / width) for i in range(width + 1)]
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges) if b > a]
     return vertical_bars(means, most, 1, 0, 1)[0]

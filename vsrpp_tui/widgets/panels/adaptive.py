@@ -1,4 +1,4 @@
-"""The text panels of what adapts while training: loss weights, gradient clipping, learning rate."""
+"""The text panels of what adapts during training: loss weights, gradient clipping, learning rate."""
 
 import math
 

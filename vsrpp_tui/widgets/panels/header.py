@@ -1,4 +1,4 @@
-"""The two lines at the top of the training screen: what is going on, and how far it is."""
+"""The two lines at the top of the training screen: the phase, and the progress."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ PHASE_SIGNS: dict[Phase, tuple[str, str]] = {
     "failed": ("✗", "$error"),
 }
 FIGURES, LEAST_NAME = 24, 8
-"""Cells kept for what is beside name and phase, and for the name."""
+"""Cells reserved for the figures beside name and phase, and for the name."""
 
 TWO_BARS = 100
 """Cells from which run and epoch have a bar each."""
@@ -31,12 +31,12 @@ class RunHeader(Panel):
     """Name and phase, in a sign and in words; at the right speed, precision and, where it fits, the device."""
 
     asked = ""
-    """What was asked of the trainer and not answered yet."""
+    """A request to the trainer that is not answered yet."""
     now = 0.0
-    """Seconds since the Unix epoch, as told by whoever shows a state."""
+    """Seconds since the Unix epoch, set by the screen before it shows a state."""
 
     async def on_click(self) -> None:
-        """To every action by its name: keys that the footer has no room for are there for the mouse too."""
+        """Open the list of all actions: this gives the mouse the keys that do not fit into the footer."""
         await self.app.run_action("command_palette")
 
     def picture(self, state: RunState, width: int) -> Content:
@@ -61,7 +61,7 @@ class RunHeader(Panel):
 
 
 def _constants(state: RunState, room: int) -> Content:
-    """From what matters most: what does not fit is left out."""
+    """The most important first; what does not fit is left out."""
     started = state.started
     if not started:
         return Content("")

@@ -1,4 +1,4 @@
-"""The text panels of how well it learns: loss and validation."""
+"""The text panels of how well the network learns: loss and validation."""
 
 import math
 
@@ -36,7 +36,7 @@ class LossPanel(Panel):
         )
         if width >= total.cell_length + figures.cell_length + 4:
             return Content.assemble(total, "    ", figures)
-        if self.screen.has_class("-tall"):  # the chart stands below
+        if self.screen.has_class("-tall"):  # the chart is below
             return lines(total, figures)
         return lines(total, figures, Content.styled(sparkline(_recent_losses(state), width), "$primary"))
 

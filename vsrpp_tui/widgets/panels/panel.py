@@ -30,7 +30,7 @@ class Panel(Static):
         self._draw()
 
     def _draw(self) -> None:
-        if not self.is_attached:  # shown before its screen stands, or while that is taken down
+        if not self.is_attached:  # its screen is not composed yet, or being removed
             return
         if not self.content_size.width:  # in no view so far
             return

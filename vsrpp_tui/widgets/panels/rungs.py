@@ -1,4 +1,4 @@
-"""The rungs of auto-tune as rows of a table, and all there is to say of one of them.
+"""The rungs of auto-tune as rows of a table, and one of them in full.
 
 Pure pictures of the state; the screen that shows them is screens/tune.py.
 """
@@ -16,16 +16,16 @@ from vsrpp_tui.widgets.pick_list import PickList, Row
 from vsrpp_tui.widgets.text import bar, gigabytes
 
 LIMIT_AT = 0.8
-"""Where on a bar of seconds the limit stands: what is over it has some room to be shown."""
+"""Where on a bar of seconds the limit is drawn, so that there is room to show times beyond it."""
 
 WIDE, SLIM = 97, 75
 """Cells of a row from which parameters and checkpointing have columns, and below which the bar has none."""
 
 VERDICT = 17
-"""Cells that no verdict in short needs more of."""
+"""Cells that every short verdict fits in."""
 
 BAR, FIGURE = 40, 9
-"""Most cells of the memory's column, and those of its figure."""
+"""Most cells of the memory column, and those of its figure."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Column:
 
 
 def columns(width: int) -> tuple[Column, ...]:
-    """The columns of a row of ``width`` cells, and their widths; the verdict's takes what is left."""
+    """The columns of a row of ``width`` cells, and their widths; the verdict's takes the rest."""
     if width < SLIM:
         head = [Column("#", 1), Column("feats", 6), Column("blocks", 7), Column("batch", 7)]
         tail = [Column("pred.", 8), Column("measured", 9)]
@@ -128,9 +128,9 @@ def seconds_text(seconds: float) -> str:
 
 
 def _predicted(rung: RungState, width: int) -> str:
-    """Of the kind of checkpointing that the row tells of."""
-    told = rung.decisive or rung.predicted
-    seconds, memory = seconds_text(told.predicted_seconds), gigabytes(told.predicted_memory)
+    """For the kind of checkpointing that the row shows."""
+    source = rung.decisive or rung.predicted
+    seconds, memory = seconds_text(source.predicted_seconds), gigabytes(source.predicted_memory)
     return seconds if width < 14 else f"{seconds} {memory:>4} GB"
 
 
@@ -142,7 +142,7 @@ def _measured(rung: RungState, tuning: Tuning) -> Content:
 
 
 def _memory(rung: RungState, tuning: Tuning, width: int) -> Content:
-    """A bar with the limit marked, and the figure where there is room."""
+    """A bar with the limit marked, and the figure if there is room."""
     started, figure = tuning.started, width >= 10 + FIGURE
     if not started or not rung.memory or not started.device_memory:
         return Content.styled("–", "$secondary")
@@ -153,7 +153,7 @@ def _memory(rung: RungState, tuning: Tuning, width: int) -> Content:
 
 
 LONG_VERDICT = 40
-"""Cells from which the verdict is told in full."""
+"""Cells from which the verdict is shown in full."""
 
 
 def verdict(rung: RungState, tuning: Tuning, room: int = 0) -> tuple[str, str]:
@@ -165,13 +165,13 @@ def verdict(rung: RungState, tuning: Tuning, room: int = 0) -> tuple[str, str]:
         if predicted.fault:
             return f"skipped: {predicted.fault}", "$secondary"
         if tuning.chosen and tuning.chosen.index == rung.index:
-            return "taken", "$success"
-        return _foreseen(predicted, tuning, room), "$secondary"
+            return "chosen", "$success"
+        return _predicted_verdict(predicted, tuning, room), "$secondary"
     words, style = _judged(tried)
     return (f"{words[0] if tried.memory_peak else '–'} {tried.verdict}" if room >= LONG_VERDICT else words), style
 
 
-def _foreseen(predicted: ev.ConfigurationPredicted, tuning: Tuning, room: int) -> str:
+def _predicted_verdict(predicted: ev.ConfigurationPredicted, tuning: Tuning, room: int) -> str:
     if predicted.is_preset:
         return predicted.verdict
     if any(rung.passed for rung in tuning.rungs):
@@ -193,7 +193,7 @@ def _judged(tried: ev.ConfigurationTried) -> tuple[str, str]:
 
 
 def details(rung: RungState, tuning: Tuning, width: int) -> Content:
-    """Its sizes, time and memory against their limits, and what came of each try."""
+    """Its sizes, time and memory against their limits, and the result of each try."""
     p, started = rung.predicted, tuning.started
     kind = "" if rung.checkpointing == "none" else f", checkpointing {rung.checkpointing}"
     sizes = (
@@ -204,14 +204,14 @@ def details(rung: RungState, tuning: Tuning, width: int) -> Content:
     first = Content.assemble((f"row {rung.index}  ", "bold $primary"), sizes)
     if first.cell_length + len(parameters) + 3 <= width:
         first = Content.assemble(first, (f" · {parameters}", "$secondary"))
-    told = [first]
+    rows = [first]
     if started:
-        told += [_time_bar(rung, started, width), _memory_bar(rung, started, width)]
+        rows += [_time_bar(rung, started, width), _memory_bar(rung, started, width)]
     tries = [
         f"{tried.checkpointing}: {tried.verdict}" if len(rung.tries) > 1 else tried.verdict for tried in rung.tries
     ]
-    told.append(Content.styled(" · ".join(tries) or p.verdict, "$secondary").truncate(max(width, 1), ellipsis=True))
-    return Content("\n").join(told)
+    rows.append(Content.styled(" · ".join(tries) or p.verdict, "$secondary").truncate(max(width, 1), ellipsis=True))
+    return Content("\n").join(rows)
 
 
 def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
@@ -232,13 +232,13 @@ def _memory_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Conte
 def _gauge(name: str, share: float, limit: float, figures: str, measured: bool, width: int) -> Content:
     how = "measured" if measured else "predicted"
     style = "$error" if share > limit else "$primary" if measured else "$secondary"
-    told = f"{figures:>18}  {how:<9}"
-    room = min(max(width - len(told) - 10, 6), 60)
-    return Content.assemble((f"{name:<7}", "$secondary"), bar(share, room, style, limit), " ", told)
+    text = f"{figures:>18}  {how:<9}"
+    room = min(max(width - len(text) - 10, 6), 60)
+    return Content.assemble((f"{name:<7}", "$secondary"), bar(share, room, style, limit), " ", text)
 
 
 class RungList(PickList):
-    """The rows. Says that one is highlighted only where the user went to it, not where the search leads the cursor."""
+    """The rows. Posts OptionHighlighted only when the user moves, not when the search moves the cursor."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id, one_click=False)
@@ -256,5 +256,5 @@ class RungList(PickList):
         return False if action == "select" else super().check_action(action, parameters)
 
     def on_resize(self) -> None:
-        """With less room the row at the cursor is still the one to be seen."""
+        """With less room, keep the highlighted row visible."""
         self.call_after_refresh(self.scroll_to_highlight)

@@ -124,7 +124,7 @@ class Resumed(Probed):
 
     def _go_on(self) -> None:
         self._wanted_at = time.monotonic()
-        self.screen.post_message(StartScreen.Wanted(self._choice, fresh=False))
+        self.screen.post_message(StartScreen.TrainingWanted(self._choice, fresh=False))
         self.set_interval(0.01, self._look)
 
     def _look(self) -> None:

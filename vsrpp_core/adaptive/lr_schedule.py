@@ -1,15 +1,15 @@
 """The learning rate: linear warm-up, cosine, and a factor that plateaus reduce permanently.
 
-The rate of a step is a pure function of the step and the factor, so a cut is never undone by the next step.
+The rate of a step is a pure function of the step and the factor, so a cut is never undone by the next step. A plateau
+is the end of progress that can be told from noise (``plateau.py``).
 """
 
 import math
 from enum import IntEnum
 from typing import Any
 
+from vsrpp_core.adaptive.plateau import Gain, ProgressTest
 from vsrpp_core.run.config import ScheduleConfig
-
-LOSS_SMOOTHING = 0.98
 
 
 class LRPhase(IntEnum):
@@ -19,20 +19,23 @@ class LRPhase(IntEnum):
 
 
 class LRSchedule:
-    """Returns the rate of a step; receives each step's loss."""
+    """Returns the rate of each step; receives the quality of each validation."""
 
     def __init__(self, config: ScheduleConfig, max_steps: int) -> None:
         self._config = config
         self._max_steps = max_steps
         self._factor = self._slowed = 1.0
-        self._smoothed: float | None = None
-        self._best = math.inf
-        self._without_progress = 0
+        self._progress = ProgressTest(config.plateau_validations)
         self._may_cut_at = 0
         """End of the last cut's cool-down."""
+        self._cut_by_losses = 1.0
 
     def reconfigure(self, config: ScheduleConfig, max_steps: int) -> None:
         """Use other settings from now on; earlier cuts stay."""
+        if config.plateau_validations != self._config.plateau_validations:
+            self._progress.reconfigure(config.plateau_validations)
+        if config.factor != self._config.factor:
+            self._progress.restart()
         self._config, self._max_steps = config, max_steps
 
     @property
@@ -66,47 +69,55 @@ class LRSchedule:
             return LRPhase.WARMUP
         return LRPhase.COSINE if self.factor == 1.0 else LRPhase.PLATEAU_REDUCED
 
-    def observe(self, step: int, loss: float) -> bool:
-        """Record one step's loss; returns whether a plateau was found and the factor cut.
+    @property
+    def cut_by_losses(self) -> float:
+        """What an earlier version's rule had multiplied the rate by in a loaded checkpoint; 1.0 where it had not.
 
-        Progress is judged on a smoothed loss, so one lucky batch does not count. The caller passes a loss whose meaning
-        does not change as weights adapt.
+        That rule took the scatter of batch losses for plateaus. Its cuts are kept down to ``plateau_floor``.
         """
-        if not math.isfinite(loss):
-            return False
-        previous = loss if self._smoothed is None else self._smoothed
-        self._smoothed = LOSS_SMOOTHING * previous + (1 - LOSS_SMOOTHING) * loss
-        waits = step <= max(self._may_cut_at, self._config.warmup_steps)
-        if waits or self._smoothed < self._best * (1 - self._config.plateau_threshold):
-            self._best = self._smoothed
-            self._without_progress = 0
-            return False
-        self._without_progress += 1
-        if self._without_progress < self._config.plateau_patience or self._config.plateau_factor == 1.0:
-            return False
-        self._factor *= self._config.plateau_factor
+        return self._cut_by_losses
+
+    def observe(self, step: int, quality: float) -> Gain | None:
+        """Take one validation's quality in; what was gained lately where that is a plateau and the factor was cut."""
+        if not math.isfinite(quality) or step <= max(self._may_cut_at, self._config.warmup_steps):
+            return None
+        self._progress.observe(step, quality)
+        gain = self._progress.gain()
+        if gain is None or gain.is_progress or self._is_at_floor:
+            return None
+        self._factor = max(self._factor * self._config.plateau_factor, self._config.plateau_floor)
         self._wait(step)
-        return True
+        return gain
+
+    @property
+    def _is_at_floor(self) -> bool:
+        return self._config.plateau_factor == 1.0 or self._factor <= self._config.plateau_floor
+
+    def forget_validations(self) -> None:
+        """Qualities measured so far cannot be compared with those to come."""
+        self._progress.restart()
 
     def _wait(self, step: int) -> None:
-        """No further cut until the loss has had time to respond to this one."""
-        self._without_progress = 0
+        """No further cut until the quality has had time to respond to this one."""
+        self._progress.restart()
         self._may_cut_at = step + self._config.plateau_cooldown
 
     def state_dict(self) -> dict[str, Any]:
         return {
             "factor": self._factor,
             "slowed": self._slowed,
-            "smoothed": self._smoothed,
-            "best": self._best,
-            "without_progress": self._without_progress,
+            "progress": self._progress.state_dict(),
             "may_cut_at": self._may_cut_at,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._factor = state["factor"]
         self._slowed = state.get("slowed", 1.0)  # absent in checkpoints from before rollbacks
-        self._smoothed = state["smoothed"]
-        self._best = state["best"]
-        self._without_progress = state["without_progress"]
         self._may_cut_at = state["may_cut_at"]
+        self._cut_by_losses = 1.0
+        if "progress" in state:
+            self._progress.load_state_dict(state["progress"])
+        else:  # saved by a version that judged the losses of batches
+            self._progress.restart()
+            self._cut_by_losses = self._factor
+            self._factor = max(self._factor, min(self._config.plateau_floor, 1.0))

@@ -146,10 +146,17 @@ class WeightsAdapted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearningRateReduced(Event):
-    """A plateau was found; ``factor`` is the persistent factor from now on."""
+    """A plateau was found; ``factor`` is the persistent factor from now on.
+
+    It was found as quality gained ``gain`` +- ``uncertainty`` (0..1) in the newest ``validations``; 0 validations in
+    journals of versions that judged the losses of batches.
+    """
 
     step: int
     factor: float
+    gain: float = 0.0
+    uncertainty: float = 0.0
+    validations: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from tomlkit.items import InlineTable, Item, Table
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import Checkpointing, ComputePrecision
 from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.run.settings import RuleError, Section, Settings
+from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
 
 Precision = Literal["auto", ComputePrecision]
 CacheKind = Literal["none", "memory", "disk"]
@@ -132,14 +132,18 @@ class ScheduleConfig(Section):
     lr_min: float = Field(1e-6, ge=0, le=1, description="learning rate at max_steps")
     factor: float = Field(1.0, gt=0, le=100, description="what every learning rate is multiplied by")
     warmup_steps: int = Field(1_000, ge=0, le=1_000_000, description="steps of linear warm-up from 0")
-    plateau_patience: int = Field(300, ge=10, le=1_000_000, description="steps without progress that make a plateau")
-    plateau_threshold: float = Field(
-        0.003, gt=0, lt=1, description="share by which the smoothed loss must fall to be progress"
+    plateau_validations: int = Field(
+        20, ge=5, le=10_000, description="newest validations that are judged; without progress in them the rate is cut"
     )
     plateau_factor: float = Field(
         0.5, gt=0, le=1, description="what a plateau multiplies the learning rate by; 1 never cuts"
     )
-    plateau_cooldown: int = Field(1_000, ge=0, le=1_000_000, description="steps after a cut before the next may come")
+    plateau_floor: float = Field(
+        0.1, gt=0, le=1, description="least that plateaus may leave of the rate; cuts end there"
+    )
+    plateau_cooldown: int = Field(
+        1_000, ge=0, le=1_000_000, description="steps after a cut whose validations are not judged"
+    )
 
 
 class LossConfig(Section):
@@ -258,8 +262,8 @@ class RunConfig(Settings):
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], source: str, text: str = "") -> Self:
-        """As in every file of settings; one of a version without ``tune.preset`` is understood too."""
-        return super().from_mapping(_with_preset(values), source, text)
+        """As in every file of settings; those of earlier versions are understood too."""
+        return super().from_mapping(_without_retired(_with_preset(values)), source, text)
 
     @classmethod
     def load_if_any(cls, path: Path) -> Self | None:
@@ -309,6 +313,32 @@ def _with_preset(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, "tune": {**tune, "preset": "cpu"}}
 
 
+RETIRED = {"schedule": ("plateau_patience", "plateau_threshold")}
+"""Settings of earlier versions that mean nothing any more: they are passed over and leave the file when it is saved."""
+
+
+def retired_settings(path: Path) -> list[str]:
+    """Dotted names of the settings in the TOML file ``path`` that are passed over; empty where there is no file."""
+    document = read_toml(path)[0] if path.is_file() else {}
+    return [
+        f"{section}.{name}" for section, names in RETIRED.items() for name in names if name in _table(document, section)
+    ]
+
+
+def _without_retired(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    kept = {
+        section: {name: value for name, value in _table(values, section).items() if name not in names}
+        for section, names in RETIRED.items()
+        if _table(values, section)
+    }
+    return {**values, **kept}
+
+
+def _table(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    table = values.get(section)
+    return table if isinstance(table, Mapping) else {}
+
+
 def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel) -> None:
     """Bring a section up to date where it stands: under a header, in braces, or as dotted keys."""
     existing = document.get(section)
@@ -319,6 +349,9 @@ def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel
             table[name] = value if isinstance(table, InlineTable) else _explained(value, field.description or "")
         elif table[name] != value:
             table[name] = value
+    for name in RETIRED.get(section, ()):
+        if name in table:
+            del table[name]
     if existing is not table:
         document[section] = table
 

@@ -14,7 +14,7 @@ from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_d
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, measure, summarize, training_geometry
 from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.config import RunConfig, retired_settings
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.run.sidecar import mark_damaged
@@ -67,6 +67,9 @@ class Request:
         return not (sized or known) and describe_device().kind == "cuda"
 
 
+PLATEAU_NOW = "a plateau is judged on the validations now (schedule.plateau_validations)"
+
+
 def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the contents of the checkpoint to resume from, if any.
 
@@ -76,7 +79,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     if request.start == "resume":
         CheckpointStore(folder).describe_missing()
         resumed, state, damaged = _read(folder, request.checkpoint)
-    known = RunConfig.load_if_any(folder.config)
+    known, retired = RunConfig.load_if_any(folder.config), retired_settings(folder.config)
     root, summary = _settle_data(folder, known, request)
     untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
@@ -97,6 +100,8 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
         config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     trash = None if resumed else folder.move_to_trash()
     moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
+    if retired:
+        moved.append(f"{', '.join(retired)} in {folder.config} no longer mean anything and were removed: {PLATEAU_NOW}")
     if request.checkpoint:
         moved += move_newer_to_trash(folder, resumed, state)
     return Plan(config, summary, resumed, untuned, request.attended, small, (*moved, *damaged)), state

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vsrpp_core import __version__
+from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
@@ -243,15 +244,26 @@ class Session:
                 message=f"{root} is not as it was when {resumed_from} was saved: {changed}; a new epoch begins"
             )
         trainer.load_state_dict(self._state)
-        scored_on = self._state.get("validation", validator.identity)
-        if trainer.progress.best_quality and scored_on != validator.identity:
-            yield ev.WarningRaised(
-                message=f"the validation set of {root} is not the one that {resumed_from} was scored on; "
-                "the best is judged afresh"
-            )
+        yield from self._warn_of_early_cuts(trainer.schedule)
+        if self._state.get("validation", validator.identity) != validator.identity:
+            if trainer.progress.best_quality:
+                yield ev.WarningRaised(
+                    message=f"the validation set of {root} is not the one that {resumed_from} was scored on; "
+                    "the best is judged afresh"
+                )
             trainer.forget_best()
         yield from trainer.repair_best()
         self._state = {}  # no second copy of the network during training
+
+    def _warn_of_early_cuts(self, schedule: LRSchedule) -> Iterator[ev.WarningRaised]:
+        """A run whose rate an earlier version's rule has cut may learn next to nothing."""
+        cut, left = schedule.cut_by_losses, schedule.factor
+        if cut < 1 and self.config.schedule.factor == 1:
+            yield ev.WarningRaised(
+                message=f"{self._plan.resumed_from} was saved by a version that took the scatter of losses for "
+                f"plateaus and had cut the learning rate to {cut:.2g} of its schedule; {left:.2g} is used now, and "
+                f"schedule.factor = {1 / left:.3g} restores it, also during training"
+            )
 
     def _check_ranks(self, hardware: Hardware) -> None:
         """Gradients of one precision cannot be summed with those of another: fp16 scales its loss."""

@@ -6,6 +6,16 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import as_text
 
 
+def plateau(event: ev.LearningRateReduced) -> str:
+    """What was seen, where the journal has it."""
+    if not event.validations:
+        return "plateau"
+    return (
+        f"plateau: {event.validations} validations gained {event.gain:+.3%} quality, within their "
+        f"uncertainty of ±{event.uncertainty:.3%}"
+    )
+
+
 def describe(event: ev.Event) -> str:
     """One line for an event worth a line; empty for one that is only progress."""
     match event:
@@ -14,7 +24,7 @@ def describe(event: ev.Event) -> str:
         case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
             return f"step {event.step:,}: {event.reason} at sharpness {event.sharpness:.2f}"
         case ev.LearningRateReduced():
-            return f"step {event.step:,}: plateau, learning rate x {event.factor:g} from here on"
+            return f"step {event.step:,}: {plateau(event)}, learning rate x {event.factor:g} from here on"
         case ev.ValidationFinished():
             return _validated(event)
         case ev.ValidationAborted():

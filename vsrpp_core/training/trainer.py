@@ -16,6 +16,7 @@ from torch import Tensor
 from vsrpp_core.adaptive.grad_clip import AdaptiveGradClip
 from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.adaptive.plateau import Gain
 from vsrpp_core.adaptive.stateful import Stateful
 from vsrpp_core.batches.dataset import TrainingStream
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
@@ -98,6 +99,10 @@ class Trainer:
         return self._progress
 
     @property
+    def schedule(self) -> LRSchedule:
+        return self._schedule
+
+    @property
     def is_complete(self) -> bool:
         return self._saving.is_complete
 
@@ -123,6 +128,7 @@ class Trainer:
 
     def forget_best(self) -> None:
         """Forget the best quality: what was measured so far cannot be compared with what follows."""
+        self._schedule.forget_validations()
         self._progress.best_quality, self._progress.best_step, self._progress.last_quality_step = 0.0, 0, -1
 
     def repair_best(self) -> Iterator[ev.Event]:
@@ -240,8 +246,6 @@ class Trainer:
                 aggressive=self._weights.aggressive,
                 **_weight_fields(change.weights),
             )
-        if self._schedule.observe(step, row["loss_l1"]):  # L1: its meaning stays as the weights move
-            yield ev.LearningRateReduced(step=self._progress.step, factor=self._schedule.factor)
 
     def _count_skipped(self, step: int, row: dict[str, float]) -> None:
         """Weights are untouched by a skipped step; many in a row mean that training has diverged."""
@@ -342,9 +346,10 @@ class Trainer:
 
         The first rank's work; the others wait for it at the next step.
         """
-        if not self._ranks.is_first:
-            return
         step, start = self._progress.step, time.perf_counter()
+        if not self._ranks.is_first:
+            self._judge_progress(math.nan)
+            return
         yield self._phase("validating")
         for item in self._validator.run(self._average.model, step):
             if isinstance(item, ValidationResult):
@@ -353,6 +358,7 @@ class Trainer:
             yield item
             if self._inbox.stop_is_wanted():
                 yield ev.ValidationAborted(step=step, reason="the session is to stop")
+                self._judge_progress(math.nan)
                 break
         yield self._phase("training")
 
@@ -360,6 +366,7 @@ class Trainer:
         progress, quality = self._progress, result.ki.quality
         before = progress.best_quality, progress.best_step, progress.best_branch
         progress.last_quality, progress.last_quality_step = quality, progress.step
+        plateau = self._judge_progress(quality)
         is_best = self._saving.in_best_window() and quality > progress.best_quality
         if is_best:
             progress.best_quality, progress.best_step, progress.best_branch = quality, progress.step, progress.branch
@@ -378,11 +385,27 @@ class Trainer:
             best_quality=progress.best_quality,
             best_step=progress.best_step,
         )
+        if plateau:
+            yield ev.LearningRateReduced(
+                step=progress.step,
+                factor=self._schedule.factor,
+                gain=plateau.value,
+                uncertainty=plateau.uncertainty,
+                validations=plateau.validations,
+            )
         if is_best:
             for event in self.save_and_report(self._saving.kind_of_best()):
                 if isinstance(event, ev.CheckpointFailed):  # there is no file of it: the next good one is the best
                     progress.best_quality, progress.best_step, progress.best_branch = before
                 yield event
+
+    def _judge_progress(self, quality: float) -> Gain | None:
+        """What was gained lately where the rate was cut for it. All ranks take the first one's quality, NaN for none.
+
+        Only validations that are due count: one that the user asks for must not change the training.
+        """
+        step, quality = self._progress.step, self._ranks.agree(quality)
+        return self._schedule.observe(step, quality) if step % self._cadence.validate_every == 0 else None
 
     # checkpoints
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import as_text
+from vsrpp_core.sinks.describe import plateau
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
@@ -298,7 +299,7 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
         case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
             return "plain", f"{event.reason} at sharpness {event.sharpness:.2f}"
         case ev.LearningRateReduced():
-            return "plain", f"plateau: learning rate × {event.factor:g} from step {event.step:,}"
+            return "plain", f"{plateau(event)}; learning rate × {event.factor:g} from step {event.step:,}"
         case ev.ValidationFinished():
             return _say_validated(event)
         case ev.ValidationAborted():

@@ -229,9 +229,11 @@ def test_the_dataset_may_be_named_by_its_setting(make_dataset: MakeDataset, tmp_
 
 
 def test_a_step_report_carries_the_inputs_of_the_step(make_dataset: MakeDataset, tmp_path: Path) -> None:
-    settings: Settings = {"training__max_steps": 60, "loss__warmup_steps": 25, "schedule__plateau_patience": 10}
+    settings: Settings = {"training__max_steps": 60, "loss__warmup_steps": 25, "cadence__validate_every": 10}
+    settings |= {"schedule__plateau_validations": 5, "schedule__plateau_cooldown": 0, "schedule__lr_max": 1e-9}
     events = train(tmp_path / "run", make_dataset(), **settings)
     changes = [e for e in events if isinstance(e, ev.WeightsAdapted | ev.LearningRateReduced)]
+    assert any(isinstance(e, ev.LearningRateReduced) for e in changes)
     adapted = of(events, ev.WeightsAdapted)
     assert adapted and [e.step % 10 for e in changes] == [0] * len(changes)
     weights = {e.step: (e.weight_l1, e.weight_ms, e.weight_grad) for e in adapted}

@@ -132,3 +132,21 @@ def test_a_best_that_still_cannot_be_linked_is_reported_and_the_run_continues(
     told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
     assert any("checkpoint_best.pth could not be renewed" in line and "make room" in line for line in told)
     assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 5
+
+
+def test_a_run_that_the_rule_on_losses_has_cut_is_told_so(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, "fresh", stop=6)
+    checkpoint = run / "checkpoint_recovery.pth"
+    state = torch.load(checkpoint, weights_only=True)
+    of_losses = {"slowed": 1.0, "smoothed": 0.02, "best": 0.02, "without_progress": 7, "may_cut_at": 4}
+    state["lr_schedule"] = {"factor": 2.0**-12, **of_losses}
+    torch.save(state, checkpoint)
+    info_path(checkpoint).unlink()
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace("plateau_validations", "plateau_patience"))
+    first, second = (train(run, data, "resume", stop=stop) for stop in (8, 10))
+    told = [event.message for event in first if isinstance(event, ev.WarningRaised)]
+    assert any("0.00024 of its schedule; 0.1 is used now, and schedule.factor = 10" in message for message in told)
+    assert any("schedule.plateau_patience" in message and "plateau_validations" in message for message in told)
+    assert not any(isinstance(event, ev.WarningRaised) for event in second), "told once"

@@ -20,11 +20,15 @@ def test_the_log_has_a_line_for_each_notable_event_with_its_time(tmp_path: Path)
     log = TrainingLog(path)
     log.handle(make_event(ev.StepReported))
     assert not path.exists(), "a run that has said nothing has no log"
-    log.handle(make_event(ev.LearningRateReduced, step=1300, factor=0.5, time=time))
+    log.handle(make_event(ev.LearningRateReduced, step=1300, factor=0.5, validations=0, time=time))
+    seen = {"validations": 20, "gain": -0.0001, "uncertainty": 0.0004}
+    log.handle(make_event(ev.LearningRateReduced, step=9000, factor=0.25, time=time, **seen))
     log.write("Traceback: ü", time)
     log.close()
     assert path.read_text(encoding="utf-8").splitlines() == [
         "2024-02-03 04:05:06  step 1,300: plateau, learning rate x 0.5 from here on",
+        "2024-02-03 04:05:06  step 9,000: plateau: 20 validations gained -0.010% quality, within their uncertainty of "
+        "±0.040%, learning rate x 0.25 from here on",
         "2024-02-03 04:05:06  Traceback: ü",
     ]
 

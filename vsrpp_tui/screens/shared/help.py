@@ -74,7 +74,7 @@ PANELS = {
         ("curve", "bright what was, dotted what is planned, ● now"),
         (
             "plateau",
-            f"{_SCHEDULE.plateau_patience} steps without progress: rate × {_SCHEDULE.plateau_factor:g} for good",
+            f"{_SCHEDULE.plateau_validations} validations without progress: rate × {_SCHEDULE.plateau_factor:g}",
         ),
         ("enter", "the factor, the ends and the patience"),
     ),

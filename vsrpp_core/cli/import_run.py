@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vsrpp_core.cli.console import EXIT_DONE, Terminal, command
-from vsrpp_core.run.config import as_text
+from vsrpp_core.messages.events import as_text
 from vsrpp_core.run.legacy_settings import OriginalSettings
 
 

@@ -6,6 +6,7 @@ them alone, so a journal of events rebuilds what was seen. Units: seconds, bytes
 steps counted from 1; ``time`` is seconds since the Unix epoch.
 """
 
+import json
 import math
 import time as _time
 from dataclasses import dataclass, field, replace
@@ -374,6 +375,11 @@ class ParameterChanged(Event):
     key: str
     old: SettingValue
     new: SettingValue
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as ``RunConfig.parse`` reads it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

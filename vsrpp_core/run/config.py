@@ -4,7 +4,6 @@ Separate from whatever uses it so that a screen or a command line can show, chec
 loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
 """
 
-import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -293,11 +292,6 @@ class RunConfig(Settings):
             write_text_atomically(path, tomlkit.dumps(document))
         except OSError as error:
             raise VsrppError(f"{path} cannot be written ({error.strerror}); check space and permissions") from None
-
-
-def as_text(value: Any) -> str:
-    """A setting's value as ``RunConfig.parse`` reads it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def setting_ranges() -> dict[str, str]:

@@ -3,7 +3,7 @@
 import math
 
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import as_text
+from vsrpp_core.messages.events import as_text
 
 
 def plateau(event: ev.LearningRateReduced) -> str:

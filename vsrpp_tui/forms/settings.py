@@ -8,7 +8,8 @@ from typing import Any
 
 from vsrpp_core.errors import OverrideError
 from vsrpp_core.messages.commands import SetParameter
-from vsrpp_core.run.config import RunConfig, as_text, has_cross_field_rules, is_live
+from vsrpp_core.messages.events import as_text
+from vsrpp_core.run.config import RunConfig, has_cross_field_rules, is_live
 from vsrpp_core.run.settings import Overrides, Setting
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import as_text
+from vsrpp_core.messages.events import as_text
 from vsrpp_core.sinks.describe import plateau
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning

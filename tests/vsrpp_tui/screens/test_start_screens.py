@@ -301,7 +301,7 @@ async def test_a_path_is_opened_when_it_can_be_a_run(tmp_path: Path, make_datase
         path, hint = app.screen.query_one("#path", Input), app.screen.query_one("#hint", Static)
         assert path.value == f"{tmp_path}/"
         for typed, told in (
-            (str(tmp_path / "film.mp4"), "is a file, not a run's folder; name a folder"),
+            (str(tmp_path / "film.mp4"), "is a file, not a run's folder; choose a folder"),
             ("", "Type the path of a folder"),
             ("~nobody-of-this-name/run", "cannot be opened"),
             (str(tmp_path / "new"), "does not exist yet; press enter again to create a new run"),

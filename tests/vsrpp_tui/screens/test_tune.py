@@ -204,7 +204,7 @@ async def test_sizes_are_checked_while_typed_predicted_and_taken(tmp_path: Path)
         await until(pilot, lambda: isinstance(app.screen, ByHandScreen) and shows(pilot, "predicting"))
         assert app.screen.query_one("#n_feats", Input).value == "96" and shows(pilot, "block ✓")
         await pilot.press("backspace", "backspace", "3", "enter")
-        await until(pilot, lambda: shows(pilot, "✗ must be at least 4") and shows(pilot, "once all values can be"))
+        await until(pilot, lambda: shows(pilot, "✗ must be at least 4") and shows(pilot, "to see a prediction"))
         assert isinstance(app.screen, ByHandScreen), "what cannot be is not taken"
         await pilot.press("2", "tab", "backspace", "backspace", "8")
         asked = cmd.PredictByHand(32, 8, 4, 1, "block")

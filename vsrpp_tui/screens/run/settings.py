@@ -13,7 +13,8 @@ from textual.widgets import Button, Input, Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.config import RunConfig, as_text, is_live
+from vsrpp_core.messages.events import as_text
+from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.run.settings import Setting
 from vsrpp_tui.forms.settings import Draft
 from vsrpp_tui.messages import CommandWanted

@@ -125,8 +125,9 @@ class Session:
             self.close()
 
     def close(self) -> None:
-        """Release the run. Safe to call twice."""
+        """Release the run and the network, whose reducer must not outlive a group of ranks. Safe to call twice."""
         self._held.close()
+        self._trainer = None
 
     def _open_sinks(self) -> SinkGroup:
         if not self._ranks.is_first:

@@ -5,6 +5,7 @@ Every rank makes every decision from the same figures; what only one can know (c
 knows and broadcasts. Only the first rank writes.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -141,4 +142,5 @@ def ranks_of_this_job() -> Iterator[Ranks]:
     try:
         yield Ranks(dist.get_rank(), size)
     finally:
+        gc.collect()  # reducers in garbage would end with the process, after the group, and abort it
         dist.destroy_process_group()

@@ -348,7 +348,7 @@ class Trainer:
         """
         step, start = self._progress.step, time.perf_counter()
         if not self._ranks.is_first:
-            self._judge_progress(math.nan)
+            self._take_in(None)
             return
         yield self._phase("validating")
         for item in self._validator.run(self._average.model, step):
@@ -358,15 +358,14 @@ class Trainer:
             yield item
             if self._inbox.stop_is_wanted():
                 yield ev.ValidationAborted(step=step, reason="the session is to stop")
-                self._judge_progress(math.nan)
+                self._take_in(None)
                 break
         yield self._phase("training")
 
     def _score(self, result: ValidationResult, seconds: float) -> Iterator[ev.Event]:
         progress, quality = self._progress, result.ki.quality
         before = progress.best_quality, progress.best_step, progress.best_branch
-        progress.last_quality, progress.last_quality_step = quality, progress.step
-        plateau = self._judge_progress(quality)
+        plateau = self._take_in(quality)
         is_best = self._saving.in_best_window() and quality > progress.best_quality
         if is_best:
             progress.best_quality, progress.best_step, progress.best_branch = quality, progress.step, progress.branch
@@ -399,12 +398,16 @@ class Trainer:
                     progress.best_quality, progress.best_step, progress.best_branch = before
                 yield event
 
-    def _judge_progress(self, quality: float) -> Gain | None:
-        """What was gained lately where the rate was cut for it. All ranks take the first one's quality, NaN for none.
+    def _take_in(self, quality: float | None) -> Gain | None:
+        """Record a validation on every rank by the first one's quality; the gain where the rate was cut for it.
 
-        Only validations that are due count: one that the user asks for must not change the training.
+        None stands for a validation that was aborted. For the rate only those that are due count: one that the user
+        asks for must not change the training.
         """
         step, quality = self._progress.step, self._ranks.agree(quality)
+        if quality is None:
+            return None
+        self._progress.last_quality, self._progress.last_quality_step = quality, step
         return self._schedule.observe(step, quality) if step % self._cadence.validate_every == 0 else None
 
     # checkpoints

@@ -40,6 +40,7 @@ def train(
         if isinstance(event, ev.StepReported) and ranks.is_first:
             for command in commands.get(event.step, ()):
                 queue.put(command)
+    assert isinstance(events[-1], ev.SessionEnded), f"rank {ranks.rank}: {events[-1]}"
     return events
 
 

@@ -28,7 +28,11 @@ class LRSchedule:
         self._progress = ProgressTest(config.plateau_validations)
         self._may_cut_at = 0
         """End of the last cut's cool-down."""
-        self._cut_by_losses = 1.0
+        self.cut_by_losses = 1.0
+        """What an earlier version's rule had multiplied the rate by in the checkpoint loaded; 1.0 where it had not.
+
+        That rule took the scatter of batch losses for plateaus. Its cuts are kept down to ``plateau_floor``.
+        """
 
     def reconfigure(self, config: ScheduleConfig, max_steps: int) -> None:
         """Use other settings from now on; earlier cuts stay."""
@@ -69,14 +73,6 @@ class LRSchedule:
             return LRPhase.WARMUP
         return LRPhase.COSINE if self.factor == 1.0 else LRPhase.PLATEAU_REDUCED
 
-    @property
-    def cut_by_losses(self) -> float:
-        """What an earlier version's rule had multiplied the rate by in a loaded checkpoint; 1.0 where it had not.
-
-        That rule took the scatter of batch losses for plateaus. Its cuts are kept down to ``plateau_floor``.
-        """
-        return self._cut_by_losses
-
     def observe(self, step: int, quality: float) -> Gain | None:
         """Take one validation's quality in; what was gained lately where that is a plateau and the factor was cut."""
         if not math.isfinite(quality) or step <= max(self._may_cut_at, self._config.warmup_steps):
@@ -114,10 +110,10 @@ class LRSchedule:
         self._factor = state["factor"]
         self._slowed = state.get("slowed", 1.0)  # absent in checkpoints from before rollbacks
         self._may_cut_at = state["may_cut_at"]
-        self._cut_by_losses = 1.0
+        self.cut_by_losses = 1.0
         if "progress" in state:
             self._progress.load_state_dict(state["progress"])
         else:  # saved by a version that judged the losses of batches
             self._progress.restart()
-            self._cut_by_losses = self._factor
-            self._factor = max(self._factor, min(self._config.plateau_floor, 1.0))
+            self.cut_by_losses = self._factor
+            self._factor = max(self._factor, self._config.plateau_floor)

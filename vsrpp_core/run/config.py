@@ -312,25 +312,20 @@ RETIRED = {"schedule": ("plateau_patience", "plateau_threshold")}
 
 
 def retired_settings(path: Path) -> list[str]:
-    """Dotted names of the settings in the TOML file ``path`` that are passed over; empty where there is no file."""
+    """Dotted names of what is passed over in the TOML file ``path``, which must load; empty where there is no file."""
     document = read_toml(path)[0] if path.is_file() else {}
     return [
-        f"{section}.{name}" for section, names in RETIRED.items() for name in names if name in _table(document, section)
+        f"{section}.{name}" for section, names in RETIRED.items() for name in names if name in document.get(section, ())
     ]
 
 
 def _without_retired(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    kept = {
-        section: {name: value for name, value in _table(values, section).items() if name not in names}
-        for section, names in RETIRED.items()
-        if _table(values, section)
-    }
-    return {**values, **kept}
+    return {section: _kept(table, RETIRED.get(section, ())) for section, table in values.items()}
 
 
-def _table(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    table = values.get(section)
-    return table if isinstance(table, Mapping) else {}
+def _kept(table: Any, retired: tuple[str, ...]) -> Any:
+    """A section without its retired settings; what is not a table is left for validation to refuse."""
+    return {name: table[name] for name in table if name not in retired} if isinstance(table, Mapping) else table
 
 
 def _update_table(document: tomlkit.TOMLDocument, section: str, model: BaseModel) -> None:

@@ -344,7 +344,7 @@ class Trainer:
     def validate(self) -> Iterator[ev.Event]:
         """Score the network on the whole validation set, and keep it if it is the best; a Stop ends it early.
 
-        The first rank's work; the others wait for it at the next step.
+        The first rank's work; the others wait for its quality.
         """
         step, start = self._progress.step, time.perf_counter()
         if not self._ranks.is_first:

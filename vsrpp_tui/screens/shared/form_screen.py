@@ -163,7 +163,8 @@ class FormScreen(TypedScreen[Request | None]):
     # drawing
 
     def _draw(self) -> None:
-        if not self.is_mounted or not self.query("#form"):  # not composed yet, or being removed
+        parts = ("#form-outlook", "#form-status", "#begin")
+        if not self.is_mounted or not all(self.query(part) for part in parts):  # not composed yet, or being removed
             return
         self.set_header(Content.assemble(BRAND, f"  {self.TITLE_WORDS}"), self.subject())
         checked = self._checked

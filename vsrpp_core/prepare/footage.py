@@ -21,6 +21,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.recipe import SourcePart
 from vsrpp_core.video import reading
 from vsrpp_core.video.scenes import Thumbnail, thumbnail
+from vsrpp_core.video.side_data import SideDataReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def timed_frames(path: Path, part: SourcePart, end: float, threads: int = 0) -> 
             stream.codec_context.thread_count = threads
         frames = reading.decoded(container, stream, path, lambda f, s, p: refuse(part, f, s, p))
         fps = float(stream.average_rate or reading.DEFAULT_FPS)
+        attached = SideDataReader()
         origin: float | None = None
         seconds = -1.0
         for number, frame in enumerate(_deinterlaced(frames, path)):
@@ -57,7 +59,7 @@ def timed_frames(path: Path, part: SourcePart, end: float, threads: int = 0) -> 
             seconds = max(time - origin, seconds)
             if seconds >= end:
                 return
-            yield TimedFrame(number, seconds, thumbnail(grey(frame)), frame, reading.display_matrix(frame))
+            yield TimedFrame(number, seconds, thumbnail(grey(frame)), frame, attached.display_matrix(frame))
 
 
 def grey(frame: VideoFrame) -> NDArray[np.uint8]:

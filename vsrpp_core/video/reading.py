@@ -9,14 +9,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import av
 import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.sidedata.sidedata import Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, ColorTrc, VideoReformatter
@@ -24,6 +23,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.video.side_data import SideDataReader
 
 Frame = NDArray[np.uint8]
 P = TypeVar("P", bound=np.generic)
@@ -94,7 +94,7 @@ def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
         if first is None:
             raise VsrppError(f"{path} holds no frame that can be decoded; leave it out or export it again")
         stored = np.empty((first.height, first.width, 0), np.uint8)
-        height, width = turned(stored, display_matrix(first), path).shape[:2]
+        height, width = turned(stored, SideDataReader().display_matrix(first), path).shape[:2]
         sideways = (width, height) != (first.width, first.height)
         fps, duration = float(stream.average_rate or 0), declared_seconds(container, stream)
         aspect, hdr = float(stream.sample_aspect_ratio or 1), hdr_curve(stream)
@@ -120,10 +120,10 @@ def frames(path: Path) -> Generator[Frame, None, None]:
     before the end (damaged or truncated file), after yielding the frames well before that. The file is closed when the
     generator is.
     """
-    converter = VideoReformatter()  # one for all frames: setting it up takes longer than using it
+    converter, attached = VideoReformatter(), SideDataReader()  # setting them up takes longer than using them
     with opened(path) as (container, stream):
         for frame in decoded(container, stream, path):
-            yield np.ascontiguousarray(turned(to_rgb(frame, converter, path), display_matrix(frame), path))
+            yield np.ascontiguousarray(turned(to_rgb(frame, converter, path), attached.display_matrix(frame), path))
 
 
 @contextmanager
@@ -287,20 +287,6 @@ def turned(picture: NDArray[P], matrix: bytes, path: Path | str = "the video") -
     if (abs(a), abs(b), abs(c), abs(d)) == (0, ONE, ONE, 0):
         return picture.swapaxes(0, 1)[:: b // ONE, :: c // ONE]
     raise VsrppError(f"{path} is shown turned by less than a quarter turn; re-encode it upright")
-
-
-def display_matrix(frame: VideoFrame) -> bytes:
-    """Nine native 32-bit integers, or nothing where the frame is shown as it is stored."""
-    return side_data(frame, Type.DISPLAYMATRIX)
-
-
-def side_data(frame: VideoFrame, kind: Type) -> bytes:
-    """Side data that libav attached to a frame, in its structure; empty where there is none."""
-    attached: Any = frame.side_data  # a mapping by Type; the stub declares only one of its keys
-    try:
-        return bytes(attached[kind])
-    except KeyError:
-        return b""
 
 
 def _reason(error: Exception) -> str:

@@ -26,6 +26,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.video import reading
 from vsrpp_core.video.files import IMAGE_SUFFIXES
 from vsrpp_core.video.reading import DEEP_FORMAT, DEFAULT_FPS, RGB_FORMAT, BrokenVideoError
+from vsrpp_core.video.side_data import SideDataReader
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -93,7 +94,7 @@ class SourceInfo:
     aspect: Fraction = Fraction(1)
     """Of a pixel, width over height."""
     matrix: bytes = b""
-    """The display matrix, see ``video.display_matrix``."""
+    """The display matrix, see ``video.side_data``."""
 
     @property
     def size(self) -> str:
@@ -258,7 +259,7 @@ def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFram
         raise VsrppError(f"{file} cannot be read as an image; replace it or take it out of the folder") from None
     deep = _bits(frame) > 8 if deep is None else deep
     rgb = reading.to_rgb(frame, VideoReformatter(), file, DEEP_FORMAT if deep else RGB_FORMAT)
-    return np.ascontiguousarray(reading.turned(rgb, reading.display_matrix(frame), file)), frame
+    return np.ascontiguousarray(reading.turned(rgb, SideDataReader().display_matrix(frame), file)), frame
 
 
 def _bits(frame: VideoFrame) -> int:
@@ -274,7 +275,7 @@ def _origin(container: InputContainer) -> Fraction:
 def _source_info(
     path: Path, container: InputContainer, stream: VideoStream, first: VideoFrame, span: Span
 ) -> SourceInfo:
-    context = stream.codec_context
+    context, attached = stream.codec_context, SideDataReader()
     rate = stream.average_rate or stream.guessed_rate or Fraction(DEFAULT_FPS)
     seconds = reading.declared_seconds(container, stream)
     frames = stream.frames or round(seconds * rate)
@@ -295,8 +296,8 @@ def _source_info(
         primaries=context.color_primaries,
         transfer=context.color_trc,
         hdr=reading.hdr_curve(stream),
-        mastering=reading.side_data(first, Type.MASTERING_DISPLAY_METADATA),
-        light_level=reading.side_data(first, Type.CONTENT_LIGHT_LEVEL),
+        mastering=attached.read(first, Type.MASTERING_DISPLAY_METADATA),
+        light_level=attached.read(first, Type.CONTENT_LIGHT_LEVEL),
         aspect=stream.sample_aspect_ratio or Fraction(1),
-        matrix=reading.display_matrix(first),
+        matrix=attached.display_matrix(first),
     )

@@ -44,6 +44,7 @@ from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import bytes_per_pixel
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.video import reading
+from vsrpp_core.video.side_data import SideDataReader
 
 UNEVEN = [0, 40, 60, 120, 140, 200, 280, 300, 340, 400, 420, 440, 500]
 
@@ -202,7 +203,7 @@ def test_hdr_passes_with_its_tags(tmp_path: Path, bilinear: Path) -> None:
     before, after = first(source), first(tmp_path / "out.mkv")
     assert {name: int(getattr(after, name)) for name in tags} == tags
     for kind in (SideData.MASTERING_DISPLAY_METADATA, SideData.CONTENT_LIGHT_LEVEL):
-        assert reading.side_data(after, kind) == reading.side_data(before, kind) != b""
+        assert SideDataReader().read(after, kind) == SideDataReader().read(before, kind) != b""
     assert "is HDR (PQ)" in warned(events)
 
 

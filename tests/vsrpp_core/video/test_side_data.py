@@ -47,7 +47,7 @@ def test_profiles_and_camera_data_do_no_harm(suffix: str) -> None:
 
 
 def test_a_film_of_photographs_is_read(tmp_path: Path) -> None:
-    with av.open(str(tmp_path / "film.avi"), "w") as container:
+    with av.open(str(tmp_path / "film.mkv"), "w") as container:
         stream: Any = container.add_mux_stream("mjpeg", rate=25, width=16, height=8)
         for number in range(3):
             packet: Any = av.Packet(stored("jpeg", QUARTER))
@@ -55,4 +55,4 @@ def test_a_film_of_photographs_is_read(tmp_path: Path) -> None:
             packet.pts = packet.dts = number
             packet.duration = 1
             container.mux(packet)
-    assert [frame.shape for frame in reading.frames(tmp_path / "film.avi")] == [(16, 8, 3)] * 3
+    assert [frame.shape for frame in reading.frames(tmp_path / "film.mkv")] == [(16, 8, 3)] * 3

@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d, zoom
 
 from vsrpp_core.prepare.recipe import DegradationPart
 from vsrpp_core.video.reading import SWSCALE_FLAGS
+from vsrpp_core.video.siting import Sited
 
 Stack = NDArray[np.uint8]
 Applied = dict[str, Any]
@@ -110,8 +111,9 @@ def recompressed(stack: Stack, codec: str, quality: float) -> Stack:
     )
     decoder: Any = CodecContext.create("h264" if codec == "libx264" else codec, "r")
     decoder.thread_count = 1
+    sited = Sited("left")  # where both decoders expect it
     shown: list[VideoFrame] = []
-    for packet in [p for n, f in enumerate(frames) for p in encoder.encode(_ycc(f, n))] + encoder.encode(None):
+    for packet in [p for n, f in enumerate(frames) for p in encoder.encode(_ycc(f, n, sited))] + encoder.encode(None):
         shown += decoder.decode(packet)
     shown += decoder.decode(None)
     pictures = [_rgb(frame) for frame in shown]
@@ -119,8 +121,8 @@ def recompressed(stack: Stack, codec: str, quality: float) -> Stack:
     return np.stack(pictures)[:, :height, :width]
 
 
-def _ycc(picture: Stack, number: int) -> VideoFrame:
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+def _ycc(picture: Stack, number: int, sited: Sited) -> VideoFrame:
+    frame = sited(VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24"))
     frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU601, interpolation=SWSCALE_FLAGS)
     frame.pts, frame.time_base = number, Fraction(1, 25)
     return frame

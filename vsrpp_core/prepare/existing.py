@@ -12,7 +12,7 @@ from typing import Any
 
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.recipe import Recipe, WorkPart
+from vsrpp_core.prepare.recipe import VERSION, Recipe, WorkPart
 from vsrpp_core.prepare.report import MANIFEST, RECIPE, VIDEOS, fingerprint
 from vsrpp_core.prepare.sources import NamedVideo, named_videos
 from vsrpp_core.prepare.work_folder import clear_finished
@@ -56,7 +56,11 @@ def finished(recipe: Recipe, out: Path) -> Finished | None:
     made = _described_by(out)
     if made is None:
         raise VsrppError(f"{out} {what}; name another folder, or remove this one first")
-    if different := [*_settings(made.recipe, recipe), *_videos(made.videos, named_videos(recipe))]:
+    if different := [
+        *_version(made.videos),
+        *_settings(made.recipe, recipe),
+        *_videos(made.videos, named_videos(recipe)),
+    ]:
         raise VsrppError(
             f"{out} {what}, made with another {_listed(different)}; name another folder, or remove this one first"
         )
@@ -79,7 +83,13 @@ def _described(named: NamedVideo) -> dict[str, Any]:
         size, digest = named.path.stat().st_size, fingerprint(named.path)
     except OSError:  # it was left out, and counts as unchanged while it cannot be read
         size, digest = 0, ""
-    return {"video": str(named.path), "category": named.category, "bytes": size, "fingerprint": digest}
+    return {
+        "video": str(named.path),
+        "category": named.category,
+        "bytes": size,
+        "fingerprint": digest,
+        "version": VERSION,
+    }
 
 
 # the description of a dataset
@@ -96,7 +106,8 @@ class _Description:
 def _described_by(out: Path) -> _Description | None:
     """None where one of the describing files is missing or not ours, as in a dataset from elsewhere."""
     try:
-        videos, pairs = _lines(out / VIDEOS), _lines(out / MANIFEST)
+        videos = [{"version": 1, **line} for line in _lines(out / VIDEOS)]
+        pairs = _lines(out / MANIFEST)
         return _Description(Recipe.load(out / RECIPE), videos, {(line["split"], line["name"]) for line in pairs})
     except (OSError, ValueError, KeyError, TypeError, VsrppError):
         return None
@@ -136,13 +147,19 @@ def _difference(key: str, there: object, here: object) -> str:
     return f"{key} ({texts[0]}, not {texts[1]})" if short else key
 
 
+def _version(made: list[dict[str, Any]]) -> list[str]:
+    older = {line["version"] for line in made} - {VERSION}
+    return [f"version of vsrpp prepare ({', '.join(map(str, sorted(older)))}, not {VERSION})"] if older else []
+
+
 def _videos(made: list[dict[str, Any]], named: Sequence[NamedVideo]) -> list[str]:
     there = {line["video"]: line for line in made}
     here = {str(one.path): _described(one) for one in named}
+    same = ("category", "bytes", "fingerprint")
     counts = {
         "more": len(here.keys() - there.keys()),
         "fewer": len(there.keys() - here.keys()),
-        "changed": sum(there[name] != here[name] for name in there.keys() & here.keys()),
+        "changed": sum(any(there[name][key] != here[name][key] for key in same) for name in there.keys() & here.keys()),
     }
     parts = [f"{count:,} {word}" for word, count in counts.items() if count]
     if not parts and list(there) != list(here):

@@ -14,6 +14,9 @@ from vsrpp_core.data.stacked import SCALE, StackGeometry
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides, RuleError, Section, Settings, range_of
 from vsrpp_core.video.times import read_time
 
+VERSION = 2
+"""Of what a recipe makes of the same videos. 2: chroma is read and subsampled where its siting places it."""
+
 SMALLEST_PATCH = 24
 DEFAULT_CATEGORY = "general"
 

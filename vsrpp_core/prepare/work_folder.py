@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.prepare.patches import CannotWriteError, Cut
-from vsrpp_core.prepare.recipe import Recipe
+from vsrpp_core.prepare.recipe import VERSION, Recipe
 from vsrpp_core.prepare.sources import NamedVideo
 from vsrpp_core.run.job_folder import JobFolder
 
@@ -75,6 +75,7 @@ class PrepareFolder(JobFolder):
 def _job(recipe: Recipe, videos: list[NamedVideo]) -> dict[str, Any]:
     """What determines the result, by the names that the user knows."""
     values = {f"[{name}]": value for name, value in recipe.model_dump(exclude={"work"}).items()}
+    values["version of vsrpp prepare"] = VERSION
     return {**values, "set of videos": [_identity(named.path) for named in videos]}
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.video.side_data import SideDataReader
+from vsrpp_core.video.siting import take_unnamed_as_usual
 
 Frame = NDArray[np.uint8]
 P = TypeVar("P", bound=np.generic)
@@ -113,8 +114,8 @@ def frames(path: Path) -> Generator[Frame, None, None]:
     """Every frame of the first video stream in presentation order, RGB uint8 [H, W, 3], turned as a player shows it.
 
     YCbCr is converted with the matrix (BT.601, BT.709, BT.2020 ...) and the range (limited or full) that the frame
-    names, to full-range RGB; chroma is interpolated bicubically. The transfer curve and the primaries stay as they
-    are. Pixels that are not square stay as stored.
+    names, to full-range RGB; chroma is interpolated bicubically, from where its siting places it. The transfer curve
+    and the primaries stay as they are. Pixels that are not square stay as stored.
 
     Raises VsrppError for a file that is not a video, is interlaced or is HDR, and BrokenVideoError when decoding stops
     before the end (damaged or truncated file), after yielding the frames well before that. The file is closed when the
@@ -146,6 +147,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         if stream is None:
             raise VsrppError(f"{path} has no video stream; leave it out")
         stream.thread_type = ThreadType.AUTO
+        take_unnamed_as_usual(stream)
         yield container, stream
 
 

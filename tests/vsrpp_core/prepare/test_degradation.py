@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from vsrpp_core.data.resize import imresize
-from vsrpp_core.prepare.degradation import Stack, blurred, combed, degrade_real, half_colour, noisy, recompressed
+from vsrpp_core.prepare.degradation import (
+    TO_YCC,
+    Stack,
+    blurred,
+    combed,
+    degrade_real,
+    half_colour,
+    noisy,
+    recompressed,
+)
 from vsrpp_core.prepare.recipe import DegradationPart
 
 
@@ -94,3 +103,17 @@ def test_recompression_is_deterministic_and_worse_by_its_quality(codec: str, goo
     assert np.array_equal(first, recompressed(stack, codec, good))
     errors = [float(np.abs(done.astype(int) - stack).mean()) for done in (first, worse)]
     assert 0 < errors[0] < errors[1] < 40
+
+
+@pytest.mark.parametrize(
+    "step", [lambda s: recompressed(s, "libx264", 1), lambda s: recompressed(s, "mpeg2video", 1), half_colour]
+)
+def test_colour_stays_where_brightness_is(step) -> None:  # type: ignore[no-untyped-def]
+    """To a twentieth of a pixel, by the phase of waves in Cb from left to right and in Cr from top to bottom."""
+    down, across = np.mgrid[:96, :96] * 2 * np.pi / 24
+    ycc = np.stack([np.full((96, 96), 128.0), 40 * np.sin(across), 40 * np.sin(down)], axis=-1)
+    stack = np.stack([np.asarray((ycc @ np.linalg.inv(TO_YCC).T).round(), np.uint8)] * 3)
+    made = step(stack)[1].astype(np.float64) @ TO_YCC.T
+    for line, turn in ((made[..., 1].mean(axis=0), across[0]), (made[..., 2].mean(axis=1), down[:, 0])):
+        off = np.angle(1j * np.sum((line - line.mean()) * np.exp(-1j * turn))) * 24 / (2 * np.pi)
+        assert abs(off) < 0.05

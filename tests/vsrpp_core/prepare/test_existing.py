@@ -1,5 +1,6 @@
 """A finished dataset and the same command once more, or one that is not quite the same."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare.existing import Finished, finished
 from vsrpp_core.prepare.recipe import Category, Recipe
+from vsrpp_core.prepare.sources import named_videos
+from vsrpp_core.prepare.work_folder import PrepareFolder
 
 from .preparing import everything, finish, recipe, run
 
@@ -41,6 +44,24 @@ def test_what_differs_is_told(two: list[Path], make_video: MakeVideo, tmp_path: 
     third = make_video("c.mp4", pan(3, 5))
     with pytest.raises(VsrppError, match=words + r"category\.general\.paths, set of videos \(1 more\); name"):
         finished(recipe([*two, third]), out)
+
+
+def test_a_dataset_of_an_earlier_version_is_told(two: list[Path], tmp_path: Path) -> None:
+    """It is not what the same command would make now, and pairs of both must not be mixed."""
+    out, resumed = tmp_path / "out", tmp_path / "resumed"
+    run(two, out)
+    videos = out / "videos.jsonl"
+    videos.write_text(videos.read_text().replace(', "version": 2', ""))
+    with pytest.raises(VsrppError, match=r"made with another version of vsrpp prepare \(1, not 2\); name another"):
+        finished(recipe(two), out)
+    work = PrepareFolder(resumed)
+    with work:
+        work.begin(recipe(two), named_videos(recipe(two)), fresh=False)
+        (work.path / "journal" / "a.jsonl").touch()
+        job = json.loads((work.path / "job.json").read_text())
+        (work.path / "job.json").write_text(json.dumps({k: v for k, v in job.items() if "version" not in k}))
+    with pytest.raises(UsageError, match=r"made with another version of vsrpp prepare; .*--fresh"):
+        run(two, resumed)
 
 
 def test_videos_of_a_folder_are_told_by_their_bytes(two: list[Path], make_video: MakeVideo, tmp_path: Path) -> None:

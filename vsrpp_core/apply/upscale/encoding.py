@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import av
 import numpy as np
@@ -28,6 +28,8 @@ from vsrpp_core.apply.upscale.source import Picture, Pixels, SourceInfo
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import OptionError
 from vsrpp_core.video.reading import BT709, SWSCALE_FLAGS, turned
+from vsrpp_core.video.siting import OPTION as SITING_OPTION
+from vsrpp_core.video.siting import UNNAMED, Sited, Siting
 
 CodecName = Literal["libx264", "libx265", "libsvtav1", "ffv1", "png"]
 CODECS: tuple[CodecName, ...] = ("libx264", "libx265", "libsvtav1", "ffv1")
@@ -72,6 +74,13 @@ H264_SIDE = 4096
 X265_SIDE = 64
 """x265 (4.2) writes out of bounds where both sides of a picture are smaller than this, its largest block."""
 
+SITINGS: dict[CodecName, frozenset[Siting]] = {
+    "libx264": frozenset(get_args(Siting)),
+    "libx265": frozenset(get_args(Siting)),
+    "libsvtav1": frozenset(("left", "topleft")),
+}
+"""Where a codec's own headers can place 4:2:0 chroma; of others the containers may lose what it says."""
+
 RGB_MATRIX = 0
 DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
 
@@ -102,6 +111,8 @@ class Encoding:
     color_range: int
     primaries: int
     transfer: int
+    siting: Siting
+    """Of subsampled chroma."""
     turn: bytes = b""
     """The display matrix to apply, for images, which cannot carry one."""
 
@@ -140,7 +151,7 @@ class Encoder:
 
     def __init__(self, encoding: Encoding, context: VideoCodecContext) -> None:
         self._encoding, self._context = encoding, context
-        self._converter = VideoReformatter()
+        self._converter, self._sited = VideoReformatter(), Sited(encoding.siting)
         self._durations: dict[int, int] = {}
 
     def encode(self, rgb: Pixels, picture: Picture) -> Iterator["Packet[Any]"]:
@@ -159,7 +170,7 @@ class Encoder:
         frame = VideoFrame.from_ndarray(data, format=DEEP_PIXELS if rgb.dtype == np.uint16 else PIXELS)
         if not encoding.pixels.startswith(("rgb", "gbr", "bgr")):
             frame = self._converter.reformat(
-                frame,
+                self._sited(frame),
                 format=encoding.pixels,
                 dst_colorspace=encoding.colorspace,
                 dst_color_range=encoding.color_range,
@@ -217,11 +228,12 @@ def choose_encoding(info: SourceInfo, request: EncodingRequest) -> tuple[Encodin
         raise OptionError(
             "codec", f"libx265 cannot encode pictures as small as {width}x{height}; choose another with --codec"
         )
+    siting = _siting(codec, pixels, info)
     is_rgb = pixels.startswith(("rgb", "gbr", "bgr"))
     colorspace = RGB_MATRIX if is_rgb else info.colorspace or BT709
     return Encoding(
         codec,
-        _options(codec, request, info),
+        _options(codec, request, info) | ({SITING_OPTION: siting} if siting else {}),
         pixels,
         width,
         height,
@@ -232,6 +244,7 @@ def choose_encoding(info: SourceInfo, request: EncodingRequest) -> tuple[Encodin
         2 if is_rgb or pixels.startswith("yuvj") else info.color_range,
         info.primaries,
         info.transfer,
+        siting or UNNAMED,
         turn,
     ), notes
 
@@ -287,12 +300,25 @@ def _chroma(source: Any) -> str:
     return "444" if wide else "422" if high else "420"
 
 
+def _siting(codec: CodecName, pixels: str, info: SourceInfo) -> Siting | None:
+    """Where subsampled chroma is placed: as in the source where the codec can name it, else as players assume."""
+    across, down = _subsampling(pixels)
+    if (across, down) == (1, 1):
+        return None
+    return info.siting if down > 1 and info.siting in SITINGS.get(codec, ()) else UNNAMED
+
+
+def _subsampling(pixels: str) -> tuple[int, int]:
+    """Columns and lines of luma for one of chroma."""
+    chosen = av.VideoFormat(pixels, 64, 64)
+    return 64 // chosen.chroma_width(64), 64 // chosen.chroma_height(64)
+
+
 def _refuse_pixels(codec: CodecName, pixels: str, width: int, height: int) -> None:
     if pixels not in _formats(codec):
         raise OptionError("pixels", f"{codec} has no pixel format {pixels}; it has {', '.join(_formats(codec))}")
-    chosen = av.VideoFormat(pixels, 64, 64)
-    across, down = 64 // chosen.chroma_width(64), 64 // chosen.chroma_height(64)
-    if not chosen.is_rgb and (width % across or height % down):
+    across, down = _subsampling(pixels)
+    if width % across or height % down:
         raise OptionError(
             "pixels", f"{width}x{height} is odd, which {pixels} cannot store; leave --pixels out, or take yuv444p"
         )

@@ -27,6 +27,7 @@ from vsrpp_core.video import reading
 from vsrpp_core.video.files import IMAGE_SUFFIXES
 from vsrpp_core.video.reading import DEEP_FORMAT, DEFAULT_FPS, RGB_FORMAT, BrokenVideoError
 from vsrpp_core.video.side_data import SideDataReader
+from vsrpp_core.video.siting import UNNAMED, Siting, named_siting
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -93,6 +94,8 @@ class SourceInfo:
     """Static HDR metadata, in libav's structures."""
     aspect: Fraction = Fraction(1)
     """Of a pixel, width over height."""
+    siting: Siting = UNNAMED
+    """Of subsampled chroma."""
     matrix: bytes = b""
     """The display matrix, see ``video.side_data``."""
 
@@ -298,6 +301,7 @@ def _source_info(
         hdr=reading.hdr_curve(stream),
         mastering=attached.read(first, Type.MASTERING_DISPLAY_METADATA),
         light_level=attached.read(first, Type.CONTENT_LIGHT_LEVEL),
+        siting=named_siting(stream) or UNNAMED,
         aspect=stream.sample_aspect_ratio or Fraction(1),
         matrix=attached.display_matrix(first),
     )

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) # one more than cores: some tests wait
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3) # more than cores: many tests wait for terminals and workers
 
 .PHONY: env demo test format lint types contracts tests bench faults screens clean
 

@@ -29,7 +29,7 @@ NewestWorker = Callable[[], RecordingWorker]
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], bool], seconds: float = 20) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], bool], seconds: float = 60) -> None:
     for _ in range(int(seconds / 0.02)):
         if condition():
             await pilot.pause()

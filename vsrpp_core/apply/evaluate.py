@@ -28,8 +28,8 @@ from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run.config import Precision
+from vsrpp_core.run.names import IMAGE_SUFFIXES
 from vsrpp_core.video import reading
-from vsrpp_core.video.files import IMAGE_SUFFIXES
 
 SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
 """Pixels; cropped to a multiple of 3, a shorter side would be shorter than SSIM's window."""

@@ -27,7 +27,6 @@ from vsrpp_core.data.stacked import (
     Split,
     StackGeometry,
     geometry_of,
-    png_names,
 )
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX
@@ -153,12 +152,13 @@ def _folder_problems(folder: DatasetFolder, split: Split) -> list[Problem]:
     lr, gt = folder.lr_folder(split), folder.gt_folder(split)
     missing = [path for path in (lr, gt) if not path.is_dir()]
     problems = [Problem(f"{path} is missing; a dataset has Patches and Val, each with LR and GT") for path in missing]
-    names = {path: png_names(path) for path in (lr, gt)}
-    for here, there in ((lr, gt), (gt, lr)):
-        for name in sorted(names[here] - names[there]):
-            text = f"{here / name} has no partner in {there}; restore that or delete this"
-            problems.append(Problem(text, (here / name,)))
-    if lr.is_dir() and gt.is_dir() and not names[lr] & names[gt]:
+    found = folder.listing(split)
+    for path in found.unpaired:
+        there = gt if path.parent == lr else lr
+        problems.append(Problem(f"{path} has no partner in {there}; restore that or delete this", (path,)))
+    for path in found.others:
+        problems.append(Problem(f"{path} is not a PNG file, so it is left out; convert it or move it elsewhere"))
+    if lr.is_dir() and gt.is_dir() and not found.pairs:
         problems.append(Problem(f"{lr.parent} holds no pairs; equal names in LR and GT make one"))
     for path in (lr, gt):
         for left in _leftovers(path):

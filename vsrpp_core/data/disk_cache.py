@@ -105,7 +105,7 @@ def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
     """
     digest = hashlib.sha256()
     for pair in pairs:
-        digest.update(pair.name.encode())
+        digest.update(pair.name.encode("utf-8", "surrogateescape"))
         for path in (pair.lr, pair.gt):
             try:
                 found = path.stat()
@@ -120,7 +120,7 @@ def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
 def cache_paths(root: Path) -> tuple[Path, Path]:
     """Where the cache of the dataset ``root`` may be: in it, or in the user's cache folder where it is read-only."""
     resolved = root.resolve()
-    name = f"{resolved.name}-{hashlib.sha256(str(resolved).encode()).hexdigest()[:16]}.cache"
+    name = f"{resolved.name}-{hashlib.sha256(bytes(resolved)).hexdigest()[:16]}.cache"
     return root / FILE_NAME, user_cache_path("vsrpp") / "datasets" / name
 
 

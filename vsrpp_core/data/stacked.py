@@ -18,8 +18,10 @@ from PIL import Image, UnidentifiedImageError
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
 
 SCALE = 3
+SUFFIX = ".png"
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
@@ -70,7 +72,7 @@ def geometry_of(lr_size: tuple[int, int], gt_size: tuple[int, int]) -> StackGeom
 
 @dataclass(frozen=True, slots=True)
 class PairPaths:
-    """The two files of a pair; ``name`` is the file name that both have."""
+    """The two files of a pair; ``name`` is the name of ``gt``, and of ``lr`` up to the case of its suffix."""
 
     name: str
     lr: Path
@@ -110,22 +112,53 @@ class DatasetFolder:
         return self.root / SPLIT_FOLDERS[split] / "GT"
 
     def pairs(self, split: Split) -> list[PairPaths]:
-        """Complete pairs in the order of their names; an image without its partner is left out."""
+        """Complete pairs in the order of their names; ``listing`` names what is left out."""
+        return self.listing(split).pairs
+
+    def listing(self, split: Split) -> "Listing":
+        """Equal names make a pair, also where only the case of the suffix differs; the pair then has that of GT."""
         lr, gt = self.lr_folder(split), self.gt_folder(split)
-        names = sorted(png_names(lr) & png_names(gt))
-        return [PairPaths(name, lr / name, gt / name) for name in names]
+        lr_names, gt_names = _names(lr), _names(gt)
+        partners = _partners(lr_names, gt_names)
+        pairs = [PairPaths(name, lr / partners[name], gt / name) for name in sorted(partners)]
+        alone = [lr / name for name in sorted(lr_names.difference(partners.values()))]
+        alone += [gt / name for name in sorted(gt_names.difference(partners))]
+        others = [path for path in alone if path.suffix.lower() in IMAGE_SUFFIXES and not _is_png(path.name)]
+        return Listing(pairs, [path for path in alone if _is_png(path.name)], others)
 
 
-def png_names(folder: Path) -> set[str]:
-    """Names of the PNG files in a folder, hidden and temporary ones left out; empty where there is no such folder."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a split holds: ``pairs``, PNG files without a partner, and images of other formats, which are not read."""
+
+    pairs: list[PairPaths]
+    unpaired: list[Path]
+    others: list[Path]
+
+
+def _names(folder: Path) -> set[str]:
+    """Names in a folder, without what is hidden, temporary or left by a system; empty where there is no such folder."""
     try:
         with os.scandir(folder) as entries:
-            names = {entry.name for entry in entries}
+            return {entry.name for entry in entries if is_meant(entry.name)}
     except (FileNotFoundError, NotADirectoryError):
         return set()
     except OSError as error:
         raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
-    return {name for name in names if name.lower().endswith(".png") and not name.startswith(".")}
+
+
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(SUFFIX)
+
+
+def _partners(lr: set[str], gt: set[str]) -> dict[str, str]:
+    """The LR name of each GT name that has one; names of a different case of suffix only where no equal one is left."""
+    partners = {name: name for name in lr & gt if _is_png(name)}
+    rest = {name[: -len(SUFFIX)]: name for name in sorted(lr - gt) if _is_png(name)}
+    for name in sorted(gt - lr):
+        if _is_png(name) and (partner := rest.pop(name[: -len(SUFFIX)], None)):
+            partners[name] = partner
+    return partners
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -205,6 +238,8 @@ class DatasetSummary:
     geometry: StackGeometry | None
     problem: str
     """A sentence saying why it cannot be trained on, or empty."""
+    left_out: str = ""
+    """A sentence on files that are in no pair, or empty."""
 
 
 def summarize(root: Path) -> DatasetSummary:
@@ -213,20 +248,34 @@ def summarize(root: Path) -> DatasetSummary:
         return DatasetSummary(0, 0, None, f"{root} is not a folder; give a dataset with --data ROOT")
     folder = DatasetFolder(root)
     try:
-        train, val = folder.pairs("train"), folder.pairs("val")
+        train, val = folder.listing("train"), folder.listing("val")
     except VsrppError as error:
         return DatasetSummary(0, 0, None, str(error))
-    geometry, problem = None, ""
-    if not train:
-        problem = f"{root} has no training pairs (equal names in Patches/LR and Patches/GT)"
-    elif not val:
-        problem = f"{root} has no validation pairs (equal names in Val/LR and Val/GT)"
-    if train:
+    geometry, problem, left_out = None, "", _left_out(root, train, val)
+    if not train.pairs:
+        problem = f"{root} has no training pairs (PNG files of equal names in Patches/LR and Patches/GT)"
+    elif not val.pairs:
+        problem = f"{root} has no validation pairs (PNG files of equal names in Val/LR and Val/GT)"
+    if problem and left_out:
+        problem = f"{problem}; {left_out}"
+    if train.pairs:
         try:
-            geometry = measure(train[0])
+            geometry = measure(train.pairs[0])
         except VsrppError as error:
             problem = str(error)
-    return DatasetSummary(len(train), len(val), geometry, problem)
+    return DatasetSummary(len(train.pairs), len(val.pairs), geometry, problem, left_out)
+
+
+def _left_out(root: Path, *listings: Listing) -> str:
+    """A sentence on files that are in no pair; empty where there are none."""
+    parts = []
+    for what, paths in (
+        ("PNG without a partner", [path for listing in listings for path in listing.unpaired]),
+        ("image of another format", [path for listing in listings for path in listing.others]),
+    ):
+        if paths:
+            parts.append(f"{len(paths):,} {what} ({listed([str(path.relative_to(root)) for path in paths])})")
+    return f"left out of {root}: {' and '.join(parts)}; `vsrpp check {root}` lists all of them" if parts else ""
 
 
 def training_geometry(root: Path, summary: DatasetSummary, crop: int) -> StackGeometry:
@@ -249,7 +298,8 @@ def fingerprint(pairs: Sequence[PairPaths]) -> str:
     """
     digest = hashlib.sha256()
     for pair in pairs:
-        digest.update(f"{pair.name}\0{pair.lr.stat().st_size}\0{pair.gt.stat().st_size}\n".encode())
+        line = f"{pair.name}\0{pair.lr.stat().st_size}\0{pair.gt.stat().st_size}\n"
+        digest.update(line.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

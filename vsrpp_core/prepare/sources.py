@@ -5,18 +5,21 @@ Separate because of each video only the header and the first frame are read.
 
 import math
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from glob import glob
+from glob import escape, glob
+from os.path import abspath
 from pathlib import Path
+from unicodedata import normalize
 
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage
 from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Recipe, VideoRule, seconds
+from vsrpp_core.run.names import natural
 from vsrpp_core.video import reading
-from vsrpp_core.video.files import find_videos
+from vsrpp_core.video.files import find_videos, passed_over
 from vsrpp_core.video.reading import DEFAULT_FPS, VideoInfo
 
 
@@ -64,36 +67,77 @@ class NamedVideo:
 
 def named_videos(recipe: Recipe) -> list[NamedVideo]:
     """The videos of all categories, each in the first that names it. UsageError as in ``find_videos``."""
+    return _named(recipe)[0]
+
+
+def remarks(recipe: Recipe) -> list[str]:
+    """Sentences on what of the recipe applies to nothing, and on what its folders hold besides videos."""
+    folders = [path for part in recipe.category.values() for text in part.paths for path in _matching(text)]
+    return _named(recipe)[1] + [sentence for path in dict.fromkeys(folders) if (sentence := passed_over(path))]
+
+
+def _named(recipe: Recipe) -> tuple[list[NamedVideo], list[str]]:
+    """The videos, and sentences on entries that fit none of them."""
+    of_category = _videos_of(recipe)
+    every = [path for paths in of_category.values() for path in paths]
+    ruled = [(rule, _fitting(rule.path, every)) for rule in recipe.video]
+    unused = [f'the [[video]] entry with path = "{rule.path}" fits no video' for rule, fits in ruled if not fits]
+    found: dict[Path, NamedVideo] = {}
+    for name, paths in of_category.items():
+        excluded = {text: _fitting(text, paths) for text in recipe.category[name].exclude}
+        unused += [
+            f'"{text}" in exclude of [category.{name}] fits no video' for text, fits in excluded.items() if not fits
+        ]
+        for path in paths:
+            if not any(path in fits for fits in excluded.values()):
+                rules = [rule for rule, fits in ruled if path in fits]
+                found.setdefault(path.resolve(), NamedVideo(path, name, rules[-1] if rules else None))
+    return list(found.values()), unused
+
+
+def _videos_of(recipe: Recipe) -> dict[str, list[Path]]:
+    """By the names of the categories, with what they exclude."""
     if not recipe.category:
         raise UsageError("no videos are named; name some, or a recipe with a [category.NAME] that has paths")
-    missing: list[str] = []
-    found: dict[Path, NamedVideo] = {}
-    for name, category in recipe.category.items():
-        paths = [path for text in category.paths for path in _matching(text, missing)]
-        if missing:
-            continue
-        for path in find_videos(paths):
-            if not any(_fits(pattern, path) for pattern in category.exclude):
-                rules = [rule for rule in recipe.video if _fits(rule.path, path)]
-                found.setdefault(path.resolve(), NamedVideo(path, name, rules[-1] if rules else None))
-    if missing:
+    named = {name: {text: _matching(text) for text in part.paths} for name, part in recipe.category.items()}
+    if missing := [text for paths in named.values() for text, found in paths.items() if not found]:
         raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
-    return list(found.values())
+    return {name: find_videos([path for found in paths.values() for path in found]) for name, paths in named.items()}
 
 
-def _matching(text: str, missing: list[str]) -> list[Path]:
+def _matching(text: str) -> list[Path]:
     path = Path(text).expanduser()
     if path.exists():
         return [path]
-    found = [Path(name) for name in sorted(glob(str(path), recursive=True))]  # noqa: PTH207 - a pattern may be absolute
-    if not found:
-        missing.append(text)
-    return found
+    for pattern in _readings(str(path)):
+        if found := glob(pattern, recursive=True):  # noqa: PTH207 - a pattern may be absolute
+            return sorted(map(Path, found), key=lambda path: natural(str(path)))
+    return []
 
 
-def _fits(pattern: str, path: Path) -> bool:
-    expanded = str(Path(pattern).expanduser())
-    return fnmatch(path.name, pattern) or fnmatch(str(path), expanded) or fnmatch(str(path.resolve()), expanded)
+def _fitting(pattern: str, paths: Sequence[Path]) -> set[Path]:
+    """Those that a name, a path, or a pattern of either means: by the first of its readings that fits any."""
+    whole, places = _plain(Path(pattern).expanduser()), {path: {_plain(path), str(path.resolve())} for path in paths}
+    for name, full in zip(_readings(pattern), _readings(whole), strict=True):
+        fits = {
+            path for path in paths if _matches(name, path.name) or any(_matches(full, place) for place in places[path])
+        }
+        if fits:
+            return fits
+    return set()
+
+
+def _plain(path: Path) -> str:
+    return abspath(path)  # noqa: PTH100 - Path.absolute keeps "..", and Path.resolve follows links
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return fnmatch(normalize("NFC", name), normalize("NFC", pattern))  # macOS stores accents apart from their letters
+
+
+def _readings(pattern: str) -> tuple[str, str, str]:
+    """As the name that it is, as a pattern whose brackets are those of ``Film [1080p].mkv``, and as any pattern."""
+    return escape(pattern), pattern.replace("[", "[[]"), pattern
 
 
 def survey(videos: list[NamedVideo], recipe: Recipe) -> Generator[tuple[int, Source | None, str], None, None]:

@@ -99,7 +99,8 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     if not untuned:
         config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     trash = None if resumed else folder.move_to_trash()
-    moved = [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
+    moved = [summary.left_out] if summary.left_out else []
+    moved += [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
     if retired:
         moved.append(f"{', '.join(retired)} in {folder.config} no longer mean anything and were removed: {PLATEAU_NOW}")
     if request.checkpoint:

@@ -3,21 +3,60 @@
 Separate from reading.py because nothing is opened here, and from prepare because upscaling looks for films as well.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.run.names import IMAGE_SUFFIXES, in_natural_order, is_meant, listed
 
 VIDEO_SUFFIXES = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts"}
-    | {".webm", ".wmv", ".y4m"}
+    {".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2t", ".m2ts", ".m2v", ".m4v", ".mkv", ".mov"}
+    | {".mp4", ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv"}
+    | {".wtv", ".y4m"}
 )
 """Videos in a folder; a file that is named itself is tried whatever its suffix."""
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What a folder holds, each in natural order; without what is hidden or left there by a system."""
+
+    path: Path
+    videos: list[Path]
+    images: list[Path]
+    others: list[Path]
+    """Folders, links to nothing, and files that are neither."""
+
+
+def list_folder(path: Path) -> Folder:
+    """VsrppError where it cannot be read."""
+    try:
+        entries = in_natural_order(entry for entry in path.iterdir() if is_meant(entry.name))
+    except OSError as error:
+        raise VsrppError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+    videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
+    images = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
+    taken = {*videos, *images}
+    return Folder(path, videos, images, [p for p in entries if p not in taken])
+
+
+def passed_over(path: Path) -> str:
+    """A sentence on what of a folder is not taken, where its videos are, or its images if it holds no videos.
+
+    Empty where everything is, and for a file.
+    """
+    if not path.is_dir():
+        return ""
+    folder = list_folder(path)
+    left = [*folder.images, *folder.others] if folder.videos else folder.others
+    if not left or not (folder.videos or folder.images):
+        return ""
+    kind = "videos" if folder.videos else "images"
+    return f"{path}: {len(left):,} passed over, as the {kind} there are taken: {listed([p.name for p in left])}"
 
 
 def find_videos(videos: list[Path]) -> list[Path]:
-    """Files, and the video files of folders in the order of their names, without repetition.
+    """Files, and the video files of folders in natural order, without repetition.
 
     UsageError where a path does not exist or no video is found.
     """
@@ -26,16 +65,8 @@ def find_videos(videos: list[Path]) -> list[Path]:
         raise UsageError(f"no such video: {', '.join(missing)}; check the paths")
     found: dict[Path, Path] = {}
     for path in videos:
-        for file in _videos_in(path) if path.is_dir() else [path]:
+        for file in list_folder(path).videos if path.is_dir() else [path]:
             found.setdefault(file.resolve(), file)
     if not found:
         raise UsageError(f"no video files in {', '.join(map(str, videos))}; name files or folders that hold some")
     return list(found.values())
-
-
-def _videos_in(folder: Path) -> list[Path]:
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
-    return [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and not p.name.startswith(".") and p.is_file()]

@@ -72,7 +72,8 @@ def dataset_card(summary: "DatasetSummary | None", root: Path | None) -> Content
         return Content.assemble(label, (summary.problem, "$warning"))
     pairs = f"{summary.train:,} training · {summary.val:,} validation · {summary.geometry}"
     place = home_for_short(root) if root else ""
-    return Content.assemble(label, f"{pairs}\n", (f"{'':{LABEL}}{place}", "$secondary"))
+    left_out = (f"\n{'':{LABEL}}{summary.left_out}" if summary.left_out else "", "$warning")
+    return Content.assemble(label, f"{pairs}\n", (f"{'':{LABEL}}{place}", "$secondary"), left_out)
 
 
 def demo_card() -> Content:

@@ -62,6 +62,17 @@ def test_everything_is_told_in_one_go_and_in_the_same_order(make_dataset: MakeDa
     assert str(report_of(root)).endswith("5 problems")
 
 
+def test_pairs_of_two_suffixes_are_read_and_other_images_told(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    lr = root / "Patches/LR"
+    (lr / "s001.png").rename(lr / "s001.PNG")
+    assert report_of(root).problems == ()
+    Image.new("RGB", (4, 4)).save(lr / "s001.jpg")
+    assert (
+        only_problem(root) == f"{lr / 's001.jpg'} is not a PNG file, so it is left out; convert it or move it elsewhere"
+    )
+
+
 def test_missing_and_empty_folders(make_dataset: MakeDataset, tmp_path: Path) -> None:
     root = make_dataset()
     shutil.rmtree(root / "Val/LR")

@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakeDataset
+from vsrpp_core.data.disk_cache import source_fingerprint
 from vsrpp_core.data.stacked import (
     DatasetFolder,
     StackGeometry,
     clip_of,
+    fingerprint,
     geometry_of,
     measure,
     read_image,
@@ -72,6 +74,45 @@ def test_an_image_without_its_partner_is_no_pair(make_dataset: MakeDataset) -> N
     (root / "Patches" / "GT" / "s001.png").unlink()
     Image.new("RGB", (4, 4)).save(root / "Patches" / "LR" / ".hidden.png")
     assert [pair.name for pair in DatasetFolder(root).pairs("train")] == ["s000.png", "s002.png"]
+
+
+def test_names_that_differ_in_the_case_of_their_suffix_make_a_pair(make_dataset: MakeDataset) -> None:
+    root = make_dataset(n_train=3)
+    lr = root / "Patches" / "LR"
+    (lr / "s001.png").rename(lr / "s001.PNG")
+    (lr / "s003.png").write_bytes(b"")
+    (lr / "s003.Png").write_bytes(b"")
+    (root / "Patches" / "GT" / "s003.png").write_bytes(b"")
+    listing = DatasetFolder(root).listing("train")
+    assert [(pair.name, pair.lr.name, pair.gt.name) for pair in listing.pairs] == [
+        ("s000.png", "s000.png", "s000.png"),
+        ("s001.png", "s001.PNG", "s001.png"),
+        ("s002.png", "s002.png", "s002.png"),
+        ("s003.png", "s003.png", "s003.png"),
+    ]
+    assert listing.unpaired == [lr / "s003.Png"]
+
+
+def test_what_is_in_no_pair_is_told_by_name(make_dataset: MakeDataset) -> None:
+    root = make_dataset(n_train=3)
+    assert summarize(root).left_out == ""
+    (root / "Patches" / "LR" / "s001.png").unlink()
+    Image.new("RGB", (4, 4)).save(root / "Val" / "GT" / "s000.jpg")
+    (root / "Patches" / "GT" / "more").mkdir()
+    for name in ("Thumbs.db", "desktop.ini", "._s000.png", "notes.txt"):
+        (root / "Patches" / "GT" / name).write_bytes(b"")
+    assert summarize(root).left_out == (
+        f"left out of {root}: 1 PNG without a partner (Patches/GT/s001.png) and "
+        f"1 image of another format (Val/GT/s000.jpg); `vsrpp check {root}` lists all of them"
+    )
+
+
+def test_names_of_bytes_identify_a_set_of_pairs(make_dataset: MakeDataset) -> None:
+    root, name = make_dataset(n_train=1), os.fsdecode(b"B\xe4r.png")
+    for side in ("LR", "GT"):
+        (root / "Patches" / side / "s000.png").rename(root / "Patches" / side / name)
+    pairs = DatasetFolder(root).pairs("train")
+    assert fingerprint(pairs) and source_fingerprint(pairs)
 
 
 def test_a_summary_counts_and_says_what_is_missing(make_dataset: MakeDataset, tmp_path: Path) -> None:

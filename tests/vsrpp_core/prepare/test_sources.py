@@ -9,7 +9,7 @@ import pytest
 from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.errors import UsageError
 from vsrpp_core.prepare.recipe import Recipe
-from vsrpp_core.prepare.sources import Source, _labels, named_videos, survey
+from vsrpp_core.prepare.sources import Source, _labels, named_videos, remarks, survey
 from vsrpp_core.video.files import find_videos
 
 
@@ -69,3 +69,44 @@ def test_categories_patterns_and_rules(make_video: MakeVideo, tmp_path: Path) ->
         named_videos(Recipe.of([tmp_path / "x*.mkv"]))
     with pytest.raises(UsageError, match="no videos are named"):
         named_videos(Recipe.of([]))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("Film [1080p].mkv", ["Film [1080p].mkv"]),
+        ("*[1080p]*", ["Film [1080p].mkv"]),
+        ("films [HD]/Film [1080p].mkv", ["Film [1080p].mkv"]),
+        ("./films [HD]/../films [HD]/F*", ["Film 1.mkv", "Film [1080p].mkv"]),
+        ("films [[]HD]/F*.mkv", ["Film 1.mkv", "Film [1080p].mkv"]),
+        ("films [HD]/F*.mkv", ["Film 1.mkv", "Film [1080p].mkv"]),
+        ("Film [0-9].mkv", ["Film 1.mkv"]),
+        ("Am\u00e9lie.mkv", ["Ame\u0301lie.mkv"]),
+        ("nothing*", []),
+    ],
+)
+def test_a_name_in_a_recipe_means_that_name_and_a_pattern_what_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, meant: list[str]
+) -> None:
+    folder = tmp_path / "films [HD]"
+    folder.mkdir()
+    every = ["Ame\u0301lie.mkv", "Film 1.mkv", "Film [1080p].mkv"]
+    for name in every:
+        (folder / name).touch()
+    monkeypatch.chdir(tmp_path)
+    category = {"one": {"paths": [str(folder)]}}
+    ruling = Recipe.from_mapping({"category": category, "video": [{"path": pattern}]}, "test")
+    assert [named.path.name for named in named_videos(ruling) if named.rule] == meant
+    excluding = Recipe.from_mapping(
+        {"category": {"one": {"paths": ["films [HD]/*.mkv"], "exclude": [pattern]}}}, "test"
+    )
+    assert [named.path.name for named in named_videos(excluding)] == [name for name in every if name not in meant]
+    assert [len(remarks(recipe)) for recipe in (ruling, excluding)] == ([0, 0] if meant else [1, 1])
+
+
+def test_what_a_folder_holds_beside_its_films_is_told(tmp_path: Path) -> None:
+    for name in ("film10.mkv", "film2.mkv", "poster.jpg", "notes.txt", "Thumbs.db", ".DS_Store", "._film2.mkv"):
+        (tmp_path / name).touch()
+    recipe = Recipe.of([tmp_path])
+    assert [named.path.name for named in named_videos(recipe)] == ["film2.mkv", "film10.mkv"]
+    assert remarks(recipe) == [f"{tmp_path}: 2 passed over, as the videos there are taken: poster.jpg, notes.txt"]

@@ -23,8 +23,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.names import IMAGE_SUFFIXES
 from vsrpp_core.video import reading
-from vsrpp_core.video.files import IMAGE_SUFFIXES
 from vsrpp_core.video.reading import DEEP_FORMAT, DEFAULT_FPS, RGB_FORMAT, BrokenVideoError
 from vsrpp_core.video.side_data import SideDataReader
 from vsrpp_core.video.siting import UNNAMED, Siting, named_siting

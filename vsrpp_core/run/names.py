@@ -1,0 +1,39 @@
+"""What names of files mean to people: their order, which are meant, and how they are listed in a sentence.
+
+Separate because datasets, folders of films and folders of images must not differ in it.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+BY_SYSTEMS = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "__macosx", "$recycle.bin"}
+    | {"system volume information", "lost+found"}
+)
+"""What Windows, macOS and network storage leave in folders, besides hidden files; lower case."""
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+
+MOST_LISTED = 3
+
+
+def is_meant(name: str) -> bool:
+    """Whether a person put it there: not hidden, as ``.DS_Store`` and ``._a.png`` are, and not left by a system."""
+    return not name.startswith(".") and name.lower() not in BY_SYSTEMS
+
+
+def natural(name: str) -> tuple[list[str | int], str]:
+    """A key to sort by: numbers by value, so that frame2 comes before frame10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+
+
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural(path.name))
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b, c and 17 more``."""
+    more = len(names) - MOST_LISTED
+    return ", ".join(names[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")

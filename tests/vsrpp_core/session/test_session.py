@@ -48,6 +48,15 @@ def test_a_run_from_start_to_completion(make_dataset: MakeDataset, tmp_path: Pat
     assert [v.step for v in of(events, ev.ValidationFinished)] == [12, 24]
 
 
+def test_what_of_the_dataset_is_left_out_is_told_first(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset()
+    (data / "Patches/LR/s001.png").unlink()
+    session = open_session(tmp_path / "run", data, start="fresh", overrides=TINY)
+    first = next(session.events(cmd.CommandQueue()))
+    session.close()
+    assert isinstance(first, ev.WarningRaised) and "1 PNG without a partner (Patches/GT/s001.png)" in first.message
+
+
 def test_the_network_learns(make_dataset: MakeDataset, tmp_path: Path) -> None:
     events = train(tmp_path / "run", make_dataset(n_train=20), training__max_steps=80, schedule__lr_max=5e-3)
     validations = of(events, ev.ValidationFinished)

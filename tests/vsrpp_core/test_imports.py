@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 LIGHT = """
-    vsrpp_core.cli.main vsrpp_core.cli.cache vsrpp_core.cli.check vsrpp_core.cli.config vsrpp_core.cli.demo
-    vsrpp_core.cli.evaluate vsrpp_core.cli.export vsrpp_core.cli.import_run vsrpp_core.cli.prepare vsrpp_core.cli.train
-    vsrpp_core.cli.tune vsrpp_core.cli.upscale vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
+    vsrpp_core.cli.main vsrpp_core.cli.datasets.cache vsrpp_core.cli.datasets.check vsrpp_core.cli.runs.config
+    vsrpp_core.cli.runs.demo vsrpp_core.cli.networks.evaluate vsrpp_core.cli.networks.export
+    vsrpp_core.cli.runs.import_run vsrpp_core.cli.datasets.prepare vsrpp_core.cli.runs.train vsrpp_core.cli.runs.tune
+    vsrpp_core.cli.networks.upscale vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
     vsrpp_core.messages.journal vsrpp_core.run.config vsrpp_core.run.files vsrpp_core.run.folder
     vsrpp_core.sinks.describe vsrpp_core.sinks.status_file vsrpp_core.sinks.training_log vsrpp_core.data.stacked
 """
@@ -35,7 +36,7 @@ def test_the_help_of_a_verb_does_not_wait_for_torch() -> None:
 
 
 def test_the_core_loads_no_screen() -> None:
-    loaded = loaded_by("import vsrpp_core.session.session, vsrpp_core.apply.evaluate, vsrpp_core.cli.train")
+    loaded = loaded_by("import vsrpp_core.session.session, vsrpp_core.apply.evaluate, vsrpp_core.cli.runs.train")
     assert "torch" in loaded and loaded.isdisjoint({"textual", "textual_image", "vsrpp_tui"})
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
-from vsrpp_core.apply.upscale.stacks import scene_windows
+from vsrpp_core.apply.stacks import scene_windows
 from vsrpp_core.data.resize import blur_downscale3, downscale3, upscale3
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware

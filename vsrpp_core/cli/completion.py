@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
-from vsrpp_core.cli.console import EXIT_DONE
+from vsrpp_core.cli.shared.console import EXIT_DONE
 
 Shell = Literal["bash", "zsh", "fish"]
 SHELLS: tuple[Shell, ...] = get_args(Shell)

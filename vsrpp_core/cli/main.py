@@ -8,27 +8,24 @@ from contextlib import suppress
 from importlib import import_module
 
 from vsrpp_core import __version__
-from vsrpp_core.cli.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
+from vsrpp_core.cli.shared.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
 from vsrpp_core.errors import UsageError, VsrppError, told
 
 VERBS = {
-    "prepare": "make a dataset from videos",
-    "check": "read every pair of a dataset and list all that is wrong",
-    "cache": "decode a dataset's training pairs into one file, for faster training",
-    "train": "train a run, without a screen",
-    "tune": "find the largest network this device can train",
-    "config": "list every setting of a run, its value and meaning",
-    "evaluate": "score networks on ground-truth frames beside bicubic",
-    "export": "write a network for other programs, as safetensors or ONNX",
-    "upscale": "upscale videos or folders of images 3x",
-    "import": "make a run from a checkpoint of the original VSR++, or an export",
-    "demo": "train a small network on photographs, to see everything work",
-    "completion": "print a script that completes this command in bash, zsh or fish",
+    "prepare": ("datasets.prepare", "make a dataset from videos"),
+    "check": ("datasets.check", "read every pair of a dataset and list all that is wrong"),
+    "cache": ("datasets.cache", "decode a dataset's training pairs into one file, for faster training"),
+    "train": ("runs.train", "train a run, without a screen"),
+    "tune": ("runs.tune", "find the largest network this device can train"),
+    "config": ("runs.config", "list every setting of a run, its value and meaning"),
+    "evaluate": ("networks.evaluate", "score networks on ground-truth frames beside bicubic"),
+    "export": ("networks.export", "write a network for other programs, as safetensors or ONNX"),
+    "upscale": ("networks.upscale", "upscale videos or folders of images 3x"),
+    "import": ("runs.import_run", "make a run from a checkpoint of the original VSR++, or an export"),
+    "demo": ("runs.demo", "train a small network on photographs, to see everything work"),
+    "completion": ("completion", "print a script that completes this command in bash, zsh or fish"),
 }
-"""Each is a module of this folder with ``add_options(parser)`` and ``run(options)``, which returns the exit status."""
-
-MODULES = {"import": "import_run"}
-"""Of verbs that Python does not take for the name of a module."""
+"""Each verb's module, with ``add_options(parser)`` and ``run(options)``, which returns the exit status; its help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,10 +58,10 @@ def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"vsrpp {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for name, what in VERBS.items():
+    for name, (place, what) in VERBS.items():
         verb = verbs.add_parser(name, help=what)
         if wanted in (None, name):
-            module = import_module(f"vsrpp_core.cli.{MODULES.get(name, name)}")
+            module = import_module(f"vsrpp_core.cli.{place}")
             module.add_options(verb)
             verb.set_defaults(verb=module.run)
     return parser

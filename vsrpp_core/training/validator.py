@@ -17,7 +17,7 @@ from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgr
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network
-from vsrpp_core.run.comparison import side_by_side
+from vsrpp_core.run.comparison_picture import side_by_side
 from vsrpp_core.run.files import write_atomically
 
 NO_SCORE = Score(math.nan, math.nan)

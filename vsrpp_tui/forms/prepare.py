@@ -121,7 +121,7 @@ def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
 
 
 def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
-    from vsrpp_core.prepare.pipeline import interrupted_work
+    from vsrpp_core.prepare.job.pipeline import interrupted_work
     from vsrpp_core.prepare.sources import named_videos
 
     count = len(named_videos(recipe))

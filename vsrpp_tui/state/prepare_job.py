@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from vsrpp_core.prepare.job_events import PrepareProgress, PrepareReport
+from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
 from vsrpp_tui.state.job import EndingEvent, JobPhase, JobState, at, reduce_ending
 
 PHASES: dict[str, JobPhase] = {"looking": "looking", "cutting": "working", "finishing": "finishing"}

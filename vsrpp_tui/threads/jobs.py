@@ -16,7 +16,7 @@ from vsrpp_core.apply.upscale.job_events import UpscalePreview, UpscaleProgress
 from vsrpp_core.data.check import CheckProgress, Problem, check
 from vsrpp_core.data.quarantine import groups_to_move, move_aside
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.job_events import PrepareProgress
+from vsrpp_core.prepare.job.prepare_events import PrepareProgress
 from vsrpp_tui.forms.prepare import PrepareRequest
 from vsrpp_tui.forms.upscale import UpscaleRequest
 from vsrpp_tui.state.check_job import MovedAside
@@ -79,7 +79,7 @@ def _events(request: JobRequest) -> Generator[object, None, None]:
         case UpscaleRequest():
             yield from _upscaling(request)
         case PrepareRequest():
-            from vsrpp_core.prepare.pipeline import prepare
+            from vsrpp_core.prepare.job.pipeline import prepare
 
             yield from prepare(request.recipe(), request.out, fresh=request.fresh)
         case CheckRequest():

@@ -175,7 +175,7 @@ def test_an_error_of_the_system_is_one_sentence(
     def fails(*_: object) -> int:
         raise error
 
-    monkeypatch.setattr("vsrpp_core.cli.check.show_check", fails)
+    monkeypatch.setattr("vsrpp_core.cli.datasets.check.show_check", fails)
     assert main(["check", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert said.err.startswith(f"vsrpp: {told}") and said.err.count("\n") == 1 and said.out == ""

@@ -10,7 +10,7 @@ from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.errors import UsageError
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source, _labels, named_videos, remarks, survey
-from vsrpp_core.video.files import find_videos
+from vsrpp_core.video.video_files import find_videos
 
 
 def test_folders_are_expanded_and_nothing_is_taken_twice(make_video: MakeVideo, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vsrpp_core.apply.upscale.source import Picture
 from vsrpp_core.data.check import CheckProgress, CheckReport, Problem
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_core.prepare.job_events import CategoryReport, PrepareProgress, PrepareReport
+from vsrpp_core.prepare.job.prepare_events import CategoryReport, PrepareProgress, PrepareReport
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.jobs.check import CheckScreen
 from vsrpp_tui.screens.jobs.job import JobScreen

@@ -9,8 +9,8 @@ from vsrpp_core.apply.upscale.mux import VIDEO_OUT
 from vsrpp_core.apply.upscale.source import Span, images_in
 from vsrpp_core.errors import OptionError
 from vsrpp_core.run.config import Precision
-from vsrpp_core.video.files import find_videos
 from vsrpp_core.video.times import read_time
+from vsrpp_core.video.video_files import find_videos
 
 SEGMENT_SECONDS = 10.0
 """Length of a segment: the most that a kill costs. The encoder sets a keyframe about as often anyway."""

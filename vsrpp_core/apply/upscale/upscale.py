@@ -16,6 +16,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
+from vsrpp_core.apply.stacks import lead, windows
 from vsrpp_core.apply.upscale import mux
 from vsrpp_core.apply.upscale.encoding import Encoding
 from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
@@ -32,7 +33,6 @@ from vsrpp_core.apply.upscale.marks import Mark, Marks
 from vsrpp_core.apply.upscale.preview import Previews
 from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, put_in_place
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
-from vsrpp_core.apply.upscale.stacks import lead, windows
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised

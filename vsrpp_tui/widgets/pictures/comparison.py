@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.comparison import LABELS, most_different_window, read_parts
+from vsrpp_core.run.comparison_picture import LABELS, most_different_window, read_parts
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.pictures.picture_view import Label, Parts, PictureSource, PictureView, Sheet
 from vsrpp_tui.widgets.text import decibels

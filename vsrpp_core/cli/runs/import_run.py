@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from vsrpp_core.cli.console import EXIT_DONE, Terminal, command
+from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal, command
 from vsrpp_core.messages.events import as_text
 from vsrpp_core.run.legacy_settings import OriginalSettings
 

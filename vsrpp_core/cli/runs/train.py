@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsrpp_core.cli.console import (
+from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -17,7 +17,7 @@ from vsrpp_core.cli.console import (
     complain,
     on_signals,
 )
-from vsrpp_core.cli.options import add_settings, settings_of
+from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from vsrpp_core.cli.console import EXIT_DONE, Terminal
+from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder

@@ -4,8 +4,8 @@ import argparse
 import math
 from pathlib import Path
 
-from vsrpp_core.cli.console import EXIT_DONE, Terminal
-from vsrpp_core.cli.options import CHECKPOINT_HELP
+from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
+from vsrpp_core.cli.shared.options import CHECKPOINT_HELP
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

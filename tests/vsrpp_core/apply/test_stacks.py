@@ -4,8 +4,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from vsrpp_core.apply.stacks import lead, scene_windows, windows
 from vsrpp_core.apply.upscale.source import Picture
-from vsrpp_core.apply.upscale.stacks import lead, scene_windows, windows
 from vsrpp_core.video.scenes import LOOK
 
 

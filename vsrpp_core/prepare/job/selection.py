@@ -15,10 +15,10 @@ import numpy as np
 from vsrpp_core.data.stacked import Split
 from vsrpp_core.prepare.duplicates import duplicates
 from vsrpp_core.prepare.filters import DUPLICATE, SURPLUS
+from vsrpp_core.prepare.job.work_folder import Ending
 from vsrpp_core.prepare.patches import Cut
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
-from vsrpp_core.prepare.work_folder import Ending
 
 BETWEEN = "too close to validation"
 

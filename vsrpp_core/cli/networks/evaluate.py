@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsrpp_core.cli.console import EXIT_DONE, Progressed, ProgressView, Terminal
-from vsrpp_core.cli.options import CHECKPOINT_HELP, add_precision
+from vsrpp_core.cli.shared.console import EXIT_DONE, Progressed, ProgressView, Terminal
+from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.run.files import write_text_atomically

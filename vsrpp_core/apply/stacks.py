@@ -1,17 +1,28 @@
 """For every picture of a film the stack that the network upscales it from: its neighbours within the same scene.
 
-Separate from evaluate.py, whose clips are one scene each.
+Separate because evaluating and upscaling must show the network the same stacks.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from vsrpp_core.apply.upscale.source import Picture
+import numpy as np
+from numpy.typing import NDArray
+
 from vsrpp_core.video.scenes import LOOK, scenes_of
 
+
+class HasPixels(Protocol):
+    @property
+    def rgb8(self) -> NDArray[np.uint8]:
+        """RGB [h, w, 3]."""
+        ...
+
+
 T = TypeVar("T")
+P = TypeVar("P", bound=HasPixels)
 
 
 def lead(n_frames: int) -> int:
@@ -23,7 +34,7 @@ def lead(n_frames: int) -> int:
     return n_frames // 2 + LOOK + 2
 
 
-def windows(pictures: Iterable[Picture], n_frames: int, skip: int = 0) -> Iterator[list[Picture]]:
+def windows(pictures: Iterable[P], n_frames: int, skip: int = 0) -> Iterator[list[P]]:
     """For each picture ``n_frames`` pictures with itself in the middle; the first ``skip`` windows are left out.
 
     At the borders of a scene its first or last picture is repeated. At most ``n_frames`` pictures are held, and

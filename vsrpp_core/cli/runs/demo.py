@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from vsrpp_core.cli.options import add_settings, settings_of
-from vsrpp_core.cli.train import run_session
+from vsrpp_core.cli.runs.train import run_session
+from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.run.folder import demo_run_path
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.prepare import pipeline
-from vsrpp_core.prepare.job_events import PrepareProgress
-from vsrpp_core.prepare.pipeline import interrupted_work, prepare
+from vsrpp_core.prepare.job import pipeline
+from vsrpp_core.prepare.job.pipeline import interrupted_work, prepare
+from vsrpp_core.prepare.job.prepare_events import PrepareProgress
 
 from .preparing import everything, finish, recipe, run
 
@@ -73,7 +73,7 @@ def test_torn_line_and_missing_pair_are_made_again(two: list[Path], tmp_path: Pa
 
 
 def test_kill_while_pairs_are_moved(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vsrpp_core.prepare import pipeline
+    from vsrpp_core.prepare.job import pipeline
 
     whole, out, moved = tmp_path / "whole", tmp_path / "out", list[tuple[Any, ...]]()
     run(two, whole)

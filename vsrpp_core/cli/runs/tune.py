@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from vsrpp_core.cli.console import EXIT_DONE, Terminal
-from vsrpp_core.cli.options import add_settings, settings_of
+from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
+from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vsrpp_core.prepare.selection import shares
+from vsrpp_core.prepare.job.selection import shares
 
 
 @pytest.mark.parametrize(

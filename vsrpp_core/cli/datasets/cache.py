@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from threading import Event
 
-from vsrpp_core.cli.console import EXIT_DONE, EXIT_INTERRUPTED, Progressed, ProgressView, Terminal, on_signals
+from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_INTERRUPTED, Progressed, ProgressView, Terminal, on_signals
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.disk import size_in_words

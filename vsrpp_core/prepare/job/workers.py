@@ -16,12 +16,12 @@ from threading import Event, Lock
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare import footage
-from vsrpp_core.prepare.job_events import PrepareProgress
+from vsrpp_core.prepare.job.prepare_events import PrepareProgress
+from vsrpp_core.prepare.job.work_folder import Ending, Journal, PrepareFolder
 from vsrpp_core.prepare.patches import CannotWriteError, Cut, cut_pair
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
 from vsrpp_core.prepare.windows import FilmStats, Window, windows_of
-from vsrpp_core.prepare.work_folder import Ending, Journal, PrepareFolder
 from vsrpp_core.video.reading import BrokenVideoError
 
 AHEAD = 2

@@ -9,10 +9,10 @@ import pytest
 from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.prepare.existing import Finished, finished
+from vsrpp_core.prepare.job.existing import Finished, finished
+from vsrpp_core.prepare.job.work_folder import PrepareFolder
 from vsrpp_core.prepare.recipe import Category, Recipe
 from vsrpp_core.prepare.sources import named_videos
-from vsrpp_core.prepare.work_folder import PrepareFolder
 
 from .preparing import everything, finish, recipe, run
 
@@ -130,7 +130,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_kill_after_the_last_rename_leaves_nothing_to_do(
     two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vsrpp_core.prepare.work_folder import PrepareFolder
+    from vsrpp_core.prepare.job.work_folder import PrepareFolder
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:

@@ -15,11 +15,9 @@ from pathlib import Path
 
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.existing import finished, video_lines
-from vsrpp_core.prepare.job_events import PrepareProgress, PrepareReport
-from vsrpp_core.prepare.patches import Cut
-from vsrpp_core.prepare.recipe import Recipe, WorkPart
-from vsrpp_core.prepare.report import (
+from vsrpp_core.prepare.job.existing import finished, video_lines
+from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
+from vsrpp_core.prepare.job.report import (
     MANIFEST,
     RECIPE,
     REPORT,
@@ -29,10 +27,12 @@ from vsrpp_core.prepare.report import (
     manifest_lines,
     report_of,
 )
-from vsrpp_core.prepare.selection import CutVideo, SelectedPair, Selection, paces, select
+from vsrpp_core.prepare.job.selection import CutVideo, SelectedPair, Selection, paces, select
+from vsrpp_core.prepare.job.work_folder import PrepareFolder
+from vsrpp_core.prepare.job.workers import Workers
+from vsrpp_core.prepare.patches import Cut
+from vsrpp_core.prepare.recipe import Recipe, WorkPart
 from vsrpp_core.prepare.sources import NamedVideo, Source, named_videos, survey
-from vsrpp_core.prepare.work_folder import PrepareFolder
-from vsrpp_core.prepare.workers import Workers
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
 
 TRIES = 3.0

@@ -13,8 +13,8 @@ from vsrpp_core.data.resize import downscale3
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, read_image, read_stack
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage, patches
-from vsrpp_core.prepare.job_events import PrepareProgress
-from vsrpp_core.prepare.pipeline import prepare
+from vsrpp_core.prepare.job.pipeline import prepare
+from vsrpp_core.prepare.job.prepare_events import PrepareProgress
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.video import reading
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vsrpp_core.prepare.job_events import PrepareReport
-from vsrpp_core.prepare.pipeline import prepare
+from vsrpp_core.prepare.job.pipeline import prepare
+from vsrpp_core.prepare.job.prepare_events import PrepareReport
 from vsrpp_core.prepare.recipe import Recipe
 
 SETTINGS = {"dataset.patch": 36, "dataset.patches_per_minute": 300, "dataset.frames": 3, "skip.duplicate": 0}

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from vsrpp_core.cli.console import (
+from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from vsrpp_core.apply.evaluate import ClipScores, Options
-from vsrpp_core.cli.console import Progressed, ProgressView, Terminal, command, same_command
-from vsrpp_core.cli.evaluate import show_evaluation
-from vsrpp_core.cli.train import _stop_on_signals
+from vsrpp_core.cli.networks.evaluate import show_evaluation
+from vsrpp_core.cli.runs.train import _stop_on_signals
+from vsrpp_core.cli.shared.console import Progressed, ProgressView, Terminal, command, same_command
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.events import WarningRaised
@@ -82,7 +82,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("vsrpp_core.cli.console.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("vsrpp_core.cli.shared.console.time.monotonic", lambda: self.now)
 
 
 def test_without_a_terminal_a_line_of_progress_is_printed_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

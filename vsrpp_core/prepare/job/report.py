@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vsrpp_core.data.stacked import DatasetFolder
-from vsrpp_core.prepare.job_events import CategoryReport, PrepareReport
+from vsrpp_core.prepare.job.prepare_events import CategoryReport, PrepareReport
+from vsrpp_core.prepare.job.selection import CutVideo, SelectedPair, Selection
 from vsrpp_core.prepare.recipe import Recipe
-from vsrpp_core.prepare.selection import CutVideo, SelectedPair, Selection
 
 MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
 RECIPE, SHEET = "recipe.toml", "contact_sheet.png"

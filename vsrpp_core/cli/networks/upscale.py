@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
-from vsrpp_core.cli.console import (
+from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -19,7 +19,7 @@ from vsrpp_core.cli.console import (
     on_signals,
     same_command,
 )
-from vsrpp_core.cli.options import CHECKPOINT_HELP, add_precision
+from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.messages.pace import clock

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, get_args
 
-from vsrpp_core.cli.console import (
+from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_INTERRUPTED,
     Progressed,
@@ -18,12 +18,12 @@ from vsrpp_core.cli.console import (
     on_signals,
     same_command,
 )
-from vsrpp_core.cli.options import add_settings, settings_of
+from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.pace import clock
 
 if TYPE_CHECKING:
-    from vsrpp_core.prepare.job_events import PrepareProgress
+    from vsrpp_core.prepare.job.prepare_events import PrepareProgress
     from vsrpp_core.prepare.recipe import Recipe
 
 OPTIONS = {
@@ -92,9 +92,9 @@ def _add_recipe_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from vsrpp_core.prepare.existing import finished
-    from vsrpp_core.prepare.job_events import PrepareReport
-    from vsrpp_core.prepare.pipeline import interrupted_work, prepare
+    from vsrpp_core.prepare.job.existing import finished
+    from vsrpp_core.prepare.job.pipeline import interrupted_work, prepare
+    from vsrpp_core.prepare.job.prepare_events import PrepareReport
     from vsrpp_core.prepare.recipe import Recipe
 
     if options.recipe_example:

@@ -1,0 +1,1 @@
+"""Verbs that work on a dataset: prepare, check, cache."""

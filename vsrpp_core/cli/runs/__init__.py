@@ -1,0 +1,1 @@
+"""Verbs that work on a run: train, tune, configure, import, demonstrate."""

@@ -53,6 +53,8 @@ STEP: dict[str, Any] = {
     "weight_ms": 0.2,
     "weight_grad": 0.2,
     "sharpness": 0.8,
+    "bicubic_sharpness": 0.55,
+    "attained": 0.9,
     "aggressive": False,
     "learning_rate": 1e-4,
     "lr_phase": 1,

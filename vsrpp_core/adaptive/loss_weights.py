@@ -1,33 +1,19 @@
 """Loss weights that follow the sharpness of the prediction.
 
 Sharpness is the mean |gradient| of the prediction over that of the target. A blurred network gets more weight on
-the gradient part, one that is sharp enough gets less. A network that stays far too blurred, or whose gradient loss
-stays high, is trained in aggressive mode for a while.
+the gradient part, one that is sharp enough gets less. A network that stays far too blurred is trained in aggressive
+mode for a while. What counts as blurred is judged on one of two scales (``sharpness.py``).
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vsrpp_core.adaptive.sharpness import SharpnessJudge
 from vsrpp_core.messages.events import Adaptation
 from vsrpp_core.network.loss import LossWeights
-from vsrpp_core.run.config import (
-    AGGRESSIVE_BELOW,
-    AGGRESSIVE_GRAD_LOSS,
-    BLURRED_BELOW,
-    GRAD_MAX,
-    GRAD_MIN,
-    L1_MIN,
-    MS_MAX,
-    SHARP_ABOVE,
-    LossConfig,
-)
-
-NORMAL_EVERY, NORMAL_UP, NORMAL_DOWN = 50, 1.05, 0.95
-AGGRESSIVE_EVERY, AGGRESSIVE_FACTOR = 10, 1.15
-AGGRESSIVE_WEIGHTS = LossWeights(l1=0.55, ms=0.15, grad=0.30)
-AGGRESSIVE_MAX_STEPS = 5_000
-RECENT = 20
+from vsrpp_core.run.config import LossConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +34,15 @@ class _State:
 class AdaptiveLossWeights:
     """Receives each step's sharpness and gradient loss; returns the changes of the weights.
 
-    Sharpness and gradient loss of one batch are noisy: both are judged by their mean over the last 20 steps.
+    Both are noisy in one batch: they are judged by their means over the last ``config.recent`` steps.
     With ``config.adaptive`` false the weights never move.
     """
 
     def __init__(self, config: LossConfig, lr_warmup_steps: int) -> None:
         self._config, self._lr_warmup_steps = config, lr_warmup_steps
         self._state = _State(LossWeights(config.l1, config.ms, config.grad))
-        self._sharpness: deque[float] = deque(maxlen=RECENT)
-        self._grad_loss: deque[float] = deque(maxlen=RECENT)
+        self._judge = SharpnessJudge(config.sharpness, config.recent)
+        self._grad_loss: deque[float] = deque(maxlen=config.recent)
 
     @property
     def weights(self) -> LossWeights:
@@ -75,57 +61,79 @@ class AdaptiveLossWeights:
         if not config.adaptive or weights != LossWeights(before.l1, before.ms, before.grad):
             pause = step + config.cooldown_steps
             self._state = replace(self._state, weights=weights, aggressive=False, may_begin_at=pause)
+        if (config.sharpness, config.recent) != (before.sharpness, before.recent):
+            self._judge.reconfigure(config.sharpness, config.recent)
+            self._grad_loss = deque(self._grad_loss, maxlen=config.recent)
         self._config, self._lr_warmup_steps = config, lr_warmup_steps
+
+    @property
+    def attained(self) -> float:
+        """Sharpness lately between bicubic's (0) and the best shown (1); NaN where that is not judged, or not yet."""
+        return self._judge.value if self._config.sharpness == "attainable" else math.nan
+
+    @property
+    def needs_bicubic(self) -> bool:
+        """Whether steps must measure the sharpness of bicubic upscaling too."""
+        return self._config.adaptive and self._config.sharpness == "attainable"
 
     @property
     def _warmup_steps(self) -> int:
         return self._lr_warmup_steps if self._config.warmup_steps < 0 else self._config.warmup_steps
 
-    def observe(self, step: int, sharpness: float, grad_loss: float) -> WeightChange | None:
-        """Record one finished step; returns the change it leads to, if any."""
-        self._sharpness.append(sharpness)
+    def observe(self, step: int, sharpness: float, grad_loss: float, bicubic: float = math.nan) -> WeightChange | None:
+        """Record one finished step; returns the change it leads to, if any. ``bicubic``: its sharpness."""
+        self._judge.observe(sharpness, bicubic)
         self._grad_loss.append(grad_loss)
-        if not self._config.adaptive or len(self._sharpness) < RECENT:
+        if not self._config.adaptive or len(self._grad_loss) < self._config.recent:
             return None
         if self._state.aggressive:
             return self._in_aggressive_mode(step)
         if step >= max(self._state.may_begin_at, self._warmup_steps) and self._is_far_off():
             return self._begin_aggressive_mode(step)
-        if step % NORMAL_EVERY == 0:
-            return self._adjust(up=NORMAL_UP, down=NORMAL_DOWN)
+        if step % self._config.adjust_every == 0:
+            return self._adjust(up=self._config.adjust_up, down=self._config.adjust_down)
         return None
 
     def _is_far_off(self) -> bool:
-        return self._mean_sharpness() < AGGRESSIVE_BELOW or _mean(self._grad_loss) > AGGRESSIVE_GRAD_LOSS
+        """Compared with NaN nothing is far off. The gradient loss of footage depends on its detail, not on the network
+        alone: on a relative scale it says nothing."""
+        config = self._config
+        edges_are_off = config.sharpness == "absolute" and _mean(self._grad_loss) > config.aggressive_grad_loss
+        return self._judge.value < config.aggressive_below or edges_are_off
 
     def _begin_aggressive_mode(self, step: int) -> WeightChange:
-        self._state = replace(self._state, aggressive=True, aggressive_since=step, weights=AGGRESSIVE_WEIGHTS)
-        return WeightChange("aggressive mode began", AGGRESSIVE_WEIGHTS)
+        config = self._config
+        weights = LossWeights(config.aggressive_l1, config.aggressive_ms, config.aggressive_grad)
+        self._state = replace(self._state, aggressive=True, aggressive_since=step, weights=weights)
+        return WeightChange("aggressive mode began", weights)
 
     def _in_aggressive_mode(self, step: int) -> WeightChange | None:
-        lasted = step - self._state.aggressive_since
-        recovered = lasted >= RECENT and self._mean_sharpness() > BLURRED_BELOW
-        if recovered or lasted >= AGGRESSIVE_MAX_STEPS:
-            pause = step + self._config.cooldown_steps
-            self._state = replace(self._state, aggressive=False, may_begin_at=pause)
+        config, lasted = self._config, step - self._state.aggressive_since
+        recovered = lasted >= config.recent and self._judge.value > config.blurred_below
+        if recovered or lasted >= config.aggressive_max_steps:
+            self._state = replace(self._state, aggressive=False, may_begin_at=step + config.cooldown_steps)
             return WeightChange("aggressive mode ended", self.weights)
-        if lasted % AGGRESSIVE_EVERY == 0:
-            return self._adjust(up=AGGRESSIVE_FACTOR, down=1 / AGGRESSIVE_FACTOR)
+        if lasted % config.aggressive_every == 0:
+            return self._adjust(up=config.aggressive_factor, down=1 / config.aggressive_factor)
         return None
 
     def _adjust(self, up: float, down: float) -> WeightChange | None:
-        sharpness = self._mean_sharpness()
-        if BLURRED_BELOW <= sharpness <= SHARP_ABOVE:
+        sharpness = self._judge.value
+        blurred = sharpness < self._config.blurred_below
+        if not blurred and not sharpness > self._config.sharp_above:
             return None
-        blurred = sharpness < BLURRED_BELOW
-        weights = _with_grad(self.weights, self.weights.grad * (up if blurred else down))
+        weights = self._with_grad(self.weights.grad * (up if blurred else down))
         if weights == self.weights:
             return None
         self._state = replace(self._state, weights=weights)
         return WeightChange("blurred" if blurred else "sharp enough", weights)
 
-    def _mean_sharpness(self) -> float:
-        return _mean(self._sharpness)
+    def _with_grad(self, grad: float) -> LossWeights:
+        """The weights with a new Grad, all within their bounds; L1 is the rest, so they sum to 1."""
+        config = self._config
+        grad = min(max(grad, config.grad_min), config.grad_max)
+        ms = min(self.weights.ms, config.ms_max, 1 - config.l1_min - grad)
+        return LossWeights(l1=1 - ms - grad, ms=ms, grad=grad)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -133,7 +141,7 @@ class AdaptiveLossWeights:
             "aggressive": self._state.aggressive,
             "aggressive_since": self._state.aggressive_since,
             "may_begin_at": self._state.may_begin_at,
-            "sharpness": list(self._sharpness),
+            "judge": self._judge.state_dict(),
             "grad_loss": list(self._grad_loss),
         }
 
@@ -144,15 +152,8 @@ class AdaptiveLossWeights:
             aggressive_since=state["aggressive_since"],
             may_begin_at=state["may_begin_at"],
         )
-        self._sharpness = deque(state["sharpness"], maxlen=RECENT)
-        self._grad_loss = deque(state["grad_loss"], maxlen=RECENT)
-
-
-def _with_grad(weights: LossWeights, grad: float) -> LossWeights:
-    """The weights with a new Grad, all within their bounds; L1 is the rest, so they sum to 1."""
-    grad = min(max(grad, GRAD_MIN), GRAD_MAX)
-    ms = min(weights.ms, MS_MAX, 1 - L1_MIN - grad)
-    return LossWeights(l1=1 - ms - grad, ms=ms, grad=grad)
+        self._judge.load_state_dict(state.get("judge", {"sharpness": state.get("sharpness", ())}))
+        self._grad_loss = deque(state["grad_loss"], maxlen=self._config.recent)
 
 
 def _mean(values: deque[float]) -> float:

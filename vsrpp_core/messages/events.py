@@ -130,6 +130,10 @@ class StepReported(Event):
     """Device memory in bytes; on the CPU these are the process's resident memory and the host's total."""
     host_used: int
     host_total: int
+    bicubic_sharpness: float = math.nan
+    """The same of bicubic upscaling; NaN where it is not measured."""
+    attained: float = math.nan
+    """Sharpness lately, from bicubic's (0) to the best this network has shown (1); NaN where that is not judged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +147,8 @@ class WeightsAdapted(Event):
     weight_grad: float
     sharpness: float
     aggressive: bool
+    attained: float = math.nan
+    """As in StepReported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

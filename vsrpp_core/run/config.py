@@ -22,15 +22,7 @@ from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
 Precision = Literal["auto", ComputePrecision]
 CacheKind = Literal["none", "memory", "disk"]
 
-GRAD_MIN, GRAD_MAX, MS_MAX, L1_MIN = 0.15, 0.5, 0.2, 0.3
-"""Between these the loss weights adapt."""
-
-BLURRED_BELOW, SHARP_ABOVE = 0.75, 0.92
-"""Sharpness below which the gradient part gains weight, and above which it loses some."""
-
-AGGRESSIVE_BELOW, AGGRESSIVE_GRAD_LOSS = 0.70, 0.025
-"""Sharpness below which, and gradient loss above which, aggressive mode may begin."""
-
+SharpnessScale = Literal["attainable", "absolute"]
 
 LIVE = (
     "training.max_steps",
@@ -42,6 +34,14 @@ LIVE = (
     "loss.grad",
     "loss.adaptive",
     "loss.cooldown_steps",
+    "loss.sharpness",
+    "loss.recent",
+    "loss.blurred_below",
+    "loss.sharp_above",
+    "loss.adjust_*",
+    "loss.*_min",
+    "loss.*_max",
+    "loss.aggressive_*",
     "clipping.*",
     "cadence.*",
     "checkpoints.*",
@@ -145,6 +145,10 @@ class ScheduleConfig(Section):
     )
 
 
+SLACK = 1e-6
+"""By which sums of weights may be off."""
+
+
 class LossConfig(Section):
     """The hybrid loss and how its weights adapt."""
 
@@ -158,23 +162,69 @@ class LossConfig(Section):
     cooldown_steps: int = Field(
         1_000, ge=0, le=1_000_000, description="steps after aggressive mode before it may begin again"
     )
+    sharpness: SharpnessScale = Field(
+        "attainable",
+        description="sharpness is judged from bicubic's (0) to the best this network has shown (1), or as it is",
+    )
+    recent: int = Field(20, ge=1, le=10_000, description="newest steps over whose mean sharpness is judged")
+    blurred_below: float = Field(0.75, ge=0, le=2, description="sharpness below which the gradient part gains weight")
+    sharp_above: float = Field(0.92, ge=0, le=2, description="sharpness above which the gradient part loses weight")
+    adjust_every: int = Field(50, ge=1, le=100_000, description="steps between adjustments of the weights")
+    adjust_up: float = Field(1.05, ge=1, le=10, description="what grad is multiplied by where blurred")
+    adjust_down: float = Field(0.95, gt=0, le=1, description="what grad is multiplied by where sharp enough")
+    grad_min: float = Field(0.15, ge=0, le=1, description="least weight of the gradient part while it adapts")
+    grad_max: float = Field(0.5, ge=0, le=1, description="largest weight of the gradient part while it adapts")
+    ms_max: float = Field(0.2, ge=0, le=1, description="largest weight of the multi-scale part while it adapts")
+    l1_min: float = Field(0.3, ge=0, le=1, description="least weight of L1 while it adapts")
+    aggressive_below: float = Field(0.7, ge=0, le=2, description="sharpness below which aggressive mode begins")
+    aggressive_grad_loss: float = Field(
+        0.025, ge=0, le=10, description="sharpness = absolute: gradient loss above which aggressive mode begins too"
+    )
+    aggressive_l1: float = Field(0.55, ge=0, le=1, description="weight of L1 as aggressive mode begins")
+    aggressive_ms: float = Field(0.15, ge=0, le=1, description="weight of the multi-scale L1 as it begins")
+    aggressive_grad: float = Field(0.3, ge=0, le=1, description="weight of the gradient L1 as it begins")
+    aggressive_every: int = Field(10, ge=1, le=100_000, description="steps between adjustments in aggressive mode")
+    aggressive_factor: float = Field(
+        1.15, ge=1, le=10, description="what grad is multiplied by in aggressive mode, or divided by where sharp enough"
+    )
+    aggressive_max_steps: int = Field(
+        5_000, ge=1, le=10_000_000, description="steps after which aggressive mode ends in any case"
+    )
 
     @model_validator(mode="after")
-    def _sum_is_one(self) -> Self:
-        if abs(self.l1 + self.ms + self.grad - 1) > 1e-6:
-            raise RuleError(f"l1 + ms + grad must be 1, not {self.l1 + self.ms + self.grad:g}", "l1", "ms", "grad")
+    def _sums_are_one(self) -> Self:
+        for prefix in ("", "aggressive_"):
+            names = tuple(f"{prefix}{part}" for part in ("l1", "ms", "grad"))
+            total = sum(getattr(self, name) for name in names)
+            if abs(total - 1) > SLACK:
+                raise RuleError(f"{' + '.join(names)} must be 1, not {total:g}", *names)
+        return self
+
+    @model_validator(mode="after")
+    def _thresholds_are_in_order(self) -> Self:
+        if not self.aggressive_below <= self.blurred_below <= self.sharp_above:
+            names = ("aggressive_below", "blurred_below", "sharp_above")
+            raise RuleError(f"{', '.join(names)} must rise in this order", *names)
+        if self.grad_min > self.grad_max:
+            raise RuleError(f"grad_min must be at most grad_max ({self.grad_max:g})", "grad_min", "grad_max")
+        if self.l1_min + self.grad_max > 1 + SLACK:
+            raise RuleError("l1_min + grad_max must be at most 1, the sum of all weights", "l1_min", "grad_max")
         return self
 
     @model_validator(mode="after")
     def _adaptive_within_bounds(self) -> Self:
-        slack = 1e-6
-        grad_fits = GRAD_MIN - slack <= self.grad <= GRAD_MAX + slack
-        if self.adaptive and not (self.l1 >= L1_MIN - slack and self.ms <= MS_MAX + slack and grad_fits):
-            raise RuleError(
-                f"weights that adapt begin with l1 at least {L1_MIN}, ms at most {MS_MAX} and grad from {GRAD_MIN} "
-                f"to {GRAD_MAX}; others stay fixed with adaptive = false",
-                *("l1", "ms", "grad", "adaptive"),
-            )
+        for prefix in ("", "aggressive_") if self.adaptive else ():
+            names = tuple(f"{prefix}{part}" for part in ("l1", "ms", "grad"))
+            l1, ms, grad = (getattr(self, name) for name in names)
+            grad_fits = self.grad_min - SLACK <= grad <= self.grad_max + SLACK
+            if not (l1 >= self.l1_min - SLACK and ms <= self.ms_max + SLACK and grad_fits):
+                raise RuleError(
+                    f"weights that adapt begin with {names[0]} at least {self.l1_min:g}, {names[1]} at most "
+                    f"{self.ms_max:g} and {names[2]} from {self.grad_min:g} to {self.grad_max:g}; others stay fixed "
+                    "with adaptive = false",
+                    *names,
+                    "adaptive",
+                )
         return self
 
 

@@ -246,6 +246,7 @@ class Session:
             )
         trainer.load_state_dict(self._state)
         yield from self._warn_of_early_cuts(trainer.schedule)
+        yield from self._warn_of_another_scale()
         if self._state.get("validation", validator.identity) != validator.identity:
             if trainer.progress.best_quality:
                 yield ev.WarningRaised(
@@ -264,6 +265,15 @@ class Session:
                 message=f"{self._plan.resumed_from} was saved by a version that took the scatter of losses for "
                 f"plateaus and had cut the learning rate to {cut:.2g} of its schedule; {left:.2g} is used now, and "
                 f"schedule.factor = {1 / left:.3g} restores it, also during training"
+            )
+
+    def _warn_of_another_scale(self) -> Iterator[ev.WarningRaised]:
+        """A run whose loss weights followed the sharpness as it is, the only scale of earlier versions."""
+        loss = self.config.loss
+        if "sharpness" not in self._state["config"]["loss"] and loss.adaptive and loss.sharpness == "attainable":
+            yield ev.WarningRaised(
+                message="the loss weights follow the sharpness that this network can attain now; "
+                "loss.sharpness = absolute goes by that of the ground truth as before, also during training"
             )
 
     def _check_ranks(self, hardware: Hardware) -> None:

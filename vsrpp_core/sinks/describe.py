@@ -16,13 +16,19 @@ def plateau(event: ev.LearningRateReduced) -> str:
     )
 
 
+def sharpness(event: ev.WeightsAdapted) -> str:
+    """The last step's, and what was judged where that is another figure."""
+    lately = "" if math.isnan(event.attained) else f", lately {event.attained:.0%} of what it has shown"
+    return f"sharpness {event.sharpness:.2f}{lately}"
+
+
 def describe(event: ev.Event) -> str:
     """One line for an event worth a line; empty for one that is only progress."""
     match event:
         case ev.SessionStarted():
             return _started(event)
         case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
-            return f"step {event.step:,}: {event.reason} at sharpness {event.sharpness:.2f}"
+            return f"step {event.step:,}: {event.reason} at {sharpness(event)}"
         case ev.LearningRateReduced():
             return f"step {event.step:,}: {plateau(event)}, learning rate x {event.factor:g} from here on"
         case ev.ValidationFinished():

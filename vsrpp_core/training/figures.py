@@ -1,5 +1,6 @@
 """The figures of recent steps, on the device until they are due, and the clock and memory beside them."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,9 @@ class StepFigures:
         return {"pending": [row.tolist() for row in self._pending]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._pending = [torch.tensor(row) for row in state["pending"]]
+        """Rows of earlier versions lack the newest figures."""
+        rows = (row + [math.nan] * (len(FIGURES) - len(row)) for row in state["pending"])
+        self._pending = [torch.tensor(row) for row in rows]
 
 
 class StepClock:

@@ -4,6 +4,7 @@ Separate from the loop because auto-tune measures exactly this step. The figures
 small tensor until they are read back.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,13 @@ from torch import Tensor, nn
 from vsrpp_core.batches.dataset import Batch
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.network.loss import LossWeights, hybrid_loss, sharpness
+from vsrpp_core.network.loss import LossWeights, bicubic_edges, hybrid_loss, sharpness
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import TrainingConfig
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 
-FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm")
-"""Names of a step's figures, in order."""
+FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm", "bicubic_sharpness")
+"""Names of a step's figures, in order; the last is NaN where it was not measured."""
 
 
 class OptimizerStep:
@@ -52,23 +53,29 @@ class OptimizerStep:
         clip_norm: float,
         learning_rate: float,
         observed: bool = False,
+        bicubic: bool = False,
     ) -> Tensor:
-        """Take one step over the micro-batches, weighted by their shares; its figures, float32 [6] on the device.
+        """Take one step over the micro-batches, weighted by their shares; its figures, float32 [7] on the device.
 
-        ``observed``: hooks are attached to the network, which compiled code would bypass. Raises VsrppError where the
-        network cannot be compiled.
+        ``observed``: hooks are attached to the network, which compiled code would bypass. ``bicubic``: measure how
+        sharp bicubic upscaling is. Raises VsrppError where the network cannot be compiled.
         """
         network = self._model if observed else self._fast
-        sums = torch.zeros(6, device=self._hardware.device)
+        sums = torch.zeros(7, device=self._hardware.device)
         for batch in batches[:-1]:
             with self._ranks.no_sync(self._model):
-                sums += self._backward(network, batch, weights)
-        sums += self._backward(network, batches[-1], weights)
-        *losses, edges, target_edges = self._ranks.sum(sums)  # first: on CPUs this waits, and fails if a rank died
+                sums += self._backward(network, batch, weights, bicubic)
+        sums += self._backward(network, batches[-1], weights, bicubic)
+        *losses, edges, target_edges, plain_edges = self._ranks.sum(
+            sums
+        )  # first: on CPUs this waits, and fails if a rank died
         norm = self._update(clip_norm, learning_rate)
-        return torch.stack((*losses, sharpness(edges, target_edges), norm.float()))
+        plain_sharpness = sharpness(plain_edges, target_edges)
+        return torch.stack((*losses, sharpness(edges, target_edges), norm.float(), plain_sharpness))
 
-    def _backward(self, network: Callable[[Tensor], Tensor], batch: Batch, weights: LossWeights) -> Tensor:
+    def _backward(
+        self, network: Callable[[Tensor], Tensor], batch: Batch, weights: LossWeights, bicubic: bool
+    ) -> Tensor:
         frames, ground_truth = batch.on(self._hardware.device)
         with self._hardware.autocast():
             prediction = network(frames)
@@ -77,7 +84,8 @@ class OptimizerStep:
         share_of_mean = batch.share * self._ranks.size  # gradients of ranks are averaged, where a sum is meant
         sound = 1 + 0 * total.detach()  # NaN of a loss that is not finite, so that no gradient of it is either
         self._scaler.scale(total * share_of_mean * sound).backward()
-        figures = (parts.l1, parts.ms, parts.grad, total, parts.edges, parts.target_edges)
+        plain_edges = bicubic_edges(frames) if bicubic else torch.full_like(parts.edges, math.nan)
+        figures = (parts.l1, parts.ms, parts.grad, total, parts.edges, parts.target_edges, plain_edges)
         return batch.share * torch.stack(figures).detach()
 
     def _update(self, clip_norm: float, learning_rate: float) -> Tensor:

@@ -199,7 +199,12 @@ class Trainer:
                 batches = self._stream.next_step()
             self._inputs = inputs = self._inputs_for(step)
             figures = self._step.run(
-                batches, inputs.weights, inputs.clip_norm, inputs.learning_rate, observed=activity is not None
+                batches,
+                inputs.weights,
+                inputs.clip_norm,
+                inputs.learning_rate,
+                observed=activity is not None,
+                bicubic=self._weights.needs_bicubic,
             )
         self._average.update()
         self._clock.count(self._stream.samples_drawn)
@@ -237,12 +242,13 @@ class Trainer:
         self._count_skipped(step, row)
         if not math.isfinite(row["gradient_norm"]):
             return
-        change = self._weights.observe(step, row["sharpness"], row["loss_grad"])
+        change = self._weights.observe(step, row["sharpness"], row["loss_grad"], row["bicubic_sharpness"])
         if change:
             yield ev.WeightsAdapted(
                 step=self._progress.step,
                 reason=change.reason,
                 sharpness=row["sharpness"],
+                attained=self._weights.attained,
                 aggressive=self._weights.aggressive,
                 **_weight_fields(change.weights),
             )
@@ -319,6 +325,7 @@ class Trainer:
             epoch=self._stream.epoch,
             epoch_step=self._stream.epoch_step,
             **row,
+            attained=self._weights.attained,
             **_weight_fields(inputs.weights),
             aggressive=inputs.aggressive,
             learning_rate=inputs.learning_rate,

@@ -11,7 +11,7 @@ from typing import Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import as_text
-from vsrpp_core.sinks.describe import plateau
+from vsrpp_core.sinks.describe import plateau, sharpness
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
@@ -297,7 +297,7 @@ def _say(event: ev.Event) -> tuple[Tone, str] | None:
             origin = f"resumed from {event.resumed_from}" if event.resumed_from else "a fresh run"
             return "plain", f"{origin}, {event.train_samples:,} training and {event.val_samples:,} validation pairs"
         case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
-            return "plain", f"{event.reason} at sharpness {event.sharpness:.2f}"
+            return "plain", f"{event.reason} at {sharpness(event)}"
         case ev.LearningRateReduced():
             return "plain", f"{plateau(event)}; learning rate × {event.factor:g} from step {event.step:,}"
         case ev.ValidationFinished():

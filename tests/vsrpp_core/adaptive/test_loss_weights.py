@@ -2,7 +2,7 @@
 
 import pytest
 
-from vsrpp_core.adaptive.loss_weights import AGGRESSIVE_WEIGHTS, AdaptiveLossWeights
+from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
 from vsrpp_core.run.config import LossConfig
 
 CALM_GRAD_LOSS = 0.01
@@ -14,7 +14,8 @@ def drive(weights: AdaptiveLossWeights, steps: range, sharpness: float, grad_los
 
 
 def make(warmup: int = 0, cooldown: int = 1000, adaptive: bool = True) -> AdaptiveLossWeights:
-    return AdaptiveLossWeights(LossConfig(cooldown_steps=cooldown, adaptive=adaptive), lr_warmup_steps=warmup)
+    config = LossConfig(sharpness="absolute", cooldown_steps=cooldown, adaptive=adaptive)
+    return AdaptiveLossWeights(config, lr_warmup_steps=warmup)
 
 
 def assert_within_bounds(weights: AdaptiveLossWeights) -> None:
@@ -46,7 +47,7 @@ def test_weights_stay_within_bounds_for_ever(sharpness: float, bound: float) -> 
 def test_aggressive_mode_sets_its_weights_at_once(sharpness: float, grad_loss: float) -> None:
     weights = make()
     assert drive(weights, range(1, 21), sharpness, grad_loss) == ["aggressive mode began"]
-    assert weights.weights == AGGRESSIVE_WEIGHTS and weights.aggressive
+    assert weights.weights == (0.55, 0.15, 0.3) and weights.aggressive
 
 
 def test_aggressive_mode_adjusts_every_10_steps() -> None:
@@ -102,11 +103,11 @@ def test_state_survives_at_every_step() -> None:
 
 def test_the_warm_up_of_now_counts() -> None:
     weights = make(warmup=50)
-    weights.reconfigure(LossConfig(), lr_warmup_steps=500, step=10)
+    weights.reconfigure(LossConfig(sharpness="absolute"), lr_warmup_steps=500, step=10)
     assert drive(weights, range(11, 500), sharpness=0.74, grad_loss=0.03).count("aggressive mode began") == 0
     assert drive(weights, range(500, 501), sharpness=0.74, grad_loss=0.03) == ["aggressive mode began"]
     own = make(warmup=50)
-    own.reconfigure(LossConfig(warmup_steps=100), lr_warmup_steps=500, step=10)
+    own.reconfigure(LossConfig(sharpness="absolute", warmup_steps=100), lr_warmup_steps=500, step=10)
     assert "aggressive mode began" in drive(own, range(11, 101), sharpness=0.6)
 
 
@@ -114,7 +115,8 @@ def test_weights_set_by_hand_outlast_aggressive_mode() -> None:
     weights = make(cooldown=100)
     drive(weights, range(1, 41), sharpness=0.6)
     before = weights.aggressive
-    weights.reconfigure(LossConfig(l1=0.7, ms=0.1, grad=0.2, cooldown_steps=100), lr_warmup_steps=0, step=41)
+    by_hand = LossConfig(sharpness="absolute", l1=0.7, ms=0.1, grad=0.2, cooldown_steps=100)
+    weights.reconfigure(by_hand, lr_warmup_steps=0, step=41)
     assert drive(weights, range(42, 50), sharpness=0.6) == []
     assert weights.weights == (0.7, 0.1, 0.2) and before and not weights.aggressive
     assert "aggressive mode began" in drive(weights, range(50, 142), sharpness=0.6)

@@ -150,3 +150,20 @@ def test_a_run_that_the_rule_on_losses_has_cut_is_told_so(make_dataset: MakeData
     assert any("0.00024 of its schedule; 0.1 is used now, and schedule.factor = 10" in message for message in told)
     assert any("schedule.plateau_patience" in message and "plateau_validations" in message for message in told)
     assert not any(isinstance(event, ev.WarningRaised) for event in second), "told once"
+
+
+def test_a_run_whose_sharpness_is_judged_otherwise_now_is_told_so(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    run, data = tmp_path / "run", make_dataset()
+    train(run, data, "fresh", stop=6)
+    checkpoint = run / "checkpoint_recovery.pth"
+    state = torch.load(checkpoint, weights_only=True)
+    del state["config"]["loss"]["sharpness"]
+    state["loss_weights"]["sharpness"] = state["loss_weights"].pop("judge")["sharpness"]
+    state["figures"]["pending"] = [row[:6] for row in state["figures"]["pending"]]
+    torch.save(state, checkpoint)
+    info_path(checkpoint).unlink()
+    first, second = (train(run, data, "resume", stop=stop) for stop in (8, 10))
+    told = [event.message for event in first if isinstance(event, ev.WarningRaised)]
+    assert any("loss.sharpness = absolute" in message for message in told)
+    assert isinstance(first[-1], ev.SessionEnded)
+    assert not any(isinstance(event, ev.WarningRaised) for event in second), "told once"

@@ -69,7 +69,7 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
         ),
         (
             make_event(ev.WeightsAdapted, step=7, reason="aggressive mode began", sharpness=0.61),
-            "step 7: aggressive mode began at sharpness 0.61",
+            "step 7: aggressive mode began at sharpness 0.61, lately 950% of what it has shown",
         ),
         (
             make_event(ev.ValidationFinished, step=500, samples=72, clips=3, seconds=12.04, lr_psnr=28.0, lr_ssim=0.8,

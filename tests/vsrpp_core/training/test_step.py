@@ -90,8 +90,8 @@ def test_accumulation_is_one_big_batch(sizes: tuple[int, ...]) -> None:
     ends = [sum(sizes[: place + 1]) for place in range(len(sizes))]
     parts = [part(whole, end - size, end) for end, size in zip(ends, sizes, strict=True)]
     (one, one_step), (many, many_step) = make_step(), make_step()
-    expected = one_step.run([whole], WEIGHTS, 1.5, RATE)
-    figures = many_step.run(parts, WEIGHTS, 1.5, RATE)
+    expected = one_step.run([whole], WEIGHTS, 1.5, RATE, bicubic=True)
+    figures = many_step.run(parts, WEIGHTS, 1.5, RATE, bicubic=True)
     torch.testing.assert_close(figures, expected, rtol=1e-5, atol=1e-7)
     for a, b in zip(one.parameters(), many.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0.02 * RATE)

@@ -22,6 +22,8 @@ from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
+from vsrpp_core.run.presets import NAMED
+from vsrpp_core.run.settings import NO_OVERRIDES
 from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         dest="checkpoint",
         help="with --resume: continue from this checkpoint of the run; newer ones move into its .trash",
     )
+    parser.add_argument(
+        "--preset",
+        choices=list(NAMED),
+        help="settings that belong together; classic: the numbers of the original VSR++. --set still wins",
+    )
     add_settings(parser)
 
 
@@ -50,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     from vsrpp_core.training.distributed import FirstRankError, ranks_of_this_job
 
     start: Start = "resume" if options.resume else "fresh"
-    settings = settings_of(options)
+    settings = {**NAMED.get(options.preset, NO_OVERRIDES), **settings_of(options)}
     if options.checkpoint and not options.resume:
         raise UsageError("--from names a checkpoint to resume from; add --resume")
     with ranks_of_this_job() as ranks:

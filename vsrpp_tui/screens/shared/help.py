@@ -10,14 +10,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from vsrpp_core.run.config import (
-    AGGRESSIVE_BELOW,
-    AGGRESSIVE_GRAD_LOSS,
-    BLURRED_BELOW,
-    SHARP_ABOVE,
-    ClippingConfig,
-    ScheduleConfig,
-)
+from vsrpp_core.run.config import ClippingConfig, LossConfig, ScheduleConfig
 from vsrpp_tui.screens.shared.key_rows import EVERYWHERE, KeyRow
 from vsrpp_tui.widgets.panels.machine import WAIT_WORTH_A_WORD
 
@@ -46,7 +39,7 @@ WORDS = (
 )
 
 
-_SCHEDULE, _CLIPPING = ScheduleConfig(), ClippingConfig()
+_SCHEDULE, _CLIPPING, _LOSS = ScheduleConfig(), ClippingConfig(), LossConfig()
 PANELS = {
     "loss": (
         ("figures", "the three parts, and the total by the weights of now"),
@@ -61,8 +54,10 @@ PANELS = {
     ),
     "adaptive": (
         ("bars", "weights of L1, MS and Grad; together they are 1"),
-        ("sharpness", f"below {BLURRED_BELOW} Grad gains weight, above {SHARP_ABOVE} it loses"),
-        ("aggressive", f"below {AGGRESSIVE_BELOW:.2f}, or a Grad loss above {AGGRESSIVE_GRAD_LOSS}"),
+        ("sharpness", "edges of KI over those of the ground truth"),
+        ("of its best", "0 is bicubic's sharpness, 1 the best KI has shown"),
+        ("Grad", f"gains weight below {_LOSS.blurred_below:g} of its best, loses above {_LOSS.sharp_above:g}"),
+        ("aggressive", f"the edges weigh more, from {_LOSS.aggressive_below:g} of its best down"),
         ("enter", "fix the weights, or let them adapt again"),
     ),
     "gradient": (

@@ -44,7 +44,8 @@ def _weight(name: str, weight: float, room: int, name_width: int, style: str) ->
 
 
 def _sharpness(state: RunState, step: ev.StepReported, width: int) -> Content:
-    figure = Content.assemble(("sharpness ", "$secondary"), f"{step.sharpness:.2f} ")
+    of_best = f"{step.attained:4.0%} of its best " if math.isfinite(step.attained) and width >= 54 else ""
+    figure = Content.assemble(("sharpness ", "$secondary"), f"{step.sharpness:.2f} ", (of_best, "$secondary"))
     mode, style = ("aggressive", "$warning") if step.aggressive else ("normal", "$secondary")
     words = Content.assemble((f" {mode}", style), (" mode", "$secondary"))
     room = width - figure.cell_length - words.cell_length

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 LENGTHS = (100, 1000)
 HEIGHT, WIDTH = 72, 96
@@ -20,7 +21,7 @@ def write(folder: Path, frames: int) -> tuple[Path, Path]:
 
     from vsrpp_core.network.model import VSRBidirectional3x
 
-    shape = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
     model = VSRBidirectional3x(**shape)
     average = {"updates": 0, "weights": {}}
     checkpoint, film = folder / "network.pth", folder / f"{frames}.mkv"

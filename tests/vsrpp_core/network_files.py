@@ -7,15 +7,22 @@ from typing import Any
 
 import torch
 
+from vsrpp_core.messages.events import Alignment
 from vsrpp_core.network.model import VSRBidirectional3x
 
 SHAPE = {"n_feats": 4, "n_blocks": 2, "n_frames": 3}
 
 
-def write_checkpoint(path: Path, average: bool = True, n_frames: int = 3, **progress: Any) -> VSRBidirectional3x:
-    """A checkpoint at step 1,234 as far as an export needs one; the network whose weights are to be used."""
+def write_checkpoint(
+    path: Path, average: bool = True, n_frames: int = 3, alignment: Alignment | None = None, **progress: Any
+) -> VSRBidirectional3x:
+    """A checkpoint at step 1,234 as far as an export needs one; the network whose weights are to be used.
+
+    None: without the setting, as earlier versions wrote it.
+    """
     torch.manual_seed(5)
-    shape = {**SHAPE, "n_frames": n_frames}
+    form = {"alignment": alignment} if alignment else {}
+    shape: dict[str, Any] = {**SHAPE, "n_frames": n_frames, **form}
     raw, used = VSRBidirectional3x(**shape), VSRBidirectional3x(**shape)
     for model in (raw, used):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -30,7 +30,7 @@ def load_network(path: Path, hardware: Hardware | None = None) -> VSRBidirection
 
 def build(network: StoredNetwork) -> VSRBidirectional3x:
     """The network itself, on the CPU, ready for inference."""
-    model = VSRBidirectional3x(network.n_feats, network.n_blocks, network.n_frames)
+    model = VSRBidirectional3x(**network.shape, alignment=network.alignment)
     model.load_state_dict(network.weights)
     return model.eval()
 

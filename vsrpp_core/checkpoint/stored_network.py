@@ -19,6 +19,7 @@ from torch import Tensor
 from vsrpp_core import __version__
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.errors import VsrppError, first_line
+from vsrpp_core.messages.events import Alignment
 from vsrpp_core.run.files import write_atomically
 
 SUFFIX = ".safetensors"
@@ -35,6 +36,7 @@ class StoredNetwork:
     n_feats: int
     n_blocks: int
     n_frames: int
+    alignment: Alignment
     step: int
     quality: float
     """Validation quality of these weights, 0..1, or NaN when they were not validated."""
@@ -43,7 +45,7 @@ class StoredNetwork:
 
     @property
     def shape(self) -> dict[str, int]:
-        """What the network's constructor takes."""
+        """What the network's constructor takes, beside ``alignment``."""
         return {"n_feats": self.n_feats, "n_blocks": self.n_blocks, "n_frames": self.n_frames}
 
     def metadata(self) -> dict[str, str]:
@@ -54,6 +56,7 @@ class StoredNetwork:
             "format_version": str(FORMAT_VERSION),
             "vsrpp_version": __version__,
             **{name: str(value) for name, value in self.shape.items()},
+            "alignment": self.alignment,
             "scale": "3",
             "step": str(self.step),
             **quality,
@@ -84,6 +87,7 @@ def from_checkpoint(state: dict[str, Any]) -> StoredNetwork:
         n_feats=shape["n_feats"],
         n_blocks=shape["n_blocks"],
         n_frames=shape["n_frames"],
+        alignment=shape.get("alignment", "none"),  # absent in checkpoints of earlier versions
         step=progress["step"],
         quality=progress["last_quality"] if is_validated else math.nan,
         is_average=bool(state["average"]["weights"]),
@@ -112,10 +116,20 @@ def read_exported(path: Path) -> StoredNetwork:
         n_feats=int(metadata["n_feats"]),
         n_blocks=int(metadata["n_blocks"]),
         n_frames=int(metadata["n_frames"]),
+        alignment=_alignment(metadata, path),
         step=int(metadata["step"]),
         quality=float(metadata.get("quality", "nan")),
         is_average=metadata["weights"] == "moving average",
     )
+
+
+def _alignment(metadata: dict[str, str], path: Path) -> Alignment:
+    """Of a file that passed its check; VsrppError where a later version of VSR++ knows more forms than this one."""
+    match name := metadata.get("alignment", "none"):  # absent in files of earlier versions
+        case "none" | "local":
+            return name
+        case _:
+            raise VsrppError(f"{path} has alignment {name}, which this version of VSR++ does not know; use a newer one")
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

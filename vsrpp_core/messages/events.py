@@ -19,6 +19,7 @@ CommandName = Literal[
     "ChooseRung", "MeasureRung", "SetByHand", "PredictByHand", "HoldChoice",
 ]  # fmt: skip
 SettingValue = str | int | float | bool
+Alignment = Literal["none", "local"]
 Checkpointing = Literal["none", "block", "trunk"]
 ComputePrecision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What is computed in; a setting may also be ``auto``."""
@@ -85,6 +86,7 @@ class SessionStarted(Event):
     """Empty in journals of versions that did not write it."""
     max_memory: float = 0.0
     """Largest share of the device's memory that auto-tune allows; 0 in journals of versions that did not write it."""
+    alignment: Alignment = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

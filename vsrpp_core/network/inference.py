@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.network.alignment import OFFSETS
 from vsrpp_core.network.metrics import to_8bit
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.network.tiles import SMALLEST_TILE, Network, Upscaler, receptive_radius
@@ -101,6 +102,8 @@ def bytes_per_pixel(model: VSRBidirectional3x) -> int:
     them to work on, beside the features of all frames.
     """
     maps = model.n_feats * (model.n_frames + 4 * SCALE**2)
+    if model.alignment == "local":
+        maps += (model.n_frames - 1) * (3 * model.n_feats + 2 * OFFSETS)  # copies of the neighbours, and similarities
     return 4 * (maps + 3 * (model.n_frames + 3 * SCALE**2))
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.events import Alignment, Checkpointing
 from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, ResidualBlock, VSRBidirectional3x
 
 
@@ -34,9 +34,14 @@ class LeanVSR(VSRBidirectional3x):
     block = LeanResidualBlock
 
     def __init__(
-        self, n_feats: int = 128, n_blocks: int = 32, n_frames: int = 5, checkpointing: Checkpointing = "none"
+        self,
+        n_feats: int = 128,
+        n_blocks: int = 32,
+        n_frames: int = 5,
+        checkpointing: Checkpointing = "none",
+        alignment: Alignment = "none",
     ) -> None:
-        super().__init__(n_feats, n_blocks, n_frames)
+        super().__init__(n_feats, n_blocks, n_frames, alignment)
         self._checkpointing = checkpointing
 
     def _next_state(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:

@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsrpp_core.messages.events import Alignment
+from vsrpp_core.network.alignment import LocalAlignment
+
 SCALE = 3
 RESIDUAL_SCALE = 0.1
 NEGATIVE_SLOPE = 0.2
@@ -35,14 +38,17 @@ class VSRBidirectional3x(nn.Module):
 
     Input [B, T, 3, h, w] with T = n_frames, values 0..1; output [B, 3, 3h, 3w], values near 0..1 and not clamped.
     Both directions of the propagation start from the centre frame's features as their state, not from zeros: backward
-    then consumes the frames after the centre one by one, forward those before it.
+    then consumes the frames after the centre one by one, forward those before it. With ``alignment`` "local" their
+    features are first moved to where the centre frame has what they show; "none" is the original network.
 
     Raises ValueError for an even n_frames, an odd n_blocks, or a stack of another shape.
     """
 
     block: type[ResidualBlock] = ResidualBlock
 
-    def __init__(self, n_feats: int = 128, n_blocks: int = 32, n_frames: int = 5) -> None:
+    def __init__(
+        self, n_feats: int = 128, n_blocks: int = 32, n_frames: int = 5, alignment: Alignment = "none"
+    ) -> None:
         super().__init__()
         if n_frames % 2 == 0 or n_frames < 3:
             raise ValueError(f"n_frames must be odd and at least 3, not {n_frames}")
@@ -60,11 +66,16 @@ class VSRBidirectional3x(nn.Module):
             nn.PixelShuffle(SCALE),
             nn.Conv2d(n_feats, 3, 3, padding=1),
         )
+        self.alignment = alignment
+        if alignment == "local":  # last: the other parameters begin as those of the plain form with the same seed
+            self.align = LocalAlignment(n_feats)
 
     def forward(self, frames: Tensor) -> Tensor:
         if frames.dim() != 5 or frames.shape[1] != self.n_frames or frames.shape[2] != 3:
             raise ValueError(f"expected [B, {self.n_frames}, 3, h, w], got {list(frames.shape)}")
         features = self._extract(frames)
+        if self.alignment == "local":
+            features = self.align(features)
         centre = self.n_frames // 2
         backward = self._propagate(features[centre:], self.backward_fuse, self.backward_trunk)
         forward = self._propagate(features[centre::-1], self.forward_fuse, self.forward_trunk)

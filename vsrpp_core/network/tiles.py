@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from vsrpp_core.device.memory import is_out_of_memory
+from vsrpp_core.messages.events import Alignment
+from vsrpp_core.network.alignment import REACH, STRIDE
 from vsrpp_core.network.model import SCALE
 
 SMALLEST_TILE = 32
@@ -24,6 +26,7 @@ class Network(Protocol):
 
     n_blocks: int
     n_frames: int
+    alignment: Alignment
 
     def __call__(self, frames: Tensor) -> Tensor: ...
 
@@ -33,9 +36,11 @@ def receptive_radius(model: Network) -> int:
 
     One for each 3x3 convolution on the way: ``feat_extract``, two in each of n_blocks / 2 residual blocks for each of
     the n_frames // 2 steps of a direction, and the two of ``upsample``. The latter of these works on the 3x picture,
-    where one pixel of reach is at most one LR pixel; the bilinear picture's reach of one is less than all that.
+    where one pixel of reach is at most one LR pixel; the bilinear picture's reach of one is less than all that. Local
+    alignment looks around itself once, before the propagation.
     """
-    return 1 + model.n_frames // 2 * model.n_blocks + 2
+    aligning = REACH if model.alignment == "local" else 0
+    return 1 + aligning + model.n_frames // 2 * model.n_blocks + 2
 
 
 def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = None) -> Tensor:
@@ -48,9 +53,10 @@ def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = No
         return model(frames)
     halo = receptive_radius(model) if halo is None else halo
     height, width = frames.shape[-2:]
+    step = STRIDE if model.alignment == "local" else 1
     picture: Tensor | None = None
-    for row in _spans(height, tile, halo):
-        for column in _spans(width, tile, halo):
+    for row in _spans(height, tile, halo, step):
+        for column in _spans(width, tile, halo, step):
             part = model(frames[..., row.low : row.high, column.low : column.high])
             if picture is None:
                 picture = part.new_empty(*part.shape[:-2], SCALE * height, SCALE * width)
@@ -107,11 +113,17 @@ class _Span:
         return slice(SCALE * (self.start - self.low), SCALE * (self.end - self.low))
 
 
-def _spans(length: int, tile: int, halo: int) -> list[_Span]:
-    """As few tiles as possible, of about equal size: a narrow last one would be mostly halo."""
+def _spans(length: int, tile: int, halo: int, step: int = 1) -> list[_Span]:
+    """As few tiles as possible, of about equal size: a narrow last one would be mostly halo.
+
+    With their halos they begin at multiples of ``step``, so that a coarser grid in the network lies as in the whole.
+    """
     count = -(-length // tile) if tile else 1
     edges = [index * length // count for index in range(count + 1)]
-    return [_Span(start, end, max(0, start - halo), min(length, end + halo)) for start, end in pairwise(edges)]
+    return [
+        _Span(start, end, max(0, start - halo) // step * step, min(length, end + halo))
+        for start, end in pairwise(edges)
+    ]
 
 
 def _smaller_tile(size: tuple[int, int], tile: int, halo: int) -> int:

@@ -15,7 +15,7 @@ from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import Checkpointing, ComputePrecision
+from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
 
@@ -65,6 +65,9 @@ class ModelConfig(Section):
     n_feats: int = Field(128, ge=4, le=512, description="feature maps in every layer")
     n_blocks: int = Field(32, ge=2, le=128, description="residual blocks, half of them in each trunk")
     n_frames: int = Field(5, ge=3, le=99, description="frames in a stack; odd")
+    alignment: Alignment = Field(
+        "none", description="neighbouring frames used where they lie, or moved onto the centre frame first"
+    )
 
     @field_validator("n_frames")
     @staticmethod

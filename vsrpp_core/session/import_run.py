@@ -19,7 +19,7 @@ from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError, first_line
-from vsrpp_core.messages.events import CheckpointSaved
+from vsrpp_core.messages.events import Alignment, CheckpointSaved
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.legacy_settings import NAME, OriginalSettings, read_original_settings
@@ -51,6 +51,7 @@ class _Source:
     step: int
     shape: dict[str, int]
     notes: tuple[str, ...] = ()
+    alignment: Alignment = "none"
 
 
 def import_run(path: Path, run: Path, settings_file: Path | None = None) -> ImportedRun:
@@ -89,7 +90,7 @@ def _read(path: Path) -> _Source:
     network = read_exported(path)
     weights = "the moving average of the weights" if network.is_average else "the weights"
     note = f"{path} holds {weights} and no optimizer: training continues from them with a fresh optimizer"
-    return _Source(network.weights, {}, network.step, network.shape, (note,))
+    return _Source(network.weights, {}, network.step, network.shape, (note,), network.alignment)
 
 
 def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[OriginalSettings | None, list[str]]:
@@ -107,7 +108,8 @@ def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[Origin
 def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | None) -> RunConfig:
     known = RunConfig.load_if_any(folder.config) or RunConfig()
     shape = {f"model.{name}": value for name, value in source.shape.items()}
-    return known.with_overrides({**(settings.overrides if settings else {}), **shape})
+    overrides = {**(settings.overrides if settings else {}), **shape, "model.alignment": source.alignment}
+    return known.with_overrides(overrides)
 
 
 def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:

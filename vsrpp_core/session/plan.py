@@ -206,7 +206,7 @@ def _check_resumable(folder: RunFolder, config: RunConfig, resumed: str, state: 
             f"{folder.path} is complete: step {step:,} of {max_steps:,}; to train on, set training.max_steps higher in "
             "its config.toml or with --set"
         )
-    saved, wanted = state["config"]["model"], config.model.model_dump()
-    changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved.get(key)]
+    saved, wanted = RunConfig.from_checkpoint(state["config"]).model.model_dump(), config.model.model_dump()
+    changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved[key]]
     if changed:
         raise VsrppError(f"{folder.config}: {', '.join(changed)} when {resumed} was saved; set it back, or start fresh")

@@ -329,6 +329,7 @@ class Session:
             n_feats=config.model.n_feats,
             n_blocks=config.model.n_blocks,
             n_frames=config.model.n_frames,
+            alignment=config.model.alignment,
             parameters=sum(p.numel() for p in self._trainer.model.parameters()),
             batch_size=config.training.batch_size,
             accumulation=config.training.accumulation,

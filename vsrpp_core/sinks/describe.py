@@ -80,11 +80,12 @@ def describe(event: ev.Event) -> str:
 
 
 def _started(event: ev.SessionStarted) -> str:
+    aligned = "" if event.alignment == "none" else f"{event.alignment} alignment, "
     origin = f"resumed from {event.resumed_from}" if event.resumed_from else "fresh"
     return (
         f"{event.run}: {origin}, step {event.step:,} of {event.max_steps:,}; "
         f"{event.train_samples:,} training and {event.val_samples:,} validation samples of {event.data}; "
-        f"{event.n_feats} feature maps, {event.n_blocks} blocks, {event.parameters / 1e6:.2f} M parameters, "
+        f"{event.n_feats} feature maps, {event.n_blocks} blocks, {aligned}{event.parameters / 1e6:.2f} M parameters, "
         f"batch {event.batch_size} x {event.accumulation}; "
         f"{event.device}, {event.precision} ({event.precision_reason})"
     )

@@ -463,7 +463,8 @@ class Trainer:
 def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
     """The network of a configuration, freshly initialized, on its device and in the layout that convolutions prefer."""
     shape = config.model
-    model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, config.training.checkpointing)
+    checkpointing = config.training.checkpointing
+    model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, checkpointing, shape.alignment)
     model.initialize()
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
 from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.network.alignment import KEYS, OFFSETS, RADIUS, STRIDE
 from vsrpp_core.run.config import RunConfig
 
 PICTURE = 3 * SCALE**2
@@ -43,6 +44,8 @@ class Workload:
     """Whether convolutions are computed in a type of two bytes (bf16 or fp16 autocast) instead of four."""
     averaged: bool = True
     """Whether a moving average of the weights is kept."""
+    aligned: bool = False
+    """Whether neighbouring frames are moved onto the centre frame first."""
 
     @classmethod
     def of(cls, config: RunConfig, geometry: StackGeometry, precision: str) -> "Workload":
@@ -59,12 +62,18 @@ class Workload:
             training.checkpointing,
             half=precision in ("bf16", "fp16"),
             averaged=training.ema > 0,
+            aligned=config.model.alignment == "local",
         )
 
     @property
     def pixels(self) -> int:
         """LR pixels of a micro-batch."""
         return self.samples * self.height * self.width
+
+    @property
+    def places(self) -> int:
+        """Of the grid on which alignment looks for motion."""
+        return self.samples * -(-self.height // STRIDE) * -(-self.width // STRIDE)
 
     @property
     def map_bytes(self) -> int:
@@ -92,7 +101,12 @@ def parameters(work: Workload) -> int:
     c = work.n_feats
     fuses = 3 * (2 * c * c + c)
     upsampler = (9 * c + 1) * UPSAMPLER_MAPS * c + 9 * c * 3 + 3
-    return 9 * 3 * c + c + fuses + _trunk_parameters(work) + upsampler
+    return 9 * 3 * c + c + fuses + _trunk_parameters(work) + upsampler + work.aligned * _alignment_parameters(c)
+
+
+def _alignment_parameters(n_feats: int) -> int:
+    keys = (9 * n_feats + 1) * KEYS + (9 * KEYS + 1) * KEYS
+    return keys + 1 + (9 * OFFSETS + 1) * OFFSETS
 
 
 def _trunk_parameters(work: Workload) -> int:
@@ -119,7 +133,15 @@ def flops(work: Workload) -> int:
         "block": work.blocks_run * convolution,
         "trunk": walks - work.walk_steps * convolution,
     }[work.checkpointing]
-    return (3 * forward - first + again) * work.pixels * work.accumulation
+    return ((3 * forward - first + again) * work.pixels + 3 * _alignment_flops(work)) * work.accumulation
+
+
+def _alignment_flops(work: Workload) -> int:
+    """Of the forward pass."""
+    if not work.aligned:
+        return 0
+    keys = work.n_frames * 9 * (work.n_feats + KEYS) * KEYS
+    return 2 * (keys + work.walk_steps * 9 * OFFSETS**2) * work.places
 
 
 # memory
@@ -142,7 +164,22 @@ def kept_maps(work: Workload) -> int:
 def kept_bytes(work: Workload) -> int:
     """What ``kept_maps`` counts, the frames as the first layer reads them, and the weights that autocast has cast."""
     frames = work.pixels * 3 * work.n_frames * work.element_size
-    return kept_maps(work) * work.map_bytes + frames + _cast_weights(work)
+    return kept_maps(work) * work.map_bytes + frames + _cast_weights(work) + _alignment_kept(work)
+
+
+def _alignment_kept(work: Workload) -> int:
+    """Features of all frames for the keys, those of neighbours in fp32 with where each is fetched, and on the grid
+    keys and similarities."""
+    if not work.aligned:
+        return 0
+    size, n = work.element_size, work.walk_steps
+    fetched = 4 * n * (work.n_feats + 2) * work.pixels
+    keys = (2 * size + 4) * (n + 1) + 4 * 2 * n
+    padded = (-(-work.height // STRIDE) + 2 * RADIUS) * (-(-work.width // STRIDE) + 2 * RADIUS) * work.samples
+    similarities = (4 + size + 4) * n * OFFSETS
+    on_grid = (keys * KEYS + similarities) * work.places + 4 * n * KEYS * padded
+    moved = n if work.checkpointing == "trunk" else 0  # otherwise each step's concatenation has them
+    return (work.n_frames + moved) * work.map_bytes + fetched + on_grid
 
 
 def _cast_weights(work: Workload) -> int:
@@ -196,8 +233,14 @@ def traffic_bytes(work: Workload) -> int:
     fuse = 17
     upsampler = 10 + 20 + 2 * 2 * UPSAMPLER_MAPS + 3 * UPSAMPLER_MAPS  # first convolution, shuffle, last convolution
     again = {"none": 0, "block": 2 * work.blocks_run, "trunk": 7 * work.walk_steps + 5 * work.blocks_run}
+    aligning = work.aligned * (12 * work.n_frames + 16 * work.walk_steps)  # copies and keys; fetched in fp32
     passes = (
-        4 * work.n_frames + fuse * (work.walk_steps + 1) + 15 * work.blocks_run + upsampler + again[work.checkpointing]
+        aligning
+        + 4 * work.n_frames
+        + fuse * (work.walk_steps + 1)
+        + 15 * work.blocks_run
+        + upsampler
+        + again[work.checkpointing]
     )
     micro_batch = passes * work.map_bytes + LOSS_PASSES * PICTURE * 4 * work.pixels
     return work.accumulation * micro_batch + 4 * parameters(work) * (3 * work.accumulation + 13)

@@ -37,7 +37,7 @@ def network(tmp_path: Path) -> Path:
 
 def write_network(path: Path, adds: float) -> Path:
     torch.manual_seed(1)
-    shape = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
     model = VSRBidirectional3x(**shape)
     state = model.state_dict()
     state["upsample.2.weight"].mul_(adds)

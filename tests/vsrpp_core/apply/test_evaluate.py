@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import av
 import numpy as np
@@ -46,7 +47,7 @@ def checkpoint(tmp_path: Path) -> Path:
 def write_checkpoint(path: Path, adds: float) -> Path:
     """A network that adds ``adds`` times what its window tells it to the bilinear picture."""
     torch.manual_seed(1)
-    shape = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
     model = VSRBidirectional3x(**shape)
     model.initialize()
     state = model.state_dict()

@@ -72,6 +72,19 @@ def test_an_export_of_an_export_is_the_same(checkpoint: Path, tmp_path: Path) ->
 # ONNX
 
 
+@pytest.mark.parametrize("suffix", ["safetensors", "onnx"])
+def test_a_network_with_local_alignment_is_exported_as_it_is(tmp_path: Path, suffix: str) -> None:
+    model = write_checkpoint(tmp_path / "checkpoint.pth", alignment="local")
+    made = export(tmp_path / "checkpoint.pth", tmp_path / f"n.{suffix}")
+    assert made.network.metadata()["alignment"] == "local"
+    if suffix == "safetensors":
+        frames = torch.rand(1, SHAPE["n_frames"], 3, 9, 12)
+        with torch.inference_mode():
+            assert torch.equal(load_network(tmp_path / "n.safetensors")(frames).cpu(), model(frames))
+    else:  # what export itself compares: onnxruntime and torch, at other sizes than those traced
+        assert 0 < made.difference < 1e-5
+
+
 @pytest.mark.parametrize("batch", [1, 2, 5])
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (8, 10), (33, 20)])
 def test_onnxruntime_computes_what_torch_does(

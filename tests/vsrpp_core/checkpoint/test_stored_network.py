@@ -12,7 +12,14 @@ from safetensors.torch import save_file
 
 from tests.vsrpp_core.network_files import SHAPE, write_checkpoint
 from vsrpp_core import __version__
-from vsrpp_core.checkpoint.stored_network import StoredNetwork, is_exported, read_exported, read_stored, write_exported
+from vsrpp_core.checkpoint.stored_network import (
+    StoredNetwork,
+    _checksum,
+    is_exported,
+    read_exported,
+    read_stored,
+    write_exported,
+)
 from vsrpp_core.errors import VsrppError
 
 
@@ -51,6 +58,7 @@ def test_the_description_says_how_to_use_it(network: StoredNetwork, tmp_path: Pa
         "n_feats": "4",
         "n_blocks": "2",
         "n_frames": "3",
+        "alignment": "none",
         "scale": "3",
         "step": "1234",
         "quality": "0.625",
@@ -60,6 +68,27 @@ def test_the_description_says_how_to_use_it(network: StoredNetwork, tmp_path: Pa
         "colour_order": "RGB",
         "value_range": "0..1",
     }
+
+
+def test_a_file_of_an_earlier_version_is_of_the_plain_form(network: StoredNetwork, tmp_path: Path) -> None:
+    assert network.alignment == "none", "the checkpoint does not have the setting"
+    write_exported(network, tmp_path / "n.safetensors")
+    metadata = {name: value for name, value in network.metadata().items() if name != "alignment"}
+    path = rewritten(network, metadata, tmp_path / "old.safetensors")
+    assert read_exported(path).alignment == "none"
+
+
+def test_a_form_of_a_later_version_is_refused(network: StoredNetwork, tmp_path: Path) -> None:
+    path = rewritten(network, {**network.metadata(), "alignment": "global"}, tmp_path / "n.safetensors")
+    with pytest.raises(VsrppError, match="has alignment global, which this version of VSR\\+\\+ does not know"):
+        read_exported(path)
+
+
+def rewritten(network: StoredNetwork, metadata: dict[str, str], path: Path) -> Path:
+    """A file that passes its check."""
+    weights = {name: weight.contiguous() for name, weight in network.weights.items()}
+    save_file(weights, path, {**metadata, "sha256": _checksum(weights, metadata)})
+    return path
 
 
 def test_the_quality_of_an_earlier_step_is_not_told(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.helpers import kept_for_backward
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.events import Alignment, Checkpointing
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
@@ -15,11 +15,13 @@ SHAPES = [(4, 2, 5, 2, 9, 11), (6, 4, 3, 1, 8, 8), (8, 6, 7, 1, 7, 10)]
 """n_feats, n_blocks, n_frames, samples, height, width."""
 
 
-def pair(shape: tuple[int, ...], mode: Checkpointing, dtype: torch.dtype) -> tuple[VSRBidirectional3x, LeanVSR, Tensor]:
+def pair(
+    shape: tuple[int, ...], mode: Checkpointing, dtype: torch.dtype, alignment: Alignment = "none"
+) -> tuple[VSRBidirectional3x, LeanVSR, Tensor]:
     n_feats, n_blocks, n_frames, samples, height, width = shape
     torch.manual_seed(sum(shape))
-    plain = VSRBidirectional3x(n_feats, n_blocks, n_frames).to(dtype)
-    lean = LeanVSR(n_feats, n_blocks, n_frames, mode).to(dtype)
+    plain = VSRBidirectional3x(n_feats, n_blocks, n_frames, alignment).to(dtype)
+    lean = LeanVSR(n_feats, n_blocks, n_frames, mode, alignment).to(dtype)
     lean.load_state_dict(plain.state_dict())
     frames = torch.rand(samples, n_frames, 3, height, width, dtype=dtype)
     return plain, lean.to(memory_format=torch.channels_last), frames  # type: ignore[call-overload]
@@ -34,10 +36,13 @@ def gradients(model: VSRBidirectional3x, frames: Tensor) -> tuple[Tensor, dict[s
     return output.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.parametrize("alignment", ["none", "local"])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_is_the_plain_network_in_double_precision(shape: tuple[int, ...], mode: Checkpointing) -> None:
-    plain, lean, frames = pair(shape, mode, torch.float64)
+def test_it_is_the_plain_network_in_double_precision(
+    shape: tuple[int, ...], mode: Checkpointing, alignment: Alignment
+) -> None:
+    plain, lean, frames = pair(shape, mode, torch.float64, alignment)
     expected, expected_gradients = gradients(plain, frames)
     output, found = gradients(lean, frames)
     assert float((output - expected).abs().max()) <= 1e-12

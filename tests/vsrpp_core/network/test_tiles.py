@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.helpers import GOLDEN
+from vsrpp_core.messages.events import Alignment
+from vsrpp_core.network.alignment import REACH
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.network.tiles import Upscaler, receptive_radius, upscale
 
@@ -61,12 +63,42 @@ def test_a_picture_in_tiles_is_the_whole_picture(size: tuple[int, int], tile: in
     assert float((tiled - upscale(model, frames)).abs().max()) <= 1e-12
 
 
+def aligned(n_feats: int = 6, n_blocks: int = 2, n_frames: int = 3) -> VSRBidirectional3x:
+    """With weights that make it look far: sharp differences between similarities, and motion in all directions."""
+    torch.manual_seed(4)
+    model = VSRBidirectional3x(n_feats, n_blocks, n_frames, "local").double().eval().requires_grad_(False)
+    nn.init.constant_(model.align.sharpness, 50.0)
+    nn.init.normal_(model.align.context.weight, std=0.02)
+    return model
+
+
+@pytest.mark.parametrize("tile", [11, 32])
+@pytest.mark.parametrize("size", SIZES)
+def test_so_it_is_with_local_alignment(size: tuple[int, int], tile: int) -> None:
+    model, frames = aligned(), noise(*size, n_frames=3)
+    assert receptive_radius(model) == REACH + receptive_radius(VSRBidirectional3x(6, 2, 3))
+    assert float((upscale(model, frames, tile) - upscale(model, frames)).abs().max()) <= 1e-10
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_local_alignment_sees_no_farther_than_its_radius(odd: int) -> None:
+    model = aligned()
+    radius, size = receptive_radius(model), 2 * receptive_radius(aligned()) + 12
+    frames = noise(size, size, n_frames=3)
+    changed, edge = frames.clone(), size // 2 + odd
+    changed[..., edge:] = 1 - changed[..., edge:]
+    columns = (model(changed) - model(frames)).abs().amax(dim=(0, 1, 2)).view(-1, 3).amax(dim=1) > 1e-10
+    first = int(columns.nonzero().min())
+    assert edge - radius <= first < edge - 1 - model.n_frames // 2 * model.n_blocks - 2
+
+
 class Residual(nn.Module):
     """What the network adds to the bilinear picture."""
 
     def __init__(self, inner: VSRBidirectional3x) -> None:
         super().__init__()
         self.inner, self.n_blocks, self.n_frames = inner, inner.n_blocks, inner.n_frames
+        self.alignment: Alignment = inner.alignment
 
     def forward(self, frames: Tensor) -> Tensor:
         centre = frames[:, self.n_frames // 2]
@@ -101,6 +133,7 @@ class Limited(nn.Module):
         super().__init__()
         self.inner, self.limit = inner, limit
         self.n_blocks, self.n_frames = inner.n_blocks, inner.n_frames
+        self.alignment: Alignment = inner.alignment
         self.asked: list[tuple[int, int]] = []
         self.error: Callable[[str], BaseException] = torch.OutOfMemoryError
         self.held: weakref.ref[Tensor] | None = None

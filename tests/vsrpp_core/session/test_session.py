@@ -465,9 +465,28 @@ def test_a_validation_pair_of_another_size_is_refused_before_training(
 def test_a_changed_shape_is_named_on_resume(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, training__max_steps=3)
-    with pytest.raises(VsrppError, match=r"model\.n_feats is 6 but was 4"):
-        open_session(run, data, start="resume", overrides={"model.n_feats": 6, "training.max_steps": 9})
+    for change, phrase in (
+        ({"model.n_feats": 6}, "n_feats is 6 but was 4"),
+        (LOCAL, "alignment is local but was none"),
+    ):
+        with pytest.raises(VsrppError, match=rf"model\.{phrase}"):
+            open_session(run, data, start="resume", overrides={**change, "training.max_steps": 9})
     assert (run / "checkpoint_step_3.pth").exists()
+
+
+LOCAL: dict[str, Any] = {"model.alignment": "local"}
+
+
+def test_with_local_alignment_resume_is_exact(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    data = make_dataset()
+    constant: dict[str, Any] = {"model__alignment": "local", "schedule__lr_min": TINY["schedule.lr_max"]}
+    for run, steps in (("whole", (6,)), ("parts", (3, 6))):
+        for step in steps:
+            start = "fresh" if step == steps[0] else "resume"
+            train(tmp_path / run, data, start, training__max_steps=step, **constant)
+    whole, parts = (checkpoints.load(tmp_path / run / "checkpoint_step_6.pth") for run in ("whole", "parts"))
+    assert whole["model"].keys() == parts["model"].keys() and "align.sharpness" in whole["model"]
+    assert all(torch.equal(whole["model"][name], weight) for name, weight in parts["model"].items())
 
 
 def pretend_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from vsrpp_core.data.resize import upscale3
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.events import Alignment
 from vsrpp_core.network.metrics import Score, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.training import validator as validator_module
@@ -29,6 +30,7 @@ class Bilinear(nn.Module):
     """The least a network is: callable, and it tells how far it sees."""
 
     n_blocks, n_frames = 0, 5
+    alignment: Alignment = "none"
 
     def forward(self, frames: Tensor) -> Tensor:
         return F.interpolate(frames[:, 2], scale_factor=3, mode="bilinear", align_corners=False)
@@ -41,6 +43,7 @@ class Limited(nn.Module):
         super().__init__()
         self.inner, self.limit, self.asked = inner, limit, list[int]()
         self.n_blocks, self.n_frames = inner.n_blocks, inner.n_frames
+        self.alignment: Alignment = inner.alignment
 
     def forward(self, frames: Tensor) -> Tensor:
         self.asked.append(frames.shape[-1] * frames.shape[-2])

@@ -11,7 +11,6 @@ from tests.helpers import kept_for_backward
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.messages.events import Checkpointing
-from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import OptimizerStep
@@ -33,6 +32,7 @@ WORKLOADS = [
     Workload(16, 6, 5, 2, 24, 30),
     Workload(8, 2, 3, 1, 20, 20),
     Workload(12, 8, 7, 1, 26, 18, accumulation=2),
+    Workload(16, 6, 5, 2, 27, 30, aligned=True),
 ]
 LARGE = {
     (64, 20, 4): Workload(64, 20, 5, 4, 180, 180),
@@ -44,7 +44,9 @@ LARGE = {
 
 each_mode = pytest.mark.parametrize("mode", MODES)
 each_type = pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
-each_workload = pytest.mark.parametrize("work", WORKLOADS, ids=["five frames", "three frames", "seven frames"])
+each_workload = pytest.mark.parametrize(
+    "work", WORKLOADS, ids=["five frames", "three frames", "seven frames", "aligned"]
+)
 
 
 def config_of(work: Workload) -> RunConfig:
@@ -53,6 +55,7 @@ def config_of(work: Workload) -> RunConfig:
             "model.n_feats": work.n_feats,
             "model.n_blocks": work.n_blocks,
             "model.n_frames": work.n_frames,
+            "model.alignment": "local" if work.aligned else "none",
             "training.batch_size": work.samples,
             "training.accumulation": work.accumulation,
             "training.checkpointing": work.checkpointing,
@@ -90,7 +93,7 @@ def test_operations_are_those_of_a_real_step(work: Workload, mode: Checkpointing
 
 @each_workload
 def test_parameters_are_those_of_the_network(work: Workload) -> None:
-    model = LeanVSR(work.n_feats, work.n_blocks, work.n_frames)
+    model = build_model(config_of(work), hardware_of(work))
     assert parameters(work) == sum(p.numel() for p in model.parameters())
 
 

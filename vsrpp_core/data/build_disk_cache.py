@@ -26,7 +26,7 @@ from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, load_pair
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import PreparationProgressed, WarningRaised
 from vsrpp_core.run.disk import size_in_words
-from vsrpp_core.run.files import TEMPORARY_PREFIX, replacing
+from vsrpp_core.run.files import TEMPORARY_PREFIX, beside, replacing
 
 Build = Generator[PreparationProgressed | WarningRaised, None, DiskCache | None]
 
@@ -120,7 +120,7 @@ def _writable_place(root: Path) -> Path:
 @contextmanager
 def _build_lock(path: Path) -> Iterator[FileLock]:
     """The lock for building ``path``, not yet acquired; released at the end."""
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    lock = FileLock(beside(path, ".", ".lock"))
     try:
         yield lock
     finally:

@@ -1,11 +1,17 @@
 """Writing files so that a crash leaves the old one or the new one, never half of one."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TEMPORARY_PREFIX = ".tmp-"
+ENDS = 1 << 20
+"""Bytes at a file's beginning and end that its fingerprint is made of, besides its size."""
+
+NAME_BYTES = 255
+"""What nearly all file systems take as a name, where the system does not say."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None], obsolete: Path | None = None) -> None:
@@ -26,7 +32,7 @@ def replacing(path: Path, obsolete: Path | None = None) -> Iterator[Path]:
     the temporary file is removed. ``obsolete`` is as for ``write_atomically``, which is enough for most; this is for
     who tells how far the writing is.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    temporary = beside(path, f"{TEMPORARY_PREFIX}{os.getpid()}-")
     try:
         yield temporary
         sync(temporary)
@@ -38,6 +44,29 @@ def replacing(path: Path, obsolete: Path | None = None) -> Iterator[Path]:
         with contextlib.suppress(OSError):  # the first error is the one worth telling
             temporary.unlink(missing_ok=True)
         raise
+
+
+def beside(path: Path, prefix: str, suffix: str = "") -> Path:
+    """A file that belongs to ``path``, in the same folder: its name between ``prefix`` and ``suffix``.
+
+    Where that is too long for the file system the name is cut and tells itself apart from others by a digest.
+    """
+    middle, most = path.name, name_bytes(path.parent)
+    if len(os.fsencode(f"{prefix}{middle}{suffix}")) > most:
+        digest = hashlib.sha256(os.fsencode(middle)).hexdigest()[:12]
+        while len(os.fsencode(f"{prefix}{middle}-{digest}{suffix}")) > most:
+            middle = middle[:-1]
+        middle = f"{middle}-{digest}"
+    return path.with_name(f"{prefix}{middle}{suffix}")
+
+
+def name_bytes(folder: Path) -> int:
+    """The longest name that a folder takes, in bytes, whether or not it exists already."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), folder)
+    try:
+        return os.pathconf(there, "PC_NAME_MAX")
+    except (OSError, ValueError, AttributeError):
+        return NAME_BYTES
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -60,6 +89,17 @@ def sync(path: Path) -> None:
 def _sync_folder(path: Path) -> None:
     if os.name == "posix":  # elsewhere folders cannot be opened, and the rename is durable by itself
         sync(path)
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of the size and of the first and last MiB of a file, so that a film need not be read a second time."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        digest.update(file.read(ENDS))
+        file.seek(max(0, size - ENDS))
+        digest.update(file.read(ENDS))
+    return digest.hexdigest()
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, int]]:

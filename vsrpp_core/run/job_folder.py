@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from filelock import FileLock, Timeout
 
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.files import beside, write_text_atomically
 
 FORMAT = 1
 JOB_NAME, LOCK_NAME = "job.json", ".lock"
@@ -26,7 +26,7 @@ class JobFolder:
     suffix: ClassVar[str]
 
     def __init__(self, out: Path) -> None:
-        self.out, self.path = out, out.with_name(f".{out.name}{self.suffix}")
+        self.out, self.path = out, beside(out, ".", self.suffix)
         self._lock = FileLock(self.path / LOCK_NAME)
 
     def __enter__(self) -> Self:

@@ -52,7 +52,7 @@ class UpscaleRequest:
 
         options = _options(dict(self.options), self.flags)
         with fault_of("sources", out=self.out):
-            return plan(list(self.sources), self.out, "png" in self.flags, options.overwrite), options
+            return plan(list(self.sources), self.out, "png" in self.flags, options.overwrite, options.span), options
 
 
 def check(values: Values) -> Checked[UpscaleRequest]:

@@ -1,17 +1,21 @@
 """What is upscaled to where (the meaning of ``IN... OUT``) and how: the options, read as people write them."""
 
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 from vsrpp_core.apply.upscale.encoding import EncodingRequest
 from vsrpp_core.apply.upscale.mux import VIDEO_OUT
+from vsrpp_core.apply.upscale.origins import other_origin
 from vsrpp_core.apply.upscale.source import Span, images_in
 from vsrpp_core.errors import OptionError
 from vsrpp_core.run.config import Precision
+from vsrpp_core.run.files import name_bytes
 from vsrpp_core.video.times import read_time
 from vsrpp_core.video.video_files import find_videos
 
+WHOLE = Span()
 SEGMENT_SECONDS = 10.0
 """Length of a segment: the most that a kill costs. The encoder sets a keyframe about as often anyway."""
 
@@ -43,6 +47,8 @@ class Job:
     source: Path
     out: Path
     is_pictures: bool
+    in_folder: bool = False
+    """``out`` has its name from the source, beside other results."""
 
     def refuse_overwriting(self, overwrite: bool) -> None:
         """OptionError where ``out`` is the source, or exists; a file may be overwritten."""
@@ -65,13 +71,16 @@ class Plan:
     """Results that exist already, where there are several sources."""
 
 
-def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = False) -> Plan:
+def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = False, span: Span = WHOLE) -> Plan:
     """One job for each source. ``out`` is the file to make if it is named like a video, else a folder.
 
     A single folder of images, or a single video with ``png``, fills the folder ``out`` itself; of several, each gets
-    an entry of its own name in it. UsageError where sources are missing, OptionError where ``out`` does not fit them.
+    an entry of its own name in it; results of the same sources (and ``span``) are skipped unless they are to be
+    overwritten, and those of others are refused. UsageError where sources are missing, OptionError where ``out`` does
+    not fit them.
     """
     found = _sources(sources)
+    _refuse_long_name(out)
     if out.suffix.lower() in VIDEO_OUT:
         if png or len(found) > 1:
             raise OptionError(
@@ -84,8 +93,11 @@ def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = Fa
         )
     is_alone = len(found) == 1 and not (len(sources) == 1 and sources[0] not in found)
     jobs = [_job_in(out, source, png, is_alone) for source in found]
+    for job in jobs:
+        _refuse_long_name(job.out)
     _refuse_clashes(jobs)
     done = [] if overwrite or is_alone else [job for job in jobs if _is_done(job)]
+    _refuse_results_of_others(done, span)
     return Plan([job for job in jobs if job not in done], [job.out for job in done])
 
 
@@ -99,9 +111,20 @@ def _sources(paths: list[Path]) -> list[Path]:
 
 def _job_in(out: Path, source: Path, png: bool, is_alone: bool) -> Job:
     if source.is_dir() or png:
-        return Job(source, out if is_alone else out / (source.name if source.is_dir() else source.stem), True)
+        name = source.name if source.is_dir() else source.stem
+        return Job(source, out, True) if is_alone else Job(source, out / name, True, in_folder=True)
     suffix = source.suffix.lower() if source.suffix.lower() in VIDEO_OUT else ".mkv"
-    return Job(source, out / f"{source.stem}{suffix}", False)
+    return Job(source, out / f"{source.stem}{suffix}", False, in_folder=True)
+
+
+def _refuse_long_name(out: Path) -> None:
+    length, most = len(os.fsencode(out.name)), name_bytes(out.parent)
+    if length > most:
+        raise OptionError(
+            "out",
+            f"{out} is a name of {length} bytes, longer than the {most} that {out.parent} takes; rename its source, or "
+            "name a shorter OUT",
+        )
 
 
 def _refuse_clashes(jobs: list[Job]) -> None:
@@ -112,6 +135,17 @@ def _refuse_clashes(jobs: list[Job]) -> None:
                 "sources", f"{seen[job.out]} and {job.source} would both become {job.out}; give them one by one"
             )
         seen[job.out] = job.source
+
+
+def _refuse_results_of_others(done: list[Job], span: Span) -> None:
+    """OptionError where a result that would be kept is not of the job's source."""
+    for job in done:
+        if origin := other_origin(job.out, job.source, span):
+            raise OptionError(
+                "out",
+                f"{job.out} exists already, but was not made of {job.source}: it is of {origin}; name another OUT, or "
+                "give --overwrite to replace it when the new one is done",
+            )
 
 
 def _is_done(job: Job) -> bool:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.files import beside, write_text_atomically
 
 
 class Mark:
@@ -19,7 +19,7 @@ class Mark:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self.path = out.with_name(f".{out.name}.vsrpp-done")
+        self.path = beside(out, ".", ".vsrpp-done")
 
     def write(self, job: dict[str, Any], frames: int) -> None:
         values = {"job": job, "frames": frames, "result": _fingerprint(self._out)}

@@ -30,6 +30,7 @@ from vsrpp_core.apply.upscale.job_events import (
 )
 from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.marks import Mark, Marks
+from vsrpp_core.apply.upscale.origins import record
 from vsrpp_core.apply.upscale.preview import Previews
 from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, put_in_place
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
@@ -187,6 +188,8 @@ class _Task:
         write = mux.unpack if self.job.is_pictures else mux.join
         for written in write(self.film, self.encoding, self.work, sink.count, made):
             yield self._progress("joining", written, sink.done)
+        if self.job.in_folder:
+            record(made, self.job.out, self.job.source, self.options.span)
         put_in_place(made, self.job.out)
 
     def _started(self, done: int) -> UpscaleStarted:

@@ -70,8 +70,8 @@ def run(options: argparse.Namespace) -> int:
     from vsrpp_core.apply.upscale.jobs import plan
     from vsrpp_core.apply.upscale.upscale import upscale
 
-    planned = plan(options.sources, options.out, options.png, options.overwrite)
     settings, stopping, ended, failed = _settings(options), Event(), 0, 0
+    planned = plan(options.sources, options.out, options.png, options.overwrite, settings.span)
     terminal = Terminal()
     # after a signal the current frame is finished; a second Ctrl-C costs nothing, as what counts is on the disk
     with ProgressView(terminal) as view, on_signals(stopping.set):

@@ -12,10 +12,11 @@ from typing import Any
 
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.prepare.job.report import MANIFEST, RECIPE, VIDEOS, fingerprint
+from vsrpp_core.prepare.job.report import MANIFEST, RECIPE, VIDEOS
 from vsrpp_core.prepare.job.work_folder import clear_finished
 from vsrpp_core.prepare.recipe import VERSION, Recipe, WorkPart
 from vsrpp_core.prepare.sources import NamedVideo, named_videos
+from vsrpp_core.run.files import fingerprint
 
 MOST_NAMED = 3
 """Differences named in one sentence."""

@@ -3,7 +3,6 @@
 Separate from pipeline.py because it only describes; it contains no time of day, so the same work gives the same bytes.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,12 +15,11 @@ from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.prepare.job.prepare_events import CategoryReport, PrepareReport
 from vsrpp_core.prepare.job.selection import CutVideo, SelectedPair, Selection
 from vsrpp_core.prepare.recipe import Recipe
+from vsrpp_core.run.files import fingerprint
 
 MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
 RECIPE, SHEET = "recipe.toml", "contact_sheet.png"
 COLUMNS, ROWS, CATEGORIES, TILE, LABEL = 10, 3, 12, 128, 14
-ENDS = 1 << 20
-"""Bytes at a video's beginning and end that its fingerprint is made of, besides its size."""
 
 
 def report_of(
@@ -80,17 +78,6 @@ def manifest_lines(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[s
             "degradation": cut.degradation,
         }
         yield json.dumps(line, ensure_ascii=False)
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 of the size and of the first and last MiB of a file, so that a film need not be read a second time."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(ENDS))
-        file.seek(max(0, size - ENDS))
-        digest.update(file.read(ENDS))
-    return digest.hexdigest()
 
 
 def contact_sheet(folder: DatasetFolder, chosen: Sequence[SelectedPair], recipe: Recipe) -> Image.Image:

@@ -51,7 +51,7 @@ def test_what_was_finished_since_is_not_made_again(films: Path, network: Path) -
     assert (out / "b.mkv").read_text() == "old"
     assert kept(again(network, films)) == ["a.mkv"]
     assert (out / "a.mkv").stat() == before and (out / "b.mkv").stat().st_size > 3
-    assert sorted(path.name for path in out.iterdir()) == ["a.mkv", "b.mkv"]
+    assert sorted(path.name for path in out.iterdir()) == [".vsrpp-sources.jsonl", "a.mkv", "b.mkv"]
     assert kept(again(network, films)) == []  # all were done, so all are to be made again
 
 

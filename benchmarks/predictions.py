@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
-from vsrpp_core.device.speed import CPU_EFFICIENCY, _cpu_flops
+from vsrpp_core.device.speed import CPU_EFFICIENCY, convolution_flops
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
@@ -92,7 +92,7 @@ def main() -> None:
     rows, ratios = [], {"seconds": list[float](), "memory": list[float]()}
     for n_feats, n_blocks, samples, side in CONFIGURATIONS:
         for mode in MODES:
-            _cpu_flops.cache_clear()  # other work on this machine comes and goes
+            convolution_flops.cache_clear()  # other work on this machine comes and goes
             prediction = predict(
                 config_of(n_feats, n_blocks, samples, mode), StackGeometry(5, side, side), choose_hardware("fp32")
             )

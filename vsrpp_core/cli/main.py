@@ -16,6 +16,7 @@ VERBS = {
     "check": ("datasets.check", "read every pair of a dataset and list all that is wrong"),
     "cache": ("datasets.cache", "decode a dataset's training pairs into one file, for faster training"),
     "train": ("runs.train", "train a run, without a screen"),
+    "doctor": ("runs.doctor", "check this machine, its card and disks before a long run"),
     "tune": ("runs.tune", "find the largest network this device can train"),
     "config": ("runs.config", "list every setting of a run, its value and meaning"),
     "evaluate": ("networks.evaluate", "score networks on ground-truth frames beside bicubic"),

@@ -44,6 +44,7 @@ CPU_EFFICIENCY = 0.75
 
 CALIBRATION_SECONDS = 0.3
 CALIBRATION_SIDE = 96
+CUDA_CALIBRATION_SIDE = 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class DeviceSpeed:
 def speed_of(hardware: Hardware, n_feats: int) -> DeviceSpeed:
     """The speed in the hardware's precision; a CPU is measured with a convolution of ``n_feats`` feature maps."""
     if hardware.description.kind == "cpu":
-        rate = _cpu_flops(hardware.precision, n_feats)
+        rate = convolution_flops("cpu", hardware.precision, n_feats)
         source = f"a convolution timed for {CALIBRATION_SECONDS} s reached {rate / 1e9:.0f} GFLOP/s"
         return DeviceSpeed(rate, math.inf, CPU_EFFICIENCY, source)
     return _cuda_speed(hardware.description, hardware.precision)
@@ -95,22 +96,29 @@ def _operations_per_clock(device: DeviceDescription, precision: str) -> tuple[in
 
 
 @lru_cache
-def _cpu_flops(precision: str, n_feats: int) -> float:
-    """Operations per second of a 3x3 convolution, forward and backward: the best within CALIBRATION_SECONDS."""
+def convolution_flops(device: str, precision: str, n_feats: int) -> float:
+    """Operations per second of a 3x3 convolution, forward and backward: the best within CALIBRATION_SECONDS.
+
+    ``device``: ``cpu`` or ``cuda``, which is given pictures large enough to fill it.
+    """
+    side = CALIBRATION_SIDE if device == "cpu" else CUDA_CALIBRATION_SIDE
     layer = torch.nn.Conv2d(n_feats, n_feats, 3, padding=1)
-    convolution = layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    x = torch.rand(1, n_feats, CALIBRATION_SIDE, CALIBRATION_SIDE).to(memory_format=torch.channels_last)
+    convolution = layer.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    x = torch.rand(1, n_feats, side, side, device=device).to(memory_format=torch.channels_last)
     x.requires_grad_()
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
 
     def seconds() -> float:
         start = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
             y = convolution(x)
         y.backward(torch.ones_like(y))
+        if device == "cuda":
+            torch.cuda.synchronize()
         return time.perf_counter() - start
 
     seconds()  # the first prepares kernels, which can take longer than all others together
     best, end = seconds(), time.perf_counter() + CALIBRATION_SECONDS
     while time.perf_counter() < end:
         best = min(best, seconds())
-    return 3 * 2 * 9 * n_feats**2 * CALIBRATION_SIDE**2 / best
+    return 3 * 2 * 9 * n_feats**2 * side**2 / best

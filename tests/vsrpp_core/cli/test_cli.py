@@ -26,6 +26,7 @@ VERBS = [
     "check",
     "cache",
     "train",
+    "doctor",
     "tune",
     "config",
     "evaluate",

@@ -28,8 +28,9 @@ from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
 from vsrpp_core.run.config import Precision
-from vsrpp_core.run.names import IMAGE_SUFFIXES
-from vsrpp_core.video import reading
+from vsrpp_core.run.names import listed
+from vsrpp_core.video import images, reading
+from vsrpp_core.video.video_files import list_folder, passed_over
 
 SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
 """Pixels; cropped to a multiple of 3, a shorter side would be shorter than SSIM's window."""
@@ -71,12 +72,23 @@ class EvaluationProgress:
     total: int
 
 
-Step = EvaluationProgress | WarningRaised | ClipScores
+@dataclass(frozen=True, slots=True)
+class ClipFailed:
+    """One of several clips; the others are scored anyway."""
+
+    clip: str
+    place: int
+    """Among the clips, from 0."""
+    error: str
+
+
+Step = EvaluationProgress | WarningRaised | ClipScores | ClipFailed
 
 
 def evaluate(checkpoint: Path, clips: list[Path], options: Options) -> Iterator[Step]:
     """Score ``checkpoint`` on each clip (a folder of frames or a video): progress per frame, then the clip's scores.
 
+    VsrppError where a single clip cannot be scored; of several, the others are.
     An exported network will do as well. Frames that do not fit into the device's memory are upscaled in tiles, with one
     warning.
     """
@@ -84,18 +96,30 @@ def evaluate(checkpoint: Path, clips: list[Path], options: Options) -> Iterator[
 
 
 def compare(checkpoints: list[Path], clips: list[Path], options: Options) -> Iterator[tuple[Path, Step]]:
-    """``evaluate`` of one checkpoint after another; all are opened first, and bicubic is scored once."""
+    """``evaluate`` of one checkpoint after another; all are opened first, and bicubic is scored once.
+
+    A clip that fails for one of them is left out for those after it.
+    """
     hardware = choose_hardware(options.precision)
     hardware.apply()
     models = [load_network(path, hardware) for path in checkpoints]
     bicubic: dict[int, ClipScores] = {}
+    failed: set[int] = set()
     for path, model in zip(checkpoints, models, strict=True):
         scorer = _Scorer(model, PictureUpscaler(hardware), options)
         for index, clip in enumerate(clips):
-            for step in scorer.evaluate(clip, bicubic.get(index)):
-                if isinstance(step, ClipScores):
-                    bicubic[index] = step
-                yield path, step
+            if index in failed:
+                continue
+            try:
+                for step in scorer.evaluate(clip, bicubic.get(index)):
+                    if isinstance(step, ClipScores):
+                        bicubic[index] = step
+                    yield path, step
+            except VsrppError as error:
+                if len(clips) == 1:
+                    raise
+                failed.add(index)
+                yield path, ClipFailed(clip.name, index, str(error))
 
 
 def mean_scores(rows: list[ClipScores]) -> ClipScores:
@@ -120,7 +144,9 @@ class _Scorer:
         Raises VsrppError where the clip cannot be scored.
         """
         border, limit = self._options.border, self._options.frames
-        expected, frames = _open_clip(clip, limit)
+        expected, frames, notes = _open_clip(clip, limit)
+        if known is None:
+            yield from (WarningRaised(message=note) for note in notes)
         ki_scores, bicubic_scores = list[_Scores](), list[_Scores]()
         truths = _ground_truth(clip, frames, border)
         for stack, truth in windows(truths, self._model.n_frames, SHRINK[self._options.protocol]):
@@ -168,17 +194,26 @@ def _as_batch(image: Frame, border: int) -> Tensor:
     return torch.from_numpy(inner).permute(2, 0, 1).unsqueeze(0)
 
 
-def _open_clip(clip: Path, limit: int) -> tuple[int, Iterator[Frame]]:
-    """How many frames to expect (0: unknown) and the frames, read one by one; no more than ``limit`` unless it is 0."""
-    expected, frames = _whole_clip(clip)
-    return (min(expected, limit), islice(frames, limit)) if limit else (expected, frames)
+def _open_clip(clip: Path, limit: int) -> tuple[int, Iterator[Frame], list[str]]:
+    """How many frames to expect (0: unknown), the frames, read one by one, and sentences on what is odd.
+
+    No more than ``limit`` frames unless it is 0.
+    """
+    if not clip.is_dir():
+        expected, frames = reading.probe(clip).frames, reading.frames(clip)
+        return (min(expected, limit), islice(frames, limit), []) if limit else (expected, frames, [])
+    folder = list_folder(clip)
+    if folder.videos:
+        names = listed([path.name for path in folder.videos])
+        raise VsrppError(f"{clip} holds videos ({names}), not only frames; name a video itself, or move them elsewhere")
+    files = folder.images[: limit or None]
+    images.refuse_unfit(files, _size_of)
+    return len(files), map(read_image, files), [note for note in (passed_over(clip), *images.remarks(files)) if note]
 
 
-def _whole_clip(clip: Path) -> tuple[int, Iterator[Frame]]:
-    if clip.is_dir():
-        paths = sorted(path for path in clip.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        return len(paths), map(read_image, paths)
-    return reading.probe(clip).frames, reading.frames(clip)
+def _size_of(file: Path) -> images.Size:
+    height, width = read_image(file).shape[:2]
+    return width, height
 
 
 def _ground_truth(clip: Path, frames: Iterator[Frame], border: int) -> Iterator[Frame]:

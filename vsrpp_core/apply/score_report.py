@@ -19,9 +19,21 @@ class Report:
     def __init__(self, checkpoints: list[Path], options: Options) -> None:
         self._options = options
         self._rows: dict[Path, list[ClipScores]] = {path: [] for path in checkpoints}
+        self._left_out: set[int] = set()
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self._rows.values())
 
     def add(self, checkpoint: Path, scores: ClipScores) -> None:
         self._rows[checkpoint].append(scores)
+
+    def leave_out(self, place: int) -> None:
+        """The clip of this number, from 0, has no scores: none of any network are shown."""
+        at = place - sum(other < place for other in self._left_out)
+        for rows in self._rows.values():
+            del rows[at : at + 1]
+        self._left_out.add(place)
 
     def json(self) -> str:
         """One line: a list of objects, which name their ``checkpoint`` first where there are several."""

@@ -34,6 +34,11 @@ def lead(n_frames: int) -> int:
     return n_frames // 2 + LOOK + 2
 
 
+def reach(n_frames: int) -> int:
+    """Number of later pictures that a picture's window depends on."""
+    return n_frames // 2 + LOOK
+
+
 def windows(pictures: Iterable[P], n_frames: int, skip: int = 0) -> Iterator[list[P]]:
     """For each picture ``n_frames`` pictures with itself in the middle; the first ``skip`` windows are left out.
 

@@ -173,21 +173,19 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
                 (width, height), (wanted_width, wanted_height) = image.size, size
                 raise VsrppError(
                     f"{path} is {width}x{height}, not {wanted_width}x{wanted_height} like the dataset; "
-                    f"{_check_of(path)} lists every such file"
+                    f"{_advice(path, 'every such file')}"
                 )
             return np.asarray(image.convert("RGB"))
     except FileNotFoundError:
-        raise VsrppError(f"{path} is gone; {_check_of(path)} lists what is left") from None
+        raise VsrppError(f"{path} is gone; {_advice(path, 'what is left')}") from None
     except UNREADABLE as error:
-        raise VsrppError(
-            f"{path} cannot be read as an image ({error}); {_check_of(path)} lists every such file"
-        ) from None
+        raise VsrppError(f"{path} cannot be read as an image ({error}); {_advice(path, 'every such file')}") from None
 
 
-def _check_of(path: Path) -> str:
-    """The command that reads the whole dataset of an image."""
-    is_of_one = path.parent.name in ("LR", "GT") and len(path.parents) > 2
-    return f"`vsrpp check {path.parents[2] if is_of_one else 'ROOT'}`"
+def _advice(path: Path, kind: str) -> str:
+    """What to do about an image: of a dataset the command that lists all files or pairs like it."""
+    is_of_dataset = path.parent.name in ("LR", "GT") and len(path.parents) > 2
+    return f"`vsrpp check {path.parents[2]}` lists {kind}" if is_of_dataset else "replace it or move it elsewhere"
 
 
 def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
@@ -310,5 +308,5 @@ def measure(pair: PairPaths) -> StackGeometry:
             return geometry_of(lr.size, gt.size)
     except UNREADABLE as error:
         raise VsrppError(
-            f"{pair.lr} and its ground truth are not a pair: {error}; {_check_of(pair.lr)} lists every such pair"
+            f"{pair.lr} and its ground truth are not a pair: {error}; {_advice(pair.lr, 'every such pair')}"
         ) from None

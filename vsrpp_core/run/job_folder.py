@@ -85,4 +85,8 @@ class JobFolder:
             return []
         except ValueError:
             return ["description"]
-        return [key for key in sorted({*wanted, *found}) if wanted.get(key) != found.get(key)]
+        return [key for key in sorted({*wanted, *found}) if not self.is_same(key, wanted.get(key), found.get(key))]
+
+    def is_same(self, key: str, wanted: Any, found: Any) -> bool:
+        """Whether finished work made with the value ``found`` is what ``wanted`` makes."""
+        return bool(wanted == found)

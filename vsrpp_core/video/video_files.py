@@ -17,6 +17,10 @@ VIDEO_SUFFIXES = frozenset(
 """Videos in a folder; a file that is named itself is tried whatever its suffix."""
 
 
+WORDS = frozenset({".csv", ".htm", ".html", ".ini", ".json", ".log", ".md", ".md5", ".nfo", ".pdf", ".toml", ".txt"})
+"""Files of words and figures, which nobody expects among the pictures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """What a folder holds, each in natural order; without what is hidden or left there by a system."""
@@ -48,7 +52,8 @@ def passed_over(path: Path) -> str:
     if not path.is_dir():
         return ""
     folder = list_folder(path)
-    left = [*folder.images, *folder.others] if folder.videos else folder.others
+    left = [path for path in folder.others if path.suffix.lower() not in WORDS]
+    left = [*folder.images, *left] if folder.videos else left
     if not left or not (folder.videos or folder.images):
         return ""
     kind = "videos" if folder.videos else "images"

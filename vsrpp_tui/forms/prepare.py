@@ -122,7 +122,7 @@ def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
 
 def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
     from vsrpp_core.prepare.job.pipeline import interrupted_work
-    from vsrpp_core.prepare.sources import named_videos
+    from vsrpp_core.prepare.sources import named_videos, remarks
 
     count = len(named_videos(recipe))
     lines = ["1 video" if count == 1 else f"{count:,} videos"]
@@ -131,4 +131,4 @@ def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
     with fault_of("out"):
         if interrupted_work(request.out):
             lines.append("starts over" if request.fresh else "resumes an interrupted job")
-    return tuple(lines)
+    return (*lines, *remarks(recipe))

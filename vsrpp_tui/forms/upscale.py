@@ -175,7 +175,7 @@ def _outlook(planned: "Plan", options: "Options", request: UpscaleRequest) -> tu
     lines.insert(0, f"{first.source.name}: {described(info)}{more}")
     if info.can_resume:
         lines.append("resumes an interrupted job")
-    return (*lines, *info.notes)
+    return (*lines, *planned.notes, *info.notes)
 
 
 def described(info: "JobInfo") -> str:

@@ -16,6 +16,7 @@ from vsrpp_core.apply.upscale.job_events import UpscalePreview, UpscaleProgress
 from vsrpp_core.data.check import CheckProgress, Problem, check
 from vsrpp_core.data.quarantine import groups_to_move, move_aside
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress
 from vsrpp_tui.forms.prepare import PrepareRequest
 from vsrpp_tui.forms.upscale import UpscaleRequest
@@ -99,6 +100,7 @@ def _upscaling(request: UpscaleRequest) -> Generator[object, None, None]:
     planned, options = request.read()
     files = [FileState(job.source.name, job.out) for job in planned.jobs]
     yield UpscalePlanned(tuple(files), tuple(planned.skipped))
+    yield from (WarningRaised(message=note) for note in planned.notes)
     for place, job in enumerate(planned.jobs if len(files) > 1 else ()):  # how long each is, for the total
         try:
             seen = inspect_job(job, options)

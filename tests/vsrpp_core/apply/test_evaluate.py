@@ -16,9 +16,11 @@ from PIL import Image
 
 from vsrpp_core.apply import evaluate as module
 from vsrpp_core.apply.evaluate import (
+    ClipFailed,
     ClipScores,
     EvaluationProgress,
     Options,
+    Step,
     compare,
     evaluate,
     mean_scores,
@@ -79,7 +81,7 @@ def write_clip(folder: Path, frames: list[Frame]) -> Path:
     return folder
 
 
-def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[EvaluationProgress | WarningRaised | ClipScores]:
+def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[Step]:
     return list(evaluate(checkpoint, clips, Options(border=border)))
 
 
@@ -229,6 +231,7 @@ def test_no_more_than_a_window_of_frames_is_held(
         if isinstance(step, EvaluationProgress):
             ahead.append(len(read) - step.done)
             held.append(sum(frame() is not None for frame in read))
+    ahead = [count - 1 for count in ahead]  # one is read before, for its size
     assert ahead == [2, 2, 2, 2, 2, 2, 2, 1, 0] and max(held) <= 3
 
 
@@ -366,8 +369,46 @@ def test_a_folder_without_frames_is_refused(checkpoint: Path, tmp_path: Path) ->
 
 def test_frames_of_different_sizes_are_refused(checkpoint: Path, clip: Path) -> None:
     Image.new("RGB", (60, 60)).save(clip / "9999.png")
-    with pytest.raises(VsrppError, match="frames of different sizes"):
+    with pytest.raises(VsrppError, match=r"9999\.png is 60x60, unlike most"):
         run(checkpoint, [clip])
+
+
+def test_companions_and_the_lengths_of_numbers_change_nothing(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "checkpoint.pth", adds=3.0)
+    pictures = [np.roll(scene(0), 3 * index, 0) for index in range(11)]
+    padded, short = write_clip(tmp_path / "padded", pictures), tmp_path / "short"
+    short.mkdir()
+    for number, file in enumerate(sorted(padded.iterdir()), start=1):
+        file.rename(short / f"frame{number}.png")
+    padded.rmdir()
+    write_clip(padded, pictures)
+    for name in ("._frame1.png", ".DS_Store", "Thumbs.db"):
+        (short / name).write_bytes(b"\0\5\x16\7")
+    one, two = run(checkpoint, [padded])[-1], run(checkpoint, [short])[-1]
+    assert isinstance(one, ClipScores) and replace(one, clip="short") == two
+
+
+def test_what_is_odd_about_a_clip_is_told_and_a_film_in_it_refused(checkpoint: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip", [scene(index) for index in range(6)])
+    sorted(clip.iterdir())[3].unlink()
+    (clip / "frames.exr").touch()
+    told = [step.message for step in run(checkpoint, [clip]) if isinstance(step, WarningRaised)]
+    assert len(told) == 2 and "frames.exr" in told[0] and "1 missing between" in told[1]
+    (clip / "film.mkv").touch()
+    with pytest.raises(VsrppError, match=r"clip holds videos \(film\.mkv\)"):
+        run(checkpoint, [clip])
+
+
+def test_of_several_clips_a_bad_one_does_not_stop_the_others(tmp_path: Path, clip: Path) -> None:
+    networks = [write_checkpoint(tmp_path / f"{adds}.pth", adds) for adds in (0.0, 3.0)]
+    bad = write_clip(tmp_path / "bad", [scene(0)])
+    (bad / "9.png").write_bytes(b"no image")
+    steps = [(path, step) for path, step in compare(networks, [bad, clip], Options())]
+    failed = [(path, step.clip, step.place) for path, step in steps if isinstance(step, ClipFailed)]
+    assert failed == [(networks[0], "bad", 0)]
+    assert [(path, step.clip) for path, step in steps if isinstance(step, ClipScores)] == [
+        (path, "clip") for path in networks
+    ]
 
 
 def test_a_clip_that_does_not_exist_is_refused(checkpoint: Path, tmp_path: Path) -> None:

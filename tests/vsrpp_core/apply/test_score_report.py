@@ -96,3 +96,17 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
 def test_figures_fit_a_narrow_terminal() -> None:
     lines = shown(report("checkpoint_step_100000.pth", "checkpoint_best.safetensors"))
     assert any("22.250 / 0.5020" in line and "24.250 / 0.5040" in line for line in lines)
+
+
+def test_a_clip_that_is_left_out_is_shown_of_no_network() -> None:
+    one, two = Path("a.pth"), Path("b.pth")
+    made = Report([one, two], Options())
+    made.leave_out(1)  # of the first network, before the others are scored
+    for clip, first in (("walk", 1), ("foliage", 3), ("city", 5)):
+        made.add(one, scores(clip, first))
+    made.add(two, scores("walk", 7))
+    made.leave_out(2)
+    made.add(two, scores("city", 9))
+    rows = [(row["checkpoint"], row["clip"]) for row in json.loads(made.json())]
+    assert rows == [(name, clip) for name in ("a.pth", "b.pth") for clip in ("walk", "city", "mean")]
+    assert not made.is_empty and Report([one], Options()).is_empty

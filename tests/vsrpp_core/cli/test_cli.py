@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from tests.helpers import TINY, make_info
 from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core import __version__
 from vsrpp_core.cli.main import main
+from vsrpp_core.cli.shared.console import Terminal
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
@@ -345,6 +347,32 @@ def test_networks_named_before_the_clips_are_scored_side_by_side(
     assert main(command) == 0
     told = capsys.readouterr().out
     assert "protocol BD" in told and "b.safetensors" in told
+
+
+def test_the_figures_of_finished_clips_are_in_the_file_whatever_happens_then(
+    network: Path,
+    make_dataset: MakeDataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clip, bad, table = make_dataset() / "Val" / "GT", tmp_path / "bad", tmp_path / "scores.csv"
+    bad.mkdir()
+    (bad / "1.png").write_bytes(b"no image")
+    command = ["evaluate", str(network), str(clip), str(bad), "--csv", str(table)]
+    assert main(command) == 1
+    told = capsys.readouterr()
+    assert "bad is left out" in told.err and "GT" in told.out and len(table.read_text().splitlines()) == 2
+    table.unlink()
+
+    def left(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Terminal, "print", left)
+        patched.setattr(sys, "stderr", io.StringIO())  # it is closed then
+        assert main([*command[:3], *command[4:]]) == 1
+    assert len(table.read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(

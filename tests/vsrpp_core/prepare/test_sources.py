@@ -105,8 +105,17 @@ def test_a_name_in_a_recipe_means_that_name_and_a_pattern_what_it_fits(
 
 
 def test_what_a_folder_holds_beside_its_films_is_told(tmp_path: Path) -> None:
-    for name in ("film10.mkv", "film2.mkv", "poster.jpg", "notes.txt", "Thumbs.db", ".DS_Store", "._film2.mkv"):
+    for name in (
+        "film10.mkv",
+        "film2.mkv",
+        "poster.jpg",
+        "film2.srt",
+        "notes.txt",
+        "Thumbs.db",
+        ".DS_Store",
+        "._film2.mkv",
+    ):
         (tmp_path / name).touch()
     recipe = Recipe.of([tmp_path])
     assert [named.path.name for named in named_videos(recipe)] == ["film2.mkv", "film10.mkv"]
-    assert remarks(recipe) == [f"{tmp_path}: 2 passed over, as the videos there are taken: poster.jpg, notes.txt"]
+    assert remarks(recipe) == [f"{tmp_path}: 2 passed over, as the videos there are taken: poster.jpg, film2.srt"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from vsrpp_core.apply.upscale.encoding import EncodingRequest
 from vsrpp_core.apply.upscale.mux import VIDEO_OUT
 from vsrpp_core.apply.upscale.origins import other_origin
-from vsrpp_core.apply.upscale.source import Span, images_in
+from vsrpp_core.apply.upscale.source import Span
 from vsrpp_core.errors import OptionError
 from vsrpp_core.run.config import Precision
 from vsrpp_core.run.files import name_bytes
 from vsrpp_core.video.times import read_time
-from vsrpp_core.video.video_files import find_videos
+from vsrpp_core.video.video_files import find_videos, list_folder, passed_over
 
 WHOLE = Span()
 SEGMENT_SECONDS = 10.0
@@ -69,6 +69,8 @@ class Plan:
     jobs: list[Job]
     skipped: list[Path]
     """Results that exist already, where there are several sources."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what is passed over in folders of videos."""
 
 
 def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = False, span: Span = WHOLE) -> Plan:
@@ -80,13 +82,14 @@ def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = Fa
     not fit them.
     """
     found = _sources(sources)
+    notes = [note for path in sources if not _is_of_images(path) and (note := passed_over(path))]
     _refuse_long_name(out)
     if out.suffix.lower() in VIDEO_OUT:
         if png or len(found) > 1:
             raise OptionError(
                 "out", f"{out} is one video file, but {'--png' if png else f'{len(found)} sources'} need a folder"
             )
-        return Plan([Job(found[0], out, False)], [])
+        return Plan([Job(found[0], out, False)], [], notes)
     if out.suffix and not out.is_dir() and len(found) == 1 and not png and not found[0].is_dir():
         raise OptionError(
             "out", f"{out} is not a video that can be written; end it in {', '.join(VIDEO_OUT)}, or name a folder"
@@ -98,15 +101,22 @@ def plan(sources: list[Path], out: Path, png: bool = False, overwrite: bool = Fa
     _refuse_clashes(jobs)
     done = [] if overwrite or is_alone else [job for job in jobs if _is_done(job)]
     _refuse_results_of_others(done, span)
-    return Plan([job for job in jobs if job not in done], [job.out for job in done])
+    return Plan([job for job in jobs if job not in done], [job.out for job in done], notes)
 
 
 def _sources(paths: list[Path]) -> list[Path]:
-    """Videos and folders of images; of other folders the videos in them."""
+    """Videos and folders of images; of folders that hold videos, these."""
     found: list[Path] = []
     for path in paths:
-        found += [path] if path.is_dir() and images_in(path) else find_videos([path])
+        found += [path] if _is_of_images(path) else find_videos([path])
     return list(dict.fromkeys(found))
+
+
+def _is_of_images(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    folder = list_folder(path)
+    return bool(folder.images) and not folder.videos
 
 
 def _job_in(out: Path, source: Path, png: bool, is_alone: bool) -> Job:

@@ -52,13 +52,28 @@ class UpscaleFolder(JobFolder):
     def is_begun(self) -> bool:
         return self._description(0).is_file()
 
-    def begin(self, job: dict[str, Any], fresh: bool) -> Iterator[Segment]:
+    def begin(self, job: dict[str, Any], fresh: bool, reach: int = 0) -> Iterator[Segment]:
         """The finished segments of the same job, in order and whole; what follows the first damaged one is removed.
 
-        UsageError where the folder holds another job's, unless ``fresh`` removes them.
+        A picture depends on the source up to ``reach`` pictures later. UsageError where the folder holds
+        another job's, unless ``fresh`` removes them.
         """
+        self._reach = reach
         self.open_for(job, fresh)
         return self._finished()
+
+    def is_same(self, key: str, wanted: Any, found: Any) -> bool:
+        """Of a folder of images those count that finished segments were made of: others may have been replaced."""
+        if key == "source" and isinstance(wanted, list) and isinstance(found, list):
+            seen = sum(segment.frames for segment in self._described()) + self._reach
+            return wanted == found or (wanted[:seen] == found[:seen] and min(len(wanted), len(found)) >= seen)
+        return super().is_same(key, wanted, found)
+
+    def _described(self) -> Iterator[Segment]:
+        index = 0
+        while segment := self._parse(index):
+            yield segment
+            index += 1
 
     def writer(self, index: int, first: int) -> "SegmentWriter":
         return SegmentWriter(self._data(index), index, first)

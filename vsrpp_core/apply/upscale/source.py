@@ -5,7 +5,6 @@ is left as coded, and reading can start in the middle.
 """
 
 import io
-import re
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,11 +22,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.names import IMAGE_SUFFIXES
-from vsrpp_core.video import reading
+from vsrpp_core.video import images, reading
 from vsrpp_core.video.reading import DEEP_FORMAT, DEFAULT_FPS, RGB_FORMAT, BrokenVideoError
 from vsrpp_core.video.side_data import SideDataReader
 from vsrpp_core.video.siting import UNNAMED, Siting, named_siting
+from vsrpp_core.video.video_files import list_folder, passed_over
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
@@ -119,8 +118,12 @@ class Film(Protocol):
         """File name of a picture, without suffix."""
         ...
 
-    def identity(self) -> str:
-        """Changes when the source does."""
+    def identity(self) -> str | list[str]:
+        """Changes when the source does; of a folder of images that of each, in order."""
+        ...
+
+    def check(self) -> None:
+        """VsrppError for what would fail later and can be known before any work."""
         ...
 
 
@@ -157,6 +160,9 @@ class VideoFilm:
     def identity(self) -> str:
         stat = self.path.stat()
         return f"{stat.st_size} bytes, changed at {stat.st_mtime_ns}"
+
+    def check(self) -> None:
+        """Damage is found by decoding all of it."""
 
     def _in_span(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int, int]]:
         """The span's frames with their durations and their times from its start, which increase whatever the file says.
@@ -211,7 +217,7 @@ class VideoFilm:
 
 @dataclass
 class ImageFilm:
-    """The images of a folder, sorted by name, numbers in it by value; all of one size."""
+    """The images of a folder in natural order; all of one size."""
 
     path: Path
     rate: Fraction = Fraction(DEFAULT_FPS)
@@ -221,36 +227,56 @@ class ImageFilm:
     def __post_init__(self) -> None:
         begin = round(self.span.start * self.rate)
         end = None if self.span.length is None else begin + max(1, round(self.span.length * self.rate))
-        self.files = images_in(self.path)[begin:end]
+        self.files = list_folder(self.path).images[begin:end]
         if not self.files:
             raise VsrppError(f"{self.path} holds no images there; name a folder of PNG, JPEG, TIFF, BMP or WebP files")
+        self._names, self._told = images.result_names(self.files), set[str]()
         rgb, frame = _read_image(self.files[0])
-        if len(frame.format.components) in (2, 4):
-            self.notes.append(f"{self.files[0]} has an alpha channel, which is left out")
-        self.info = SourceInfo(
-            self.path, rgb.shape[1], rgb.shape[0], "rgb24", _bits(frame), self.rate, 1 / self.rate, len(self.files)
-        )
+        height, width = rgb.shape[:2]
+        rate = self.rate
+        self.info = SourceInfo(self.path, width, height, "rgb24", _bits(frame), rate, 1 / rate, len(self.files))
+        self.notes += [note for note in (passed_over(self.path), *images.remarks(self.files)) if note]
+        self._note_losses(self.files[0], frame)
+
+    def check(self) -> None:
+        images.refuse_unfit(self.files, _size_of)
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
         for index, file in enumerate(self.files[first:], first):
-            rgb, _ = _read_image(file, deep=self.info.bits > 8)
+            rgb, frame = _read_image(file, deep=self.info.bits > 8)
+            self._note_losses(file, frame)
             if rgb.shape != (self.info.height, self.info.width, 3):
                 size = f"{rgb.shape[1]}x{rgb.shape[0]}"
                 raise VsrppError(f"{file} is {size}, unlike those before it ({self.info.size}); move it elsewhere")
             yield Picture(rgb, index, 1)
 
     def name(self, index: int) -> str:
-        return self.files[index].stem
+        return self._names[index]
 
-    def identity(self) -> str:
-        stats = [file.stat() for file in self.files]
-        size, changed = sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
-        return f"{len(stats)} images, {size} bytes, changed at {changed}"
+    def identity(self) -> list[str]:
+        stats = [(file.name, file.stat()) for file in self.files]
+        return [f"{name}: {stat.st_size} bytes, changed at {stat.st_mtime_ns}" for name, stat in stats]
+
+    def _note_losses(self, file: Path, frame: VideoFrame) -> None:
+        """Of each kind the first image is named."""
+        if "alpha" not in self._told and _is_transparent(frame):
+            self._told.add("alpha")
+            self.notes.append(f"{file} is transparent in places, which is left out")
+        if "bits" not in self._told and _bits(frame) > max(8, self.info.bits):
+            self._told.add("bits")
+            self.notes.append(f"{file} has {_bits(frame)} bits a channel, of which {self.info.bits} are kept")
 
 
-def images_in(folder: Path) -> list[Path]:
-    found = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-    return sorted(found, key=lambda path: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", path.name)])
+def _is_transparent(frame: VideoFrame) -> bool:
+    """Whether any pixel is not opaque; many files have an alpha channel that says nothing."""
+    if not (frame.format.has_palette or any(part.is_alpha for part in frame.format.components)):
+        return False
+    return bool((frame.to_ndarray(format="rgba")[..., 3] < 255).any())
+
+
+def _size_of(file: Path) -> images.Size:
+    rgb, _ = _read_image(file)
+    return rgb.shape[1], rgb.shape[0]
 
 
 def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFrame]:

@@ -16,7 +16,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
-from vsrpp_core.apply.stacks import lead, windows
+from vsrpp_core.apply.stacks import lead, reach, windows
 from vsrpp_core.apply.upscale import mux
 from vsrpp_core.apply.upscale.encoding import Encoding
 from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
@@ -86,6 +86,7 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
         return
     job.refuse_overwriting(options.overwrite)
     film = open_film(job, options)
+    film.check()
     encoding, notes = encoding_of(job, film, options)
     try:
         with UpscaleFolder(job.out) as work:
@@ -146,7 +147,7 @@ class _Task:
         started = time.monotonic()
         sink = _Sink(self.encoding, self.work, self.options.segment_seconds)
         segments = _segments_of(self.film, self.encoding, self.network, self.options)
-        sink.resume_after(self.work.begin(segments, self.options.fresh))
+        sink.resume_after(self.work.begin(segments, self.options.fresh, reach(self.network.n_frames)))
         resumed_from = sink.done
         yield self._started(resumed_from)
         try:

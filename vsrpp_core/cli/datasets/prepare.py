@@ -96,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
     from vsrpp_core.prepare.job.pipeline import interrupted_work, prepare
     from vsrpp_core.prepare.job.prepare_events import PrepareReport
     from vsrpp_core.prepare.recipe import Recipe
+    from vsrpp_core.prepare.sources import remarks
 
     if options.recipe_example:
         sys.stdout.write(EXAMPLE_HEAD + Recipe.of(["~/films"]).to_toml())
@@ -106,6 +107,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.fresh and (made := finished(recipe, options.out)):
         terminal.say(str(made))
         return EXIT_DONE
+    terminal.say(*remarks(recipe))
     with ProgressView(terminal) as view, on_signals(stopping.set):
         if not options.fresh and interrupted_work(options.out):
             terminal.say(f"resuming {interrupted_work(options.out)}")

@@ -1,10 +1,12 @@
 """``vsrpp evaluate``: the scores of networks, beside bicubic."""
 
 import argparse
+import errno
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from vsrpp_core.cli.shared.console import EXIT_DONE, Progressed, ProgressView, Terminal
+from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Progressed, ProgressView, Terminal, complain
 from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
@@ -13,6 +15,7 @@ from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
+    from vsrpp_core.apply.score_report import Report
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,32 +66,60 @@ def show_evaluation(
 ) -> int:
     """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; or the same figures as one JSON line.
 
-    With ``out`` they are written there too, as CSV.
+    With ``out`` they are written there too, as CSV, whenever a clip is done: what ends the work later costs none.
     """
-    from vsrpp_core.apply.evaluate import ClipScores, compare
+    from vsrpp_core.apply.evaluate import ClipFailed, ClipScores, compare
     from vsrpp_core.apply.score_report import Report
 
-    terminal, report = Terminal(), Report(checkpoints, options)
+    terminal, report, failed = Terminal(), Report(checkpoints, options), 0
+    if out:
+        _try(out)
     with ProgressView(terminal) as view:
         for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):
                 report.add(checkpoint, step)
+                _write_report(report, out)
+            elif isinstance(step, ClipFailed):
+                report.leave_out(step.place)
+                failed += 1
+                complain(f"vsrpp: {step.clip} is left out: {step.error}")
             elif isinstance(step, WarningRaised):
                 Terminal(stderr=True).say(describe(step))
             else:
                 name = checkpoint.name if len(checkpoints) > 1 else ""
                 view.show(Progressed(step.clip, step.done, step.total, figures=name))
+    if report.is_empty:
+        raise VsrppError("none of the clips could be scored")
+    unwritten = _write_report(report, out)
     if as_json:
         terminal.say(report.json())
     else:
         terminal.print(report.table())
-    if out:
-        _write_report(report.csv(), out)
-    return EXIT_DONE
+    if unwritten:
+        raise VsrppError(unwritten)
+    return EXIT_FAILED if failed else EXIT_DONE
 
 
-def _write_report(text: str, out: Path) -> None:
+def _try(out: Path) -> None:
+    """VsrppError where ``out`` cannot be written; nothing is changed."""
     try:
-        write_text_atomically(out, text)
+        if out.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        with TemporaryFile(dir=out.absolute().parent):
+            pass
     except OSError as error:
-        raise VsrppError(f"{out} could not be written ({error.strerror}); name another place") from None
+        raise VsrppError(_unwritten(out, error)) from None
+
+
+def _write_report(report: "Report", out: Path | None) -> str:
+    """A sentence where it cannot be written, as the figures must be told all the same; else empty."""
+    try:
+        if out:
+            write_text_atomically(out, report.csv())
+    except OSError as error:
+        return _unwritten(out or Path(), error)
+    return ""
+
+
+def _unwritten(out: Path, error: OSError) -> str:
+    return f"{out} could not be written ({error.strerror}); name another place"

@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
     terminal = Terminal()
     # after a signal the current frame is finished; a second Ctrl-C costs nothing, as what counts is on the disk
     with ProgressView(terminal) as view, on_signals(stopping.set):
+        terminal.say(*planned.notes)
         for out in planned.skipped:
             terminal.say(f"{out} already exists and is kept; use --overwrite to make it again")
         with closing(upscale(options.checkpoint, planned.jobs, settings)) as events:

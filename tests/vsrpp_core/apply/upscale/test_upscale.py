@@ -479,9 +479,65 @@ def test_images_of_different_sizes_are_refused(tmp_path: Path, bilinear: Path) -
     folder.mkdir()
     for number, picture in enumerate([*shot(1, 6), *shot(1, 1, 12, 16)]):
         Image.fromarray(picture).save(folder / f"{number}.png")
-    with pytest.raises(VsrppError, match=r"6\.png is 16x12, unlike those before it \(32x24\)"):
+    with pytest.raises(VsrppError, match=r"1 image of 7 cannot be used: .*6\.png is 16x12, unlike most \(32x24\)"):
         run(bilinear, folder, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out").exists() and not (tmp_path / ".out.vsrpp").exists()
+
+
+def test_a_job_of_images_resumes_after_what_it_has_not_used_is_replaced(tmp_path: Path, network: Path) -> None:
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    folder.mkdir()
+    for number, picture in enumerate(shot(1, 24)):
+        Image.fromarray(picture).save(folder / f"{number:02}.png")
+    damaged = folder / "19.png"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:60] + bytes(20) + whole[80:])  # its header and its end say nothing of it
+    with pytest.raises(VsrppError, match=r"19\.png"):
+        run(network, folder, out)
+    damaged.write_bytes(whole)
+    events = run(network, folder, out)
+    assert next(e for e in events if isinstance(e, UpscaleStarted)).resumed_from == 10
+    stop(network, folder, tmp_path / "again", 14)
+    (folder / "03.png").touch()
+    with pytest.raises(UsageError, match="another source"):
+        run(network, folder, tmp_path / "again")
+
+
+def test_of_a_folder_with_a_film_the_film_is_taken_and_the_rest_told(tmp_path: Path, bilinear: Path) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    write_film(films / "film.mkv", Film(shot(1, 3)))
+    Image.fromarray(shot(1, 1)[0]).save(films / "poster.jpg")
+    planned = plan([films], tmp_path / "out")
+    assert [job.source.name for job in planned.jobs] == ["film.mkv"]
+    assert planned.notes == [f"{films}: 1 passed over, as the videos there are taken: poster.jpg"]
+
+
+def test_images_of_one_stem_are_all_made(tmp_path: Path, bilinear: Path) -> None:
+    folder, out = tmp_path / "frames", tmp_path / "out"
+    folder.mkdir()
+    for name, picture in zip(("1.png", "2.jpg", "2.png", "4.png"), shot(1, 4), strict=True):
+        Image.fromarray(picture).save(folder / name)
+    told = warned(run(bilinear, folder, out))
+    assert "equal names (2.jpg and 2.png)" in told
+    assert sorted(path.name for path in out.iterdir()) == ["1.png", "2.jpg.png", "2.png.png", "4.png"]
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("RGBA", "png"), ("P", "png"), ("LA", "png"), ("RGBA", "webp")])
+def test_what_is_transparent_is_told_once_and_what_is_opaque_is_not(
+    tmp_path: Path, bilinear: Path, mode: str, suffix: str
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, picture in enumerate(shot(1, 4)):
+        image = Image.fromarray(picture).quantize(16) if mode == "P" else Image.fromarray(picture).convert(mode)
+        if number >= 2 and mode != "P":
+            image.putalpha(Image.linear_gradient("L").resize(image.size))
+        if mode == "P" and number >= 2:
+            image.info["transparency"] = 3
+        image.save(folder / f"{number}.{suffix}")
+    told = warned(run(bilinear, folder, tmp_path / "out"))
+    assert told.count("in places") == 1 and f"2.{suffix} is transparent in places" in told
 
 
 def test_of_several_a_bad_one_does_not_stop_the_others(

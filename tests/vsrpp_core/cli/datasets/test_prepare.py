@@ -30,11 +30,14 @@ def test_the_example_is_a_recipe_of_all_defaults(capsys: pytest.CaptureFixture[s
 
 def test_options_override_the_recipe(films: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe, out = tmp_path / "recipe.toml", tmp_path / "out"
-    recipe.write_text(f'[dataset]\nseed = 3\npatch = 48\n[category.pans]\npaths = ["{films.as_posix()}"]\n')
+    recipe.write_text(
+        f'[dataset]\nseed = 3\npatch = 48\n[category.pans]\npaths = ["{films.as_posix()}"]\n[[video]]\npath = "x"\n'
+    )
     arguments = ["prepare", "--recipe", str(recipe), "--out", str(out), *SMALL, "--set", "validation.max_per_video=2"]
     assert main(arguments) == 0
     made, told = Recipe.load(out / "recipe.toml"), capsys.readouterr().out
     assert (made.dataset.patch, made.dataset.seed, list(made.category)) == (96, 3, ["pans"])
+    assert 'the [[video]] entry with path = "x" fits no video' in told
     assert "training and 2 validation pairs, 3 × 32×32 → 96×96" in told and "contact_sheet.png" in told
     assert main(["check", str(out)]) == 0 and "no problems" in capsys.readouterr().out
 

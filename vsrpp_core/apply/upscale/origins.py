@@ -10,11 +10,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from vsrpp_core.apply.upscale.source import Span, images_in
+from vsrpp_core.apply.upscale.source import Span
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import fingerprint, sync
 from vsrpp_core.video import reading
+from vsrpp_core.video.video_files import list_folder
 
 NAME = ".vsrpp-sources.jsonl"
 FEW_PICTURES, SHARE = 2.5, 0.1
@@ -56,7 +57,7 @@ def _content(source: Path) -> str:
     if not source.is_dir():
         return fingerprint(source)
     digest = sha256()
-    for file in images_in(source):
+    for file in list_folder(source).images:
         digest.update(f"{file.name} {fingerprint(file)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 

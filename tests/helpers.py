@@ -1,11 +1,13 @@
 """What tests of many parts need: events and checkpoint states made whole, and settings of a run that takes seconds."""
 
 import itertools
+import math
 import resource
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from types import GenericAlias, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -15,8 +17,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from vsrpp_core.adaptive.grad_clip import AdaptiveGradClip
+from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
+from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.messages.events import Event
+from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.run.config import ClippingConfig, LossConfig, ScheduleConfig
 from vsrpp_core.run.folder import CheckpointInfo
 
 E = TypeVar("E", bound=Event)
@@ -82,14 +89,41 @@ def make_info(step: int = 1, **known: Any) -> CheckpointInfo:
     return CheckpointInfo(**{**values, **known})
 
 
+SHAPE: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 3}
+FIRST_WEIGHT = "feat_extract.weight"
+
+
+@cache
+def _weights() -> dict[str, Tensor]:
+    torch.manual_seed(5)
+    return VSRBidirectional3x(**SHAPE).state_dict()
+
+
 def make_state(step: int = 1) -> dict[str, Any]:
-    """What a checkpoint holds, in small; its figures are those of ``make_info``."""
+    """What a checkpoint holds, of a tiny network; its figures are those of ``make_info``."""
     progress = {"step": step, "last_loss": 0.25, "last_quality": 0.5, "last_quality_step": step}
+    model = {**_weights(), FIRST_WEIGHT: torch.full_like(_weights()[FIRST_WEIGHT], step)}
+    return whole_state(SHAPE, model, **progress, best_quality=0.5, best_step=step)
+
+
+def whole_state(
+    shape: dict[str, int], model: dict[str, Tensor], average: Any = None, **progress: Any
+) -> dict[str, Any]:
+    """What a trainer saves of a network that it has just been given."""
+    counted = {"step": 0, "last_loss": 0.25, "last_quality": math.nan, "last_quality_step": -1}
     return {
-        "model": {"weight": torch.arange(64.0) + step},
-        "progress": {**progress, "best_quality": 0.5, "best_step": step, "nothing": float("nan")},
-        "stream": {"epoch": 1},
-        "config": {"training": {"max_steps": 100}},
+        "format": 2,
+        "model": model,
+        "average": average or {"updates": 0, "weights": {}},
+        "optimizer_step": {"optimizer": {"state": {}, "param_groups": []}, "scaler": {}},
+        "loss_weights": AdaptiveLossWeights(LossConfig(), 0).state_dict(),
+        "grad_clip": AdaptiveGradClip(ClippingConfig()).state_dict(),
+        "lr_schedule": LRSchedule(ScheduleConfig(), 100).state_dict(),
+        "stream": {"epoch": 1, "seen": 0, "samples": 0},
+        "figures": {"pending": []},
+        "progress": {**counted, "best_quality": 0.0, "best_step": 0, **progress},
+        "random": {"cpu": torch.get_rng_state(), "cuda": []},
+        "config": {"model": shape, "training": {"max_steps": 100}},
     }
 
 

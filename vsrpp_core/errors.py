@@ -5,6 +5,7 @@ Separate from everything else so that each layer can raise them without importin
 
 import errno
 import os
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -89,3 +90,8 @@ def told(error: OSError) -> str:
 def first_line(error: Exception) -> str:
     """What a library says in its first line, without the traceback or advice below; else the kind of error."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def command(*parts: str | os.PathLike[str]) -> str:
+    """A command to paste into a shell, whatever is in the names of its files."""
+    return shlex.join(os.fspath(part) for part in parts)

@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
+from tests.helpers import SHAPE, whole_state
 from vsrpp_core.messages.events import Alignment
 from vsrpp_core.network.model import VSRBidirectional3x
-
-SHAPE = {"n_feats": 4, "n_blocks": 2, "n_frames": 3}
 
 
 def write_checkpoint(
@@ -26,14 +25,9 @@ def write_checkpoint(
     raw, used = VSRBidirectional3x(**shape), VSRBidirectional3x(**shape)
     for model in (raw, used):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state = {
-        "format": 2,
-        "config": {"model": shape},
-        "model": raw.state_dict(),
-        "average": {"updates": 9, "weights": used.state_dict() if average else {}},
-        "progress": {"step": 1234, "last_quality": 0.625, "last_quality_step": 1234, **progress},
-    }
-    torch.save(state, path)
+    averaged = {"updates": 9, "weights": used.state_dict() if average else {}}
+    counted = {"step": 1234, "last_quality": 0.625, "last_quality_step": 1234, **progress}
+    torch.save(whole_state(shape, raw.state_dict(), averaged, **counted), path)
     return used if average else raw
 
 

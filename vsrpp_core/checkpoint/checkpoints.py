@@ -3,6 +3,7 @@
 A checkpoint is a dictionary of plain types and tensors, so it loads with ``weights_only=True`` and no allow-list.
 """
 
+import errno
 import math
 import os
 import shutil
@@ -14,8 +15,10 @@ from typing import Any, BinaryIO
 
 import torch
 
+from vsrpp_core.checkpoint.schema import check_state
 from vsrpp_core.errors import FULL, VsrppError, first_line
 from vsrpp_core.messages.events import CheckpointKind
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import (
@@ -51,6 +54,8 @@ class CheckpointStore:
     def __init__(self, folder: RunFolder, keep_superseded_best: bool = False) -> None:
         self._folder = folder
         self.keep_superseded_best = keep_superseded_best
+        self._unread = set[str]()
+        """Names of files that could not be read though nothing is known to be wrong with them."""
 
     @property
     def folder(self) -> Path:
@@ -70,12 +75,15 @@ class CheckpointStore:
         draft = describe("", 0)
         path = self.path(draft.kind, draft.step)
         try:
+            self._keep_unread(path)
             self._keep_best_of_another_branch(path, draft.branch)
             write_atomically(path, lambda temporary: _write({"format": FORMAT, **state}, temporary), info_path(path))
             info = replace(describe(path.name, path.stat().st_size), crc="verified")
             write_checkpoint_info(self._folder.path, info)
         except OSError as error:
             raise CheckpointError(f"{path.name} could not be written {_told(error)}") from error
+        except VsrppError as error:  # of the trash
+            raise CheckpointError(f"{path.name} could not be written: {error}") from error
         return info
 
     def mark_best(self, info: CheckpointInfo) -> None:
@@ -93,10 +101,18 @@ class CheckpointStore:
             raise CheckpointError(f"{BEST_NAME} could not be renewed {_told(error)}") from error
 
     def newer_than(self, name: str, step: int, branch: int = 0) -> list[CheckpointInfo]:
-        """What a resume would prefer to the checkpoint ``name``, which is of ``step`` and ``branch``; newest first."""
+        """What a resume would prefer to the checkpoint ``name``, which is of ``step`` and ``branch``; newest first.
+
+        Those of which no step is known are among them, the last.
+        """
         infos = self._folder.checkpoint_infos()
         saved_at = next((info.saved_at for info in infos if info.name == name), math.inf)
-        return [info for info in infos if (info.branch, info.step, info.saved_at) > (branch, step, saved_at)]
+        at = (branch, step, saved_at)
+        return [
+            info
+            for info in infos
+            if (info.branch, info.step, info.saved_at) > at or (info.is_of_unknown_step and info.name != name)
+        ]
 
     def put_aside(self, infos: Iterable[CheckpointInfo]) -> Path | None:
         """Move checkpoints into the trash, with their descriptions and what names them the best; the folder there."""
@@ -160,6 +176,8 @@ class CheckpointStore:
             except VsrppError as error:
                 if isinstance(error, DamagedCheckpointError):
                     mark_damaged(path)
+                else:
+                    self._unread.add(info.name)
                 yield info.name, error
 
     def load(self, name: str) -> dict[str, Any]:
@@ -192,7 +210,7 @@ class CheckpointStore:
         except DamagedCheckpointError:
             mark_damaged(path)
             return
-        except (VsrppError, KeyError, TypeError):  # of another version; told when a session would resume from it
+        except VsrppError:  # told when a session would resume from it
             return
         try:
             write_info_beside(path, info)
@@ -214,7 +232,7 @@ class CheckpointStore:
             name=self._folder.checkpoint(step).name if is_copy else path.name,
             step=step,
             epoch=state["stream"]["epoch"],
-            max_steps=state["config"]["training"]["max_steps"],
+            max_steps=RunConfig.from_checkpoint(state["config"]).training.max_steps,
             kind=known.kind if known and same else kind,
             quality=progress["last_quality"] if progress["last_quality_step"] == step else math.nan,
             loss=progress["last_loss"],
@@ -236,6 +254,12 @@ class CheckpointStore:
         elif best.is_file() and read_checkpoint_info(info_path(best)):
             os.replace(best, old)
             os.replace(info_path(best), info_path(old))
+
+    def _keep_unread(self, path: Path) -> None:
+        """The run has gone back behind a file that it could not read, and takes its step again: that is kept."""
+        if path.name in self._unread and os.path.lexists(path):
+            self._folder.move_to_trash([each for each in (path, info_path(path)) if os.path.lexists(each)])
+        self._unread.discard(path.name)
 
     def _keep_best_of_another_branch(self, path: Path, branch: int) -> None:
         """The run has gone back and takes the step of a best one again, perhaps not as well: keep that as a copy."""
@@ -282,17 +306,22 @@ class CheckpointStore:
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint onto the CPU, its archive's CRC verified first (a bit flip loads silently otherwise).
 
-    Raises VsrppError for a file that is missing or of another format, DamagedCheckpointError for a damaged one.
+    Raises DamagedCheckpointError where its bytes are not those that were saved. Any other VsrppError says nothing
+    against the file: it is missing, cannot be read now, is of another version, or is not a whole checkpoint.
     """
     try:
         with path.open("rb") as file:
             damage = _damage(file)
+            file.seek(0)
+            state = {} if damage else _unpickled(file, path)
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a checkpoint file (.pth) of a run") from None
     except IsADirectoryError:
         raise VsrppError(f"{path} is a folder; name a checkpoint file (.pth) in it") from None
-    except OSError as error:  # says nothing of what is in the file
-        raise VsrppError(f"{path} cannot be read ({error.strerror}); use another one") from None
+    except OSError as error:
+        raise VsrppError(
+            f"{path} cannot be read ({error.strerror or error}); try again once it can, or use another one"
+        ) from None
     if damage and path.suffix.lower() != SUFFIX:  # a file of a run that is no archive was one
         raise VsrppError(
             f"{path} is not a checkpoint of VSR++; name a .pth file of a run or a .safetensors file that "
@@ -300,15 +329,27 @@ def load(path: Path) -> dict[str, Any]:
         )
     if damage:
         raise DamagedCheckpointError(f"{path} {damage}; use another checkpoint")
+    found = state.get("format") if isinstance(state, dict) else None
+    if type(found) is int and found > FORMAT:
+        raise VsrppError(
+            f"{path} is not a checkpoint of this version of VSR++ but of a newer one (format {found}, where this one "
+            f"reads {FORMAT}); use that version, or name another file"
+        )
+    if found != FORMAT:
+        raise VsrppError(f"{path} is not a checkpoint of this version of VSR++; name another file")
+    check_state(state, path)
+    return state
+
+
+def _unpickled(file: BinaryIO, path: Path) -> Any:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # the bytes are those that were saved, by whatever program it was
+        if refused := _refused(error):
+            raise refused from None
         told = f"{path} cannot be read as a checkpoint ({first_line(error)}); use another one"
         unreadable = "PytorchStreamReader" in str(error)  # its part of the archive that has no CRC
         raise (DamagedCheckpointError(told) if unreadable else VsrppError(told)) from None
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise VsrppError(f"{path} is not a checkpoint of this version of VSR++; name another file")
-    return state
 
 
 def network_weights(state: dict[str, Any]) -> dict[str, Any]:
@@ -328,13 +369,31 @@ def _may_be_another_s(info: CheckpointInfo, path: Path) -> bool:
 
 
 def _damage(file: Path | BinaryIO) -> str:
-    """What is wrong with an archive, to follow its name in a sentence, or empty."""
+    """What is wrong with an archive, to follow its name in a sentence, or empty. OSError where it cannot be read now.
+
+    A directory of the archive with wrong bytes makes the reader look in places that cannot be: that is EINVAL.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             part = archive.testzip()
     except Exception as error:  # a flipped bit in the archive's directory makes its readers raise almost anything
+        if refused := _refused(error):
+            raise refused from None
         return f"cannot be read as a checkpoint ({first_line(error)})"
     return f"is damaged (its part {part} fails the check)" if part else ""
+
+
+def _refused(error: BaseException) -> OSError | None:
+    """Of the errors that led to this one, the one by which the system did not read a file at all.
+
+    It says nothing of what is in the file. Libraries hide it behind errors of their own.
+    """
+    at: BaseException | None = error
+    while at:
+        if isinstance(at, OSError) and at.errno not in (None, errno.EINVAL):
+            return at
+        at = at.__cause__ or at.__context__
+    return None
 
 
 def _told(error: OSError) -> str:

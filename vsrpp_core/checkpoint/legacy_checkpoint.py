@@ -14,7 +14,11 @@ import torch
 from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
+from vsrpp_core.checkpoint.schema import moments_fault, weights_fault
 from vsrpp_core.errors import VsrppError, first_line
+
+N_FRAMES = 5
+"""The original network always had five."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,25 @@ def read_original(path: Path) -> OriginalCheckpoint:
     weights, step = _part(content, "model_state_dict"), content.get("step") if isinstance(content, dict) else None
     if "feat_extract.weight" not in weights or not isinstance(step, int):
         raise VsrppError(f"{path} is not a checkpoint of the original VSR++ (no step and weights of its network)")
-    return OriginalCheckpoint(step, weights, _part(content, "optimizer_state_dict"))
+    optimizer = _part(content, "optimizer_state_dict")
+    found = OriginalCheckpoint(step, weights, optimizer if "state" in optimizer else {})
+    if fault := _fault(found):
+        raise VsrppError(f"{path} does not hold the network of the original VSR++: {fault}; name another file")
+    return found
+
+
+def _fault(found: OriginalCheckpoint) -> str:
+    """What its weights, and what its optimizer keeps of each, have against a network of their own shape."""
+    first = found.weights["feat_extract.weight"]
+    if not isinstance(first, Tensor) or first.dim() != 4:
+        return "its feat_extract.weight is no tensor of a convolution"
+    if found.n_blocks < 2 or found.n_blocks % 2:
+        return f"it has {found.n_blocks} blocks for two trunks"
+    shape = {"n_feats": found.n_feats, "n_blocks": found.n_blocks, "n_frames": N_FRAMES}
+    state = found.optimizer.get("state", {})
+    if not isinstance(state, dict) or not all(isinstance(moments, dict) for moments in state.values()):
+        return "what its optimizer keeps is not of AdamW"
+    return weights_fault(found.weights, shape) or moments_fault(state, shape, "optimizer")
 
 
 def _part(content: Any, name: str) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from torch import Tensor
 
 from vsrpp_core import __version__
 from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.checkpoint.schema import weights_fault
 from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.messages.events import Alignment
+from vsrpp_core.run.config import ModelConfig
 from vsrpp_core.run.files import write_atomically
 
 SUFFIX = ".safetensors"
@@ -111,16 +113,19 @@ def read_exported(path: Path) -> StoredNetwork:
         raise VsrppError(f"{path} is of format {version}, which this version of VSR++ does not know; use a newer one")
     if metadata.pop(CHECKSUM, None) != _checksum(weights, metadata):
         raise VsrppError(f"{path} is damaged (its content fails the check); export the network again")
-    return StoredNetwork(
-        weights=weights,
-        n_feats=int(metadata["n_feats"]),
-        n_blocks=int(metadata["n_blocks"]),
-        n_frames=int(metadata["n_frames"]),
-        alignment=_alignment(metadata, path),
-        step=int(metadata["step"]),
-        quality=float(metadata.get("quality", "nan")),
-        is_average=metadata["weights"] == "moving average",
-    )
+    try:
+        shape = {name: int(metadata[name]) for name in ("n_feats", "n_blocks", "n_frames")}
+        alignment = _alignment(metadata, path)
+        ModelConfig(**shape, alignment=alignment)
+        step, quality = int(metadata["step"]), float(metadata.get("quality", "nan"))
+    except (KeyError, ValueError) as error:
+        raise VsrppError(
+            f"{path} does not say which network it holds ({first_line(error)}); export the network again"
+        ) from None
+    if fault := weights_fault(weights, {**shape, "alignment": alignment}):
+        raise VsrppError(f"{path} is not a whole network: {fault}; export the network again")
+    average = metadata.get("weights") == "moving average"
+    return StoredNetwork(weights=weights, **shape, alignment=alignment, step=step, quality=quality, is_average=average)
 
 
 def _alignment(metadata: dict[str, str], path: Path) -> Alignment:

@@ -187,6 +187,11 @@ class RunFolder:
         files = (path for path in self.path.glob("checkpoint_*.pth") if path.is_file())
         return sorted(path for path in files if not (path.name in BEST_NAMES and path.is_symlink()))
 
+    def missing_checkpoints(self) -> list[Path]:
+        """Links to checkpoints on a drive that is not there now."""
+        links = (path for path in self.path.glob("checkpoint_*.pth") if path.is_symlink() and not path.exists())
+        return sorted(path for path in links if path.name not in BEST_NAMES)
+
     def checkpoint_infos(self) -> list[CheckpointInfo]:
         """Every checkpoint, the newest step first; at equal steps the latest written first.
 

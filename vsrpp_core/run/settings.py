@@ -30,6 +30,9 @@ MESSAGES = {
     "list_type": "must be a list like [1, 2]",
     "dict_type": "must be a table like {{a = 1, b = 2}}",
     "model_type": "must be a table like {{a = 1, b = 2}}",
+    "is_instance_of": "must be a {class}",
+    "finite_number": "must be a finite number",
+    "value_error": "{error}",
     "literal_error": "must be {expected}",
     "missing": "is missing",
     "extra_forbidden": "is not a setting",
@@ -153,10 +156,11 @@ class Settings(Section):
             settings = tuple(f"{key}.{name}".lstrip(".") for name in rule.settings) or (key,)
             return Fault(key, str(rule), rule.reason, line, settings=settings)
         hint = _range_at(cls, place) if kind in OF_ONE_VALUE else ""
-        return Fault(key, _message(details), hint, line, settings=(key,))
+        return Fault(key, meaning_of(details), hint, line, settings=(key,))
 
 
-def _message(details: ErrorDetails) -> str:
+def meaning_of(details: ErrorDetails) -> str:
+    """What is wrong with a value, to follow its name in a sentence."""
     if meant := MESSAGES.get(details["type"]):
         return meant.format(**{name: _readable(value) for name, value in details.get("ctx", {}).items()})
     return f"{details['msg'][0].lower()}{details['msg'][1:]}"

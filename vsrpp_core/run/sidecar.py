@@ -57,6 +57,11 @@ class CheckpointInfo:
         """Whether the figures come from a description; else only name, size and time are known."""
         return self.max_steps > 0
 
+    @property
+    def is_of_unknown_step(self) -> bool:
+        """Whether neither a description nor the name tells the step: it may be the newest of all."""
+        return not self.is_described and self.kind in ("recovery", "emergency")
+
 
 def info_path(checkpoint: Path) -> Path:
     """The JSON beside a checkpoint."""

@@ -14,20 +14,17 @@ from torch import Tensor
 
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
-from vsrpp_core.checkpoint.legacy_checkpoint import read_original
+from vsrpp_core.checkpoint.legacy_checkpoint import N_FRAMES, read_original
 from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
-from vsrpp_core.errors import VsrppError, first_line
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import Alignment, CheckpointSaved
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.legacy_settings import NAME, OriginalSettings, read_original_settings
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
-
-N_FRAMES = 5
-"""The original network always had five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +66,7 @@ def import_run(path: Path, run: Path, settings_file: Path | None = None) -> Impo
             raise VsrppError(f"{run} holds a network at step {checkpoints[0].step:,} already; name another run")
         config = _config(folder, source, settings)
         trainer = _trainer_without_data(config, folder)
-        try:
-            trainer.start_from(source.weights, source.optimizer, source.step)
-        except (RuntimeError, ValueError, KeyError) as error:
-            reason = first_line(error)
-            raise VsrppError(f"{path} does not hold the network of the original VSR++ ({reason})") from None
+        trainer.start_from(source.weights, source.optimizer, source.step)
         try:
             saved = trainer.save("manual")
         except CheckpointError as error:

@@ -13,11 +13,11 @@ from vsrpp_core.checkpoint.checkpoints import CheckpointStore
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, measure, summarize, training_geometry
 from vsrpp_core.device.hardware import choose_hardware, describe_device
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.run.config import RunConfig, retired_settings
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
-from vsrpp_core.run.sidecar import mark_damaged
+from vsrpp_core.run.sidecar import CheckpointInfo, mark_damaged
 from vsrpp_core.session.rewind import move_newer_to_trash, read_named
 from vsrpp_core.tune.presets import default_config, demo_config
 from vsrpp_core.tune.run_tuning import reset_for_search, small_settings
@@ -184,18 +184,36 @@ def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list
 
 
 def _read_newest(folder: RunFolder) -> tuple[str, dict[str, Any], list[str]]:
-    """Name and contents of the newest checkpoint that can be read; damaged ones are passed over with a warning each."""
+    """Name and contents of the newest checkpoint; damaged ones are passed over with a warning each.
+
+    Any other that cannot be read may well be whole: continuing from an older one would overwrite it, so that is for the
+    user to say.
+    """
     warnings: list[str] = []
-    for info in folder.checkpoint_infos():
+    for link in folder.missing_checkpoints():
+        raise VsrppError(
+            f"{link} is a link to {link.readlink()}, which is not there now; bring it back, or remove the link"
+        )
+    infos = folder.checkpoint_infos()
+    infos.sort(key=lambda info: info.is_of_unknown_step, reverse=True)
+    for index, info in enumerate(infos):
         try:
             return info.name, checkpoints.load(folder.path / info.name), warnings
-        except VsrppError as error:
-            if isinstance(error, checkpoints.DamagedCheckpointError):
-                mark_damaged(folder.path / info.name)
+        except checkpoints.DamagedCheckpointError as error:
+            mark_damaged(folder.path / info.name)
             warnings.append(str(error))
+        except VsrppError as error:
+            raise VsrppError(f"{error}{_older_one(folder, infos[index + 1 :])}") from None
     if warnings:
         raise VsrppError(f"none of the checkpoints in {folder.path} can be read: {'; '.join(warnings)}")
     raise VsrppError(f"{folder.path} holds no checkpoint to resume from; start it fresh")
+
+
+def _older_one(folder: RunFolder, older: list[CheckpointInfo]) -> str:
+    """How to continue from one of these instead, where there is one that was read before."""
+    name = next((info.name for info in older if not info.is_damaged and info.is_described), "")
+    way = command("vsrpp", "train", folder.path, "--resume", "--from", name)
+    return f"; `{way}` continues from an older one and moves this one into the run's .trash" if name else ""
 
 
 def _check_resumable(folder: RunFolder, config: RunConfig, resumed: str, state: dict[str, Any]) -> None:

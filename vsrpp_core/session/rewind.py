@@ -56,7 +56,8 @@ def move_newer_to_trash(folder: RunFolder, name: str, state: dict[str, Any]) -> 
         return []
     count = "1 newer checkpoint" if len(newer) == 1 else f"{len(newer)} newer checkpoints"
     where = place.relative_to(folder.path)
-    notes = [f"going back to step {progress['step']:,}: {count}, up to step {newer[0].step:,}, moved to {where}"]
+    reached = f", up to step {newer[0].step:,}," if newer[0].step > progress["step"] else ""
+    notes = [f"going back to step {progress['step']:,}: {count}{reached} moved to {where}"]
     if progress["best_step"] and not store.renew_best(progress["best_step"]):
         notes.append(
             f"the best one until then, of step {progress['best_step']:,}, no longer exists; it is judged afresh"

@@ -12,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.helpers import whole_state
 from vsrpp_core.apply.upscale.job_events import UpscaleEvent
 from vsrpp_core.apply.upscale.jobs import Options, plan
 from vsrpp_core.apply.upscale.upscale import upscale
@@ -43,9 +44,7 @@ def write_network(path: Path, adds: float) -> Path:
     state["upsample.2.weight"].mul_(adds)
     state["upsample.2.bias"].zero_()
     average = {"updates": 1, "weights": state}
-    progress = {"step": 1, "last_quality": 0.5, "last_quality_step": 1}
-    parts = {"config": {"model": shape}, "model": {}, "average": average, "progress": progress}
-    torch.save({"format": 2, **parts}, path)
+    torch.save(whole_state(shape, state, average, step=1, last_quality=0.5, last_quality_step=1), path)
     return path
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.helpers import whole_state
 from vsrpp_core.apply import evaluate as module
 from vsrpp_core.apply.evaluate import (
     ClipFailed,
@@ -54,9 +55,7 @@ def write_checkpoint(path: Path, adds: float) -> Path:
     model.initialize()
     state = model.state_dict()
     state["upsample.2.weight"].mul_(adds)
-    average, progress = {"updates": 0, "weights": {}}, {"step": 1, "last_quality": 0.5, "last_quality_step": 1}
-    parts = {"config": {"model": shape}, "model": state, "average": average, "progress": progress}
-    torch.save({"format": 2, **parts}, path)
+    torch.save(whole_state(shape, state, step=1, last_quality=0.5, last_quality_step=1), path)
     return path
 
 

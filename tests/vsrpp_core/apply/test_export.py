@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers import ROOT
-from tests.vsrpp_core.network_files import SHAPE, write_checkpoint
+from tests.helpers import ROOT, SHAPE
+from tests.vsrpp_core.network_files import write_checkpoint
 from vsrpp_core.apply.evaluate import Options, evaluate
 from vsrpp_core.apply.export import TOLERANCE, Exported, export
 from vsrpp_core.apply.load_network import build, load_network

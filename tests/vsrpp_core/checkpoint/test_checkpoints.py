@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import math
@@ -11,7 +12,7 @@ from typing import Any, BinaryIO
 import pytest
 import torch
 
-from tests.helpers import files_of_at_most, make_info, make_state
+from tests.helpers import FIRST_WEIGHT, files_of_at_most, make_info, make_state
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore, DamagedCheckpointError
 from vsrpp_core.errors import VsrppError
@@ -54,8 +55,8 @@ def refusal(path: Path, damaged: bool) -> str:
 def test_what_is_saved_comes_back(folder: RunFolder) -> None:
     info = save(folder, 7)
     state = checkpoints.load(folder.path / info.name)
-    assert torch.equal(state["model"]["weight"], make_state(7)["model"]["weight"])
-    assert state["progress"]["step"] == 7 and state["progress"]["nothing"] != state["progress"]["nothing"]
+    assert torch.equal(state["model"][FIRST_WEIGHT], make_state(7)["model"][FIRST_WEIGHT])
+    assert state["progress"]["step"] == 7
     assert info.crc == "verified" and info.size == (folder.path / info.name).stat().st_size
     assert folder.checkpoint_infos() == [info]
 
@@ -78,7 +79,7 @@ def test_each_kind_has_its_name(folder: RunFolder, kind: CheckpointKind, name: s
 def test_a_flipped_bit_is_found(folder: RunFolder) -> None:
     path = folder.path / save(folder, 7).name
     content = bytearray(path.read_bytes())
-    weights = make_state(7)["model"]["weight"].numpy().tobytes()
+    weights = make_state(7)["model"][FIRST_WEIGHT].numpy().tobytes()
     content[content.index(weights) + 100] ^= 1
     path.write_bytes(content)
     assert torch.load(path, weights_only=True)["format"] == 2, "torch alone must load it for this test to mean anything"
@@ -169,7 +170,7 @@ def test_what_the_disk_gives_back_wrong_never_replaces_a_good_file(
     def with_a_flipped_bit(state: Any, file: BinaryIO) -> None:
         whole(state, buffer := io.BytesIO())
         content = bytearray(buffer.getvalue())
-        content[content.index(make_state(9)["model"]["weight"].numpy().tobytes()) + 5] ^= 1
+        content[content.index(make_state(9)["model"][FIRST_WEIGHT].numpy().tobytes()) + 5] ^= 1
         file.write(content)
 
     monkeypatch.setattr(torch, "save", with_a_flipped_bit)
@@ -251,7 +252,7 @@ def save_on_branch(folder: RunFolder, step: int, branch: int, kind: CheckpointKi
 
 
 def value(folder: RunFolder, name: str) -> float:
-    return float(checkpoints.load(folder.path / name)["model"]["weight"][0])
+    return float(checkpoints.load(folder.path / name)["model"][FIRST_WEIGHT].flatten()[0])
 
 
 def test_after_going_back_the_best_s_name_is_written_again_and_the_best_kept(folder: RunFolder) -> None:
@@ -434,3 +435,49 @@ def test_a_disk_without_room_for_a_description_is_told(folder: RunFolder, monkey
     monkeypatch.setattr(checkpoints, "write_info_beside", full)
     with pytest.raises(VsrppError, match=r"checkpoint_step_7\.json cannot be written \(No space left on device\)"):
         CheckpointStore(folder).describe_missing()
+
+
+# what cannot be read now
+
+
+class FailingFile(io.FileIO):
+    """A file of a drive that fails once ``left`` reads are done."""
+
+    left = 0
+
+    def readinto(self, buffer: Any) -> int | None:
+        type(self).left -= 1
+        if self.left < 0:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize("reads", [0, 1, 2, 4, 8, 12])
+def test_a_drive_that_fails_says_nothing_against_the_file(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    """Python's reader of archives takes every failure for an archive that is none."""
+    path = folder.path / save(folder, 7).name
+    monkeypatch.setattr(FailingFile, "left", reads)
+    monkeypatch.setattr(Path, "open", lambda path, mode: io.BufferedReader(FailingFile(str(path)), 512))
+    assert "cannot be read" in refusal(path, damaged=False)
+
+
+def test_a_file_that_could_not_be_read_is_kept_when_its_step_is_taken_again(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(folder, 7)
+    path = folder.path / save(folder, 9).name
+    content, load = path.read_bytes(), checkpoints.load
+
+    def fail(asked: Path) -> dict[str, Any]:
+        if asked == path:
+            raise VsrppError(f"{asked} cannot be read (Input/output error)")
+        return load(asked)
+
+    monkeypatch.setattr(checkpoints, "load", fail)
+    store = CheckpointStore(folder)
+    assert [name for name, _ in store.readable(9)] == ["checkpoint_step_9.pth", "checkpoint_step_7.pth"]
+    store.save(make_state(1009), lambda name, size: make_info(9, name=name, size=size, branch=1))
+    (trashed,) = folder.trashed()
+    assert (trashed.path / path.name).read_bytes() == content and path.read_bytes() != content

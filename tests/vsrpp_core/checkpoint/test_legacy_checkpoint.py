@@ -70,3 +70,18 @@ def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(VsrppError) as error:
             read_original(tmp_path / name)
         assert name in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"model_state_dict": {"feat_extract.weight": "weights"}}, "feat_extract.weight is no tensor"),
+        ({"model_state_dict": {"feat_extract.weight": torch.zeros(8, 3, 3, 3)}}, "it has 0 blocks for two trunks"),
+        ({"optimizer_state_dict": {"state": {0: {}}}}, "its optimizer is of 1 weights where the network has"),
+        ({"optimizer_state_dict": {"state": [1]}}, "what its optimizer keeps is not of AdamW"),
+    ],
+)
+def test_parts_that_are_not_of_the_network_are_named(tmp_path: Path, changed: dict[str, Any], told: str) -> None:
+    write_original(tmp_path / "old.pth", **changed)
+    with pytest.raises(VsrppError, match=f"does not hold the network of the original VSR\\+\\+: .*{told}"):
+        read_original(tmp_path / "old.pth")

@@ -10,7 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from tests.vsrpp_core.network_files import SHAPE, write_checkpoint
+from tests.helpers import SHAPE
+from tests.vsrpp_core.network_files import write_checkpoint
 from vsrpp_core import __version__
 from vsrpp_core.checkpoint.stored_network import (
     StoredNetwork,
@@ -163,3 +164,14 @@ def test_a_write_that_fails_leaves_the_earlier_file(
         path.read_bytes() == before and json.loads(before[8 : header_length(before)])["__metadata__"]["step"] == "1234"
     )
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pth", "n.safetensors"]
+
+
+def test_an_export_of_another_network_than_it_says_is_told(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a.pth")
+    network = read_stored(tmp_path / "a.pth")
+    write_exported(replace(network, n_feats=8), tmp_path / "other.safetensors")
+    with pytest.raises(VsrppError, match=r"is not a whole network: it has feat_extract.weight of shape \[4, 3, 3, 3\]"):
+        read_exported(tmp_path / "other.safetensors")
+    write_exported(replace(network, n_blocks=3), tmp_path / "none.safetensors")
+    with pytest.raises(VsrppError, match="does not say which network it holds"):
+        read_exported(tmp_path / "none.safetensors")

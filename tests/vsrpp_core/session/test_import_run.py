@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY
-from tests.vsrpp_core.network_files import SHAPE, write_original, write_original_settings
+from tests.helpers import SHAPE, TINY
 from tests.vsrpp_core.network_files import write_checkpoint as write_network
+from tests.vsrpp_core.network_files import write_original, write_original_settings
 from vsrpp_core.apply.export import export
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.stored_network import read_exported

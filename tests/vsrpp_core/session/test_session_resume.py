@@ -1,6 +1,7 @@
 """What a session goes on from after a kill or damage left the run's checkpoints in disorder."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ import torch
 from tests.conftest import MakeDataset
 from tests.faults.kills import misnamed_best
 from tests.helpers import TINY, flip_a_bit
+from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.run.sidecar import BEST_NAME, BEST_OLD_NAME, CheckpointInfo, info_path
+from vsrpp_core.run.sidecar import BEST_NAME, BEST_OLD_NAME, RECOVERY_NAME, CheckpointInfo, info_path
 from vsrpp_core.session.session import open_session
 
 
@@ -80,14 +82,42 @@ def test_if_no_checkpoint_can_be_read_every_one_is_marked(make_dataset: MakeData
     assert RunFolder(run).summary().newest is None
 
 
-def test_a_checkpoint_of_another_version_is_passed_over_and_not_marked(
-    make_dataset: MakeDataset, tmp_path: Path
+def of_a_newer_version(path: Path) -> None:
+    torch.save({"format": 99}, path)
+
+
+def of_a_drive_that_is_away(path: Path) -> None:
+    path.symlink_to("/nowhere/at/all.pth")
+
+
+def without_a_part(path: Path) -> None:
+    state = checkpoints.load(path.with_name("checkpoint_recovery.pth"))
+    del state["progress"]
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize("name", ["checkpoint_step_70.pth", "checkpoint_emergency.pth"])
+@pytest.mark.parametrize("make", [of_a_newer_version, of_a_drive_that_is_away, without_a_part])
+def test_a_newest_checkpoint_that_cannot_be_read_is_not_worthless(
+    make_dataset: MakeDataset, tmp_path: Path, make: Callable[[Path], None], name: str
 ) -> None:
+    """Continuing from an older one would overwrite it: the user has to say so, and then it is kept."""
     run, data = tmp_path / "run", make_dataset()
     train(run, data, "fresh", stop=5)
-    torch.save({"format": 99}, run / "checkpoint_step_70.pth")
-    assert resumed_from(train(run, data, "resume", stop=6)) == ("checkpoint_recovery.pth", 5)
-    assert described(run)["checkpoint_step_70.pth"].crc == "unknown"
+    make(run / name)
+    content = b"" if (run / name).is_symlink() else (run / name).read_bytes()
+    with pytest.raises(VsrppError, match=name):
+        open_session(run, data, start="resume")
+    assert RunFolder(run).owner() == 0
+    if make is of_a_drive_that_is_away:
+        assert (run / name).is_symlink()
+        return
+    assert described(run)[name].crc == "unknown", "what is not understood is not damaged"
+    session = open_session(run, data, start="resume", overrides={"training.max_steps": 6}, checkpoint=RECOVERY_NAME)
+    events = list(session.events(CommandQueue()))
+    assert resumed_from(events) == ("checkpoint_recovery.pth", 5)
+    (trashed,) = RunFolder(run).trashed()
+    assert (trashed.path / name).read_bytes() == content
 
 
 EVERY_BEST = {**TINY, "cadence.validate_every": 4, "cadence.best_from": 0, "training.max_steps": 6}

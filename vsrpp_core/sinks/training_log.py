@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import Event
 from vsrpp_core.messages.journal import GAP, open_for_lines
-from vsrpp_core.sinks.describe import describe
 
 
 class TrainingLog:
@@ -19,8 +19,7 @@ class TrainingLog:
         self._file: TextIO | None = None
 
     def handle(self, event: Event) -> None:
-        line = describe(event)
-        if line:
+        if line := describe(event).in_full:
             self.write(line, event.time)
 
     def miss(self, event: Event) -> None:

@@ -7,12 +7,8 @@ epoch, as the core's events of these jobs carry no time.
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from vsrpp_tui.state.run import LOG_LIMIT, LogLine, Tone
-
 JobPhase = Literal["loading", "looking", "working", "finishing", "stopping", "done", "stopped", "failed"]
 OVER: tuple[JobPhase, ...] = ("done", "stopped", "failed")
-
-Log = tuple[LogLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +72,3 @@ def reduce_ending(state: State, event: EndingEvent, is_complete: bool) -> State:
             return replace(state, phase="stopped" if event.stopped and not is_complete else "done")
         case JobFailed():
             return replace(state, phase="failed", failure=event.error)
-
-
-def logged(log: Log, now: float, tone: Tone, text: str) -> Log:
-    return (*log, LogLine(now, tone, text))[-LOG_LIMIT:]

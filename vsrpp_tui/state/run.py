@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import as_text
-from vsrpp_core.sinks.describe import plateau, sharpness
+from vsrpp_tui.state.log import Log, with_event
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
@@ -19,9 +18,7 @@ Phase = Literal[
     "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
     "completed", "stopped", "failed",
 ]  # fmt: skip
-Tone = Literal["plain", "good", "warning", "fault"]
 
-LOG_LIMIT = 500
 ANSWER_LIMIT = 64
 SMOOTHING = 0.9
 """Share of the old value kept by the smoothed speed at each report."""
@@ -29,17 +26,6 @@ SMOOTHING = 0.9
 QUIET_SECONDS = 30.0
 QUIET_STEPS = 10
 """Training that reports no step for longer than either is worth a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line of the events panel; ``time`` in seconds since the Unix epoch."""
-
-    time: float
-    tone: Tone
-    text: str
-    event: type[ev.Event] | None = None
-    """The class of the event it describes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +59,7 @@ class RunState:
     """Settings that were changed during the session, and their values now."""
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None
-    log: tuple[LogLine, ...] = ()
+    log: Log = ()
 
     @property
     def current_step(self) -> int:
@@ -138,9 +124,9 @@ class RunState:
 
 def reduce(state: RunState, event: ev.Event) -> RunState:
     """The state after ``event``; ``state`` is not changed."""
-    state = _logged(_changed(state, event), event)
-    tuning = reduce_tuning(state.tuning, event)
-    return state if tuning is state.tuning else replace(state, tuning=tuning)
+    state = _changed(state, event)
+    log, tuning = with_event(state.log, event), reduce_tuning(state.tuning, event)
+    return state if log is state.log and tuning is state.tuning else replace(state, log=log, tuning=tuning)
 
 
 def replay(events: Iterable[ev.Event]) -> RunState:
@@ -274,71 +260,3 @@ def _validated(state: RunState, event: ev.ValidationFinished) -> RunState:
         pictures=tuple(picture for picture in state.pictures if picture.step == event.step),
         curves=state.curves.with_validation(event),
     )
-
-
-# the events panel
-
-
-def _logged(state: RunState, event: ev.Event) -> RunState:
-    line = log_line(event)
-    return replace(state, log=(*state.log, line)[-LOG_LIMIT:]) if line else state
-
-
-def log_line(event: ev.Event) -> LogLine | None:
-    """The line that tells of an event, or None for one that the other panels show."""
-    said = _say(event)
-    return LogLine(event.time, *said, type(event)) if said else None
-
-
-def _say(event: ev.Event) -> tuple[Tone, str] | None:
-    """What the events panel tells of an event, or None for one that the other panels show."""
-    match event:
-        case ev.SessionStarted():
-            origin = f"resumed from {event.resumed_from}" if event.resumed_from else "a fresh run"
-            return "plain", f"{origin}, {event.train_samples:,} training and {event.val_samples:,} validation pairs"
-        case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
-            return "plain", f"{event.reason} at {sharpness(event)}"
-        case ev.LearningRateReduced():
-            return "plain", f"{plateau(event)}; learning rate × {event.factor:g} from step {event.step:,}"
-        case ev.ValidationFinished():
-            return _say_validated(event)
-        case ev.ValidationAborted():
-            return "warning", f"validation ended early: {event.reason}"
-        case ev.CheckpointSaved():
-            return "good", f"{event.name} saved{', new best' if event.is_best else ''} ({event.size / 1e6:.1f} MB)"
-        case ev.CheckpointFailed():
-            return "fault", f"not saved: {event.error}"
-        case ev.RolledBack():
-            return "fault", f"{event.reason}: back to step {event.to_step:,}, learning rate × {event.factor:g}"
-        case ev.CommandAnswered() if not event.accepted:
-            return "warning", f"{event.command}: {event.message}"
-        case ev.CommandAnswered() if event.command in ("Pause", "Resume"):
-            return "plain", f"{event.message} at step {event.step:,}"
-        case ev.ParameterChanged():
-            return "plain", f"{event.key} is {as_text(event.new)} from step {event.step:,} on, was {as_text(event.old)}"
-        case ev.MarkPlaced():
-            return "plain", f"mark at step {event.step:,}: {event.text}"
-        case ev.ConfigurationTried():
-            return "good" if event.passed else "plain", f"auto-tune {_size(event)}: {event.verdict}"
-        case ev.ConfigurationChosen():
-            return "good", f"auto-tune takes {_size(event)}: {event.found}"
-        case ev.WarningRaised():
-            return "warning", event.message
-        case ev.SessionEnded():
-            kept = f", kept in {event.checkpoint}" if event.checkpoint else ""
-            return "good", f"{event.reason} at step {event.step:,}{kept}"
-        case ev.SessionFailed():
-            return "fault", event.error
-        case _:
-            return None
-
-
-def _size(event: ev.ConfigurationTried | ev.ConfigurationChosen) -> str:
-    checkpointing = "" if event.checkpointing == "none" else f", checkpointing {event.checkpointing}"
-    return f"{event.n_feats} × {event.n_blocks}, batch {event.batch_size} × {event.accumulation}{checkpointing}"
-
-
-def _say_validated(event: ev.ValidationFinished) -> tuple[Tone, str]:
-    gain = event.ki_psnr - event.lr_psnr
-    best = ", new best" if event.is_best else ""
-    return "plain", f"step {event.step:,}: KI {event.ki_psnr:.2f} dB, {gain:+.2f} dB over LR{best}"

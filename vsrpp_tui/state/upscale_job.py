@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from vsrpp_core.apply.upscale import job_events as up
+from vsrpp_core.messages.describe import Tone
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.messages.pace import Pace, clock
-from vsrpp_tui.state.job import EndingEvent, JobFailed, JobState, Log, at, logged, reduce_ending
-from vsrpp_tui.state.run import Tone
+from vsrpp_tui.state.job import EndingEvent, JobFailed, JobState, at, reduce_ending
+from vsrpp_tui.state.log import Log, LogLine, with_line
 
 FileStage = Literal["waiting", "working", "done", "failed"]
 
@@ -102,10 +103,9 @@ def reduce(state: UpscaleState, event: Event, now: float) -> UpscaleState:
     state = at(state, now)
     match event:
         case UpscalePlanned():
-            log = state.log
             for out in () if state.files else event.skipped:  # once, though the plan is reported again
-                log = logged(log, now, "plain", f"{out} exists already and is left as it is")
-            return replace(state, phase=state.unless_stopping("looking"), files=event.files, log=log)
+                state = _logged(state, "plain", f"{out} exists already and is left as it is")
+            return replace(state, phase=state.unless_stopping("looking"), files=event.files)
         case up.UpscaleStarted():
             return _started(state, event)
         case up.UpscaleProgress():
@@ -170,4 +170,4 @@ def _with(state: UpscaleState, name: str, **changes: object) -> UpscaleState:
 
 
 def _logged(state: UpscaleState, tone: Tone, text: str) -> UpscaleState:
-    return replace(state, log=logged(state.log, state.now, tone, text))
+    return replace(state, log=with_line(state.log, LogLine(state.now, tone, text)))

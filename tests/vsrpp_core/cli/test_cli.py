@@ -201,7 +201,7 @@ def test_training_without_a_screen(
     run, data = tmp_path / "run", make_dataset(n_train=3)
     assert train(run, data, training__max_steps=4) == 0
     told = capsys.readouterr().out
-    for part in ("fresh, step 0 of 4", "validation LR", "saved checkpoint_step_4.pth", "completed at step 4"):
+    for part in ("fresh, step 0 of 4", "validation KI", "saved checkpoint_step_4.pth", "completed at step 4"):
         assert part in told
     assert train(run, data, "--resume", training__max_steps=6) == 0
     assert "resumed from checkpoint_step_4.pth, step 4 of 6" in capsys.readouterr().out

@@ -5,8 +5,8 @@ import pytest
 
 from tests.helpers import files_of_at_most, make_event
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.journal import GAP
-from vsrpp_core.sinks.describe import describe
 from vsrpp_core.sinks.training_log import TrainingLog
 
 SILENT = {
@@ -44,7 +44,7 @@ def test_a_log_goes_on_where_the_last_session_ended(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ev.EVENT_TYPES.values(), ids=ev.EVENT_TYPES)
 def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]) -> None:
-    line = describe(make_event(kind))
+    line = describe(make_event(kind)).in_full
     assert bool(line) is (kind not in SILENT) and "\n" not in line
 
 
@@ -61,7 +61,7 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
         ),
         (
             make_event(ev.CheckpointSaved, step=8000, name="a.pth", kind="best", size=2_500_000, is_best=True),
-            "step 8,000: saved a.pth (best, 2.5 MB, the best so far)",
+            "step 8,000: saved a.pth (best, 2.5 MB)",
         ),
         (
             make_event(ev.CheckpointFailed, step=7, kind="recovery", error="No space left on device"),
@@ -74,14 +74,14 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
         (
             make_event(ev.ValidationFinished, step=500, samples=72, clips=3, seconds=12.04, lr_psnr=28.0, lr_ssim=0.8,
                        ki_psnr=29.5, ki_ssim=0.85, ki_quality=0.47, is_best=False),
-            "step 500: validation LR 28.00 dB / 0.8000, KI 29.50 dB / 0.8500 (+1.50 dB), quality 47.0%; "
-            "72 samples of 3 clips in 12.0 s",
+            "step 500: validation KI 29.50 dB, +1.50 dB over LR; LR 28.00 dB / 0.8000, KI 29.50 dB / 0.8500, "
+            "quality 47.0%; 72 samples of 3 clips in 12.0 s",
         ),
         (
             make_event(ev.ValidationFinished, step=500, samples=72, clips=1, seconds=12.04, lr_psnr=28.0, lr_ssim=0.8,
                        ki_psnr=29.5, ki_ssim=0.85, ki_quality=0.47, is_best=True),
-            "step 500: validation LR 28.00 dB / 0.8000, KI 29.50 dB / 0.8500 (+1.50 dB), quality 47.0%, the best so far"
-            "; 72 samples in 12.0 s",
+            "step 500: validation KI 29.50 dB, +1.50 dB over LR, new best; LR 28.00 dB / 0.8000, KI 29.50 dB / 0.8500, "
+            "quality 47.0%; 72 samples in 12.0 s",
         ),
         (make_event(ev.SessionFailed, step=7, error="oh", checkpoint=""), "failed at step 7: oh"),
         (make_event(ev.SessionFailed, step=7, error="oh", checkpoint="e"), "failed at step 7: oh; e holds the run"),
@@ -89,7 +89,7 @@ def test_progress_is_silent_and_everything_else_is_one_line(kind: type[ev.Event]
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_lines_read_well(event: ev.Event, line: str) -> None:
-    assert describe(event) == line
+    assert describe(event).in_full == line
 
 
 def test_after_a_full_disk_it_goes_on_in_a_new_line(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ async def test_a_mark_asks_for_its_text_and_is_sent(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(app.screen, TrainingScreen))
         assert app.recording.commands == [cmd.Mark("new lamp")]
         app.recording.say(ev.MarkPlaced(step=100, text="new lamp"))
-        await until(pilot, lambda: app.state.log[-1].text == "mark at step 100: new lamp")
+        await until(pilot, lambda: app.state.log[-1].text == "step 100: mark: new lamp")
 
 
 async def test_nothing_is_marked_or_set_before_training_has_begun(tmp_path: Path) -> None:

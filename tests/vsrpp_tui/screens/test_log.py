@@ -14,7 +14,8 @@ from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_tui.app.app import Farewell
 from vsrpp_tui.screens.run.log import LogScreen, older_lines
 from vsrpp_tui.screens.run.training import TrainingScreen
-from vsrpp_tui.state.run import LOG_LIMIT, replay
+from vsrpp_tui.state.log import LOG_LIMIT
+from vsrpp_tui.state.run import replay
 from vsrpp_tui.widgets.panels.log_view import LogView
 
 LONG = "a warning that goes on: " + "/a/path/that/is/long and more words " * 12
@@ -67,7 +68,7 @@ async def test_the_whole_journal_is_there_and_nothing_twice(tmp_path: Path) -> N
         await until(pilot, lambda: f"{LOG_LIMIT + 24} lines" in header(pilot))
         assert drawn(pilot)[-1].endswith("! number 9002")
         await pilot.press("home")
-        await until(pilot, lambda: any("a fresh run" in line for line in drawn(pilot)))
+        await until(pilot, lambda: any("fresh, step" in line for line in drawn(pilot)))
         assert "end: follow" in header(pilot)
 
 
@@ -131,7 +132,7 @@ async def test_filters_go_round(tmp_path: Path) -> None:
             await pilot.press("f")
             await pilot.pause()
         assert [len(lines) for lines in seen] == [5, 2, 2, 1, 5]
-        assert seen[1] == ["not saved: disk full", "careful"] and "KI 29.00 dB" in seen[3][0]
+        assert seen[1] == ["step 100: NOT saved (best): disk full", "careful"] and "KI 29.00 dB" in seen[3][0]
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -231,7 +231,7 @@ async def test_a_real_session_takes_the_change_and_keeps_it(run: Path, make_data
         await until(pilot, lambda: "in effect" in told(pilot, "schedule.factor"))
         await pilot.press("escape", "m")
         await pilot.press(*"half", "enter")
-        await until(pilot, lambda: any("mark at step" in line.text for line in app.state.log))
+        await until(pilot, lambda: any(": mark: " in line.text for line in app.state.log))
         assert app.worker
         app.worker.finish()
     assert RunConfig.load(RunFolder(run).config).schedule.factor == 0.5

@@ -9,7 +9,8 @@ from tests.helpers import make_event
 from tests.vsrpp_tui.conftest import compared, started, step, validated
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_tui.state.run import LOG_LIMIT, QUIET_SECONDS, RunState, reduce, replay, resumed
+from vsrpp_tui.state.log import LOG_LIMIT
+from vsrpp_tui.state.run import QUIET_SECONDS, RunState, reduce, replay, resumed
 
 
 def test_a_session_from_start_to_end() -> None:
@@ -64,7 +65,7 @@ def test_a_rollback_forgets_what_lay_beyond_the_checkpoint_and_tells_why() -> No
         x for x, _ in state.curves.ki_psnr.points
     ] == [100]
     assert state.current_step == 150 and state.phase == "rolling back" and state.validation is None
-    assert state.log[-1].tone == "fault" and "back to step 150, learning rate × 0.5" in state.log[-1].text
+    assert state.log[-1].tone == "fault" and "of step 150, learning rate x 0.5" in state.log[-1].text
 
 
 def test_a_session_that_goes_on_knows_the_curves_but_not_the_end_of_the_one_before() -> None:
@@ -98,16 +99,20 @@ def test_auto_tune_is_preparation_and_its_measurements_are_logged() -> None:
     state = replay([predicted, tried, replace(tried, checkpointing="none", passed=True, verdict="passes")])
     assert state.preparation and "measuring" in state.preparation.task
     assert [(line.tone, line.text) for line in state.log] == [
-        ("plain", "auto-tune 96 × 24, batch 4 × 1, checkpointing trunk: out of memory"),
-        ("good", "auto-tune 96 × 24, batch 4 × 1: passes"),
+        ("plain", "auto-tune 2: 96 feature maps, 24 blocks, batch 4 x 1, checkpointing trunk: out of memory"),
+        ("good", "auto-tune 2: 96 feature maps, 24 blocks, batch 4 x 1: passes"),
     ]
 
 
-def test_the_log_has_cross_field_rulesed_and_tells_faults() -> None:
+def test_the_log_is_bounded_and_tells_faults() -> None:
     state = replay(ev.WarningRaised(message=str(i)) for i in range(LOG_LIMIT + 5))
     assert len(state.log) == LOG_LIMIT and state.log[0].text == "5"
     state = reduce(state, ev.SessionFailed(step=3, error="broken [red]", checkpoint=""))
-    assert (state.phase, state.log[-1].tone, state.log[-1].text) == ("failed", "fault", "broken [red]")
+    assert (state.phase, state.log[-1].tone, state.log[-1].text) == (
+        "failed",
+        "fault",
+        "failed at step 3: broken [red]",
+    )
 
 
 @pytest.mark.parametrize("event_type", ev.EVENT_TYPES.values(), ids=lambda t: t.__name__)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Progressed, ProgressView, Terminal, complain
 from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
 from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
@@ -84,7 +84,7 @@ def show_evaluation(
                 failed += 1
                 complain(f"vsrpp: {step.clip} is left out: {step.error}")
             elif isinstance(step, WarningRaised):
-                Terminal(stderr=True).say(describe(step))
+                Terminal(stderr=True).say(describe(step).in_full)
             else:
                 name = checkpoint.name if len(checkpoints) > 1 else ""
                 view.show(Progressed(step.clip, step.done, step.total, figures=name))

@@ -21,9 +21,9 @@ from vsrpp_core.cli.shared.console import (
 )
 from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
 from vsrpp_core.errors import UsageError
+from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.messages.pace import clock
-from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.upscale.job_events import UpscaleEvent
@@ -140,4 +140,4 @@ def _show(event: "UpscaleEvent", terminal: Terminal, view: ProgressView) -> None
         case up.UpscaleFailed():
             complain(f"vsrpp: {event.name} is left out: {event.error}")
         case WarningRaised():
-            terminal.say(describe(event))
+            terminal.say(describe(event).in_full)

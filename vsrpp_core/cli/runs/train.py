@@ -21,10 +21,10 @@ from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
+from vsrpp_core.messages.describe import describe
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.run.presets import NAMED
 from vsrpp_core.run.settings import NO_OVERRIDES
-from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.session.session import Session
@@ -109,7 +109,7 @@ def _follow_session(session: "Session", rank: int) -> int:
         for event in events:
             outcome.note(event)
             if isinstance(event, ev.SessionFailed):
-                complain(f"rank {rank}: {describe(event)}")
+                complain(f"rank {rank}: {describe(event).in_full}")
     return outcome.status
 
 
@@ -153,7 +153,7 @@ class _Printer:
         self._at = Progressed("training", 0, 0, unit="step ")
 
     def show(self, event: ev.Event) -> None:
-        if line := describe(event):
+        if line := describe(event).in_full:
             self._terminal.say(line)
         match event:
             case ev.PreparationProgressed():

@@ -12,11 +12,11 @@ from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
 from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.describe import describe
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import Overrides
-from vsrpp_core.sinks.describe import describe
 
 if TYPE_CHECKING:
     from vsrpp_core.tune.ladder import Rung
@@ -61,7 +61,9 @@ def _tune(run: Path, data: Path | None, overrides: Overrides) -> int:
             continue
         if isinstance(event, ev.TuningStarted):
             rungs = event.rungs
-        if not isinstance(event, ev.ConfigurationChosen) and (line := describe(event)):  # what is chosen is written
+        if not isinstance(event, ev.ConfigurationChosen) and (
+            line := describe(event).in_full
+        ):  # what is chosen is written
             terminal.say(line)
     _say_written(terminal, run)
     return EXIT_DONE
@@ -73,7 +75,7 @@ def _choose(run: Path, data: Path | None, index: int, overrides: Overrides) -> i
 
     terminal = Terminal()
     for event in choose_rung(run, data, index, overrides):
-        terminal.say(describe(event))
+        terminal.say(describe(event).in_full)
     _say_written(terminal, run)
     return EXIT_DONE
 

@@ -15,7 +15,8 @@ from textual.widgets import Input
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_tui.screens.shared.base_screen import BaseScreen
-from vsrpp_tui.state.run import LOG_LIMIT, LogLine, RunState, log_line
+from vsrpp_tui.state.log import LOG_LIMIT, LogLine, log_line
+from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.panels.log_view import LogView
 
 SAVES = (ev.CheckpointSaved, ev.CheckpointFailed, ev.SessionEnded)

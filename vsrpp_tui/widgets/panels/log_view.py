@@ -11,7 +11,8 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from vsrpp_tui.state.run import LogLine, Tone
+from vsrpp_core.messages.describe import Tone
+from vsrpp_tui.state.log import LogLine
 from vsrpp_tui.widgets.text import wrapped
 
 SIGNS: dict[Tone, str] = {"plain": " ", "good": "✓", "warning": "!", "fault": "✗"}

@@ -1,0 +1,166 @@
+"""Events in words: the one place that does so, for the log file, a plain terminal and the screens' logs."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.events import as_text
+
+Tone = Literal["plain", "good", "warning", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line about an event; ``text`` is empty for what a screen shows in another place."""
+
+    text: str = ""
+    tone: Tone = "plain"
+    detail: str = ""
+    """What a log file and a plain terminal add."""
+
+    @property
+    def in_full(self) -> str:
+        """For where no colour tells the tone; empty for an event that is only progress."""
+        return f"{'warning: ' if self.tone == 'warning' else ''}{self.text}{self.detail}"
+
+
+def describe(event: ev.Event) -> Line:
+    """The line of any event; an empty one for what is only progress."""
+    line = _line(event)
+    return line if isinstance(line, Line) else Line(line)
+
+
+def _line(event: ev.Event) -> Line | str:
+    match event:
+        case ev.SessionStarted():
+            return _started(event)
+        case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
+            return f"step {event.step:,}: {event.reason} at {_sharpness(event)}"
+        case ev.LearningRateReduced():
+            return f"step {event.step:,}: {_plateau(event)}, learning rate x {event.factor:g} from here on"
+        case ev.ValidationFinished():
+            return _validated(event)
+        case ev.ValidationAborted():
+            return Line(f"step {event.step:,}: validation ended early, {event.reason}", "warning")
+        case ev.CheckpointSaved():
+            facts = f"{event.kind}, {event.size / 1e6:.1f} MB{'' if event.kind == 'best' else _best(event)}"
+            return Line(f"step {event.step:,}: saved {event.name} ({facts})", "good")
+        case ev.CheckpointFailed():
+            return Line(f"step {event.step:,}: NOT saved ({event.kind}): {event.error}", "fault")
+        case ev.RolledBack():
+            back = (
+                f"back to {event.checkpoint} of step {event.to_step:,}, learning rate x {event.factor:g} from here on"
+            )
+            return Line(f"step {event.step:,}: {event.reason}; {back}", "fault")
+        case ev.CommandAnswered():
+            return _answered(event)
+        case ev.ParameterChanged():
+            return f"step {event.step:,}: {event.key} is {as_text(event.new)} from here on, was {as_text(event.old)}"
+        case ev.MarkPlaced():
+            return f"step {event.step:,}: mark: {event.text}"
+        case ev.WarningRaised():
+            return Line(event.message, "warning")
+        case ev.SessionEnded():
+            saved = f"; {event.checkpoint} holds it" if event.checkpoint else ""
+            return Line(f"{event.reason} at step {event.step:,}{saved}", "good")
+        case ev.SessionFailed():
+            saved = f"; {event.checkpoint} holds the run" if event.checkpoint else ""
+            return Line(f"failed at step {event.step:,}: {event.error}{saved}", "fault")
+        case _:
+            return _searched(event)
+
+
+def _searched(event: ev.Event) -> Line:
+    """What auto-tune does; its screen has limits, predictions and offers in a table."""
+    match event:
+        case ev.TuningStarted():
+            return Line(detail=_limits(event))
+        case ev.ConfigurationPredicted() if event.index:  # else it is asked for at every key that is typed
+            return Line(detail=f"auto-tune predicts {_rung(event)}: {_predicted(event)}{event.verdict}")
+        case ev.ConfigurationTried():
+            return Line(f"auto-tune {_rung(event)}: {event.verdict}", "good" if event.passed else "plain")
+        case ev.ChoiceOffered():
+            return Line(detail=_offered(event))
+        case ev.ConfigurationChosen():
+            return Line(f"auto-tune takes {_rung(event)}; {event.found}", "good")
+        case _:
+            return Line()
+
+
+def _started(event: ev.SessionStarted) -> Line:
+    aligned = "" if event.alignment == "none" else f"{event.alignment} alignment, "
+    origin = f"resumed from {event.resumed_from}" if event.resumed_from else "fresh"
+    return Line(
+        f"{origin}, step {event.step:,} of {event.max_steps:,}; "
+        f"{event.train_samples:,} training and {event.val_samples:,} validation samples",
+        detail=f" of {event.data}; {event.n_feats} feature maps, {event.n_blocks} blocks, "
+        f"{aligned}{event.parameters / 1e6:.2f} M parameters, batch {event.batch_size} x {event.accumulation}; "
+        f"{event.device}, {event.precision} ({event.precision_reason}); run {event.run}",
+    )
+
+
+def _plateau(event: ev.LearningRateReduced) -> str:
+    """What was seen, where the journal has it."""
+    if not event.validations:
+        return "plateau"
+    gained = f"{event.validations} validations gained {event.gain:+.3%} quality"
+    return f"plateau: {gained}, within their uncertainty of ±{event.uncertainty:.3%}"
+
+
+def _sharpness(event: ev.WeightsAdapted) -> str:
+    """The last step's, and what was judged where that is another figure."""
+    lately = "" if math.isnan(event.attained) else f", lately {event.attained:.0%} of what it has shown"
+    return f"sharpness {event.sharpness:.2f}{lately}"
+
+
+def _validated(event: ev.ValidationFinished) -> Line:
+    ki = f"KI {event.ki_psnr:.2f} dB"
+    samples = f"{event.samples} samples" + (f" of {event.clips} clips" if event.clips > 1 else "")
+    return Line(
+        f"step {event.step:,}: validation {ki}, {event.ki_psnr - event.lr_psnr:+.2f} dB over LR{_best(event)}",
+        detail=f"; LR {event.lr_psnr:.2f} dB / {event.lr_ssim:.4f}, {ki} / {event.ki_ssim:.4f}, "
+        f"quality {event.ki_quality:.1%}; {samples} in {event.seconds:.1f} s",
+    )
+
+
+def _best(event: ev.ValidationFinished | ev.CheckpointSaved) -> str:
+    return ", new best" if event.is_best else ""
+
+
+def _answered(event: ev.CommandAnswered) -> Line:
+    """A screen shows by other means what a command did, but for a pause."""
+    answer = f"step {event.step:,}: {event.command}: {event.message}"
+    if event.accepted and event.command == "PredictByHand":  # asked for at every key that is typed
+        return Line()
+    if event.accepted and event.command not in ("Pause", "Resume"):
+        return Line(detail=answer)
+    return Line(answer, "plain" if event.accepted else "warning")
+
+
+def _limits(event: ev.TuningStarted) -> str:
+    return (
+        f"auto-tune on {event.device} ({event.precision}): at most {event.max_seconds:g} s per step and "
+        f"{event.max_memory:.0%} of {event.device_memory / 2**30:.1f} GB, "
+        f"effective batch {event.min_effective_batch} at least"
+    )
+
+
+def _offered(event: ev.ChoiceOffered) -> str:
+    if not event.index:
+        return f"auto-tune waits for a choice: {event.advice}"
+    taken = f"is taken in {event.seconds:g} s" if event.seconds else "waits to be taken"
+    return f"auto-tune offers {event.index}, which {taken}"
+
+
+def _rung(event: ev.ConfigurationPredicted | ev.ConfigurationTried | ev.ConfigurationChosen) -> str:
+    checkpointing = "" if event.checkpointing == "none" else f", checkpointing {event.checkpointing}"
+    return (
+        f"{event.index or 'by hand'}: {event.n_feats} feature maps, {event.n_blocks} blocks, "
+        f"batch {event.batch_size} x {event.accumulation}{checkpointing}"
+    )
+
+
+def _predicted(event: ev.ConfigurationPredicted) -> str:
+    seconds = "" if math.isnan(event.predicted_seconds) else f"about {event.predicted_seconds:.2f} s a step and "
+    return f"{seconds}{event.predicted_memory / 2**30:.1f} GB, "

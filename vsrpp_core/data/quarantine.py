@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vsrpp_core.data.check import Problem
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.names import readable
 from vsrpp_core.run.trash import new_trash_folder
 
 ASIDE_NAME = ".aside"
@@ -112,4 +113,4 @@ def _write_reasons(target: Path, root: Path, moved: list[Group]) -> None:
     for group in moved:
         lines += [str(file.relative_to(root)) for file in group.files]
         lines += [f"    {reason}" for reason in group.reasons]
-    (target / REASONS_NAME).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (target / REASONS_NAME).write_text(readable("\n".join(lines) + "\n"), encoding="utf-8")

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
+from vsrpp_core.run.names import as_pattern
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides, RuleError, Section, Settings, range_of
 from vsrpp_core.video.times import read_time
 
@@ -233,4 +234,4 @@ def _lines(model: BaseModel) -> Iterator[str]:
         value, allowed = getattr(model, name), range_of(field)
         if value is not None:
             meaning = f"{field.description} ({allowed})" if allowed else field.description
-            yield f"{name} = {json.dumps(value, ensure_ascii=False)}  # {meaning}"
+            yield f"{name} = {as_pattern(json.dumps(value, ensure_ascii=False))}  # {meaning}"

@@ -3,6 +3,7 @@
 Separate because datasets, folders of films and folders of images must not differ in it.
 """
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,3 +38,21 @@ def listed(names: Sequence[str]) -> str:
     """``a, b, c and 17 more``."""
     more = len(names) - MOST_LISTED
     return ", ".join(names[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+# names that are bytes of no encoding, in which Python keeps each byte that is no UTF-8 as half of a surrogate pair
+
+
+def readable(text: str) -> str:
+    """With a replacement for what is no text, for files that people read."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def json_line(values: object) -> str:
+    """As JSON in UTF-8, from which the very names come back."""
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def as_pattern(text: str) -> str:
+    """A pattern in UTF-8 that fits the name: a question mark for what is no text."""
+    return text.encode("utf-8", "replace").decode()

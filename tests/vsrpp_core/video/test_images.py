@@ -1,12 +1,15 @@
 """Folders of images: what is odd about a sequence, which images cannot be used, and the names of what is made."""
 
+import json
+import os
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.names import natural
+from vsrpp_core.run.names import as_pattern, json_line, natural, readable
 from vsrpp_core.video.images import Size, refuse_unfit, remarks, result_names
 from vsrpp_core.video.video_files import list_folder
 
@@ -19,6 +22,13 @@ def paths(*names: str) -> list[Path]:
 
 def test_numbers_are_sorted_by_value_and_every_order_is_the_same() -> None:
     assert sorted(set(NAMES), key=natural) == NAMES
+
+
+def test_names_that_are_no_text_are_written_so_that_people_or_programs_read_them() -> None:
+    name = os.fsdecode(b"B\xe4r \xc3\xa4.png")
+    assert readable(name) == "B\ufffdr \u00e4.png"
+    assert json.loads(json_line({"a": name}).encode())["a"] == name and "\u00e4" in json_line(name)
+    assert fnmatch(name, as_pattern(name)) and as_pattern(name).encode()
 
 
 def test_a_folder_is_listed_without_what_systems_leave_there(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.names import readable
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
@@ -115,7 +116,7 @@ def _write_report(report: "Report", out: Path | None) -> str:
     """A sentence where it cannot be written, as the figures must be told all the same; else empty."""
     try:
         if out:
-            write_text_atomically(out, report.csv())
+            write_text_atomically(out, readable(report.csv()))
     except OSError as error:
         return _unwritten(out or Path(), error)
     return ""

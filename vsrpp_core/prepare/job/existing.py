@@ -17,6 +17,7 @@ from vsrpp_core.prepare.job.work_folder import clear_finished
 from vsrpp_core.prepare.recipe import VERSION, Recipe, WorkPart
 from vsrpp_core.prepare.sources import NamedVideo, named_videos
 from vsrpp_core.run.files import fingerprint
+from vsrpp_core.run.names import as_pattern, json_line
 
 MOST_NAMED = 3
 """Differences named in one sentence."""
@@ -76,7 +77,7 @@ def finished(recipe: Recipe, out: Path) -> Finished | None:
 
 def video_lines(videos: Sequence[NamedVideo]) -> Iterator[str]:
     """One JSON object per video of the recipe, also where no pair came of it; docs/formats.md names the keys."""
-    return (json.dumps(_described(named), ensure_ascii=False) for named in videos)
+    return (json_line(_described(named)) for named in videos)
 
 
 def _described(named: NamedVideo) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _settings(made: Recipe, recipe: Recipe) -> list[str]:
-    there, here = (_flat(one.model_dump(exclude={"work"})) for one in (made, recipe))
+    there, here = (_flat(_as_written(one)) for one in (made, recipe))
     different = [
         _difference(key, there.get(key), here.get(key)) for key in {**there, **here} if there.get(key) != here.get(key)
     ]
@@ -131,6 +132,12 @@ def _settings(made: Recipe, recipe: Recipe) -> list[str]:
     if not different and made.to_toml() != recipe.model_copy(update=same_work).to_toml():
         return ["order of categories"]
     return different
+
+
+def _as_written(recipe: Recipe) -> dict[str, Any]:
+    """Names that are no text are patterns in the file."""
+    values: dict[str, Any] = json.loads(as_pattern(json.dumps(recipe.model_dump(exclude={"work"}), ensure_ascii=False)))
+    return values
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -34,6 +34,7 @@ from vsrpp_core.prepare.patches import Cut
 from vsrpp_core.prepare.recipe import Recipe, WorkPart
 from vsrpp_core.prepare.sources import NamedVideo, Source, named_videos, survey
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically, write_text_atomically
+from vsrpp_core.run.names import readable
 
 TRIES = 3.0
 """Windows tried per requested pair: of 29 web clips about one in six was skipped, of films it is more."""
@@ -168,7 +169,7 @@ def _put_together(
     write_text_atomically(work.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
     write_text_atomically(work.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
     first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
-    write_text_atomically(work.made / REPORT, "\n".join([first, *report.details()]) + "\n")
+    write_text_atomically(work.made / REPORT, readable("\n".join([first, *report.details()]) + "\n"))
     same = recipe.model_copy(update={"work": WorkPart()})  # it has no effect on the result
     write_text_atomically(work.made / RECIPE, same.to_toml())
     sheet = contact_sheet(made, found.chosen, recipe)

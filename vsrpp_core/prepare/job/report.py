@@ -3,7 +3,6 @@
 Separate from pipeline.py because it only describes; it contains no time of day, so the same work gives the same bytes.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from vsrpp_core.prepare.job.prepare_events import CategoryReport, PrepareReport
 from vsrpp_core.prepare.job.selection import CutVideo, SelectedPair, Selection
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.run.files import fingerprint
+from vsrpp_core.run.names import json_line
 
 MANIFEST, VIDEOS, REPORT = "manifest.jsonl", "videos.jsonl", "report.txt"
 RECIPE, SHEET = "recipe.toml", "contact_sheet.png"
@@ -77,7 +77,7 @@ def manifest_lines(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[s
             "hdr": source.info.hdr,
             "degradation": cut.degradation,
         }
-        yield json.dumps(line, ensure_ascii=False)
+        yield json_line(line)
 
 
 def contact_sheet(folder: DatasetFolder, chosen: Sequence[SelectedPair], recipe: Recipe) -> Image.Image:

@@ -32,6 +32,18 @@ def test_the_same_again_is_told_and_nothing_is_touched(two: list[Path], tmp_path
     assert everything(out) == before and list(tmp_path.glob(".out*")) == []
 
 
+def test_names_of_bytes_are_written_and_known_again(two: list[Path], tmp_path: Path) -> None:
+    odd = two[0].rename(tmp_path / os.fsdecode(b"B\xe4r [1].mp4"))
+    out, videos = tmp_path / "out", [odd, two[1]]
+    report = run(videos, out)
+    assert [json.loads(line)["video"] for line in (out / "videos.jsonl").read_text().splitlines()] == [
+        str(path) for path in videos
+    ]
+    assert finished(recipe(videos), out) == Finished(out, report.train, report.val)
+    written = Recipe.load(out / "recipe.toml")
+    assert [named.path for named in named_videos(written)] == videos
+
+
 def test_what_differs_is_told(two: list[Path], make_video: MakeVideo, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(two, out)

@@ -4,7 +4,7 @@ Separate from video/reading.py, which yields every frame as RGB: here most frame
 converted when a window is cut out of them.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.recipe import SourcePart
 from vsrpp_core.video import reading
+from vsrpp_core.video.clock import Clock, in_time
+from vsrpp_core.video.decoding import Damage, decoded, opened
 from vsrpp_core.video.scenes import Thumbnail, thumbnail
 from vsrpp_core.video.side_data import SideDataReader
 
@@ -43,23 +45,24 @@ def refuse(part: SourcePart, frame: VideoFrame, stream: VideoStream, path: Path)
         reading.refuse_hdr(stream, path)
 
 
-def timed_frames(path: Path, part: SourcePart, end: float, threads: int = 0) -> Generator[TimedFrame, None, None]:
-    """Every frame in order until ``end`` seconds; VsrppError and BrokenVideoError as in ``reading.frames``."""
-    with reading.opened(path) as (container, stream):
-        if threads:
-            stream.codec_context.thread_count = threads
-        frames = reading.decoded(container, stream, path, lambda f, s, p: refuse(part, f, s, p))
-        fps = float(stream.average_rate or reading.DEFAULT_FPS)
-        attached = SideDataReader()
-        origin: float | None = None
-        seconds = -1.0
-        for number, frame in enumerate(_deinterlaced(frames, path)):
-            time = frame.time if frame.time is not None else number / fps + (origin or 0.0)
-            origin = time if origin is None else origin
-            seconds = max(time - origin, seconds)
-            if seconds >= end:
-                return
-            yield TimedFrame(number, seconds, thumbnail(grey(frame)), frame, attached.display_matrix(frame))
+def timed_frames(
+    path: Path,
+    part: SourcePart,
+    end: float,
+    threads: int = 0,
+    on_damage: Callable[[Damage], None] = lambda damage: None,
+) -> Generator[TimedFrame, None, None]:
+    """Every sound frame in order until ``end`` seconds; VsrppError and BrokenVideoError as in ``decoded``."""
+    with opened(path) as (container, stream):
+        clock = Clock.of(container, stream)
+    frames = decoded(path, lambda f, s, p: refuse(part, f, s, p), threads=threads, on_damage=on_damage)
+    attached, origin = SideDataReader(), None
+    for number, frame in enumerate(_deinterlaced(in_time(frames, clock), path)):
+        time = frame.time
+        origin = time if origin is None else origin
+        if time - origin >= end:
+            return
+        yield TimedFrame(number, time - origin, thumbnail(grey(frame)), frame, attached.display_matrix(frame))
 
 
 def grey(frame: VideoFrame) -> NDArray[np.uint8]:

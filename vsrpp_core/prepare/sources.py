@@ -19,7 +19,8 @@ from vsrpp_core.prepare import footage
 from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Recipe, VideoRule, seconds
 from vsrpp_core.run.names import natural
 from vsrpp_core.video import reading
-from vsrpp_core.video.reading import DEFAULT_FPS, VideoInfo
+from vsrpp_core.video.clock import DEFAULT_FPS
+from vsrpp_core.video.reading import VideoInfo
 from vsrpp_core.video.video_files import find_videos, passed_over
 
 

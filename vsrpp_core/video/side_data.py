@@ -44,6 +44,7 @@ class SideDataReader:
 
 def _removing_graph(frame: VideoFrame) -> Graph:
     graph, unit = Graph(), frame.time_base or Fraction(1, 25)
+    graph.threads = 1
     last = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=unit)
     for number in REMOVED:
         removing = graph.add("sidedata", f"mode=delete:type={number}")

@@ -10,7 +10,7 @@ from av.video.reformatter import VideoReformatter
 from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.video import reading
-from vsrpp_core.video.reading import BrokenVideoError
+from vsrpp_core.video.decoding import BrokenVideoError
 
 MATRICES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 """AVColorSpace to the weights of red and blue in luma: BT.709, BT.601 (twice), BT.2020."""

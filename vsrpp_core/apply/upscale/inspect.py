@@ -12,7 +12,7 @@ from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Film, ImageFilm, VideoFilm
 from vsrpp_core.errors import OptionError
-from vsrpp_core.video.reading import DEFAULT_FPS
+from vsrpp_core.video.clock import DEFAULT_FPS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ is left as coded, and reading can start in the middle.
 
 import io
 from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import av
 import numpy as np
@@ -23,16 +24,20 @@ from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.video import images, reading
-from vsrpp_core.video.reading import DEEP_FORMAT, DEFAULT_FPS, RGB_FORMAT, BrokenVideoError
+from vsrpp_core.video.clock import DEFAULT_FPS, Clock, in_time, may_jump
+from vsrpp_core.video.decoding import BrokenVideoError, Damage, declared_seconds, decoded, first_frame, opened
+from vsrpp_core.video.reading import DEEP_FORMAT, RGB_FORMAT
 from vsrpp_core.video.side_data import SideDataReader
 from vsrpp_core.video.siting import UNNAMED, Siting, named_siting
 from vsrpp_core.video.video_files import list_folder, passed_over
 
 Pixels = NDArray[np.uint8 | np.uint16]
 
-TS_DISCONT: Any = av.format.Flags.ts_discont.value
 LEAD_IN = 2.0
 """Seconds decoded before the requested start: the first frames after a seek may refer to some that were not read."""
+
+PLACES_TOLD = 10
+"""Damaged places of a film that are told by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ class Film(Protocol):
 
 @dataclass
 class VideoFilm:
-    """A video. ``force`` accepts interlaced pictures as they are, and a damaged video up to the damage."""
+    """A video. ``force`` accepts interlaced pictures as they are, and what is sound of a damaged video."""
 
     path: Path
     span: Span = Span()
@@ -137,22 +142,21 @@ class VideoFilm:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        with reading.opened(self.path) as (container, stream):
-            self.origin = _origin(container)
-            first = next(self._decoded(container, stream), None)
-            if first is None:
-                raise VsrppError(f"{self.path} holds no frame that can be decoded; leave it out or export it again")
+        with opened(self.path) as (container, stream), self._told_of_force():
+            self.origin = _origin(container, self.span)
+            self._seconds = Fraction(container.duration or 0, av.time_base)
+            ignored = (lambda damage: None) if self.force else None  # it is told when the pictures are read
+            first = first_frame(container, stream, self.path, self._refuse, ignored)
             self.info = _source_info(self.path, container, stream, first, self.span)
         if self.info.hdr:
             self.notes.append(f"{self.path} is HDR ({self.info.hdr}): the network works on the coded values unchanged")
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
         converter, pixels = VideoReformatter(), DEEP_FORMAT if self.info.bits > 8 else RGB_FORMAT
-        with reading.opened(self.path) as (container, stream):
-            for index, (frame, pts, duration) in enumerate(self._in_span(container, stream)):
-                if index >= first:
-                    rgb = reading.to_rgb(frame, converter, self.path, pixels)
-                    yield Picture(rgb, pts, duration)
+        for index, (frame, pts, duration) in enumerate(self._in_span()):
+            if index >= first:
+                rgb = reading.to_rgb(frame, converter, self.path, pixels)
+                yield Picture(rgb, pts, duration)
 
     def name(self, index: int) -> str:
         return f"{index + 1:06d}"
@@ -164,8 +168,8 @@ class VideoFilm:
     def check(self) -> None:
         """Damage is found by decoding all of it."""
 
-    def _in_span(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[VideoFrame, int, int]]:
-        """The span's frames with their durations and their times from its start, which increase whatever the file says.
+    def _in_span(self) -> Iterator[tuple[VideoFrame, int, int]]:
+        """The span's frames with their times from its start and their durations.
 
         A picture lasts until the next. A frame's own duration is wrong where pictures are neither evenly spaced nor
         stored in display order: it is the distance to the next one stored.
@@ -173,31 +177,50 @@ class VideoFilm:
         unit = self.info.time_base
         begin = round((self.origin + exact(self.span.start)) / unit)
         end = None if self.span.length is None else begin + exact(self.span.length) / unit
-        if self.span.start > LEAD_IN:
-            container.seek(begin - round(LEAD_IN / float(unit)), stream=stream)
+        seek = begin - round(LEAD_IN / float(unit)) if self.span.start > LEAD_IN else None
         step = max(1, round(1 / (self.info.rate * unit)))
         held: tuple[VideoFrame, int] | None = None
-        for frame in self._up_to_damage(self._decoded(container, stream)):
-            pts = frame.pts if frame.pts is not None else held[1] + step if held else begin
-            if pts < begin and self.span.start:
-                continue
-            pts = max(pts, held[1] + 1) if held else pts
-            if held:
-                yield held[0], held[1] - begin, pts - held[1]
-            held = frame, pts
-            if end is not None and pts >= end:
-                return
+        with closing(self._timed(seek)) as frames:
+            for frame in frames:
+                assert frame.pts is not None
+                if frame.pts < begin and self.span.start:
+                    continue
+                if held:
+                    yield held[0], held[1] - begin, frame.pts - held[1]
+                held = frame, frame.pts
+                if end is not None and frame.pts >= end:
+                    return
         if held:
-            yield held[0], held[1] - begin, self._last_duration(container, *held, step)
+            yield held[0], held[1] - begin, self._last_duration(*held, step)
 
-    def _last_duration(self, container: InputContainer, frame: VideoFrame, pts: int, step: int) -> int:
+    def _last_duration(self, frame: VideoFrame, pts: int, step: int) -> int:
         """Of the last picture: its own, up to the end of the file."""
         duration = int(frame.duration or step)
-        end = (self.origin + Fraction(container.duration or 0, av.time_base)) / self.info.time_base
+        end = (self.origin + self._seconds) / self.info.time_base
         return min(duration, round(end) - pts) if round(end) > pts else duration
 
-    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        return reading.decoded(container, stream, self.path, self._refuse)
+    def _timed(self, seek: int | None) -> Generator[VideoFrame, None, None]:
+        """All frames from a keyframe before ``seek`` on, with times that increase whatever the file says."""
+        tell = _Told(self.path, self.notes)
+        on_damage = tell.damage if self.force else None
+        frames = decoded(self.path, self._refuse, seek=seek, keep_suspects=self.force, on_damage=on_damage)
+        with opened(self.path) as (container, stream):
+            clock = Clock.of(container, stream)
+        try:
+            with self._told_of_force():
+                yield from in_time(frames, clock, tell.jump)
+        except BrokenVideoError as error:
+            if not self.force:
+                raise
+            self.notes.append(f"{error}; what comes before is used")
+        tell.rest()
+
+    @contextmanager
+    def _told_of_force(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenVideoError as error:
+            raise error if self.force else BrokenVideoError(f"{error}, or take what is sound with --force") from None
 
     def _refuse(self, frame: VideoFrame, stream: VideoStream, path: Path) -> None:
         if not self.force:
@@ -206,13 +229,29 @@ class VideoFilm:
             except VsrppError as error:
                 raise VsrppError(f"{error}, or take it as it is with --force") from None
 
-    def _up_to_damage(self, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-        try:
-            yield from frames
-        except BrokenVideoError as error:
-            if not self.force:
-                raise BrokenVideoError(f"{error}, or take what there is with --force") from None
-            self.notes.append(f"{error}; what comes before is used")
+
+class _Told:
+    """Puts what was odd about a film into its notes: the first places by themselves, the others counted."""
+
+    def __init__(self, path: Path, notes: list[str]) -> None:
+        self._path, self._notes = path, notes
+        self._places = self._frames = 0
+
+    def damage(self, damage: Damage) -> None:
+        self._places, self._frames = self._places + 1, self._frames + damage.count
+        if self._places <= PLACES_TOLD:
+            self._notes.append(f"{self._path} is {damage}; some after it may show traces of that")
+
+    def jump(self, number: int) -> None:
+        self._notes.append(
+            f"the clock of {self._path} begins anew at frame {number + 1:,}; what follows is shown right after it"
+        )
+
+    def rest(self) -> None:
+        if (more := self._places - PLACES_TOLD) > 0:
+            self._notes.append(
+                f"{self._path} is damaged in {more:,} more places; in all {self._frames:,} frames are lost"
+            )
 
 
 @dataclass
@@ -295,10 +334,12 @@ def _bits(frame: VideoFrame) -> int:
     return max(component.bits for component in frame.format.components)
 
 
-def _origin(container: InputContainer) -> Fraction:
-    """Start time, in seconds, of a stream cut from a longer one; other files start at 0."""
-    is_cut = bool(container.format.flags & TS_DISCONT)
-    return Fraction(container.start_time or 0, av.time_base) if is_cut else Fraction(0)
+def _origin(container: InputContainer, span: Span) -> Fraction:
+    """When the film begins, in seconds of its clock. Whole films that were not cut from a longer stream keep theirs."""
+    begins = Fraction(container.start_time or 0, av.time_base)
+    if may_jump(container):
+        return begins
+    return max(begins, Fraction(0)) if span != Span() else Fraction(0)
 
 
 def _source_info(
@@ -306,7 +347,7 @@ def _source_info(
 ) -> SourceInfo:
     context, attached = stream.codec_context, SideDataReader()
     rate = stream.average_rate or stream.guessed_rate or Fraction(DEFAULT_FPS)
-    seconds = reading.declared_seconds(container, stream)
+    seconds = declared_seconds(container, stream)
     frames = stream.frames or round(seconds * rate)
     if span != Span():
         left = max(0.0, seconds - span.start) if seconds else span.length or 0.0

@@ -22,7 +22,7 @@ from vsrpp_core.prepare.patches import CannotWriteError, Cut, cut_pair
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
 from vsrpp_core.prepare.windows import FilmStats, Window, windows_of
-from vsrpp_core.video.reading import BrokenVideoError
+from vsrpp_core.video.decoding import BrokenVideoError, Damage
 
 AHEAD = 2
 """Windows of a video that wait to be cut; each holds its frames."""
@@ -120,7 +120,8 @@ class Workers:
         seen, note = FilmStats(), ""
         pending: deque[Future[Cut]] = deque()
         known = frozenset(journal.cuts)
-        frames = footage.timed_frames(source.path, self._recipe.source, source.end, self._threads)
+        damages: list[Damage] = []
+        frames = footage.timed_frames(source.path, self._recipe.source, source.end, self._threads, damages.append)
         try:
             for seconds, window in windows_of(frames, source, self._recipe, seen):
                 if self._stop.is_set():
@@ -139,7 +140,8 @@ class Workers:
         finally:
             frames.close()
         self._collect(pending, journal, 0)
-        return Ending(seen.frames, tuple(seen.starts), seen.dropped, note)
+        notes = [text for text in (_told(source.path, damages), note) if text]
+        return Ending(seen.frames, tuple(seen.starts), seen.dropped, "; ".join(notes))
 
     def _cut_window(self, window: Window, source: Source) -> Cut:
         return cut_pair(window, source, self._work.cut, self._recipe)
@@ -155,3 +157,13 @@ class Workers:
                     self._newest = self._work.cut.lr_folder("train") / cut.name
                 else:
                     self._counts[cut.reason] += 1
+
+
+def _told(path: Path, damages: list[Damage]) -> str:
+    if len(damages) < 2:
+        return "".join(f"{path} is {damage}" for damage in damages)
+    first, last = damages[0].seconds, damages[-1].seconds
+    lost = sum(damage.count for damage in damages)
+    return (
+        f"{path} is damaged in {len(damages):,} places from {first:.2f} to {last:.2f} s: {lost:,} frames are left out"
+    )

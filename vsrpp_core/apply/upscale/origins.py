@@ -14,7 +14,8 @@ from vsrpp_core.apply.upscale.source import Span
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import fingerprint, sync
-from vsrpp_core.video import reading
+from vsrpp_core.video.clock import DEFAULT_FPS
+from vsrpp_core.video.decoding import declared_seconds, opened
 from vsrpp_core.video.video_files import list_folder
 
 NAME = ".vsrpp-sources.jsonl"
@@ -75,9 +76,9 @@ def _may_be(out: Path, source: Path) -> bool:
     if out.is_dir() or source.is_dir():
         return True
     try:
-        with reading.opened(source) as (film, stream), reading.opened(out) as (result, made):
-            rate = float(stream.average_rate or reading.DEFAULT_FPS)
-            length, other = reading.declared_seconds(film, stream), reading.declared_seconds(result, made)
+        with opened(source) as (film, stream), opened(out) as (result, made):
+            rate = float(stream.average_rate or DEFAULT_FPS)
+            length, other = declared_seconds(film, stream), declared_seconds(result, made)
             sizes = (made.width, made.height), (SCALE * stream.width, SCALE * stream.height)
     except VsrppError:
         return True

@@ -220,7 +220,7 @@ class VideoFilm:
         try:
             yield
         except BrokenVideoError as error:
-            raise error if self.force else BrokenVideoError(f"{error}, or take what is sound with --force") from None
+            raise error if self.force else BrokenVideoError(f"{error}, or take what there is with --force") from None
 
     def _refuse(self, frame: VideoFrame, stream: VideoStream, path: Path) -> None:
         if not self.force:

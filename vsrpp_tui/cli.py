@@ -14,7 +14,8 @@ from vsrpp_core.run.folder import demo_run_path
 from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.run import RunState
-from vsrpp_tui.terminal import captured_output, log_path
+from vsrpp_tui.terminal.driver import wait_for_foreground
+from vsrpp_tui.terminal.output import captured_output, log_path
 from vsrpp_tui.user.keys import KeyTable
 from vsrpp_tui.user.preferences import preferences_path, read_preferences
 
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("vsrpp-tui: this is not a terminal; use `vsrpp train` to train without a screen", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     try:
+        refuse_contradictions(options)
+        if not wait_for_foreground():
+            raise UsageError("this was started in the background; start it in the foreground of a terminal")
         return run(_application(options), options.go_on)
     except VsrppError as error:
         print(f"vsrpp-tui: {error}", file=sys.stderr)  # noqa: T201
@@ -50,7 +54,28 @@ def _application(options: argparse.Namespace) -> VsrppApp:
     if options.demo:
         return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
     data = options.data.absolute() if options.data else None
-    return VsrppApp(Choice(options.run.absolute(), data), preferences)
+    return VsrppApp(Choice((options.run or Path(DEFAULT_RUN)).absolute(), data), preferences)
+
+
+WORDS = {
+    "run": "RUN",
+    "data": "--data",
+    "demo": "--demo",
+    "attach": "--attach",
+    "replay": "--replay",
+    "go_on": "--go-on",
+}
+ONLY_WITH: dict[str, tuple[str, ...]] = {"demo": ("go_on",), "attach": (), "replay": ()}
+"""What each may be combined with."""
+
+
+def refuse_contradictions(options: argparse.Namespace) -> None:
+    """Nothing that was asked for is passed over. Raises UsageError."""
+    given = [name for name in WORDS if getattr(options, name)]
+    for word, others in ONLY_WITH.items():
+        surplus = [WORDS[name] for name in given if name not in (word, *others)]
+        if word in given and surplus:
+            raise UsageError(f"{WORDS[word]} cannot be combined with {' and '.join(surplus)}; leave one out")
 
 
 def _key_tables() -> list[KeyTable]:
@@ -109,7 +134,6 @@ def make_parser() -> argparse.ArgumentParser:
         "run",
         nargs="?",
         type=Path,
-        default=Path(DEFAULT_RUN),
         metavar="RUN",
         help=f"the run's folder (default: {DEFAULT_RUN})",
     )
@@ -122,9 +146,8 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="if the screen crashes, train on until Ctrl-C instead of saving and ending",
     )
-    watched = parser.add_mutually_exclusive_group()
-    watched.add_argument("--replay", type=Path, metavar="JOURNAL", help="replay a recorded events.jsonl")
-    watched.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
+    parser.add_argument("--replay", type=Path, metavar="JOURNAL", help="replay a recorded events.jsonl")
+    parser.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
     parser.add_argument(
         "--completion",
         choices=("bash", "zsh", "fish"),

@@ -1,6 +1,7 @@
 """``vsrpp``: finds the verb, runs it, and turns its errors into one line and an exit status."""
 
 import argparse
+import faulthandler
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from importlib import import_module
 from vsrpp_core import __version__
 from vsrpp_core.cli.shared.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
 from vsrpp_core.errors import UsageError, VsrppError, told
+from vsrpp_core.run.crash_dump import STDERR
 
 VERBS = {
     "prepare": ("datasets.prepare", "make a dataset from videos"),
@@ -32,6 +34,7 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not burn the cores
+    faulthandler.enable(STDERR)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = make_parser(next((part for part in arguments if not part.startswith("-")), "")).parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.verb

@@ -468,5 +468,7 @@ STARTED_WITH = {
 
 def with_change(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
     """The session as if it had started with the changed setting, for whoever counts steps or draws rates."""
-    changed: dict[str, Any] = {STARTED_WITH[change.key]: change.new} if change.key in STARTED_WITH else {}
-    return replace(started, **changed)
+    name = STARTED_WITH.get(change.key)
+    if name is None or isinstance(change.new, str | bool):  # the latter in no journal of ours
+        return started
+    return replace(started, **{name: type(getattr(started, name))(change.new)})

@@ -2,7 +2,7 @@
 
 One event is one line: its class name under ``event``, then its fields. Figures that are not finite are written
 as JSON's common extension (NaN, Infinity), which Python reads back. A line torn by a crash or a full disk is the last
-one of its writer and is passed over; an event name this version does not know is passed over too.
+one of its writer and is passed over; so is a line whose event or whose fields are not those of this version.
 """
 
 import contextlib
@@ -12,17 +12,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TextIO
+from typing import Any, BinaryIO, Self, TextIO, get_type_hints
 
 from vsrpp_core.messages.cadence import Cadence
 from vsrpp_core.messages.events import (
     EVENT_TYPES,
     Event,
     ParameterChanged,
+    SettingValue,
     StepReported,
     ValidationProgressed,
     WarningRaised,
 )
+
+LONGEST_LINE = 1_000_000
+"""Characters; no event is that long."""
+
+LAST_MOMENT = 253_402_300_799
+"""Seconds since the Unix epoch, in the year 9999: beyond it a time has no date."""
+
+HINTS = {name: get_type_hints(event_type) for name, event_type in EVENT_TYPES.items()}
+"""The types of each event's fields."""
 
 GAP = "what happened before this line is missing here: the disk took nothing"
 
@@ -36,6 +46,8 @@ def encode(event: Event) -> str:
 
 def decode(line: str) -> Event | None:
     """The event of one line, or None where the line is torn or its event unknown."""
+    if len(line) > LONGEST_LINE:
+        return None
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):  # the latter of what is nested too deeply to be one of ours
@@ -49,10 +61,27 @@ def decode(line: str) -> Event | None:
     values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
     if event_type is ParameterChanged:
         values.update({name: _typed(values[name]) for name in ("old", "new") if name in values})
+    if not all(_fits(value, HINTS[event_type.__name__][name]) for name, value in values.items()):
+        return None
+    if not 0 <= values.get("time", 0.0) <= LAST_MOMENT:
+        return None
     try:
         return event_type(**values)
     except TypeError:  # a field this version needs is missing: written by another version
         return None
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value from JSON may stand in a field of this type. Literals may be words of another version."""
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    if hint is float:
+        return isinstance(value, float) or _fits(value, int)
+    if hint is bool:
+        return isinstance(value, bool)
+    if hint == tuple[float, ...]:
+        return isinstance(value, tuple) and all(_fits(one, float) for one in value)
+    return isinstance(value, str) or (hint == SettingValue and any(_fits(value, one) for one in (bool, float)))
 
 
 def _typed(value: Any) -> Any:
@@ -74,14 +103,16 @@ def replay(path: Path) -> Iterator[Event]:
                 yield event
 
 
-def follow(path: Path, wait: Callable[[], bool]) -> Iterator[Event]:
+def follow(path: Path, wait: Callable[[], bool], begin: Callable[[], object] = lambda: None) -> Iterator[Event]:
     """All events of a journal that another process may be writing, and those still to come.
 
-    ``wait`` is called where there is nothing more to read; it takes its time and says whether to go on. A line counts
-    once it is complete. A journal that appears later, is emptied, or is replaced by another is read from its start.
+    ``wait`` is called where there is nothing more to read; it takes its time and says whether to continue. A line
+    counts once it is complete. A journal that appears later, is emptied, or is replaced by another is read from its
+    start, before which ``begin`` is called. Raises OSError where it cannot be read; follow it again to go on.
     """
     while True:
         if path.exists():
+            begin()
             yield from _follow_file(path, wait)
         if not wait():
             return

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from vsrpp_core.errors import FULL, VsrppError
+from vsrpp_core.run.crash_dump import crash_name, read_crash
 from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
 from vsrpp_core.run.sidecar import (
     BEST_NAME,
@@ -52,6 +53,7 @@ MADE = (
     "checkpoint_*.json",
     "events.jsonl",
     "training.log",
+    "crash.log",
     "training_status.txt",
     "logs",
     "pictures",
@@ -79,6 +81,8 @@ class RunSummary:
     """What is wrong with ``config.toml``, a sentence, or empty."""
     locked_by: int
     """PID of the process that trains this run now, or 0."""
+    crash: str = ""
+    """What the last session ended by, where that was below Python, e.g. ``Segmentation fault``."""
 
     @property
     def newest(self) -> CheckpointInfo | None:
@@ -116,6 +120,10 @@ class RunFolder:
     @property
     def training_log(self) -> Path:
         return self.path / "training.log"
+
+    @property
+    def crash_log(self) -> Path:
+        return self.path / "crash.log"
 
     @property
     def status(self) -> Path:
@@ -180,6 +188,7 @@ class RunFolder:
             max_steps=max_steps,
             problem=problem,
             locked_by=self.owner(),
+            crash=crash_name(read_crash(self.crash_log)),
         )
 
     def checkpoint_files(self) -> list[Path]:

@@ -25,6 +25,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.crash_dump import crash_name, dump_crashes, read_crash
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.session.plan import Plan, Request, Start, settle
@@ -100,6 +101,8 @@ class Session:
         self._held, self._ranks = held, ranks
         self._log = TrainingLog(folder.training_log)  # opens its file at the first line
         self._trainer: Trainer | None = None
+        self._crash = ""
+        """What an earlier session that crashed below Python has left."""
 
     def events(self, commands: CommandQueue) -> Generator[ev.Event, None, None]:
         """Everything that happens, as it happens. The last event is SessionEnded or SessionFailed, never an exception.
@@ -133,6 +136,8 @@ class Session:
         if not self._ranks.is_first:
             return SinkGroup(())
         cadence = self.config.cadence
+        self._crash = read_crash(self.folder.crash_log)
+        self._held.enter_context(dump_crashes(self.folder.crash_log))
         return SinkGroup(
             (
                 JournalWriter(self.folder.journal, cadence.journal_every),
@@ -187,7 +192,7 @@ class Session:
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
         self._check_ranks(hardware)
-        for warning in self._plan.warnings:
+        for warning in (*self._crash_warnings(), *self._plan.warnings):
             yield ev.WarningRaised(message=warning)
         stream = None
         if not self._plan.tune_first or (yield from self._tune(hardware, inbox)):
@@ -210,6 +215,13 @@ class Session:
             yield event
             if isinstance(event, ev.ParameterChanged):
                 yield from self._keep_settings(trainer.config)
+
+    def _crash_warnings(self) -> Iterator[str]:
+        """Of a crash that ended the session before this one; the whole of it goes into the log."""
+        if self._crash:
+            self._note(self._crash)
+            name = crash_name(self._crash)
+            yield f"the last session crashed ({name}); where it was is in {self.folder.training_log}"
 
     @property
     def _first_step(self) -> int:

@@ -18,7 +18,8 @@ from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_tui.app.base import RunApp
 from vsrpp_tui.screens.start.start import Choice, StartScreen
 from vsrpp_tui.state.run import RunState, reduce, resumed
-from vsrpp_tui.terminal import ResilientDriver, log_path
+from vsrpp_tui.terminal.driver import ResilientDriver
+from vsrpp_tui.terminal.output import log_path
 from vsrpp_tui.threads.follower import journal_fault
 from vsrpp_tui.threads.session import SessionRequest, Worker, device_line
 from vsrpp_tui.threads.tensorboard_server import STARTING_SECONDS, TensorBoard
@@ -57,6 +58,9 @@ class VsrppApp(RunApp[Farewell]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-squat"), (20, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True, id="leave"),
+        Binding(
+            "ctrl+z", "suspend_process", "Suspend", show=False, priority=True, id="suspend", tooltip="stop; fg returns"
+        ),
     ]
 
     @dataclass

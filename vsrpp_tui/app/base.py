@@ -21,7 +21,7 @@ from textual.filter import LineFilter, Monochrome
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_tui.messages import CommandWanted
+from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.user.preferences import Preferences, preferences_path, remember_theme
 from vsrpp_tui.user.themes import THEMES

@@ -9,7 +9,7 @@ import threading
 
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.state.run import RunState, reduce
-from vsrpp_tui.terminal import log_path
+from vsrpp_tui.terminal.output import log_path
 from vsrpp_tui.threads.session import Worker
 
 POLL_SECONDS = 0.2

@@ -32,7 +32,10 @@ class RunningJob:
         self.state: JobState
         match request:
             case UpscaleRequest():
-                self.state, self._reduce = upscale_job.UpscaleState(), upscale_job.reduce
+                self.state, self._reduce = (
+                    upscale_job.UpscaleState(epoch=time.time() - time.monotonic()),
+                    upscale_job.reduce,
+                )
             case PrepareRequest():
                 self.state, self._reduce = prepare_job.PrepareState(), prepare_job.reduce
             case CheckRequest():
@@ -56,13 +59,13 @@ class RunningJob:
         for event, now in self.job.mailbox.take():
             self.state = self._reduce(self.state, event, now)
         if not self.state.is_over and self.state.begun_at:
-            self.state = replace(self.state, now=time.time())
+            self.state = replace(self.state, now=time.monotonic())
         return self.state
 
     def stop(self) -> None:
         """Ask for the end; the current item is finished first."""
         self.job.stop()
-        self.state = self._reduce(self.state, JobStopping(), time.time())
+        self.state = self._reduce(self.state, JobStopping(), time.monotonic())
 
     def farewell(self) -> tuple[bool, str]:
         """Whether it failed, and a sentence for the shell: how to continue, or where the result is."""

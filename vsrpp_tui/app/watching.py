@@ -127,6 +127,7 @@ class AttachedApp(WatchingApp):
         super().__init__(Choice(run.absolute(), None), preferences)
         self.follower = Follower(RunFolder(run))
         self._watching_screen = WatchingScreen()
+        self._watching_screen.silence = lambda: self.follower.silence
 
     def first_screen(self) -> WatchingScreen:
         self.follower.start()

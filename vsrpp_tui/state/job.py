@@ -1,7 +1,7 @@
 """What the states of all jobs have in common: phases, pace, log, and the events of stopping and ending.
 
-Pure: each job's reducer takes (state, event, now) and gives the next state; ``now`` is in seconds since the Unix
-epoch, as the core's events of these jobs carry no time.
+Pure: each job's reducer takes (state, event, now) and gives the next state; ``now`` is in seconds of a clock that
+nobody moves, as the core's events of these jobs carry no time.
 """
 
 from dataclasses import dataclass, replace

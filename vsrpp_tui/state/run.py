@@ -33,8 +33,6 @@ class RunState:
     """Everything the screens show of a run."""
 
     phase: Phase = "idle"
-    phase_since: float = 0.0
-    """Seconds since the Unix epoch; 0 before the first change."""
     preparation: ev.PreparationProgressed | None = None
     tuning: Tuning | None = None
     """The search for a network, and after it what it found; None where none was told of."""
@@ -78,18 +76,15 @@ class RunState:
     @property
     def next_validation(self) -> int:
         """Steps until the next regular validation; 0 before the session has begun."""
-        if not self.started:
-            return 0
-        every = self.started.validate_every
-        return every - self.current_step % every
+        return self._until_next(self.started.validate_every if self.started else 0)
 
     @property
     def next_save(self) -> int:
         """Steps until the next regular checkpoint; 0 before the session has begun."""
-        if not self.started:
-            return 0
-        every = self.started.checkpoint_every
-        return every - self.current_step % every
+        return self._until_next(self.started.checkpoint_every if self.started else 0)
+
+    def _until_next(self, every: int) -> int:
+        return every - self.current_step % every if every > 0 else 0
 
     @property
     def seconds_left(self) -> float:
@@ -107,19 +102,12 @@ class RunState:
     def _seconds_a_step(self) -> float:
         if not self.started or not self.seconds_per_step:
             return math.nan
-        validating = self.validation.seconds / self.started.validate_every if self.validation else 0.0
+        validating = self.validation.seconds / max(self.started.validate_every, 1) if self.validation else 0.0
         return self.seconds_per_step + validating
 
-    def quiet_for(self, now: float) -> float:
-        """Seconds for which training has reported no step, where that is unusually long, else 0.
-
-        ``now`` in seconds since the Unix epoch.
-        """
-        if self.phase != "training":
-            return 0.0
-        heard = max(self.phase_since, self.step.time if self.step else 0.0)
-        quiet = now - heard
-        return quiet if quiet > max(QUIET_SECONDS, QUIET_STEPS * self.seconds_per_step) else 0.0
+    def is_quiet(self, seconds: float) -> bool:
+        """Whether training without a step for so long, and without a change of phase, is unusual."""
+        return self.phase == "training" and seconds > max(QUIET_SECONDS, QUIET_STEPS * self.seconds_per_step)
 
 
 def reduce(state: RunState, event: ev.Event) -> RunState:
@@ -151,7 +139,7 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
         case ev.SessionStarted():
             return _begun(state, event)
         case ev.PhaseChanged():
-            return replace(state, phase=event.phase, phase_since=event.time, validation_progress=None)
+            return replace(state, phase=event.phase, validation_progress=None)
         case ev.StepReported():
             return _stepped(state, event)
         case ev.LearningRateReduced():

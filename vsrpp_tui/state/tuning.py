@@ -67,11 +67,11 @@ class Tuning:
     def rung(self, index: int) -> RungState | None:
         return next((rung for rung in self.rungs if rung.index == index), None)
 
-    def seconds_left(self, now: float) -> float:
-        """Until the offer is taken automatically; 0 if it is not. ``now`` in seconds since the Unix epoch."""
+    def seconds_left(self, passed: float) -> float:
+        """Until the offer is taken automatically; 0 if it is not. ``passed``: seconds since it was made."""
         if self.is_over or self.offer is None or not self.offer.seconds:
             return 0.0
-        return max(self.offer.time + self.offer.seconds - now, 0.0)
+        return max(self.offer.seconds - passed, 0.0)
 
 
 def reduce_tuning(tuning: Tuning | None, event: ev.Event) -> Tuning | None:

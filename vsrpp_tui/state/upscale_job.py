@@ -62,6 +62,8 @@ class UpscaleState(JobState):
     work_pace: Pace = field(default_factory=Pace)
     """Of all files, in pixels."""
     log: Log = ()
+    epoch: float = 0.0
+    """Seconds since the Unix epoch when the clock of ``now`` was at 0, for the log."""
 
     @property
     def n_over(self) -> int:
@@ -170,4 +172,4 @@ def _with(state: UpscaleState, name: str, **changes: object) -> UpscaleState:
 
 
 def _logged(state: UpscaleState, tone: Tone, text: str) -> UpscaleState:
-    return replace(state, log=with_line(state.log, LogLine(state.now, tone, text)))
+    return replace(state, log=with_line(state.log, LogLine(state.epoch + state.now, tone, text)))

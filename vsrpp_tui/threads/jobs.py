@@ -45,7 +45,7 @@ JobRequest = UpscaleRequest | PrepareRequest | CheckRequest
 
 
 Timed = tuple[Any, float]
-"""An event of a job and when it happened, seconds since the Unix epoch."""
+"""An event of a job and when it happened, by the monotonic clock."""
 
 
 class JobMailbox(Mailbox[Timed]):
@@ -65,13 +65,13 @@ class Job(EventThread[Timed]):
     def events(self) -> Iterator[Timed]:
         with closing(_events(self.request)) as events:
             for event in events:
-                yield event, time.time()
+                yield event, time.monotonic()
                 if self._stopping.is_set():
                     break
-        yield JobEnded(stopped=self._stopping.is_set()), time.time()
+        yield JobEnded(stopped=self._stopping.is_set()), time.monotonic()
 
     def failure(self, message: str) -> Timed:
-        return JobFailed(message), time.time()
+        return JobFailed(message), time.monotonic()
 
 
 def _events(request: JobRequest) -> Generator[object, None, None]:

@@ -23,7 +23,7 @@ def duration(seconds: float) -> str:
     return f"{total} s"
 
 
-def gigabytes(size: int) -> str:
+def gigabytes(size: float) -> str:
     """Bytes in units of 2³⁰, as device memory is given: ``7.1``."""
     return f"{size / 2**30:.1f}"
 
@@ -50,11 +50,16 @@ def decibels(value: float) -> str:
 def bar(share: float, width: int, style: str, mark: float | None = None) -> Content:
     """A thin bar of ``width`` cells, to half a cell; ``share`` 0..1. ``mark`` (0..1) draws a limit on its free part."""
     width = max(width, 1)
-    full, half = divmod(round(2 * width * min(max(share, 0.0), 1.0)), 2)
+    full, half = divmod(round(2 * width * clamped(share)), 2)
     rest = ["─"] * (width - full - half)
-    if mark is not None and 0 <= (place := int(mark * width) - full - half) < len(rest):
+    if mark is not None and 0 <= (place := int(clamped(mark) * width) - full - half) < len(rest):
         rest[place] = "│"
     return Content.assemble(("━" * full + "╸" * half, style), ("".join(rest), "$border"))
+
+
+def clamped(share: float) -> float:
+    """``share`` where it is in 0..1, else the nearer end; 0 for NaN."""
+    return 0.0 if math.isnan(share) else min(max(share, 0.0), 1.0)
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

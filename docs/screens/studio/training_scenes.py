@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 from textual.screen import Screen
 
@@ -122,8 +123,11 @@ async def states(studio: Studio) -> None:
     """Every phase a run can be in; those the recorded one was not in come from events made up for it."""
     app = desk(studio, until_step(MIDDLE))
     async with studio.open(app) as pilot:
+        training = app.screen
+        assert isinstance(training, TrainingScreen)
         for name, (events, later) in _states().items():
             app.state = studio.stage.state(events, later)
+            training.silence = partial(float, later)
             await studio.shoot(pilot, name)
         app.state = studio.stage.state(until_step(MIDDLE), 0.5)
         await settled(pilot)

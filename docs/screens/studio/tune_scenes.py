@@ -4,6 +4,7 @@ Their predictions are the trainer's own; the measurements were made up from thes
 """
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from pathlib import Path
 
 from docs.screens.studio.scene import Studio, scene, settled
@@ -27,8 +28,7 @@ class Search(VsrppApp):
         self.state = state
 
     def first_screen(self) -> TuneScreen:
-        offer = self.state.tuning.offer if self.state.tuning else None
-        return TuneScreen(clock=lambda: offer.time + AFTER_OFFER if offer else 0.0)
+        return TuneScreen(clock=chain((0.0,), repeat(AFTER_OFFER)).__next__)  # first asked as the offer comes
 
     def pump(self) -> None:
         """Without opening another screen of the search over this one."""

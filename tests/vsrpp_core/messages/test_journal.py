@@ -37,8 +37,23 @@ def test_figures_that_are_not_finite_come_back() -> None:
         "7",
         "",
         "[" * 100_000,
+        '{"event":"WarningRaised","time":1.0,"message":["x"]}',
+        '{"event":"WarningRaised","time":"noon","message":"x"}',
+        '{"event":"WarningRaised","time":NaN,"message":"x"}',
+        '{"event":"WarningRaised","time":1e300,"message":"x"}',
+        '{"event":"PhaseChanged","time":1.0,"phase":"training","step":1.5}',
+        '{"event":"PhaseChanged","time":1.0,"phase":"training","step":true}',
+        '{"event":"PhaseChanged","time":1.0,"phase":"training","step":1' + "0" * 30 + "}",
+        '{"event":"PhaseChanged","time":1.0,"phase":null,"step":1}',
+        '{"event":"ActivityMeasured","time":1,"step":1,"backward_trunk":["?"],"forward_trunk":[],"fusions":[]}',
+        '{"event":"ParameterChanged","time":1,"step":1,"key":"a","old":[1],"new":2}',
+        '{"event":"WarningRaised","time":1.0,"message":"' + "x" * 2_000_000 + '"}',
     ],
-    ids=["unknown", "field missing", "name no text", "no name", "torn", "list", "number", "empty", "nested"],
+    ids=[
+        *("unknown", "field missing", "name no text", "no name", "torn", "list", "number", "empty", "nested"),
+        *("no text", "no time", "no moment", "no date", "part of a step", "truth", "too large", "null", "no figures"),
+        *("no value", "too long"),
+    ],
 )
 def test_lines_that_are_no_event_of_this_version_are_passed_over(line: str, tmp_path: Path) -> None:
     journal, known = tmp_path / "events.jsonl", make_event(ev.WarningRaised)

@@ -1,5 +1,6 @@
 """A run that another process trains is followed, and only looked at."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell
 from vsrpp_tui.app.watching import AttachedApp
 from vsrpp_tui.screens.run.watching import WatchingScreen
+from vsrpp_tui.threads.follower import Follower
 
 
 def bar(pilot: Pilot[Farewell]) -> str:
@@ -70,11 +72,57 @@ async def test_a_run_that_has_no_journal_yet_is_waited_for(tmp_path: Path) -> No
     app.follower.finish()
 
 
-async def test_a_line_that_is_not_understood_is_shown(tmp_path: Path) -> None:
+async def test_a_line_that_is_not_understood_does_not_end_the_watching(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text(NOT_UNDERSTOOD + "\n")
     app = AttachedApp(tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "a line that is not understood" in bar(pilot), seconds=5)
+        await until(pilot, lambda: "no event yet" in bar(pilot))
+        write(tmp_path, started(), step(7))
+        await until(pilot, lambda: app.state.current_step == 7)
+    app.follower.finish()
+
+
+@pytest.mark.parametrize("name", [".", "events.jsonl"], ids=["the folder", "the journal"])
+async def test_a_run_that_goes_away_is_missed_and_shown_when_it_is_back(tmp_path: Path, name: str) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    write(run, started(), step(300))
+    app = AttachedApp(run)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: app.state.current_step == 300)
+        (run / name).resolve().rename(tmp_path / "elsewhere")
+        await until(pilot, lambda: "is gone: deleted or moved" in bar(pilot))
+        run.mkdir(exist_ok=True)
+        write(run, started(), step(7))
+        await until(pilot, lambda: app.state.current_step == 7 and "no process" in bar(pilot))
+        assert [line.event for line in app.state.log] == [ev.SessionStarted], "nothing is left of the other run"
+    app.follower.finish()
+
+
+async def test_a_journal_that_cannot_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").mkdir()
+    app = AttachedApp(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: "cannot be read" in bar(pilot))
+        (tmp_path / "events.jsonl").rmdir()
+        write(tmp_path, started(), step(7))
+        await until(pilot, lambda: app.state.current_step == 7 and "cannot be read" not in bar(pilot))
+    app.follower.finish()
+
+
+def test_silences_are_measured_by_a_clock_that_nobody_moves(tmp_path: Path) -> None:
+    write(tmp_path, started())
+    now = 50.0
+    follower = Follower(RunFolder(tmp_path), lambda: now)
+    follower._take(step(7, time=time.time() - 20))
+    now += 5
+    assert follower.silence == pytest.approx(25, abs=3)
+    follower._take(step(8, time=time.time() + 7200))  # the other computer's clock is ahead
+    now += 11
+    assert follower.silence == 11
+    follower._stopping.set()
+    follower._wait()
+    assert follower._asked_at == now, "it is asked who trains the run"
 
 
 def test_what_is_no_run_cannot_be_watched(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.vsrpp_tui.program import TINY, StartProgram, last_event
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_tui.terminal import log_path
+from vsrpp_tui.terminal.output import log_path
 
 pytestmark = pytest.mark.terminal
 

@@ -310,14 +310,15 @@ async def test_resizing_down_to_nothing_and_back_is_survived(tmp_path: Path, vie
 
 
 async def test_a_silence_is_shown_calmly(tmp_path: Path) -> None:
-    state = learned(tmp_path)
-    quiet = ev.PhaseChanged(phase="training", step=160, time=NOW - 135)
-    state = reduce(reduce(state, step(160, time=NOW - 140)), quiet)
+    state = reduce(learned(tmp_path), ev.PhaseChanged(phase="training", step=160))
     async with showing(state, (80, 24)) as pilot:
-        assert "● training · no step for 2 m 15" in on_screen(pilot)
-        training(pilot).show(reduce(state, step(161, time=NOW)))
-        await pilot.pause()
-        assert "no step for" not in on_screen(pilot)
+        screen = training(pilot)
+        screen.silence = lambda: 135.0
+        screen.show(screen.state)
+        await until(pilot, lambda: "● training · no step for 2 m 15" in on_screen(pilot))
+        screen.silence = lambda: 0.0
+        screen.show(reduce(screen.state, step(161)))
+        await until(pilot, lambda: "no step for" not in on_screen(pilot))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
 from tests.vsrpp_tui.program import StartProgram, last_event
-from vsrpp_tui.terminal import TerminalFile, log_path
+from vsrpp_tui.terminal.output import TerminalFile, log_path
 
 pytestmark = pytest.mark.terminal
 
@@ -35,17 +35,22 @@ def test_closing_it_on_the_start_screen_ends_the_program(start_program: StartPro
     assert start_program(heard).close_terminal() == []
 
 
-def test_sigcont_alone_does_not_start_the_screen_again(start_program: StartProgram) -> None:
+def test_sigcont_alone_draws_again_and_leaves_no_thread_behind(start_program: StartProgram) -> None:
     program = start_program()
     program.signal(signal.SIGCONT)
+    program.until(lambda: program.drawn.count(ALTERNATE_SCREEN) == 2, "the screen")
     program.keys("?")
     program.until(lambda: b"Keys and words" in program.drawn, "help")
-    assert program.drawn.count(ALTERNATE_SCREEN) == 1
+    assert program.close_terminal() == []
 
 
-def test_a_suspended_screen_comes_back(start_program: StartProgram) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGTSTP, signal.SIGSTOP, "\x1a"], ids=["SIGTSTP", "SIGSTOP", "ctrl+z"])
+def test_a_suspended_screen_comes_back(start_program: StartProgram, stop: signal.Signals | str) -> None:
     program = start_program()
-    program.signal(signal.SIGTSTP)
+    if isinstance(stop, str):
+        program.keys(stop)
+    else:
+        program.signal(stop)
     program.until(lambda: program.is_stopped, "standstill")
     program.signal(signal.SIGCONT)
     program.until(lambda: program.drawn.count(ALTERNATE_SCREEN) == 2, "the screen")

@@ -14,7 +14,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_tui.forms import network_size
-from vsrpp_tui.messages import CommandWanted
+from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.state.tuning import RungState, Tuning
 from vsrpp_tui.widgets.panels.rungs import seconds_text

@@ -13,8 +13,8 @@ from textual.reactive import Reactive
 from textual.widget import Widget
 
 from vsrpp_core.messages import commands as cmd
-from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.screens.shared.base_screen import BaseScreen
+from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.charts.charts import (
     Chart,
@@ -110,11 +110,13 @@ class TrainingScreen(BaseScreen[None]):
 
     _header: RunHeader
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """``clock`` gives the seconds since the Unix epoch, for how long the trainer has been silent."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds, for how long the trainer has been silent."""
         super().__init__()
         self.state = RunState()
-        self._clock = clock
+        self._clock, self._heard_at = clock, clock()
+        self.silence: Callable[[], float] = lambda: clock() - self._heard_at
+        """Seconds since the last step or change of phase; whoever knows better replaces it."""
         self._drawn: tuple[RunState | None, list[Chart]] = None, []
         """The state and the charts that were drawn last."""
         self._waiting: list[Chart] = []
@@ -165,7 +167,9 @@ class TrainingScreen(BaseScreen[None]):
             self.refresh_bindings()
         if moved_on or not self._drawn[1]:  # around charts a border costs more: it waits for theirs
             self._label_borders()
-        self._header.now = self._clock()
+        if moved_on or state.step is not before.step:
+            self._heard_at = self._clock()
+        self._header.silence = self.silence()
         for panel in self._panels:
             panel.show(state)
         self._events.show(state.log)

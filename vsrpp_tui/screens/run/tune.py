@@ -13,9 +13,9 @@ from textual.widgets import OptionList, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_tui.messages import CommandWanted
 from vsrpp_tui.screens.run.by_hand import ByHandScreen
 from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
+from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.state.tuning import RungState, Tuning
 from vsrpp_tui.widgets.panels.rungs import RungList, details, headings, rows
@@ -43,11 +43,11 @@ class TuneScreen(BaseScreen[None]):
     ]
     MORE_KEYS = ((("↑", "↓"), "another row; then none is taken automatically"),)
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """``clock`` gives the seconds since the Unix epoch, for the countdown of an offer."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds, for the countdown of an offer."""
         super().__init__()
         self.state = RunState()
-        self._clock = clock
+        self._clock, self._offered_at = clock, 0.0
         self._moved = False
         """Whether the user has chosen a row; until then the cursor follows the search."""
         self._asked, self._refused = "", ""
@@ -77,6 +77,11 @@ class TuneScreen(BaseScreen[None]):
         return self.state.tuning or Tuning()
 
     @property
+    def _seconds_left(self) -> float:
+        """Until the offer is taken automatically."""
+        return self._tuning.seconds_left(self._clock() - self._offered_at) if self._tuning.offer else 0.0
+
+    @property
     def _row(self) -> RungState | None:
         return self._tuning.rung(int(self._table.chosen)) if self._table.chosen else None
 
@@ -84,6 +89,8 @@ class TuneScreen(BaseScreen[None]):
 
     def show(self, state: RunState) -> None:
         before, self.state = self.state, state
+        if self._tuning.offer and self._tuning.offer is not (before.tuning or Tuning()).offer:
+            self._offered_at = self._clock()
         if state.answered > before.answered:
             for answer in state.answers[-(state.answered - before.answered) :]:
                 self._asked = "" if answer.number == self._number else self._asked
@@ -129,7 +136,7 @@ class TuneScreen(BaseScreen[None]):
 
     def _status(self) -> Content:
         tuning = self._tuning
-        offer, left = tuning.offer, tuning.seconds_left(self._clock())
+        offer, left = tuning.offer, self._seconds_left
         if self._asked:
             return Content.styled(f"{self._asked} …", "$warning")
         if self._refused:
@@ -165,7 +172,7 @@ class TuneScreen(BaseScreen[None]):
 
     def _hold(self) -> None:
         """The user is present: cancel the automatic choice."""
-        if self._tuning.seconds_left(self._clock()) and self._asked != HOLDING:
+        if self._seconds_left and self._asked != HOLDING:
             self._order(cmd.HoldChoice(), HOLDING)
 
     def action_take(self) -> None:

@@ -1,6 +1,5 @@
 """The screens of a run where nothing is trained here: a replay, or a run of another process. They only show."""
 
-import time
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -100,6 +99,10 @@ class ReplayScreen(WatchingScreen, inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = _replayed(TrainingScreen)
     REASON = RECORDED
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.silence = lambda: 0.0  # nobody trains who could be silent
+
 
 class ReplayTuneScreen(WatchedTuneScreen, inherit_bindings=False):
     """The search in a recording."""
@@ -115,7 +118,7 @@ def attached_bar(follower: Follower) -> Content:
     if not follower.caught_up:
         return _bar("ATTACHED", Content("reading the journal …"))
     who = f"process {follower.owner} trains it" if follower.owner else "no process trains it now"
-    last = f"last event {duration(time.time() - follower.last_event)} ago" if follower.last_event else "no event yet"
+    last = f"last event {duration(follower.silence)} ago" if follower.has_events else "no event yet"
     style = "" if follower.owner else "$warning"
     return _bar("ATTACHED", Content.assemble((who, style), (f" · {last} · read-only", "$secondary")))
 

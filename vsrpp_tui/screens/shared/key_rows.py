@@ -30,6 +30,7 @@ WRITTEN = {
 EVERYWHERE: tuple[KeyRow, ...] = (
     (("ctrl+p",), "every action by its name, and the themes"),
     (("ctrl+c", "ctrl+q"), "save and quit, also while a field has the focus"),
+    (("ctrl+z",), "suspend; the shell's fg returns"),
 )
 
 

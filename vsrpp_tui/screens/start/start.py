@@ -166,6 +166,9 @@ class StartScreen(BaseScreen[None]):
         if message.run.path != self.choice.run.absolute():  # another one was opened in between
             return
         self._read = message
+        if message.run.crash:
+            crash_log = RunFolder(message.run.path).crash_log
+            self._notice = f"! the last session crashed ({message.run.crash}); where it was is in {crash_log}"
         self.refresh_bindings()
         self._draw()
         if self._early == "delete" and not message.run.exists:

@@ -8,7 +8,7 @@ from textual.content import Content
 
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.panels.panel import Panel, lines
-from vsrpp_tui.widgets.text import SPARKS, bar
+from vsrpp_tui.widgets.text import SPARKS, bar, clamped
 
 FUSIONS = ("backward fuse", "forward fuse", "fusion")
 SILENT = 0.01
@@ -64,7 +64,7 @@ def silent(values: Sequence[float]) -> list[int]:
 
 def vertical_bars(values: Sequence[float], most: float, thick: int, gap: int, rows: int) -> list[str]:
     """Bars of eighths of a cell, from the top row to the bottom one; a value above 0 is never less than an eighth."""
-    eighths = [max(round(8 * rows * value / most), 1 if value > 0 else 0) for value in values]
+    eighths = [max(round(8 * rows * clamped(value / most)), 1 if value > 0 else 0) for value in values]
     lines_down = []
     for row in reversed(range(rows)):
         cells = [(" " + "".join(SPARKS))[min(max(eighth - 8 * row, 0), 8)] for eighth in eighths]

@@ -32,8 +32,8 @@ class RunHeader(Panel):
 
     asked = ""
     """A request to the trainer that is not answered yet."""
-    now = 0.0
-    """Seconds since the Unix epoch, set by the screen before it shows a state."""
+    silence = 0.0
+    """Seconds since the last step or change of phase, set by the screen before it shows a state."""
 
     async def on_click(self) -> None:
         """Open the list of all actions: this gives the mouse the keys that do not fit into the footer."""
@@ -55,8 +55,8 @@ class RunHeader(Panel):
         phase = Content.assemble((f"{sign} ", style), (words, f"bold {style}"))
         if self.asked and not state.is_over:
             return Content.assemble(phase, (f" · {self.asked}", "$warning"))
-        if quiet := state.quiet_for(self.now):
-            return Content.assemble(phase, (f" · no step for {duration(quiet)}", "$warning"))
+        if state.is_quiet(self.silence):
+            return Content.assemble(phase, (f" · no step for {duration(self.silence)}", "$warning"))
         return phase
 
 

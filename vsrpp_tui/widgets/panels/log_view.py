@@ -1,5 +1,6 @@
 """The lines of a log, as many as there are: wrapped to the width, and only those on the screen are drawn."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,12 @@ GAP = 2
 """Cells between time and sign."""
 
 LEAST_TEXT = 16
+
+LONGEST = 5000
+"""Characters shown of a line."""
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+"""What would move the cursor or end the line: a file's name may hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ class LogView(ScrollView, can_focus=True):
         moment = datetime.fromtimestamp(line.time)
         is_short = self._days or moment.date() == datetime.now().date()
         time = f"{moment:%H:%M:%S}" if is_short else f"{moment:%m-%d %H:%M}"
-        first, *rest = wrapped(line.text, max(width - len(time) - GAP - 2, LEAST_TEXT))
+        first, *rest = wrapped(CONTROL.sub(" ", line.text[:LONGEST]), max(width - len(time) - GAP - 2, LEAST_TEXT))
         return [Row(first, line, time, SIGNS[line.tone]), *(Row(part, line, " " * len(time)) for part in rest)]
 
     def render_line(self, y: int) -> Strip:

@@ -217,7 +217,7 @@ def details(rung: RungState, tuning: Tuning, width: int) -> Content:
 def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
     measured = math.isfinite(rung.seconds)
     seconds = rung.seconds if measured else (rung.decisive or rung.predicted).predicted_seconds
-    share = LIMIT_AT * seconds / started.max_seconds if math.isfinite(seconds) else 0.0
+    share = LIMIT_AT * seconds / started.max_seconds if started.max_seconds else math.nan
     figures = f"{seconds_text(seconds)} of {started.max_seconds:g} s"
     return _gauge("time", share, LIMIT_AT, figures, measured, width)
 
@@ -225,7 +225,7 @@ def _time_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content
 def _memory_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Content:
     measured = bool(rung.memory)
     memory = rung.memory or (rung.decisive or rung.predicted).predicted_memory
-    figures = f"{gigabytes(memory)} of {gigabytes(round(started.max_memory * started.device_memory))} GB"
+    figures = f"{gigabytes(memory)} of {gigabytes(started.max_memory * started.device_memory)} GB"
     return _gauge("memory", memory / max(started.device_memory, 1), started.max_memory, figures, measured, width)
 
 

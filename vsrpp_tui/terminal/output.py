@@ -1,66 +1,26 @@
-"""Between Textual and the terminal: reserves it for the screen, and lets the program outlive it.
+"""The terminal is the screen's alone: what anything else writes to stdout or stderr goes to a file.
 
-Textual draws on stderr; a line printed there by native code or a child process would garble the screen, so everything
-else written to stdout or stderr goes to a file. And a terminal may be closed at any moment (its window, the ssh
-connection), which Textual does not expect: it would wait for it for ever, and the program would not end.
+Textual draws on stderr; a line printed there by native code or a child process would garble the screen.
 """
 
-import errno
+import faulthandler
 import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from platformdirs import user_log_path
-from textual.app import App
-from textual.drivers.linux_driver import LinuxDriver
-from textual.message import Message
+
+from vsrpp_core.run.crash_dump import STDERR
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 LOG_LIMIT = 4_000_000
 """Bytes; a larger log of earlier sessions is overwritten."""
-
-POLL_SECONDS = 0.25
-"""Between two checks whether the terminal is still there."""
-
-
-class ResilientDriver(LinuxDriver):
-    """Textual's driver for a terminal that may go away: it then posts Gone, and can still be shut down."""
-
-    class Gone(Message):
-        """The terminal was closed."""
-
-    def __init__(
-        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._loop.call_later(POLL_SECONDS, self._poll)
-
-    def _poll(self) -> None:
-        """Not every program whose terminal goes gets a SIGHUP, and Textual ignores the end of its input."""
-        if os.isatty(self.fileno):
-            self._loop.call_later(POLL_SECONDS, self._poll)
-            return
-        self.disable_input()  # or its thread would spin on an empty read
-        self.send_message(self.Gone())
-
-    def run_input_thread(self) -> None:
-        try:
-            super().run_input_thread()
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise
-            self.send_message(self.Gone())
-
-    def _sigcont_application(self, *_: object) -> None:
-        """SIGCONT also comes with SIGHUP; Textual would start its threads a second time and end only those."""
-        if self._must_signal_resume:  # it was suspended
-            super()._sigcont_application()
 
 
 class TerminalFile(io.FileIO):
@@ -95,6 +55,7 @@ def captured_output() -> Iterator[None]:
     os.dup2(log, 1)
     os.dup2(log, 2)
     sys.__stdout__ = sys.__stderr__ = terminal  # type: ignore[misc]
+    faulthandler.enable(STDERR)
     try:
         yield
     finally:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from vsrpp_core import __version__
@@ -139,8 +139,10 @@ def _alignment(metadata: dict[str, str], path: Path) -> Alignment:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        content = path.read_bytes()  # its reader of files takes no names that are bytes of no encoding
+        weights = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return header.get("__metadata__", {}), dict(sorted(weights.items()))
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name a file that vsrpp export wrote") from None
     except (OSError, SafetensorError) as error:

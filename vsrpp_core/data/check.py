@@ -4,7 +4,6 @@ Separate from stacked.py, which stops at the first fault, because here a person 
 a training that takes days.
 """
 
-import json
 import struct
 from collections import Counter
 from collections.abc import Generator
@@ -29,7 +28,7 @@ from vsrpp_core.data.stacked import (
     geometry_of,
 )
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json
 
 SAME_PICTURE_PSNR = 20.0
 """dB between the stack's centre frame and the downscaled ground truth, below which they count as different pictures.
@@ -178,7 +177,7 @@ def _leftovers(folder: Path) -> list[Path]:
 def _degraded(root: Path) -> frozenset[str]:
     """Names of the pairs whose LR frames were degraded beyond downscaling, by the manifest."""
     try:
-        lines = [json.loads(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+        lines = [read_json(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
         return frozenset(line["name"] for line in lines if line["degradation"])
     except (OSError, ValueError, KeyError, TypeError):  # no manifest, or not one of ours: the stricter limit holds
         return frozenset()

@@ -22,6 +22,7 @@ from platformdirs import user_cache_path
 
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.files import read_json
 
 FORMAT = "vsrpp-cache 1"
 FILE_NAME = "Patches.cache"
@@ -67,7 +68,7 @@ def read_header(path: Path) -> CacheHeader:
     """StaleCacheError where the file is not a cache, of another format, or torn."""
     try:
         with path.open("rb") as file:
-            values = json.loads(file.read(DATA_OFFSET))
+            values = read_json(file.read(DATA_OFFSET))
         crc = values.pop("crc")
         if values["format"] != FORMAT or crc != _crc_of(values):
             raise ValueError

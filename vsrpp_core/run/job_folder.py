@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 from filelock import FileLock, Timeout
 
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.files import beside, write_text_atomically
+from vsrpp_core.run.files import beside, read_json, write_text_atomically
 
 FORMAT = 1
 JOB_NAME, LOCK_NAME = "job.json", ".lock"
@@ -80,10 +80,12 @@ class JobFolder:
     def _differences(self, wanted: dict[str, Any]) -> list[str]:
         """Keys under which the job found differs from the ``wanted`` one."""
         try:
-            found = json.loads((self.path / JOB_NAME).read_text(encoding="utf-8"))
+            found = read_json((self.path / JOB_NAME).read_bytes())
         except FileNotFoundError:
             return []
         except ValueError:
+            found = None
+        if not isinstance(found, dict):
             return ["description"]
         return [key for key in sorted({*wanted, *found}) if not self.is_same(key, wanted.get(key), found.get(key))]
 

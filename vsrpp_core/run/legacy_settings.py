@@ -11,6 +11,7 @@ from typing import Any
 
 from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.files import read_json
 from vsrpp_core.run.settings import Overrides
 
 NAME = "train_config.json"
@@ -105,7 +106,7 @@ def read_original_settings(path: Path) -> OriginalSettings:
 def _flat(path: Path) -> dict[str, Any]:
     """The file's keys and values, those of MODEL_CONFIG as ``MODEL_CONFIG.name``."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = read_json(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name the original's {NAME} with --config") from None
     except OSError as error:

@@ -200,13 +200,13 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     try:
         text = path.read_text(encoding="utf-8")
         return tomllib.loads(text), text
-    except tomllib.TOMLDecodeError as error:
-        raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise VsrppError(f"{path} cannot be read ({reason}); check the file and its permissions") from None
+    except (ValueError, RecursionError) as error:  # the latter of what is nested too deeply, as no settings are
+        raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
 
 
 def range_of(field: FieldInfo) -> str:

@@ -13,7 +13,7 @@ from typing import Literal, get_args, get_origin
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import CheckpointKind
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.files import read_json, write_text_atomically
 
 BEST_NAME = "checkpoint_best.pth"
 BEST_OLD_NAME = "checkpoint_best_old.pth"
@@ -80,7 +80,7 @@ def write_info_beside(checkpoint: Path, info: CheckpointInfo) -> None:
 def read_checkpoint_info(path: Path) -> CheckpointInfo | None:
     """The description in ``path``, or None where it is missing, damaged or of another version."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path.read_bytes())
         values = {f.name: record[f.name] for f in fields(CheckpointInfo) if f.default is MISSING or f.name in record}
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -57,6 +57,9 @@ def _moved_at(path: Path) -> float:
 
 
 def new_trash_folder(trash: Path) -> Path:
+    """A new folder in ``trash``; VsrppError where it cannot be made, or would lie elsewhere."""
+    if trash.is_symlink():
+        raise VsrppError(f"{trash} is a link, and nothing is moved out of {trash.parent}; remove the link")
     name = datetime.now().strftime(TIME_FORMAT)
     for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
         target = trash / (name + suffix)

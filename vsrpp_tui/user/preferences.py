@@ -44,7 +44,7 @@ def read_preferences(path: Path, key_tables: Callable[[], Iterable[KeyTable]]) -
         raise UsageError(f"{path} cannot be read ({error}); fix it or delete it") from None
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # the latter of what is nested too deeply
         raise UsageError(f"{path} is not valid TOML ({error}); fix that place or delete the file") from None
     if fault := _fault(values) or _keys_fault(values.get("keys", {}), key_tables):
         key, sentence = fault
@@ -77,7 +77,7 @@ def _fault(values: Mapping[str, Any]) -> Fault | None:
         if key not in ("theme", "keys"):
             return (key,), f"{key} is not known here; there are theme and [keys]"
     theme, keys = values.get("theme", THEME.name), values.get("keys", {})
-    if theme not in THEMES:
+    if not isinstance(theme, str) or theme not in THEMES:
         return ("theme",), f"theme = {theme!r} is not one of {', '.join(THEMES)}"
     if not isinstance(keys, Mapping):
         return ("keys",), 'keys is not a table; write [keys] and below it lines like pause = "space"'

@@ -10,7 +10,7 @@ from threading import Lock
 from platformdirs import user_state_path
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.files import read_json, write_text_atomically
 
 LIMIT = 20
 
@@ -25,7 +25,7 @@ def list_path() -> Path:
 def recent_runs() -> list[Path]:
     """Folders of runs that still exist, the last opened first."""
     try:
-        record = json.loads(list_path().read_text(encoding="utf-8"))
+        record = read_json(list_path().read_bytes())
     except (OSError, ValueError):
         return []
     runs = record.get("runs") if isinstance(record, dict) else None

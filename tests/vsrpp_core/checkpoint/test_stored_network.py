@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def test_a_checkpoint_gives_the_weights_to_use(tmp_path: Path, average: bool) ->
     network = read_stored(tmp_path / "a.pth")
     assert (network.shape, network.step, network.quality, network.is_average) == (SHAPE, 1234, 0.625, average)
     assert all(torch.equal(network.weights[name], weight) for name, weight in model.state_dict().items())
+
+
+def test_a_name_of_bytes_is_a_name(network: StoredNetwork, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"B\xe4r.safetensors")
+    write_exported(network, path)
+    assert read_exported(path).weights.keys() == network.weights.keys()
 
 
 def test_what_is_written_comes_back_to_the_bit(network: StoredNetwork, tmp_path: Path) -> None:

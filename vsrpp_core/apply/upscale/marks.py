@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vsrpp_core.run.files import beside, write_text_atomically
+from vsrpp_core.run.files import beside, read_json, write_text_atomically
 
 
 class Mark:
@@ -28,7 +28,7 @@ class Mark:
     def frames_of(self, job: dict[str, Any]) -> int:
         """Pictures in the result, where this very job made it and it has not changed since; else 0."""
         try:
-            values = json.loads(self.path.read_text(encoding="utf-8"))
+            values = read_json(self.path.read_bytes())
             is_same = values["job"] == json.loads(json.dumps(job)) and values["result"] == _fingerprint(self._out)
             return int(values["frames"]) if is_same else 0
         except (OSError, ValueError, KeyError, TypeError):  # missing or torn: the film is made again

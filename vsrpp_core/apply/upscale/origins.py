@@ -13,7 +13,7 @@ from typing import Any
 from vsrpp_core.apply.upscale.source import Span
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.files import fingerprint, sync
+from vsrpp_core.run.files import fingerprint, read_json, sync
 from vsrpp_core.video.clock import DEFAULT_FPS
 from vsrpp_core.video.decoding import declared_seconds, opened
 from vsrpp_core.video.video_files import list_folder
@@ -65,7 +65,7 @@ def _content(source: Path) -> str:
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        found = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        found = [read_json(line) for line in path.read_bytes().split(b"\n")[:-1]]
     except (OSError, ValueError):  # none, or not ours
         return []
     return [line for line in found if isinstance(line, dict)]

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from av.packet import Packet
+from pydantic import TypeAdapter
 
-from vsrpp_core.run.files import TEMPORARY_PREFIX, sync, write_atomically, write_text_atomically
+from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json, sync, write_atomically, write_text_atomically
 from vsrpp_core.run.job_folder import JobFolder
 
 
@@ -41,6 +42,9 @@ class Segment:
         """How many pictures a decoder must hold back to show them in order."""
         rank = {pts: place for place, pts in enumerate(sorted(pts for _, pts, *_ in self.packets))}
         return max(place - rank[pts] for place, (_, pts, *_) in enumerate(self.packets))
+
+
+SEGMENT = TypeAdapter(Segment)
 
 
 class UpscaleFolder(JobFolder):
@@ -111,10 +115,9 @@ class UpscaleFolder(JobFolder):
 
     def _parse(self, index: int) -> Segment | None:
         try:
-            values = json.loads(self._description(index).read_text(encoding="utf-8"))
-            values["packets"] = [tuple(packet) for packet in values["packets"]]
-            return Segment(**values)
-        except (OSError, ValueError, TypeError, KeyError):
+            segment = SEGMENT.validate_python(read_json(self._description(index).read_bytes()))
+            return segment if segment.packets and segment.frames == len(segment.packets) else None
+        except (OSError, ValueError):
             return None
 
     def _clear(self, begin: int) -> None:

@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from pydantic import TypeAdapter
+
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.prepare.patches import CannotWriteError, Cut
 from vsrpp_core.prepare.recipe import VERSION, Recipe
 from vsrpp_core.prepare.sources import NamedVideo
+from vsrpp_core.run.files import read_json
 from vsrpp_core.run.job_folder import JobFolder
 
 CUT, JOURNAL, MADE, SELECTION = "cut", "journal", "made", "selection.json"
@@ -29,6 +32,17 @@ class Ending:
     dropped: int = 0
     note: str = ""
     refused: str = ""
+
+
+CUTS, ENDINGS = TypeAdapter(Cut), TypeAdapter(Ending)
+
+
+def _parsed(line: bytes) -> Cut | Ending:
+    """What a line of a journal says; ValueError where it is torn or not ours."""
+    values = read_json(line)
+    if isinstance(values, dict) and "ending" in values:
+        return ENDINGS.validate_python(values["ending"])
+    return CUTS.validate_python(values)
 
 
 def clear_finished(out: Path) -> None:
@@ -134,16 +148,13 @@ class Journal:
             return
         for line in lines:
             try:
-                values = json.loads(line)
+                found = _parsed(line)
             except ValueError:
                 return
-            if "ending" in values:
-                ending = values["ending"]
-                self.ending = Ending(**{**ending, "starts": tuple(ending["starts"])})
+            if isinstance(found, Ending):
+                self.ending = found
             else:
-                cut = Cut(
-                    **{**values, **{key: tuple(values[key]) for key in ("frames", "seconds", "degradation", "sizes")}}
-                )
+                cut = found
                 if cut.name and not self._is_there(cut):
                     return
                 yield cut

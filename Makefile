@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 3) # more than cores: many tests wait for terminals and workers
 
-.PHONY: env demo test format lint types contracts tests bench faults screens clean
+.PHONY: env demo test format lint types contracts tests bench vid4 faults screens clean
 
 env: $(STAMP)
 
@@ -39,9 +39,15 @@ contracts: $(STAMP)
 tests: $(STAMP)
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal
 
-# benchmarks/adaptive_weights.py wants a dataset and clips, and an hour; benchmarks/tile_halo.py a trained network and a clip.
+# Those left out want clips and hours, or a trained network.
 bench: $(STAMP)
-	@$(BIN)/python benchmarks/rig/every.py $(filter-out benchmarks/adaptive_weights.py benchmarks/tile_halo.py, $(wildcard benchmarks/*.py))
+	@$(BIN)/python benchmarks/rig/every.py $(filter-out $(addprefix benchmarks/, recipe.py tile_halo.py vid4.py), $(wildcard benchmarks/*.py))
+
+# What two cores reach in 20 minutes and two hours: CLIPS is a folder of videos, VID4 one of Vid4's folders of frames.
+VID4 ?= $(dir $(patsubst %/,%,$(CLIPS)))vid4
+vid4: $(STAMP)
+	@[ -n "$(CLIPS)" ] || { echo "name a folder of videos to learn from: make vid4 CLIPS=FOLDER [VID4=FOLDER]"; exit 2; }
+	@$(BIN)/python benchmarks/vid4.py $(CLIPS) $(VID4)
 
 faults: $(STAMP)
 	$(BIN)/python -m tests.faults.kills

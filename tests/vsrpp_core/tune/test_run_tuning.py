@@ -14,6 +14,7 @@ from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.tune import measure as measuring
 from vsrpp_core.tune import run_tuning
 from vsrpp_core.tune.ladder import LADDER
+from vsrpp_core.tune.presets import EARLIER_CPU
 from vsrpp_core.tune.run_tuning import choose_rung, list_ladder, tune_run
 from vsrpp_core.tune.search import Measurement
 
@@ -127,7 +128,7 @@ def of_a_cpu(config: RunConfig) -> tuple[int, float, int, int, int]:
     return config.data.crop, schedule.lr_max, training.max_steps, schedule.warmup_steps, config.cadence.best_from
 
 
-SET_BY_A_CPU = (48, 4e-4, 20_000, 200, 0)
+SET_BY_A_CPU = (48, 2e-3, 10_000, 200, 0)
 DEFAULT = of_a_cpu(RunConfig())
 
 
@@ -154,10 +155,11 @@ def test_a_card_measures_without_the_preset_of_a_cpu(
 def test_a_search_on_a_cpu_by_an_earlier_version_is_reset_too(
     cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:
-    """Its config.toml says so only in ``tune.found``."""
+    """Its config.toml says so only in ``tune.found``, and the preset had other numbers."""
     run, data = tmp_path / "run", make_dataset(side=60)
     list(tune_run(run, data))
     settings = run / "config.toml"
+    written(run).with_overrides(EARLIER_CPU).save(settings)
     before = [line for line in settings.read_text().splitlines() if not line.startswith("preset")]
     assert len(before) == len(settings.read_text().splitlines()) - 1
     settings.write_text("\n".join(before))

@@ -33,8 +33,8 @@ from vsrpp_core.run.settings import Overrides
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.trainer import build_model
+from vsrpp_core.tune.default_settings import default_config
 from vsrpp_core.tune.measure import _random_batch
-from vsrpp_core.tune.presets import default_config
 
 Grid = dict[str, Overrides]
 QUIET: Overrides = {"cadence.validate_every": 1_000_000, "cadence.recovery_minutes": 3.0}

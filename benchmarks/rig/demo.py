@@ -12,7 +12,7 @@ def demo_run(folder: Path, overrides: Overrides = NO_OVERRIDES) -> tuple[Path, P
     itself, after its own settings.
     """
     from vsrpp_core.data.demo import demo_dataset_root, make_demo_dataset
-    from vsrpp_core.tune.presets import demo_config
+    from vsrpp_core.tune.default_settings import demo_config
 
     for _ in make_demo_dataset():
         pass

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import recipe
 from tests.helpers import ROOT
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.tune.presets import cpu_settings
+from vsrpp_core.tune.default_settings import cpu_settings
 
 GRID = """
 [arms.preset]

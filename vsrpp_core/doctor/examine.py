@@ -18,8 +18,8 @@ from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.tune.default_settings import default_config
 from vsrpp_core.tune.predict import predict
-from vsrpp_core.tune.presets import default_config
 from vsrpp_core.tune.workload import Workload, parameters
 
 ASSUMED = StackGeometry(5, 180, 180)

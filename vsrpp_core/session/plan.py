@@ -19,7 +19,7 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.run.sidecar import CheckpointInfo, mark_damaged
 from vsrpp_core.session.rewind import move_newer_to_trash, read_named
-from vsrpp_core.tune.presets import default_config, demo_config
+from vsrpp_core.tune.default_settings import default_config, demo_config
 from vsrpp_core.tune.run_tuning import reset_for_search, small_settings
 
 Start = Literal["fresh", "resume"]

@@ -14,9 +14,9 @@ from vsrpp_core.device.speed import DeviceSpeed
 from vsrpp_core.messages.events import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
+from vsrpp_core.tune.default_settings import SMALLEST_CROP
 from vsrpp_core.tune.ladder import Limits, Rung
 from vsrpp_core.tune.predict import Prediction, predict
-from vsrpp_core.tune.presets import SMALLEST_CROP
 
 MARGIN = 1.05
 """A proposed limit exceeds what was measured by this factor: the next measurement will differ a little."""

@@ -8,7 +8,7 @@ import shlex
 
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
-from vsrpp_core.tune.presets import SMALLEST_CROP
+from vsrpp_core.tune.default_settings import SMALLEST_CROP
 
 
 def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Overrides:

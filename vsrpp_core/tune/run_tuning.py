@@ -16,10 +16,10 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.training.inbox import Inbox
+from vsrpp_core.tune.default_settings import MODEL_SIZE, cpu_settings, drop_cpu_preset, unchanged_cpu_settings
 from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.ladder import Rung, check_rung, forecast
 from vsrpp_core.tune.measure import measure_steps
-from vsrpp_core.tune.presets import MODEL_SIZE, cpu_settings, drop_cpu_preset, unchanged_cpu_settings
 from vsrpp_core.tune.search import Search
 
 ASSUMED = StackGeometry(n_frames=5, height=180, width=180)

@@ -13,8 +13,8 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
 from vsrpp_core.tune import measure as measuring
 from vsrpp_core.tune import run_tuning
+from vsrpp_core.tune.default_settings import EARLIER_CPU
 from vsrpp_core.tune.ladder import LADDER
-from vsrpp_core.tune.presets import EARLIER_CPU
 from vsrpp_core.tune.run_tuning import choose_rung, list_ladder, tune_run
 from vsrpp_core.tune.search import Measurement
 

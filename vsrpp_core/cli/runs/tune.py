@@ -112,7 +112,7 @@ def _say_written(terminal: Terminal, run: Path) -> None:
 def _heading(listing: "Listing") -> list[str]:
     """What the figures are for, and where the device's speed comes from."""
     from vsrpp_core.device.speed import speed_of
-    from vsrpp_core.tune.presets import CPU
+    from vsrpp_core.tune.default_settings import CPU
 
     hardware, geometry, tune = listing.hardware, listing.geometry, listing.config.tune
     device = hardware.description

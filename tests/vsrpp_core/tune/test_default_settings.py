@@ -4,7 +4,7 @@ import pytest
 
 from vsrpp_core.device.hardware import DeviceDescription
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.tune.presets import CPU_CROP, default_config, demo_config
+from vsrpp_core.tune.default_settings import CPU_CROP, default_config, demo_config
 
 CPU, CARD = DeviceDescription("CPU", 2**33, "cpu"), DeviceDescription("card", 2**33, "cuda")
 

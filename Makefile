@@ -50,9 +50,7 @@ vid4: $(STAMP)
 	@$(BIN)/python benchmarks/vid4.py $(CLIPS) $(VID4)
 
 faults: $(STAMP)
-	$(BIN)/python -m tests.faults.kills
-	$(BIN)/python -m tests.faults.films
-	$(BIN)/python -m tests.faults.prepare_kills
+	$(BIN)/python -m tests.faults.every
 
 screens: $(STAMP)
 	$(BIN)/python -m docs.screens.make

@@ -131,7 +131,8 @@ def main(clips: list[Path]) -> None:
             found[clip.name] = _tried(checkpoint, clip, folder / f"{clip.stem}.out{clip.suffix}", segment_seconds=2)
             seconds[clip.name] = round(time.monotonic() - begun, 1)
     wrong = {name: told for name, told in found.items() if told}
-    result = {"faults": "films", "films": len(found), "readers": list(readers()), "wrong": wrong, "seconds": seconds}
+    counts = {"tried": len(found), "held": len(found) - len(wrong)}
+    result = {"faults": "films", **counts, "readers": list(readers()), "wrong": wrong, "clips": seconds}
     sys.stdout.write(json.dumps(result) + "\n")
 
 

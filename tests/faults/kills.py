@@ -147,9 +147,9 @@ def main() -> None:
             sys.stderr.write(f"{outcome}\n")
         result = {
             "faults": "kills",
-            "kills": kills,
+            "tried": kills,
+            "held": sum(after.resumed_from == before.resumable > 0 for before, after in pairwise(outcomes)),
             "resumable": sum(outcome.resumable > 0 for outcome in outcomes[:-1]),
-            "resumed": sum(after.resumed_from == before.resumable > 0 for before, after in pairwise(outcomes)),
             "misnamed_best": sum(bool(outcome.misnamed) for outcome in outcomes),
             "damaged_files": sum(len(outcome.damaged) for outcome in outcomes),
             "steps_lost_at_most": max(outcome.lost for outcome in outcomes),

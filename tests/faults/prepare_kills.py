@@ -119,7 +119,14 @@ def main() -> None:
         work.mkdir()
         clips = Path(sys.argv[1]) if len(sys.argv) > 1 else make_films(Path(folder) / "films", 4)
         result = campaign(clips, work, kills)
-    names = {"faults": "prepare_kills", "kills": result.kills, "rounds": result.rounds, "files": result.files}
+    held = 0 if result.different or result.leftovers else result.kills
+    names = {
+        "faults": "prepare_kills",
+        "tried": result.kills,
+        "held": held,
+        "rounds": result.rounds,
+        "files": result.files,
+    }
     counts = {"different_files": len(result.different), "leftovers": len(result.leftovers)}
     sys.stdout.write(json.dumps({**names, **counts}) + "\n")
     sys.exit(bool(result.different or result.leftovers))

@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 
-from tests.faults import checkpoint_files, deletions, foreign_checkpoints, fuzz
+from tests.faults import checkpoint_files, damaged_films, deletions, foreign_checkpoints, fuzz
 from tests.helpers import make_state
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.errors import VsrppError
@@ -86,3 +86,8 @@ def test_what_was_misread_once_is_not_again(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_bytes(content)
     with contextlib.suppress(VsrppError):
         reader(tmp_path / name)
+
+
+def test_a_damaged_film_is_done_or_refused_in_a_sentence(tmp_path: Path) -> None:
+    tally = damaged_films.campaign(tmp_path, 2, verbs=("upscale by force",))
+    assert (tally.tried, tally.wrong) == (2, [])

@@ -26,7 +26,7 @@ import torch
 
 from vsrpp_core import __version__
 from vsrpp_core.data.stacked import StackGeometry, summarize
-from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
+from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.settings import Overrides
@@ -98,11 +98,9 @@ def measured(grid: Grid, dataset: Path) -> dict[str, float]:
     geometry = summarize(dataset).geometry
     if geometry is None:
         sys.exit(f"{dataset} holds no training pairs; make it with vsrpp prepare")
-    hardware = choose_hardware("auto")
-    hardware.apply()
     base = default_config(describe_device(), min(geometry.height, geometry.width))
     arms = {"": base, **{name: base.with_overrides(settings) for name, settings in grid.items() if settings}}
-    takers = {name: Taker(config, geometry, hardware) for name, config in arms.items()}
+    takers = {name: Taker(config, geometry) for name, config in arms.items()}
     seconds: dict[str, list[float]] = {name: [] for name in takers}
     for round_ in range(ROUNDS + 1):
         for name, taker in takers.items():
@@ -116,7 +114,9 @@ def measured(grid: Grid, dataset: Path) -> dict[str, float]:
 class Taker:
     """Takes training steps of a configuration, on random pictures."""
 
-    def __init__(self, config: RunConfig, geometry: StackGeometry, hardware: Hardware) -> None:
+    def __init__(self, config: RunConfig, geometry: StackGeometry) -> None:
+        hardware = choose_hardware(config.training.precision)
+        hardware.apply()
         shape = StackGeometry(config.model.n_frames, geometry.height, geometry.width)
         model = build_model(config, hardware)
         self._step, self._average = OptimizerStep(model, config.training, hardware), WeightAverage(model, 0.999)

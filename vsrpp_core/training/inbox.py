@@ -1,6 +1,7 @@
 """The trainer's end of the command queue."""
 
 from collections import deque
+from collections.abc import Iterator
 from queue import Empty
 
 from vsrpp_core.messages.commands import Command, CommandQueue, Stop
@@ -19,6 +20,12 @@ class Inbox:
         if self._waiting:
             return self._waiting.popleft()
         return self._queue.get() if wait else None
+
+    def twins(self, command: Command) -> Iterator[Command]:
+        """Take those that ask for the same as ``command`` and come next: a key that was held."""
+        self._fetch()
+        while self._waiting and self._waiting[0] == command:
+            yield self._waiting.popleft()
 
     def wait(self, seconds: float) -> Command | None:
         """The oldest command, or None after ``seconds`` without one."""

@@ -105,7 +105,7 @@ class Steering:
         yield self._answer(command, bool(text), "done" if text else "a mark needs a text")
 
     def _answered(self, command: cmd.Command, work: Iterator[ev.Event]) -> Iterator[ev.Event]:
-        """Do the work, then answer with how it went."""
+        """Do the work once, then answer with how it went, also whoever asked for the same meanwhile."""
         failure = ""
         for event in work:
             if isinstance(event, ev.CheckpointFailed):
@@ -113,7 +113,8 @@ class Steering:
             elif isinstance(event, ev.ValidationAborted):
                 failure = event.reason
             yield event
-        yield self._answer(command, not failure, failure or "done")
+        for asked in (command, *self._inbox.twins(command)):
+            yield self._answer(asked, not failure, failure or "done")
 
     def _answer(self, command: cmd.Command, accepted: bool, message: str) -> ev.Event:
         step = self._trainer.progress.step

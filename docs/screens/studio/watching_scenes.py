@@ -35,6 +35,7 @@ async def _attached(studio: Studio, name: str, trained: bool) -> None:
     stage.put_run(stage.run, MIDDLE)
     stage.set_clock(until_step(MIDDLE)[-1].time + (2 if trained else 7_200))
     app = AttachedApp(stage.run)
+    app.follower._clock = lambda: 0.0
     with ExitStack() as held:
         if trained:
             held.enter_context(stage.locked(stage.run))

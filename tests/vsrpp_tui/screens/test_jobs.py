@@ -189,7 +189,7 @@ async def test_one_film_that_fails_does_not_keep_the_others(tmp_path: Path) -> N
         await until(pilot, lambda: shows(pilot, "[U]pscale"))
         app.screen.post_message(StartScreen.JobWanted(request))
         await until(pilot, lambda: phase(app) == "done", 60)
-        await until(pilot, lambda: shows(pilot, "2 films are in") and shows(pilot, "1 left out"))
+        await until(pilot, lambda: shows(pilot, "2 films are in") and shows(pilot, "✗ 1 left out: a broken.mkv"))
         await until(pilot, lambda: "a broken.mkv is left out:" in on_screen(pilot))
         assert shows(pilot, "3 of 3 films") and shows(pilot, "100 %")
         await pilot.press("ctrl+q")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 def add_options(parser: argparse.ArgumentParser) -> None:
     from vsrpp_core.apply.upscale.encoding import CODECS, DEFAULT_CRF, DEFAULT_PRESET, H264_SIDE
     from vsrpp_core.apply.upscale.jobs import SEGMENT_SECONDS
+    from vsrpp_core.video.clock import DEFAULT_FPS
 
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
     parser.add_argument("sources", nargs="+", type=Path, metavar="IN", help="videos, folders of images, or of videos")
@@ -44,7 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="accept interlaced and damaged videos as they are")
     parser.add_argument("--drop-tracks", action="store_true", help="leave out tracks that OUT's format cannot hold")
     parser.add_argument("--png", action="store_true", help="make a folder of PNG images of a video")
-    parser.add_argument("--fps", metavar="RATE", help="of a folder of images that becomes a video (default 25)")
+    parser.add_argument(
+        "--fps", metavar="RATE", help=f"of a folder of images that becomes a video (default {DEFAULT_FPS:g})"
+    )
     parser.add_argument(
         "--codec", choices=CODECS, help=f"default libx264; libx265 for more than 8 bits or {H264_SIDE} pixels"
     )

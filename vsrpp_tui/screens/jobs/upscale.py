@@ -52,7 +52,7 @@ class UpscaleScreen(JobScreen):
         if len(state.files) > 1:
             of = f"{state.n_over} of {len(state.files)} films"
             rows.append(Progress(of, state.share, left=_left(state, state.seconds_left)))
-        lines = progress_lines(rows, width) if rows else ()
+        lines = (*_left_out(state, width), *(progress_lines(rows, width) if rows else ()))
         if state.phase == "done":
             return (*lines, _done(state))
         return (*lines, self.ending(state) or _facts(state, width))
@@ -77,6 +77,13 @@ class UpscaleScreen(JobScreen):
         self.draw_panels(self.state)
 
 
+def _left_out(state: UpscaleState, width: int) -> tuple[Content, ...]:
+    """Stays on the screen, whatever the log has said since."""
+    names = [file.name for file in state.files if file.stage == "failed"]
+    text = f"✗ {len(names)} left out: {', '.join(names)}"
+    return (Content.styled(text, "$error").truncate(width, ellipsis=True),) if names else ()
+
+
 def _of_this(state: UpscaleState) -> Progress:
     """The current film."""
     progress = state.progress
@@ -99,8 +106,7 @@ def _done(state: UpscaleState) -> Content:
         return Content.styled("nothing was upscaled", "$warning")
     where = good[0].out if len(good) == 1 else good[0].out.parent
     what = "it is" if len(good) == 1 else f"{len(good)} films are"
-    failed = f", {state.n_failed} left out" if state.n_failed else ""
-    return Content.assemble(("✓ ", "$success"), f"{what} in {home_for_short(where)}", (failed, "$error"))
+    return Content.assemble(("✓ ", "$success"), f"{what} in {home_for_short(where)}")
 
 
 def _facts(state: UpscaleState, width: int) -> Content:

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from vsrpp_core.run.config import Precision
 from vsrpp_core.run.folder import BEST_NAME, CheckpointInfo
+from vsrpp_core.video.clock import DEFAULT_FPS
 from vsrpp_tui.forms.checked import Checked, Values
 from vsrpp_tui.forms.upscale import UpscaleRequest, check
 from vsrpp_tui.screens.shared.form_screen import FormScreen
@@ -33,7 +34,7 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
         Field("crf", "Quality", "less is better and larger", placeholder="16 to 20"),
         Field("preset", "Effort", "of the encoder: slower is smaller", placeholder="medium", choices=PRESETS),
         Field("pixels", "Pixels", "format of the colours", placeholder="as the source", choices=PIXELS),
-        Field("fps", "Rate", "of a folder of images that becomes a video", placeholder="25"),
+        Field("fps", "Rate", "of a folder of images that becomes a video", placeholder=f"{DEFAULT_FPS:g}"),
         Field("precision", "Precision", "arithmetic of the network", placeholder="auto", choices=PRECISIONS),
         Field("tile", "Tiles", "largest part at once, LR pixels a side", placeholder="by the memory"),
     )

@@ -394,6 +394,8 @@ class TrainingScreen(BaseScreen[None]):
             return
 
     def _order(self, command: cmd.Command, asked: str) -> None:
+        if self._header.asked == asked:  # a key that is held asks once
+            return
         self._header.asked = asked
         self._header.show(self.state)
         self.post_message(CommandWanted(command))

@@ -93,6 +93,9 @@ class LogView(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        self.call_later(self._follow_at_the_end)  # to anchor ends the animation that is just calling this
+
+    def _follow_at_the_end(self) -> None:
         if self.following:
             self.anchor()
 

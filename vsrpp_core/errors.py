@@ -19,9 +19,12 @@ WHAT_TO_DO = {
     errno.EPERM: "check its permissions",
     errno.EROFS: "name a place that can be written",
     errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EMFILE: "raise the limit of open files (ulimit -n) and give the same command again",
 }
 """By what the system says; for all else there is a general word."""
+
+IN_GENERAL = "mend that and give the same command again"
 
 
 class VsrppError(Exception):
@@ -83,8 +86,13 @@ def told(error: OSError) -> str:
     """An error of the system that nobody foresaw where it happened, in one sentence: what, where, what to do."""
     known = isinstance(error.filename, str | bytes | os.PathLike)
     where = os.fsdecode(error.filename) if known else "a file or device"
-    what_to_do = WHAT_TO_DO.get(error.errno or 0, "mend that and give the same command again")
+    what_to_do = WHAT_TO_DO.get(error.errno or 0, IN_GENERAL)
     return f"{where} cannot be read or written ({error.strerror or error}); {what_to_do}"
+
+
+def is_of_the_place(error: BaseException) -> bool:
+    """Whether an error, also one of a library that carries the system's number, is about a disk or a path."""
+    return getattr(error, "errno", None) in WHAT_TO_DO
 
 
 def first_line(error: Exception) -> str:

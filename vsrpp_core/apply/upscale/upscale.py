@@ -34,8 +34,9 @@ from vsrpp_core.apply.upscale.origins import record
 from vsrpp_core.apply.upscale.preview import Previews
 from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, put_in_place
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
+from vsrpp_core.apply.upscale.tracks import LeftOut
 from vsrpp_core.device.hardware import Hardware, choose_hardware
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import IN_GENERAL, WHAT_TO_DO, VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.model import VSRBidirectional3x
@@ -90,13 +91,14 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
     encoding, notes = encoding_of(job, film, options)
     try:
         with UpscaleFolder(job.out) as work:
+            left_out: list[LeftOut] = []
             if not job.is_pictures:
-                notes += mux.check(film, encoding, work, job.out.suffix, options.drop_tracks)
-            yield from _as_warnings(notes)
-            yield from _Task(job, film, encoding, work, network, options, mark).run()
+                left_out = mux.check(film, encoding, work, job.out.suffix.lower(), options.drop_tracks)
+            yield from _as_warnings([*notes, *(f"{film.info.path}: {one}: left out" for one in left_out)])
+            yield from _Task(job, film, encoding, work, network, options, mark, left_out).run()
     except (FFmpegError, OSError) as error:
-        reason = error.strerror or error
-        raise VsrppError(f"{job.out} cannot be written ({reason}); make room and run the same command again") from error
+        reason, what_to_do = error.strerror or error, WHAT_TO_DO.get(error.errno or 0, IN_GENERAL)
+        raise VsrppError(f"{job.out} cannot be written ({reason}); {what_to_do}; what is finished is kept") from error
 
 
 def _finished_frames(job: Job, network: _Network, options: Options, mark: Mark) -> int:
@@ -142,6 +144,7 @@ class _Task:
     network: _Network
     options: Options
     mark: Mark | None
+    left_out: list[LeftOut]
 
     def run(self) -> Iterator[UpscaleEvent]:
         started = time.monotonic()
@@ -185,10 +188,11 @@ class _Task:
             raise VsrppError(f"{self.film.info.path} has no pictures in that part; choose another --start")
 
     def _join(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
-        made = self.work.path / f"joined{self.job.out.suffix}"
-        write = mux.unpack if self.job.is_pictures else mux.join
-        for written in write(self.film, self.encoding, self.work, sink.count, made):
+        made = self.work.path / f"joined{self.job.out.suffix.lower()}"
+        parts = self.film, self.encoding, self.work, sink.count, made
+        for written in mux.unpack(*parts) if self.job.is_pictures else mux.join(*parts, self.left_out):
             yield self._progress("joining", written, sink.done)
+        yield from self._notes()
         if self.job.in_folder:
             record(made, self.job.out, self.job.source, self.options.span)
         put_in_place(made, self.job.out)

@@ -1,0 +1,72 @@
+"""Tracks that a container does not take as they are: what can be carried over is, the rest is told before any work."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from tests.vsrpp_core.apply.conftest import Film, run, seconds, shot, tracks, write_film
+from vsrpp_core.apply.upscale.copied import Writer
+from vsrpp_core.errors import OptionError
+from vsrpp_core.messages.events import WarningRaised
+
+
+def with_sound(path: Path, codec: str) -> Path:
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=25, options={"crf": "8"})
+        stream.height, stream.width, stream.pix_fmt = 24, 32, "yuv420p"
+        sound: Any = container.add_stream(codec, rate=48000, layout="mono")
+        for picture in shot(1, 5):
+            packed: Any = np.ascontiguousarray(picture)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(packed, format="rgb24")))
+        container.mux(stream.encode())
+        for number in range(9):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = 48000, 1024 * number, Fraction(1, 48000)
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode())
+    return path
+
+
+def test_sound_that_matroska_holds_without_a_name_of_its_own_is_copied(tmp_path: Path, bilinear: Path) -> None:
+    source = with_sound(tmp_path / "film.mov", "pcm_alaw")
+    run(bilinear, source, tmp_path / "out.mkv")
+    before, after = tracks(source)[1], tracks(tmp_path / "out.mkv")[1]
+    assert after.codec == "pcm_alaw"
+    assert b"".join(data for _, data in after.packets) == b"".join(data for _, data in before.packets)
+
+
+def test_a_codec_refused_with_the_header_is_told_as_the_track_it_is(tmp_path: Path, bilinear: Path) -> None:
+    source = with_sound(tmp_path / "film.mov", "pcm_alaw")
+    with pytest.raises(
+        OptionError, match=r"track 1 \(audio, pcm_alaw\) does not fit into a mp4 file; name OUT .*\.mkv"
+    ):
+        run(bilinear, source, tmp_path / "out.mp4")
+    events = run(bilinear, source, tmp_path / "out.mp4", drop_tracks=True)
+    assert any("track 1 (audio" in event.message for event in events if isinstance(event, WarningRaised))
+    assert [track.kind for track in tracks(tmp_path / "out.mp4")] == ["video"]
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_packets_whose_times_go_back_are_moved_and_counted(tmp_path: Path, suffix: str) -> None:
+    with (
+        av.open(str(with_sound(tmp_path / "film.mov", "pcm_s16le"))) as source,
+        av.open(str(tmp_path / f"out.{suffix}"), "w") as container,
+    ):
+        copy = container.add_stream_from_template(source.streams.audio[0], opaque=True)
+        container.start_encoding()
+        writer = Writer(container)
+        for number, packet in enumerate(p for p in source.demux(source.streams.audio[0]) if p.size):
+            packet.pts = packet.dts = 1024 * (number if number != 3 else 1)
+            writer.add(packet, copy)
+    assert not writer.has_lost and len(tracks(tmp_path / f"out.{suffix}")[0].packets) > 3
+
+
+def test_names_with_a_colon_and_in_capitals_are_made(tmp_path: Path, bilinear: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_film(Path("film.mkv"), Film(shot(1, 2)))
+    run(bilinear, Path("film.mkv"), Path("20:15.MP4"))
+    assert len(seconds(tmp_path / "20:15.MP4")) == 2

@@ -1,0 +1,154 @@
+"""Packets of a source's other tracks, and the writer that brings them into a file as far as it takes them.
+
+Separate from mux.py because it knows nothing of pictures: a source's times may go back, a track may stop being readable
+in the middle, a muxer may refuse a packet; none of it may cost more than it concerns, and all of it is told.
+"""
+
+from collections import Counter
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from heapq import merge
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from vsrpp_core.apply.upscale.source import Film, VideoFilm
+from vsrpp_core.apply.upscale.tracks import Copying, bounds, kind_of
+from vsrpp_core.errors import is_of_the_place
+
+TS_NONSTRICT: Any = av.format.Flags.ts_nonstrict.value
+INTERLEAVED = 10
+"""Seconds by which one track's packets may precede another's of the same time in a file."""
+
+ATTEMPTS = 100
+"""Times that reading a source is tried again in a row, where nothing came between."""
+
+Timed = tuple["Packet[Any]", Stream]
+"""A packet, and the track of the result that it belongs to."""
+
+
+def copied(source: InputContainer | None, copying: Copying, film: Film) -> Generator[Timed, None, None]:
+    """Packets of the copied tracks within the span, relative to its start; ``film.notes`` tells what cannot be read."""
+    if source is None or not isinstance(film, VideoFilm):
+        return
+    texts = [pair for pair in copying.streams if _is_text(pair[0])]
+    others = [pair for pair in copying.streams if pair not in texts]
+    # editors leave texts in any order; they are few enough to be sorted as a whole
+    sorted_texts = sorted(_in_span(film, texts), key=time_of) if texts else []
+    yield from merge(sorted_texts, _in_span(film, others), key=time_of)
+
+
+def time_of(pair: Timed) -> Fraction:
+    packet = pair[0]
+    return (packet.dts or 0) * packet.time_base
+
+
+def _is_text(stream: Stream) -> bool:
+    return stream.type == "subtitle" and stream.codec_context is not None and stream.codec_context.codec.text_sub
+
+
+def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Timed]:
+    if not pairs:
+        return
+    begin, end = bounds(film)
+    from_middle = film.span.start > 0
+    targets = {stream.index: copy for stream, copy in pairs}
+    for packet in _read(film, [stream.index for stream, _ in pairs], begin if from_middle else None):
+        cover = bool(packet.stream.disposition & Disposition.attached_pic)
+        pts = packet.dts if packet.pts is None else packet.pts
+        if not packet.size or (pts is None and not cover):  # the end of a stream
+            continue
+        pts = pts or 0
+        seconds = pts * packet.time_base
+        if seconds > end + INTERLEAVED:
+            return
+        if cover or (seconds < end and not (from_middle and seconds < begin)):
+            shift = 0 if cover else round(begin / packet.time_base)
+            packet.pts, packet.dts = pts - shift, (pts if packet.dts is None else packet.dts) - shift
+            yield packet, targets[packet.stream_index]
+
+
+def _read(film: VideoFilm, indices: list[int], begin: Fraction | None) -> Iterator["Packet[Any]"]:
+    """What can be read of these streams: after damage whatever follows it, which is told once."""
+    with av.open(str(film.path.absolute()), metadata_errors="ignore") as source:
+        if begin is not None:
+            source.seek(int(begin * av.time_base))
+        failures = 0
+        for _ in range(ATTEMPTS):
+            try:
+                yield from source.demux([source.streams[index] for index in indices])
+            except (FFmpegError, ValueError) as error:
+                if not failures:
+                    film.notes.append(
+                        f"{film.path}: other tracks cannot be read in part ({error}); that part is left out"
+                    )
+                failures += 1
+            else:
+                return
+
+
+class Writer:
+    """Muxes packets at times that a muxer takes, and counts those of other tracks that it does not take."""
+
+    def __init__(self, container: OutputContainer) -> None:
+        self._container = container
+        self._step = 0 if container.format.flags & TS_NONSTRICT else 1
+        self._last: dict[int, int] = {}
+        self._written: Counter[int] = Counter()
+        self._moved: Counter[int] = Counter()
+        self._lost: Counter[int] = Counter()
+        self.reason: Exception | None = None
+
+    def add(self, packet: "Packet[Any]", stream: Stream) -> None:
+        packet.stream = stream
+        self._order(packet, stream)
+        try:
+            self._container.mux_one(packet)
+        except (FFmpegError, ValueError) as error:
+            if is_of_the_place(error):
+                raise
+            self._lost[stream.index] += 1
+            self.reason = error
+        else:
+            self._written[stream.index] += 1
+
+    def _order(self, packet: "Packet[Any]", stream: Stream) -> None:
+        """Move a packet that is not later than the one before behind it, in ticks of the file."""
+        if packet.dts is None:
+            return
+        unit = stream.time_base or packet.time_base
+        dts, last = round(packet.dts * packet.time_base / unit), self._last.get(stream.index)
+        if last is not None and dts < last + self._step:
+            dts = last + self._step
+            pts = round((packet.pts or 0) * packet.time_base / unit)
+            duration = round((packet.duration or 0) * packet.time_base / unit)
+            packet.time_base, packet.dts, packet.pts, packet.duration = unit, dts, max(pts, dts), duration
+            self._moved[stream.index] += 1
+        self._last[stream.index] = dts
+
+    @property
+    def has_lost(self) -> bool:
+        return self._lost.total() > 0
+
+    def failed(self, copying: Copying) -> list[Stream]:
+        """Tracks to blame for a file that cannot be written: those that lost packets or have none, else all."""
+        streams = [
+            stream for stream, copy in copying.streams if self._lost[copy.index] or not self._written[copy.index]
+        ]
+        return streams or [stream for stream, _ in copying.streams]
+
+    def refused(self, copying: Copying) -> list[Stream]:
+        """Tracks of which nothing was taken."""
+        return [s for s, copy in copying.streams if self._lost[copy.index] and not self._written[copy.index]]
+
+    def notes(self, copying: Copying) -> Iterator[str]:
+        for stream, copy in copying.streams:
+            track = f"track {stream.index} ({kind_of(stream)})"
+            if moved := self._moved[copy.index]:
+                yield f"{track} has {moved:,} packets that are not later than the one before; they are moved behind it"
+            if lost := self._lost[copy.index]:
+                yield f"{track} lost {lost:,} packets that could not be written ({self.reason})"

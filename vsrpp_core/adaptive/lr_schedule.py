@@ -1,29 +1,32 @@
-"""The learning rate: linear warm-up, cosine, and a factor that plateaus reduce permanently.
+"""The learning rate: its plan (``rate_plan.py``), and a factor that plateaus and rollbacks reduce permanently.
 
-The rate of a step is a pure function of the step and the factor, so a cut is never undone by the next step. A plateau
-is the end of progress that can be told from noise (``plateau.py``).
+The rate of a step is a pure function of the step, the plan and the factor, so a cut is never undone by the next step. A
+plateau is the end of progress that can be told from noise (``plateau.py``).
 """
 
 import math
+from dataclasses import astuple, replace
 from enum import IntEnum
 from typing import Any
 
 from vsrpp_core.adaptive.plateau import Gain, ProgressTest
+from vsrpp_core.adaptive.rate_plan import Course, RatePlan
 from vsrpp_core.run.config import ScheduleConfig
 
 
 class LRPhase(IntEnum):
     WARMUP = 0
     COSINE = 1
+    """Or constant, where ``schedule.shape`` says so."""
     PLATEAU_REDUCED = 2
+    FINISHING = 3
 
 
 class LRSchedule:
     """Returns the rate of each step; receives the quality of each validation."""
 
     def __init__(self, config: ScheduleConfig, max_steps: int) -> None:
-        self._config = config
-        self._max_steps = max_steps
+        self._plan = RatePlan(config, max_steps)
         self._factor = self._slowed = 1.0
         self._progress = ProgressTest(config.plateau_validations)
         self._may_cut_at = 0
@@ -34,13 +37,38 @@ class LRSchedule:
         That rule took the scatter of batch losses for plateaus. Its cuts are kept down to ``plateau_floor``.
         """
 
-    def reconfigure(self, config: ScheduleConfig, max_steps: int) -> None:
-        """Use other settings from now on; earlier cuts stay."""
-        if config.plateau_validations != self._config.plateau_validations:
+    def reconfigure(self, config: ScheduleConfig, max_steps: int, step: int = 0) -> None:
+        """Use other settings after ``step``; earlier cuts stay. Where that was the end, the rate rises once more."""
+        before, course = self._plan, self._plan.course
+        if config.plateau_validations != before.config.plateau_validations:
             self._progress.reconfigure(config.plateau_validations)
-        if config.factor != self._config.factor:
+        if config.factor != before.config.factor:
             self._progress.restart()
-        self._config, self._max_steps = config, max_steps
+        if 0 < before.max_steps <= step < max_steps:
+            course = Course(reentered_at=step)
+            self._progress.restart()
+        self._plan = RatePlan(config, max_steps, course)
+
+    @property
+    def plan(self) -> RatePlan:
+        return self._plan
+
+    @property
+    def is_finishing(self) -> bool:
+        return self._plan.course.finish_from > 0
+
+    def finish_from(self, step: int) -> None:
+        """From ``step`` on let the rate fall to ``lr_min``, which it reaches at ``max_steps``; shorten those next."""
+        course = replace(self._plan.course, finish_from=step, planned_steps=self._plan.max_steps)
+        self._plan = replace(self._plan, course=course)
+        self._progress.restart()
+
+    def cancel_finish(self) -> int:
+        """Be as if the run had not been asked to finish; returns ``max_steps`` of then, which must be restored next."""
+        planned = self._plan.course.planned_steps
+        self._plan = replace(self._plan, course=replace(self._plan.course, finish_from=0, planned_steps=0))
+        self._progress.restart()
+        return planned
 
     @property
     def factor(self) -> float:
@@ -60,34 +88,40 @@ class LRSchedule:
 
         After warm-up never below ``lr_min``, times the user's factor and the cuts by rollbacks.
         """
-        config = self._config
+        config, rate = self._plan.config, self._plan.at(step)
         if step <= config.warmup_steps:
-            return config.factor * self._slowed * (config.lr_max * step / config.warmup_steps)
-        span = max(self._max_steps - config.warmup_steps, 1)
-        progress = min((step - config.warmup_steps) / span, 1.0)
-        cosine = config.lr_min + (config.lr_max - config.lr_min) * 0.5 * (1 + math.cos(math.pi * progress))
-        return config.factor * self._slowed * max(cosine * self._factor, config.lr_min)
+            return config.factor * self._slowed * rate
+        return config.factor * self._slowed * max(rate * self._factor, config.lr_min)
 
     def phase(self, step: int) -> LRPhase:
-        if step <= self._config.warmup_steps:
+        if self._plan.is_finishing(step):
+            return LRPhase.FINISHING
+        if self._plan.is_rising(step):
             return LRPhase.WARMUP
         return LRPhase.COSINE if self.factor == 1.0 else LRPhase.PLATEAU_REDUCED
 
     def observe(self, step: int, quality: float) -> Gain | None:
         """Take one validation's quality in; what was gained lately where that is a plateau and the factor was cut."""
-        if not math.isfinite(quality) or step <= max(self._may_cut_at, self._config.warmup_steps):
+        waits = step <= self._may_cut_at or self._plan.is_rising(step) or self._plan.is_finishing(step)
+        if waits or not math.isfinite(quality):
             return None
         self._progress.observe(step, quality)
         gain = self._progress.gain()
         if gain is None or gain.is_progress or self._is_at_floor:
             return None
-        self._factor = max(self._factor * self._config.plateau_factor, self._config.plateau_floor)
+        config = self._plan.config
+        self._factor = max(self._factor * config.plateau_factor, config.plateau_floor)
         self._wait(step)
         return gain
 
+    def gain_so_far(self) -> Gain | None:
+        """What was gained in the validations that are judged next; None while there are too few."""
+        return self._progress.gain_so_far()
+
     @property
     def _is_at_floor(self) -> bool:
-        return self._config.plateau_factor == 1.0 or self._factor <= self._config.plateau_floor
+        config = self._plan.config
+        return config.plateau_factor == 1.0 or self._factor <= config.plateau_floor
 
     def forget_validations(self) -> None:
         """Qualities measured so far cannot be compared with those to come."""
@@ -96,7 +130,7 @@ class LRSchedule:
     def _wait(self, step: int) -> None:
         """No further cut until the quality has had time to respond to this one."""
         self._progress.restart()
-        self._may_cut_at = step + self._config.plateau_cooldown
+        self._may_cut_at = step + self._plan.config.plateau_cooldown
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -104,16 +138,18 @@ class LRSchedule:
             "slowed": self._slowed,
             "progress": self._progress.state_dict(),
             "may_cut_at": self._may_cut_at,
+            "course": list(astuple(self._plan.course)),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._factor = state["factor"]
         self._slowed = state.get("slowed", 1.0)  # absent in checkpoints from before rollbacks
         self._may_cut_at = state["may_cut_at"]
+        self._plan = replace(self._plan, course=Course(*state.get("course", ())))
         self.cut_by_losses = 1.0
         if "progress" in state:
             self._progress.load_state_dict(state["progress"])
         else:  # saved by a version that judged the losses of batches
             self._progress.restart()
             self.cut_by_losses = self._factor
-            self._factor = max(self._factor, self._config.plateau_floor)
+            self._factor = max(self._factor, self._plan.config.plateau_floor)

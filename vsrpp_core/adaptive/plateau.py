@@ -15,6 +15,9 @@ STANDARD_ERRORS = 5.0
 """How far from 0 a gain must be. More than the usual 2 or 3, as the errors of a moving average are alike from one
 validation to the next and a line fitted to them looks surer than it is (docs/decisions)."""
 
+LEAST_VALIDATIONS = 3
+"""Through two a line fits without error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gain:
@@ -55,6 +58,10 @@ class ProgressTest:
     def gain(self) -> Gain | None:
         """Over the newest validations; None before there are ``patience`` of them."""
         return fitted_gain(self._seen) if len(self._seen) == self._seen.maxlen else None
+
+    def gain_so_far(self) -> Gain | None:
+        """Over those that are known of them; None while a line through them would tell nothing."""
+        return fitted_gain(self._seen) if len(self._seen) >= LEAST_VALIDATIONS else None
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": [step for step, _ in self._seen], "qualities": [quality for _, quality in self._seen]}

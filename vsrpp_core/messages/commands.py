@@ -79,6 +79,25 @@ class Mark(_Numbered):
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class FinishNow(_Numbered):
+    """Let the learning rate fall to ``schedule.lr_min`` over the next steps, and end the run there.
+
+    ``hours`` in place of ``steps`` (0) are taken for as many steps as fit into them at the pace of now.
+    """
+
+    name: ClassVar[Literal["FinishNow"]] = "FinishNow"
+    steps: int = 0
+    hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelFinish(_Numbered):
+    """Take ``FinishNow`` back: the rate and ``training.max_steps`` are again what they would have been."""
+
+    name: ClassVar[Literal["CancelFinish"]] = "CancelFinish"
+
+
 # while auto-tune looks for a network; refused once training has begun
 
 
@@ -141,6 +160,8 @@ Command = (
     | Stop
     | SetParameter
     | Mark
+    | FinishNow
+    | CancelFinish
     | ChooseRung
     | MeasureRung
     | SetByHand

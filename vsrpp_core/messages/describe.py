@@ -39,6 +39,10 @@ def _line(event: ev.Event) -> Line | str:
             return f"step {event.step:,}: {event.reason} at {_sharpness(event)}"
         case ev.LearningRateReduced():
             return f"step {event.step:,}: {_plateau(event)}, learning rate x {event.factor:g} from here on"
+        case ev.FinishBegan() | ev.FinishCancelled() | ev.RateReentered():
+            return Line(
+                f"step {event.step:,}: {_course(event)}", "good" if isinstance(event, ev.FinishBegan) else "plain"
+            )
         case ev.ValidationFinished():
             return _validated(event)
         case ev.ValidationAborted():
@@ -106,6 +110,20 @@ def _plateau(event: ev.LearningRateReduced) -> str:
         return "plateau"
     gained = f"{event.validations} validations gained {event.gain:+.3%} quality"
     return f"plateau: {gained}, within their uncertainty of ±{event.uncertainty:.3%}"
+
+
+def _course(event: ev.FinishBegan | ev.FinishCancelled | ev.RateReentered) -> str:
+    """How the learning rate goes on."""
+    match event:
+        case ev.FinishBegan():
+            return f"finishing: the learning rate falls to its end at step {event.max_steps:,}, where the run ends"
+        case ev.FinishCancelled():
+            return f"no longer finishing; the run ends at step {event.max_steps:,} again"
+        case ev.RateReentered():
+            return (
+                f"a complete run goes on: the learning rate rises to {event.peak:.2g} by step {event.peak_step:,}, "
+                f"then falls to its end at step {event.max_steps:,}"
+            )
 
 
 def _sharpness(event: ev.WeightsAdapted) -> str:

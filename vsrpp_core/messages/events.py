@@ -15,9 +15,10 @@ from typing import Any, Literal
 RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
 CommandName = Literal[
-    "Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark",
+    "Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark", "FinishNow", "CancelFinish",
     "ChooseRung", "MeasureRung", "SetByHand", "PredictByHand", "HoldChoice",
 ]  # fmt: skip
+RateShape = Literal["cosine", "constant"]
 SettingValue = str | int | float | bool
 Alignment = Literal["none", "local"]
 Checkpointing = Literal["none", "block", "trunk"]
@@ -87,6 +88,14 @@ class SessionStarted(Event):
     max_memory: float = 0.0
     """Largest share of the device's memory that auto-tune allows; 0 in journals of versions that did not write it."""
     alignment: Alignment = "none"
+    rate_shape: RateShape = "cosine"
+    rate_decay: float = 0.2
+    reentered_at: int = 0
+    """Last step of the run when it was complete and was given more steps; the rate rose once more from there."""
+    finish_from: int = 0
+    """Step from which the rate falls to its end (FinishBegan); 0 where the run was not asked to finish."""
+    planned_steps: int = 0
+    """``max_steps`` before that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +178,34 @@ class LearningRateReduced(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinishBegan(Event):
+    """From ``step`` on the rate falls to ``schedule.lr_min``, reached at ``max_steps``, where the run ends."""
+
+    step: int
+    max_steps: int
+    planned_steps: int
+    """``max_steps`` before, to which it returns if this is taken back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishCancelled(Event):
+    """The run is no longer asked to finish: rate and ``max_steps`` are as planned before."""
+
+    step: int
+    max_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateReentered(Event):
+    """A complete run goes on: from ``lr_min`` the rate rises to ``peak`` at ``peak_step`` and falls until the end."""
+
+    step: int
+    peak: float
+    peak_step: int
+    max_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActivityMeasured(Event):
     """Mean |feature| at the output of each residual block, in order of depth, and of the 1x1 fusions."""
 
@@ -207,6 +244,12 @@ class ValidationFinished(Event):
     is_best: bool
     best_quality: float
     best_step: int
+    gain: float = 0.0
+    """What the newest ``judged`` validations gained in quality, and how uncertain that is: less than that is a plateau
+    once ``patience`` of them are known. Too few are 0."""
+    uncertainty: float = 0.0
+    judged: int = 0
+    patience: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,6 +473,9 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StepReported,
         WeightsAdapted,
         LearningRateReduced,
+        FinishBegan,
+        FinishCancelled,
+        RateReentered,
         ActivityMeasured,
         ValidationProgressed,
         ValidationFinished,
@@ -462,13 +508,29 @@ STARTED_WITH = {
     "schedule.lr_min": "lr_min",
     "schedule.warmup_steps": "warmup_steps",
     "schedule.factor": "schedule_factor",
+    "schedule.shape": "rate_shape",
+    "schedule.decay": "rate_decay",
 }
 """Settings that may change during a session, and the field of SessionStarted that each was told in."""
 
 
-def with_change(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
-    """The session as if it had started with the changed setting, for whoever counts steps or draws rates."""
-    name = STARTED_WITH.get(change.key)
-    if name is None or isinstance(change.new, str | bool):  # the latter in no journal of ours
+def with_change(started: SessionStarted, change: ParameterChanged | FinishBegan | FinishCancelled) -> SessionStarted:
+    """The session as if it had started with what was changed, for whoever counts steps or draws rates."""
+    match change:
+        case FinishBegan():
+            return replace(
+                started, max_steps=change.max_steps, finish_from=change.step, planned_steps=change.planned_steps
+            )
+        case FinishCancelled():
+            return replace(started, max_steps=change.max_steps, finish_from=0, planned_steps=0)
+        case ParameterChanged():
+            return _with_setting(started, change)
+
+
+def _with_setting(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
+    name, new = STARTED_WITH.get(change.key), change.new
+    if name == "rate_shape":
+        return replace(started, rate_shape="constant" if new == "constant" else "cosine")
+    if name is None or isinstance(new, str | bool):  # the latter in no journal of ours
         return started
-    return replace(started, **{name: type(getattr(started, name))(change.new)})
+    return replace(started, **{name: type(getattr(started, name))(new)})

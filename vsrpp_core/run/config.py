@@ -15,7 +15,7 @@ from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision
+from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, RateShape
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
 
@@ -128,8 +128,14 @@ class TrainingConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """The learning rate: linear warm-up, cosine, and cuts on plateaus."""
+    """The learning rate: linear warm-up, its course until max_steps, and cuts on plateaus."""
 
+    shape: RateShape = Field(
+        "cosine", description="after warm-up: a cosine until max_steps, or constant and a fall at the end"
+    )
+    decay: float = Field(
+        0.2, ge=0, le=1, description="shape = constant: share of max_steps in which the rate falls at the end; 0: none"
+    )
     lr_max: float = Field(1e-4, gt=0, le=1, description="learning rate after warm-up")
     lr_min: float = Field(1e-6, ge=0, le=1, description="learning rate at max_steps")
     factor: float = Field(1.0, gt=0, le=100, description="what every learning rate is multiplied by")

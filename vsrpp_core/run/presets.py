@@ -6,7 +6,7 @@ from vsrpp_core.run.settings import Overrides
 CLASSIC: Overrides = {
     "training.max_steps": 100_000,
     "schedule": ScheduleConfig(
-        lr_max=1e-4, lr_min=1e-6, factor=1.0, warmup_steps=1_000, plateau_factor=0.5, plateau_floor=0.1
+        shape="cosine", lr_max=1e-4, lr_min=1e-6, factor=1.0, warmup_steps=1_000, plateau_factor=0.5, plateau_floor=0.1
     ).model_dump(),
     "loss": LossConfig(
         l1=0.6,

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,7 @@ class Session:
             yield from self._restore(trainer, stream, validator)
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
+        yield from self._tell_reentry(trainer)
         for event in trainer.train(inbox):
             yield event
             if isinstance(event, ev.ParameterChanged):
@@ -277,6 +279,17 @@ class Session:
                 message=f"{self._plan.resumed_from} was saved by a version that took the scatter of losses for "
                 f"plateaus and had cut the learning rate to {cut:.2g} of its schedule; {left:.2g} is used now, and "
                 f"schedule.factor = {1 / left:.3g} restores it, also during training"
+            )
+
+    def _tell_reentry(self, trainer: Trainer) -> Iterator[ev.RateReentered]:
+        """A run that was complete and goes on from here: its rate does not stay at its end."""
+        plan, step = trainer.schedule.plan, trainer.progress.step
+        if step and plan.course.reentered_at == step:
+            yield ev.RateReentered(
+                step=step,
+                peak=trainer.schedule.rate(step + max(plan.rise(plan.max_steps), 1)),
+                peak_step=step + max(plan.rise(plan.max_steps), 1),
+                max_steps=plan.max_steps,
             )
 
     def _warn_of_another_scale(self) -> Iterator[ev.WarningRaised]:
@@ -356,6 +369,9 @@ class Session:
             warmup_steps=config.schedule.warmup_steps,
             schedule_factor=config.schedule.factor,
             max_memory=config.tune.max_memory,
+            rate_shape=config.schedule.shape,
+            rate_decay=config.schedule.decay,
+            **asdict(self._trainer.schedule.plan.course),
         )
 
     def _failed(self, error: str) -> ev.SessionFailed:

@@ -36,7 +36,7 @@ class StatusFile:
         match event:
             case ev.SessionStarted():
                 self._started = event
-            case ev.ParameterChanged() if self._started:
+            case ev.ParameterChanged() | ev.FinishBegan() | ev.FinishCancelled() if self._started:
                 self._started = ev.with_change(self._started, event)
             case ev.ValidationFinished():
                 self._validation = event

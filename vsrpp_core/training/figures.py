@@ -54,6 +54,8 @@ class StepClock:
     """Seconds spent in steps and in waiting for data since the last report; pauses and validations do not count."""
 
     def __init__(self) -> None:
+        self.usual = 0.0
+        """Seconds of a step, smoothed over the reports; 0 before the first."""
         self._reset()
 
     def _reset(self) -> None:
@@ -92,4 +94,5 @@ class StepClock:
         self._reset()
         if not steps or busy <= 0:
             return 0.0, 0.0, 0.0
+        self.usual = 0.9 * (self.usual or busy / steps) + 0.1 * busy / steps
         return busy / steps, samples / busy, min(waited / busy, 1.0)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
+from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -19,6 +20,11 @@ class Steerable(Protocol):
 
     @property
     def progress(self) -> Progress: ...
+
+    @property
+    def schedule(self) -> LRSchedule: ...
+
+    def steps_in(self, hours: float) -> int: ...
 
     def report_if_pending(self) -> Iterator[ev.Event]: ...
 
@@ -68,6 +74,10 @@ class Steering:
                     yield from self._set(command)
                 case cmd.Mark():
                     yield from self._mark(command)
+                case cmd.FinishNow():
+                    yield from self._finish(command)
+                case cmd.CancelFinish():
+                    yield from self._cancel_finish(command)
                 case _:
                     yield self._answer(command, False, "training has begun, and a network keeps its size")
             phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
@@ -97,6 +107,41 @@ class Steering:
             for old, new in changes:
                 yield ev.ParameterChanged(step=step, key=new.key, old=old.value, new=new.value)
             yield self._answer(command, True, "done")
+
+    def _finish(self, command: cmd.FinishNow) -> Iterator[ev.Event]:
+        """Begin to end the run; the checkpoint that follows keeps it, as ``config.toml`` keeps the new end."""
+        trainer, step = self._trainer, self._trainer.progress.step
+        steps = self._trainer.steps_in(command.hours) if command.hours > 0 else command.steps
+        planned = trainer.config.training.max_steps
+        if trainer.schedule.is_finishing:
+            yield self._answer(command, False, f"already finishing, at step {planned:,}")
+        elif steps < 1:
+            why = "no step has been timed yet; name a number of steps" if command.hours > 0 else "at least one step"
+            yield self._answer(command, False, why)
+        elif step + steps >= planned:
+            yield self._answer(command, False, f"it ends at step {planned:,}; name fewer than {planned - step:,} steps")
+        else:
+            trainer.schedule.finish_from(step)
+            yield self._end_at(step + steps)
+            yield ev.FinishBegan(step=step, max_steps=step + steps, planned_steps=planned)
+            yield from self._answered(command, trainer.save_and_report("recovery"))
+
+    def _cancel_finish(self, command: cmd.CancelFinish) -> Iterator[ev.Event]:
+        trainer = self._trainer
+        if not trainer.schedule.is_finishing:
+            yield self._answer(command, False, "the run was not asked to finish")
+            return
+        planned = trainer.schedule.cancel_finish()
+        yield self._end_at(planned)
+        yield ev.FinishCancelled(step=trainer.progress.step, max_steps=planned)
+        yield from self._answered(command, trainer.save_and_report("recovery"))
+
+    def _end_at(self, max_steps: int) -> ev.Event:
+        key, before = "training.max_steps", self._trainer.config
+        self._trainer.reconfigure(before.with_overrides({key: max_steps}))
+        return ev.ParameterChanged(
+            step=self._trainer.progress.step, key=key, old=before.training.max_steps, new=max_steps
+        )
 
     def _mark(self, command: cmd.Mark) -> Iterator[ev.Event]:
         text = " ".join(command.text.split())

@@ -83,7 +83,7 @@ class Trainer:
         self._memory = MemoryMeter(hardware)
         self._saving = CheckpointSaver(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
-        self._skipped_steps = 0
+        self._skipped_steps, self._validation_seconds = 0, 0.0
         self._inputs = self._inputs_for(step=1)
         self._reported_step = -1
 
@@ -101,6 +101,11 @@ class Trainer:
     @property
     def schedule(self) -> LRSchedule:
         return self._schedule
+
+    def steps_in(self, hours: float) -> int:
+        """How many steps fit into ``hours``, with their validations; 0 while their pace is not known."""
+        each = self._clock.usual and self._clock.usual + self._validation_seconds / self._cadence.validate_every
+        return self._ranks.agree(int(3600 * hours / each) if each else 0)
 
     @property
     def is_complete(self) -> bool:
@@ -161,7 +166,7 @@ class Trainer:
         self._config, self._cadence = config, config.cadence
         self._weights.reconfigure(config.loss, config.schedule.warmup_steps, self._progress.step)
         self._clip.reconfigure(config.clipping)
-        self._schedule.reconfigure(config.schedule, config.training.max_steps)
+        self._schedule.reconfigure(config.schedule, config.training.max_steps, self._progress.step)
         self._saving.reconfigure(config)
 
     # the loop
@@ -370,7 +375,7 @@ class Trainer:
         yield self._phase("training")
 
     def _score(self, result: ValidationResult, seconds: float) -> Iterator[ev.Event]:
-        progress, quality = self._progress, result.ki.quality
+        progress, quality, self._validation_seconds = self._progress, result.ki.quality, seconds
         before = progress.best_quality, progress.best_step, progress.best_branch
         plateau = self._take_in(quality)
         is_best = self._saving.in_best_window() and quality > progress.best_quality
@@ -390,6 +395,7 @@ class Trainer:
             is_best=is_best,
             best_quality=progress.best_quality,
             best_step=progress.best_step,
+            **self._judged(plateau),
         )
         if plateau:
             yield ev.LearningRateReduced(
@@ -404,6 +410,15 @@ class Trainer:
                 if isinstance(event, ev.CheckpointFailed):  # there is no file of it: the next good one is the best
                     progress.best_quality, progress.best_step, progress.best_branch = before
                 yield event
+
+    def _judged(self, plateau: Gain | None) -> dict[str, Any]:
+        """For ValidationFinished. A plateau was judged just now, and its validations are forgotten."""
+        patience = self._config.schedule.plateau_validations
+        gain = plateau or self._schedule.gain_so_far()
+        if gain is None:
+            return {"patience": patience}
+        known = {"gain": gain.value, "uncertainty": gain.uncertainty, "judged": gain.validations}
+        return {**known, "patience": patience}
 
     def _take_in(self, quality: float | None) -> Gain | None:
         """Record a validation on every rank by the first one's quality; the gain where the rate was cut for it.

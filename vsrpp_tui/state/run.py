@@ -161,6 +161,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return replace(state, answered=state.answered + 1, answers=answers)
         case ev.ParameterChanged():
             return _set(state, event)
+        case ev.FinishBegan() | ev.FinishCancelled():
+            return replace(state, started=ev.with_change(state.started, event) if state.started else None)
         case ev.SessionEnded():
             return replace(state, phase=event.reason, ended=event)
         case ev.SessionFailed():

@@ -6,7 +6,7 @@ from tests.vsrpp_tui.conftest import started, step
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.run.config import ScheduleConfig, TuneConfig
 from vsrpp_tui.state.run import replay
-from vsrpp_tui.widgets.charts.charts import RANGES, SMOOTHINGS, Look, RateChart, planned_rates, stretches
+from vsrpp_tui.widgets.charts.charts import RANGES, SMOOTHINGS, Look, RateChart, plan_of, planned_rates, stretches
 from vsrpp_tui.widgets.panels.activity import numbers, silent, vertical_bars
 from vsrpp_tui.widgets.panels.machine import device_bars
 
@@ -14,11 +14,13 @@ from vsrpp_tui.widgets.panels.machine import device_bars
 def test_the_planned_curve_is_the_schedule_that_training_goes_by() -> None:
     schedule = LRSchedule(ScheduleConfig(lr_max=2e-4, lr_min=1e-6, warmup_steps=100, factor=2.0), 1000)
     told = started(lr_max=2e-4, lr_min=1e-6, warmup_steps=100, schedule_factor=2.0)
-    planned = planned_rates(told, cut=1.0)
+    plan = plan_of(told)
+    assert plan is not None and plan_of(started(lr_max=0.0)) is None
+    planned = planned_rates(plan)
     assert planned == [(number, schedule.rate(int(number))) for number, _ in planned]
     assert planned[0][0] == 1 and planned[-1] == pytest.approx((1000, 2e-6)) and (100, 4e-4) in planned
     schedule.slow_down(0.5, step=0)
-    assert planned_rates(told, cut=0.5)[120][1] == schedule.rate(int(planned[120][0]))
+    assert planned_rates(plan, cut=0.5)[120][1] == schedule.rate(int(planned[120][0]))
 
 
 def test_a_journal_that_does_not_tell_the_schedule_shows_the_rates_seen() -> None:

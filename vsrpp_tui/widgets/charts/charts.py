@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.adaptive.rate_plan import Course, RatePlan
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import ScheduleConfig
 from vsrpp_tui.state.run import RunState
@@ -188,7 +188,9 @@ class RateChart(Chart):
         gone = Curve(_shown(state.curves.learning_rate, state, look), "primary")
         if not state.started or (look.last_steps and not look.window):
             return [gone]
-        return [Curve(planned_rates(state.started, state.lr_cut), "secondary", dotted=True), gone]
+        plan = plan_of(state.started)
+        planned = planned_rates(plan, state.lr_cut) if plan else []
+        return [Curve(planned, "secondary", dotted=True), gone]
 
     def frame(self, state: RunState, look: Look) -> Frame:
         step = state.step
@@ -197,21 +199,28 @@ class RateChart(Chart):
         )
 
 
-def planned_rates(started: ev.SessionStarted, cut: float) -> list[Point]:
-    """The schedule from the first step to the last with all cuts so far; empty if the session did not report it."""
+def plan_of(started: ev.SessionStarted) -> RatePlan | None:
+    """The course of the rate; None if the session did not report it."""
     if not started.lr_max:
-        return []
+        return None
     config = ScheduleConfig(
+        shape=started.rate_shape,
+        decay=started.rate_decay,
         lr_max=started.lr_max,
         lr_min=started.lr_min,
         warmup_steps=started.warmup_steps,
         factor=started.schedule_factor,
     )
-    schedule = LRSchedule(config, started.max_steps)
-    schedule.slow_down(cut, step=0)
-    steps = {1 + round(i * (started.max_steps - 1) / PLAN_POINTS) for i in range(PLAN_POINTS + 1)}
-    corner = {min(max(started.warmup_steps, 1), started.max_steps)}
-    return [(step, schedule.rate(step)) for step in sorted(steps | corner)]
+    course = Course(started.reentered_at, started.finish_from, started.planned_steps)
+    return RatePlan(config, started.max_steps, course)
+
+
+def planned_rates(plan: RatePlan, cut: float = 1.0) -> list[Point]:
+    """The whole course with all cuts so far; of a run that was continued, from there on."""
+    first, last = max(plan.course.reentered_at, 1), plan.max_steps
+    steps = {first + round(i * (last - first) / PLAN_POINTS) for i in range(PLAN_POINTS + 1)}
+    corners = {step for step in plan.corners() if first <= step <= last}
+    return [(step, plan.config.factor * cut * plan.at(step)) for step in sorted(steps | corners)]
 
 
 class SpeedChart(Chart):

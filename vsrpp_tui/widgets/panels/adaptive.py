@@ -10,7 +10,7 @@ from vsrpp_tui.widgets.panels.learning import WAITING
 from vsrpp_tui.widgets.panels.panel import Panel, lines
 from vsrpp_tui.widgets.text import bar, sparkline
 
-PHASE_WORDS = {0: "warm-up", 1: "cosine", 2: "reduced"}
+PHASE_WORDS = {0: "warm-up", 1: "cosine", 2: "reduced", 3: "finishing"}
 
 
 class AdaptivePanel(Panel):
@@ -90,15 +90,38 @@ def _clipping(step: ev.StepReported) -> str:
 
 
 class RatePanel(Panel):
-    """The learning rate now, its phase, and what was cut."""
+    """The learning rate now, its phase, and what was cut; where there is room the gain by which plateaus are judged."""
 
     def picture(self, state: RunState, width: int) -> Content:
         step, started = state.step, state.started
         if not step or not started:
             return WAITING
-        words = [PHASE_WORDS.get(step.lr_phase, "–")]
-        if step.lr_phase == 0 and started.warmup_steps:
-            words[0] += f" until {started.warmup_steps:,}"
+        words = [_phase(step, started)]
         if state.lr_cut != 1.0:
             words.append(f"× {state.lr_cut:g} by cuts")
-        return Content.assemble((f"{step.learning_rate:.2e}", "bold"), ("   " + " · ".join(words), "$secondary"))
+        rate = Content.assemble((f"{step.learning_rate:.2e}", "bold"), ("   " + " · ".join(words), "$secondary"))
+        v = state.validation
+        has_room = self.screen.has_class("-tall") or self.screen.has_class("-full")
+        return lines(rate, _judged(v, width)) if v and v.patience and has_room else rate
+
+
+def _phase(step: ev.StepReported, started: ev.SessionStarted) -> str:
+    if step.lr_phase == 0 and step.step <= started.warmup_steps:
+        return f"warm-up until {started.warmup_steps:,}"
+    if step.lr_phase == 3:
+        return f"finishing, ends at {started.max_steps:,}"
+    if step.lr_phase == 1:
+        return started.rate_shape
+    return PHASE_WORDS.get(step.lr_phase, "–")
+
+
+def _judged(v: ev.ValidationFinished, width: int) -> Content:
+    """The gain of the newest validations, and what it must exceed."""
+    if not v.judged:
+        return Content.styled(f"plateau: judged by {v.patience} validations", "$secondary")
+    stuck = v.judged >= v.patience and v.gain <= v.uncertainty
+    count = f"{v.judged}" if v.judged >= v.patience else f"{v.judged} of {v.patience}"
+    limit = f"{'  must exceed' if width >= 58 else ' >'} {v.uncertainty:.3%}"
+    return Content.assemble(
+        (f"{count} validations ", "$secondary"), (f"{v.gain:+.3%}", "$warning" if stuck else ""), (limit, "$secondary")
+    )

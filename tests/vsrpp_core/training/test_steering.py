@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers import make_event
+from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
@@ -18,8 +19,12 @@ class Counting:
 
     def __init__(self, queue: cmd.CommandQueue, meanwhile: tuple[cmd.Command, ...] = ()) -> None:
         self.config, self.progress = RunConfig(), Progress()
+        self.schedule = LRSchedule(self.config.schedule, self.config.training.max_steps)
         self.validations = self.saves = 0
         self._queue, self._meanwhile = queue, meanwhile
+
+    def steps_in(self, hours: float) -> int:
+        return 0
 
     def report_if_pending(self) -> Iterator[ev.Event]:
         yield from ()

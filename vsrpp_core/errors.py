@@ -6,29 +6,26 @@ Separate from everything else so that each layer can raise them without importin
 import errno
 import os
 import shlex
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
-"""What the system says of a disk, or a share of one, that takes no more."""
+CHECK_DISK = "check that disk"
 
 WHAT_TO_DO = {
-    **dict.fromkeys(FULL, "make room there and give the same command again"),
-    errno.EIO: "check that disk before giving the same command again",
-    errno.EACCES: "check its permissions",
-    errno.EPERM: "check its permissions",
-    errno.EROFS: "name a place that can be written",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "check its permissions"),
+    errno.EIO: CHECK_DISK,
+    errno.EROFS: "choose a place that can be written",
     errno.ENOENT: "check the path",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EMFILE: "raise the limit of open files (ulimit -n) and give the same command again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
-"""By what the system says; for all else there is a general word."""
-
-IN_GENERAL = "mend that and give the same command again"
+"""By errno; for all others ``CHECK_DISK``."""
 
 
 class VsrppError(Exception):
-    """Something the user can mend, told in one sentence: what, where (file or key), what to do.
+    """Something the user can fix, in one sentence: what, where (file or key), what to do.
 
     A front end prints the sentence alone and exits non-zero; it never shows a traceback for it.
     """
@@ -82,12 +79,28 @@ class OverrideError(SettingsError, UsageError):
     """Every fault of settings that a user gave in place of others, on a command line or in a form."""
 
 
-def told(error: OSError) -> str:
-    """An error of the system that nobody foresaw where it happened, in one sentence: what, where, what to do."""
-    known = isinstance(error.filename, str | bytes | os.PathLike)
-    where = os.fsdecode(error.filename) if known else "a file or device"
-    what_to_do = WHAT_TO_DO.get(error.errno or 0, IN_GENERAL)
-    return f"{where} cannot be read or written ({error.strerror or error}); {what_to_do}"
+@contextmanager
+def os_errors(
+    where: object = "", what: str = "cannot be read or written", advice: str = "", kind: type[Exception] = VsrppError
+) -> Generator[None, None, None]:
+    """Raise an OSError of the block as an error of ``kind``, in the sentence of ``describe_os_error``."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(describe_os_error(error, where, what, advice)) from error
+
+
+def describe_os_error(
+    error: OSError, where: object = "", what: str = "cannot be read or written", advice: str = ""
+) -> str:
+    """One sentence: where, ``what`` happened there, why, and what to do.
+
+    Without ``where`` it is the file that the error names; without ``advice``, what helps against errors of this kind.
+    """
+    if not where:
+        known = isinstance(error.filename, str | bytes | os.PathLike)
+        where = os.fsdecode(error.filename) if known else "a file or device"
+    return f"{where} {what} ({error.strerror or error}); {advice or WHAT_TO_DO.get(error.errno or 0, CHECK_DISK)}"
 
 
 def is_of_the_place(error: BaseException) -> bool:

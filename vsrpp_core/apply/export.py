@@ -20,7 +20,7 @@ from torch import Tensor
 from vsrpp_core.apply.load_network import build
 from vsrpp_core.checkpoint.stored_network import SUFFIX as SAFETENSORS
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored, write_exported
-from vsrpp_core.errors import UsageError, VsrppError, first_line
+from vsrpp_core.errors import UsageError, VsrppError, first_line, os_errors
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.files import write_atomically
 
@@ -54,10 +54,8 @@ def export(checkpoint: Path, out: Path, overwrite: bool = False) -> Exported:
     """
     _refuse(out, overwrite)
     network = read_stored(checkpoint)
-    try:
+    with os_errors(out, "could not be written", "choose another place"):
         difference = _write_onnx(network, out) if out.suffix.lower() == ONNX else _write_safetensors(network, out)
-    except OSError as error:
-        raise VsrppError(f"{out} could not be written ({error.strerror or error}); name another place") from None
     return Exported(network, out.stat().st_size, difference)
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import torch
 
 from vsrpp_core.checkpoint.schema import check_state
-from vsrpp_core.errors import FULL, VsrppError, first_line
+from vsrpp_core.errors import VsrppError, describe_os_error, first_line, os_errors
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically
@@ -81,7 +81,7 @@ class CheckpointStore:
             info = replace(describe(path.name, path.stat().st_size), crc="verified")
             write_checkpoint_info(self._folder.path, info)
         except OSError as error:
-            raise CheckpointError(f"{path.name} could not be written {_told(error)}") from error
+            raise CheckpointError(describe_os_error(error, path.name, "could not be written")) from error
         except VsrppError as error:  # of the trash
             raise CheckpointError(f"{path.name} could not be written: {error}") from error
         return info
@@ -92,13 +92,11 @@ class CheckpointStore:
         A best file that neither link names any more is deleted, unless it is also a regular or manual one, or
         ``keep_superseded_best`` is set.
         """
-        try:
+        with os_errors(BEST_NAME, "could not be renewed", kind=CheckpointError):
             self._make_old(info)
             self._link(BEST_NAME, info.name)
             if not self.keep_superseded_best:
                 self._drop_superseded()
-        except OSError as error:
-            raise CheckpointError(f"{BEST_NAME} could not be renewed {_told(error)}") from error
 
     def newer_than(self, name: str, step: int, branch: int = 0) -> list[CheckpointInfo]:
         """What a resume would prefer to the checkpoint ``name``, which is of ``step`` and ``branch``; newest first.
@@ -130,13 +128,11 @@ class CheckpointStore:
             return True
         if not wanted.is_file():
             return False
-        try:
+        with os_errors(best, "could not be renewed"):
             self._link(BEST_NAME, wanted.name)
             if self._best_target(BEST_OLD_NAME) == wanted.name:
                 old.unlink()
                 info_path(old).unlink(missing_ok=True)
-        except OSError as error:
-            raise VsrppError(f"{best} could not be renewed ({error.strerror}); make room") from None
         return True
 
     def mend_best(self, step: int, branch: int) -> None:
@@ -212,10 +208,8 @@ class CheckpointStore:
             return
         except VsrppError:  # told when a session would resume from it
             return
-        try:
+        with os_errors(info_path(path), "cannot be written"):
             write_info_beside(path, info)
-        except OSError as error:
-            raise VsrppError(f"{info_path(path)} cannot be written ({error.strerror}); make room") from None
 
     def _info_from(self, path: Path, state: dict[str, Any], known: CheckpointInfo | None) -> CheckpointInfo:
         """The description of the checkpoint in ``path``, whose content is ``state``.
@@ -394,12 +388,6 @@ def _refused(error: BaseException) -> OSError | None:
             return at
         at = at.__cause__ or at.__context__
     return None
-
-
-def _told(error: OSError) -> str:
-    """Why a disk did not take something, and what to do."""
-    what_to_do = "make room" if error.errno in FULL else "check that disk"
-    return f"({error.strerror or error}); {what_to_do}"
 
 
 def _write(state: dict[str, Any], path: Path) -> None:

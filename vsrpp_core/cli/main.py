@@ -10,7 +10,7 @@ from importlib import import_module
 
 from vsrpp_core import __version__
 from vsrpp_core.cli.shared.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
-from vsrpp_core.errors import UsageError, VsrppError, told
+from vsrpp_core.errors import UsageError, VsrppError, describe_os_error
 from vsrpp_core.run.crash_dump import STDERR
 
 VERBS = {
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except OSError as error:  # one that nothing nearer expected
         with suppress(OSError):  # it may be the terminal itself that is gone
-            _fail(told(error), EXIT_FAILED)
+            _fail(f"{describe_os_error(error)}, then run the same command again", EXIT_FAILED)
         return EXIT_FAILED
 
 

@@ -23,7 +23,7 @@ from vsrpp_core.data.disk_cache import (
     header_for,
 )
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, load_pair
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.messages.events import PreparationProgressed, WarningRaised
 from vsrpp_core.run.disk import size_in_words
 from vsrpp_core.run.files import TEMPORARY_PREFIX, beside, replacing
@@ -90,14 +90,10 @@ def remove_cache(root: Path) -> list[tuple[Path, int]]:
     """
     removed = []
     for path in cache_paths(root):
-        try:
+        with os_errors(path, "could not be deleted"), suppress(FileNotFoundError):
             size = path.stat().st_size
             path.unlink()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise VsrppError(f"{path} could not be deleted ({error.strerror}); check its permissions") from None
-        removed.append((path, size))
+            removed.append((path, size))
     return removed
 
 
@@ -108,12 +104,8 @@ def _writable_place(root: Path) -> Path:
     inside, outside = cache_paths(root)
     if os.access(root, os.W_OK):
         return inside
-    try:
+    with os_errors(outside.parent, "cannot be written", "set data.cache to memory"):
         outside.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise VsrppError(
-            f"neither {root} nor {outside.parent} can be written ({error.strerror}); set data.cache to memory"
-        ) from None
     return outside
 
 

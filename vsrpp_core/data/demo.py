@@ -19,7 +19,7 @@ from scipy.ndimage import affine_transform, spline_filter
 
 from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 
@@ -93,10 +93,8 @@ def make_demo_dataset(root: Path | None = None) -> Iterator[PreparationProgresse
         return
     draft = root.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{root.name}")
     shutil.rmtree(draft, ignore_errors=True)
-    try:
+    with os_errors(root, "cannot be made"):
         draft.mkdir(parents=True)
-    except OSError as error:
-        raise VsrppError(f"{root} cannot be made ({error.strerror}); check that folder's permissions") from None
     try:
         folder, total = DatasetFolder(draft), sum(CLIPS.values())
         jobs = [(split, number) for split, count in CLIPS.items() for number in range(count)]

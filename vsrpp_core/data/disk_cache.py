@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.run.files import read_json
 
 FORMAT = "vsrpp-cache 1"
@@ -108,12 +108,8 @@ def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
     for pair in pairs:
         digest.update(pair.name.encode("utf-8", "surrogateescape"))
         for path in (pair.lr, pair.gt):
-            try:
+            with os_errors(path, "is gone", f"`vsrpp check {path.parents[2]}` lists what is left"):
                 found = path.stat()
-            except OSError as error:
-                raise VsrppError(
-                    f"{path} is gone ({error.strerror}); `vsrpp check {path.parents[2]}` lists what is left"
-                ) from None
             digest.update(f"\0{found.st_size}\0{found.st_mtime_ns}".encode())
     return digest.hexdigest()
 

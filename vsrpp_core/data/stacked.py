@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
 
@@ -138,13 +138,12 @@ class Listing:
 
 def _names(folder: Path) -> set[str]:
     """Names in a folder, without what is hidden, temporary or left by a system; empty where there is no such folder."""
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if is_meant(entry.name)}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    except OSError as error:
-        raise VsrppError(f"{folder} cannot be read ({error.strerror}); check its permissions") from None
+    with os_errors(folder, "cannot be read"):
+        try:
+            with os.scandir(folder) as entries:
+                return {entry.name for entry in entries if is_meant(entry.name)}
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
 
 
 def _is_png(name: str) -> bool:

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 
 from vsrpp_core.data.resize import downscale3, resize_weights
 from vsrpp_core.data.stacked import SCALE, DatasetFolder, write_pair
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.prepare import footage
 from vsrpp_core.prepare.degradation import degrade_real
 from vsrpp_core.prepare.filters import reason_to_skip, texture
@@ -107,15 +107,12 @@ def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Reci
 
 
 def _write(folder: DatasetFolder, name: str, lr: list[Frame], truth: Frame) -> tuple[int, int]:
-    try:
+    with os_errors(folder.lr_folder("train"), "cannot be written", kind=CannotWriteError):
         write_pair(folder, "train", name, lr, truth)
         paths = folder.lr_folder("train") / name, folder.gt_folder("train") / name
         for path in paths:
             sync(path)
         return paths[0].stat().st_size, paths[1].stat().st_size
-    except OSError as error:
-        where = folder.lr_folder("train")
-        raise CannotWriteError(f"{where} cannot be written ({error.strerror}); make room or name another") from None
 
 
 def _look(truth: Frame) -> NDArray[np.uint8]:

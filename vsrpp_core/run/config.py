@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, RateShape
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
@@ -344,13 +344,11 @@ class RunConfig(Settings):
 
     def save(self, path: Path) -> None:
         """Write ``config.toml``, atomically; comments and order of an existing file are kept. Raises VsrppError."""
-        try:
+        with os_errors(path, "cannot be written"):
             document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
             for section, model in self.sections():
                 _update_table(document, section, model)
             write_text_atomically(path, tomlkit.dumps(document))
-        except OSError as error:
-            raise VsrppError(f"{path} cannot be written ({error.strerror}); check space and permissions") from None
 
 
 def setting_ranges() -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
-from vsrpp_core.errors import FULL, VsrppError
+from vsrpp_core.errors import VsrppError, describe_os_error, os_errors
 from vsrpp_core.run.crash_dump import crash_name, read_crash
 from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
 from vsrpp_core.run.sidecar import (
@@ -152,10 +152,8 @@ class RunFolder:
     def create(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise VsrppError(f"{self.path} is a file, not a run's folder; name another folder")
-        try:
+        with os_errors(self.path, "cannot be made", "choose a folder you can write to"):
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise VsrppError(f"{self.path} cannot be made ({error.strerror}); name a folder you may write to") from None
 
     def contents(self) -> list[Path]:
         """What deleting would move away: what training made, and nothing else that lies in the folder.
@@ -270,8 +268,7 @@ class RunFolder:
             ) from None
         except OSError as error:
             lock.release()
-            what_to_do = "make room there" if error.errno in FULL else "name a folder you may write to"
-            raise VsrppError(f"{self.path} cannot be locked ({error.strerror}); {what_to_do}") from None
+            raise VsrppError(describe_os_error(error, self.path, "cannot be locked")) from None
         try:
             yield
         finally:

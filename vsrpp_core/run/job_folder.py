@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from filelock import FileLock, Timeout
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import UsageError, VsrppError, os_errors
 from vsrpp_core.run.files import beside, read_json, write_text_atomically
 
 FORMAT = 1
@@ -30,15 +30,12 @@ class JobFolder:
         self._lock = FileLock(self.path / LOCK_NAME)
 
     def __enter__(self) -> Self:
-        try:
+        with os_errors(self.path, "cannot be written"):
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise VsrppError(f"{self.out} is being made by another process; wait for it or end it") from None
-        except OSError as error:
-            raise VsrppError(
-                f"{self.path} cannot be written ({error.strerror}); check the path and its permissions"
-            ) from None
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise VsrppError(f"{self.out} is being made by another process; wait for it or end it") from None
         return self
 
     def __exit__(self, *_: object) -> None:

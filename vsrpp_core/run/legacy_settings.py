@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError
+from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError, describe_os_error
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.files import read_json
 from vsrpp_core.run.settings import Overrides
@@ -110,7 +110,7 @@ def _flat(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; name the original's {NAME} with --config") from None
     except OSError as error:
-        raise VsrppError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
+        raise VsrppError(describe_os_error(error, path, "cannot be read")) from None
     except (ValueError, RecursionError) as error:
         raise VsrppError(f"{path} is not valid JSON ({error}); mend that place") from None
     if not isinstance(content, dict):

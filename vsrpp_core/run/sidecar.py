@@ -11,7 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import CheckpointKind
 from vsrpp_core.run.files import read_json, write_text_atomically
 
@@ -140,10 +140,8 @@ def mark_damaged(checkpoint: Path) -> None:
     info = read_checkpoint_info(info_path(checkpoint)) or info_by_name(checkpoint)
     if info is None or info.is_damaged:
         return
-    try:
+    with os_errors(info_path(checkpoint), "cannot be written"):
         write_info_beside(checkpoint, replace(info, crc="damaged"))
-    except OSError as error:
-        raise VsrppError(f"{info_path(checkpoint)} cannot be written ({error.strerror}); make room") from None
 
 
 def _is_of(value: object, kind: object) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.run.files import walk
 from vsrpp_core.run.sidecar import BEST_NAMES, info_of
 
@@ -64,10 +64,8 @@ def new_trash_folder(trash: Path) -> Path:
     for suffix in ("", *(f"_{n}" for n in range(2, 1000))):
         target = trash / (name + suffix)
         if not target.exists():
-            try:
+            with os_errors(target, "cannot be made", "nothing was moved"):
                 target.mkdir(parents=True)
-            except OSError as error:
-                raise VsrppError(f"{target} cannot be made ({error.strerror}); nothing was moved") from None
             return target
     raise VsrppError(f"{trash} is full of folders named {name}; empty it")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from vsrpp_core.errors import FULL
+from vsrpp_core.errors import describe_os_error
 from vsrpp_core.messages.events import Event, SessionEnded, SessionFailed, WarningRaised
 
 RETRY_SECONDS = 5.0
@@ -68,6 +68,5 @@ class SinkGroup:
 
 
 def _failure(sink: Sink, error: OSError) -> str:
-    what_to_do = "make room there" if error.errno in FULL else "check that disk"
-    reason = error.strerror or error
-    return f"{sink.path} cannot be written ({reason}); {what_to_do}: it is tried again every {RETRY_SECONDS:g} seconds"
+    failure = describe_os_error(error, sink.path, "cannot be written")
+    return f"{failure}: it is tried again every {RETRY_SECONDS:g} seconds"

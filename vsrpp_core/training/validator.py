@@ -13,6 +13,7 @@ from torch import Tensor
 from vsrpp_core.data.resize import upscale3
 from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint, load_pair
 from vsrpp_core.device.hardware import Hardware
+from vsrpp_core.errors import describe_os_error
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import Score, mean_over_clips, score
@@ -105,7 +106,7 @@ class Validator:
             self._pictures.mkdir(exist_ok=True)
             write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
         except OSError as error:  # a full disk costs the picture, not the training
-            return WarningRaised(message=f"{path} could not be written ({error.strerror}); make room")
+            return WarningRaised(message=describe_os_error(error, path, "could not be written"))
         relative = f"{self._pictures.name}/{path.name}"
         return ComparisonWritten(step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr)
 

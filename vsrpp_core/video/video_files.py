@@ -6,7 +6,7 @@ Separate from reading.py because nothing is opened here, and from prepare becaus
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import UsageError, os_errors
 from vsrpp_core.run.names import IMAGE_SUFFIXES, in_natural_order, is_meant, listed
 
 VIDEO_SUFFIXES = frozenset(
@@ -34,10 +34,8 @@ class Folder:
 
 def list_folder(path: Path) -> Folder:
     """VsrppError where it cannot be read."""
-    try:
+    with os_errors(path, "cannot be read"):
         entries = in_natural_order(entry for entry in path.iterdir() if is_meant(entry.name))
-    except OSError as error:
-        raise VsrppError(f"{path} cannot be read ({error.strerror}); check its permissions") from None
     videos = [p for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file()]
     images = [p for p in entries if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()]
     taken = {*videos, *images}

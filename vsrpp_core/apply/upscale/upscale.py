@@ -36,7 +36,7 @@ from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFol
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
 from vsrpp_core.apply.upscale.tracks import LeftOut
 from vsrpp_core.device.hardware import Hardware, choose_hardware
-from vsrpp_core.errors import IN_GENERAL, WHAT_TO_DO, VsrppError
+from vsrpp_core.errors import CHECK_DISK, WHAT_TO_DO, VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.model import VSRBidirectional3x
@@ -97,8 +97,11 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
             yield from _as_warnings([*notes, *(f"{film.info.path}: {one}: left out" for one in left_out)])
             yield from _Task(job, film, encoding, work, network, options, mark, left_out).run()
     except (FFmpegError, OSError) as error:
-        reason, what_to_do = error.strerror or error, WHAT_TO_DO.get(error.errno or 0, IN_GENERAL)
-        raise VsrppError(f"{job.out} cannot be written ({reason}); {what_to_do}; what is finished is kept") from error
+        reason, what_to_do = error.strerror or error, WHAT_TO_DO.get(error.errno or 0, CHECK_DISK)
+        raise VsrppError(
+            f"{job.out} cannot be written ({reason}); {what_to_do}, then run the same command again: "
+            "what is finished is kept"
+        ) from error
 
 
 def _finished_frames(job: Job, network: _Network, options: Options, mark: Mark) -> int:

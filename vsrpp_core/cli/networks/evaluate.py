@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Progressed, ProgressView, Terminal, complain
 from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import UsageError, VsrppError, describe_os_error, os_errors
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.run.files import write_text_atomically
@@ -17,6 +17,9 @@ from vsrpp_core.run.names import readable
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.apply.score_report import Report
+
+
+UNWRITTEN, ELSEWHERE = "could not be written", "choose another place"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -103,13 +106,11 @@ def show_evaluation(
 
 def _try(out: Path) -> None:
     """VsrppError where ``out`` cannot be written; nothing is changed."""
-    try:
+    with os_errors(out, UNWRITTEN, ELSEWHERE):
         if out.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
         with TemporaryFile(dir=out.absolute().parent):
             pass
-    except OSError as error:
-        raise VsrppError(_unwritten(out, error)) from None
 
 
 def _write_report(report: "Report", out: Path | None) -> str:
@@ -118,9 +119,5 @@ def _write_report(report: "Report", out: Path | None) -> str:
         if out:
             write_text_atomically(out, readable(report.csv()))
     except OSError as error:
-        return _unwritten(out or Path(), error)
+        return describe_os_error(error, out, UNWRITTEN, ELSEWHERE)
     return ""
-
-
-def _unwritten(out: Path, error: OSError) -> str:
-    return f"{out} could not be written ({error.strerror}); name another place"

@@ -9,12 +9,12 @@ import json
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from vsrpp_core.data.stacked import DatasetFolder
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.prepare.job.existing import finished, video_lines
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
 from vsrpp_core.prepare.job.report import (
@@ -63,7 +63,7 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
     began, out = time.monotonic(), out.resolve()
     videos = named_videos(recipe)
     _check_output(recipe, out)
-    with PrepareFolder(out) as work, _os_errors_named():
+    with PrepareFolder(out) as work, os_errors(advice="fix that and run the same command again"):
         work.begin(recipe, videos, fresh)
         sources: list[Source] = []
         refused: list[str] = []
@@ -87,18 +87,6 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
         _rename(work.made, out)
         work.remove()
     yield report_of(out, recipe, footage, found, refused, time.monotonic() - began)
-
-
-@contextmanager
-def _os_errors_named() -> Iterator[None]:
-    """For a full disk, or a video that was removed: finished work is kept."""
-    try:
-        yield
-    except OSError as error:
-        raise VsrppError(
-            f"{error.filename or 'the dataset'} cannot be read or written ({error.strerror or error}); "
-            "fix that and run the same command again"
-        ) from error
 
 
 def _check_output(recipe: Recipe, out: Path) -> None:
@@ -189,9 +177,7 @@ def _move(cut: DatasetFolder, made: DatasetFolder, pair: SelectedPair) -> None:
 
 
 def _rename(made: Path, out: Path) -> None:
-    try:
+    with os_errors(out, "cannot be put in place", "choose another folder"):
         if out.is_dir():
             out.rmdir()  # succeeds only if it is still empty
         made.rename(out)
-    except OSError as error:
-        raise VsrppError(f"{out} cannot be put in place ({error.strerror}); name another folder") from None

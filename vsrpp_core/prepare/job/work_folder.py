@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from pydantic import TypeAdapter
 
 from vsrpp_core.data.stacked import DatasetFolder
+from vsrpp_core.errors import os_errors
 from vsrpp_core.prepare.patches import CannotWriteError, Cut
 from vsrpp_core.prepare.recipe import VERSION, Recipe
 from vsrpp_core.prepare.sources import NamedVideo
@@ -112,11 +113,9 @@ class Journal:
 
     def __enter__(self) -> "Journal":
         """Open it to append after the last good line."""
-        try:
+        with os_errors(self._path, "cannot be written", kind=CannotWriteError):
             self._file = self._path.open("a", encoding="utf-8")
             self._file.truncate(self._good)
-        except OSError as error:
-            raise CannotWriteError(f"{self._path} cannot be written ({error.strerror}); make room") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,12 +132,10 @@ class Journal:
 
     def _write(self, values: dict[str, Any]) -> None:
         assert self._file
-        try:
+        with os_errors(self._path, "cannot be written", kind=CannotWriteError):
             self._file.write(json.dumps(values) + "\n")
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise CannotWriteError(f"{self._path} cannot be written ({error.strerror}); make room") from None
 
     def _read(self) -> Iterator[Cut]:
         """Good lines in order, up to the first that is torn or whose pair is missing or incomplete."""

@@ -165,7 +165,7 @@ def test_what_is_missing_is_reported_with_status_1(
     [
         (
             OSError(errno.ENOSPC, "No space left on device", "/mnt/a"),
-            "/mnt/a cannot be read or written (No space left on device); make room there, then run the same command again",
+            "/mnt/a cannot be read or written (No space left on device); make room there, then run the same command",
         ),
         (PermissionError(errno.EACCES, "Permission denied", b"/mnt/b"), "/mnt/b cannot be read or written (Permission"),
         (OSError(errno.EIO, "Input/output error"), "a file or device cannot be read or written (Input/output error);"),

@@ -316,7 +316,8 @@ def test_a_session_on_a_full_disk_ends_in_an_event_and_unlocks_the_run(
     failed = train(tmp_path / "run", make_dataset(), training__max_steps=3)[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.checkpoint == ""
     assert failed.error == (
-        "checkpoint_step_3.pth could not be written (No space left on device); make room there, then continue with --resume"
+        "checkpoint_step_3.pth could not be written (No space left on device); make room there, "
+        "then continue with --resume"
     )
     assert RunFolder(tmp_path / "run").owner() == 0 and not list((tmp_path / "run").glob("*.pth"))
 

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import math
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -71,7 +73,8 @@ def test_scores_that_cannot_be_written_are_printed_and_reported(
     one = Score(30.0, 0.5)
     steps = [(Path("a.pth"), ClipScores("walk", 2, one, one, one, one))]
     monkeypatch.setattr("vsrpp_core.apply.evaluate.compare", lambda *anything: iter(steps))
-    (tmp_path / "a.csv").mkdir()
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("vsrpp_core.cli.networks.evaluate.write_text_atomically", Mock(side_effect=full))
     with pytest.raises(VsrppError, match=r"a\.csv could not be written"):
         show_evaluation([Path("a.pth")], [Path("walk")], Options(), as_json=True, out=tmp_path / "a.csv")
     assert json.loads(capsys.readouterr().out)[0]["clip"] == "walk"

@@ -75,3 +75,10 @@ def test_a_change_in_between_asks_again() -> None:
     trainer = Counting(queue)
     obeyed(trainer, queue, cmd.Validate(), cmd.SetParameter("cadence.validate_every", 7), cmd.Validate())
     assert trainer.validations == 2
+
+
+def test_a_disk_that_refuses_does_not_make_finishing_a_failure() -> None:
+    queue = cmd.CommandQueue()
+    trainer = Counting(queue)
+    (answer,) = obeyed(trainer, queue, cmd.FinishNow(steps=9))
+    assert trainer.saves == 1 and answer.accepted and trainer.config.training.max_steps == 9

@@ -11,6 +11,7 @@ from vsrpp_core import __version__
 from vsrpp_core.batches.loader_processes import start_tracker
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.folder import demo_run_path
+from vsrpp_core.run.names import place
 from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.run import RunState
@@ -133,12 +134,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "run",
         nargs="?",
-        type=Path,
+        type=place,
         metavar="RUN",
         help=f"the run's folder (default: {DEFAULT_RUN})",
     )
     parser.add_argument(
-        "--data", type=Path, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
+        "--data", type=place, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
     )
     parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
     parser.add_argument(
@@ -146,8 +147,8 @@ def make_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="if the screen crashes, train on until Ctrl-C instead of saving and ending",
     )
-    parser.add_argument("--replay", type=Path, metavar="JOURNAL", help="replay a recorded events.jsonl")
-    parser.add_argument("--attach", type=Path, metavar="RUN", help="watch a run that another process trains")
+    parser.add_argument("--replay", type=place, metavar="JOURNAL", help="replay a recorded events.jsonl")
+    parser.add_argument("--attach", type=place, metavar="RUN", help="watch a run that another process trains")
     parser.add_argument(
         "--completion",
         choices=("bash", "zsh", "fish"),

@@ -6,10 +6,10 @@ The application prints its own by ``vsrpp-tui --completion``, as the core does n
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal, get_args
 
 from vsrpp_core.cli.shared.console import EXIT_DONE
+from vsrpp_core.run.names import place
 
 Shell = Literal["bash", "zsh", "fish"]
 SHELLS: tuple[Shell, ...] = get_args(Shell)
@@ -47,7 +47,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: Shell) -> str:
             action.choices = [f"{key}=" for key in _setting_keys(verb)]
         elif action.metavar in FOLDERS:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-        elif action.type is Path or action.metavar == "VIDEO":
+        elif action.type is place:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     return shtab.complete(parser, shell)
 

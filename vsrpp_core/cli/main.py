@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except UsageError as error:
-        return _fail(str(error), EXIT_USAGE)
+        return EXIT_USAGE if _first_rank_tells_it() else _fail(str(error), EXIT_USAGE)
     except VsrppError as error:
         return _fail(str(error), EXIT_FAILED)
     except KeyboardInterrupt:
@@ -69,6 +69,12 @@ def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
             module.add_options(verb)
             verb.set_defaults(verb=module.run)
     return parser
+
+
+def _first_rank_tells_it() -> bool:
+    """Whether this is one of several ranks that torchrun started: all were given the same command."""
+    rank, size = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    return rank.isdecimal() and size.isdecimal() and 0 < int(rank) < int(size)
 
 
 def _fail(error: str, status: int) -> int:

@@ -4,6 +4,7 @@ Separate from whatever uses it so that a screen or a command line can show, chec
 loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
 """
 
+import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +18,7 @@ from tomlkit.items import InlineTable, Item, Table
 from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, RateShape
 from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
+from vsrpp_core.run.settings import RuleError, Section, Settings, read_text, read_toml
 
 Precision = Literal["auto", ComputePrecision]
 CacheKind = Literal["none", "memory", "disk"]
@@ -99,6 +100,12 @@ class DataConfig(Section):
     cache_gb: float = Field(
         2.0, ge=0, le=1024, description="cache = memory: room for them in each process that reads, GB; 0 reads anew"
     )
+
+    @field_validator("root")
+    @staticmethod
+    def _in_home(root: str) -> str:
+        """``~`` is the home folder, as people write it."""
+        return os.path.expanduser(root)  # noqa: PTH111  # without a home it stays as it is
 
 
 class TrainingConfig(Section):
@@ -345,7 +352,7 @@ class RunConfig(Settings):
     def save(self, path: Path) -> None:
         """Write ``config.toml``, atomically; comments and order of an existing file are kept. Raises VsrppError."""
         with os_errors(path, "cannot be written"):
-            document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+            document = tomlkit.parse(read_text(path)) if path.exists() else tomlkit.document()
             for section, model in self.sections():
                 _update_table(document, section, model)
             write_text_atomically(path, tomlkit.dumps(document))

@@ -1,6 +1,7 @@
 """Writing files so that a crash leaves the old one or the new one, never half of one."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -100,8 +101,14 @@ def sync(path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    if os.name == "posix":  # elsewhere folders cannot be opened, and the rename is durable by itself
+    """Where folders can be opened. Some network drives take no sync of one; the file has its name all the same."""
+    if os.name != "posix":
+        return
+    try:
         sync(path)
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.ENOSPC, errno.EDQUOT):
+            raise
 
 
 def fingerprint(path: Path) -> str:

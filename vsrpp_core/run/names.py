@@ -3,7 +3,9 @@
 Separate because datasets, folders of films and folders of images must not differ in it.
 """
 
+import argparse
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -56,3 +58,13 @@ def json_line(values: object) -> str:
 def as_pattern(text: str) -> str:
     """A pattern in UTF-8 that fits the name: a question mark for what is no text."""
     return text.encode("utf-8", "replace").decode()
+
+
+def place(text: str) -> Path:
+    """A file or folder that a command names; ``~`` is the home folder, also where no shell has replaced it.
+
+    An empty word, as of a variable that was not set, would be the current folder.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("is an empty word; name a file or folder")
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # without a home it stays as it is

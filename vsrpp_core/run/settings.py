@@ -3,6 +3,7 @@
 Separate from config.py because a recipe of a preparation is read, checked and described the same way.
 """
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -122,7 +123,7 @@ class Settings(Section):
         """Overrides from what a user typed: values as in TOML, but text needs no quotes."""
         values = self.model_dump()
         return {
-            key: text if isinstance(_table_with(values, key).get(_last(key)), str) else value_of(text)
+            key: _unquoted(text) if isinstance(_table_with(values, key).get(_last(key)), str) else value_of(text)
             for key, text in texts
         }
 
@@ -187,6 +188,12 @@ def _last(key: str) -> str:
     return key.rpartition(".")[2]
 
 
+def _unquoted(text: str) -> str:
+    """Text as typed, or as TOML writes it in quotes."""
+    value = value_of(text) if text[:1] in ("'", '"') else text
+    return value if isinstance(value, str) else text
+
+
 def value_of(text: str) -> Any:
     """The value of a setting as TOML writes it; the text itself where it is not TOML."""
     try:
@@ -195,14 +202,22 @@ def value_of(text: str) -> Any:
         return text
 
 
+def read_text(path: Path) -> str:
+    """A file in UTF-8, without the mark that some editors put first. UnicodeError for another encoding."""
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnicodeError("it is in UTF-16, not UTF-8")
+    return content.decode("utf-8-sig").replace("\r\n", "\n")
+
+
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:
     """A TOML file and its text; VsrppError where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return tomllib.loads(text), text
     except FileNotFoundError:
         raise VsrppError(f"{path} does not exist; check the path") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise VsrppError(f"{path} cannot be read ({reason}); check the file and its permissions") from None
     except (ValueError, RecursionError) as error:  # the latter of what is nested too deeply, as no settings are

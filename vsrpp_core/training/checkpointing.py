@@ -134,6 +134,19 @@ class CheckpointSaver:
                 return name, faults
         return "", faults
 
+    def last_sound(self, up_to: int) -> str:
+        """The newest checkpoint, up to a step, whose loss is that of a picture too; empty where there is none."""
+        return self._ranks.from_first(
+            lambda: next(
+                (
+                    name
+                    for name, state in self._store.readable(up_to)
+                    if not isinstance(state, VsrppError) and _is_sound(state)
+                ),
+                "",
+            )
+        )
+
     def forget_kept_step(self) -> None:
         """After a rollback steps that were saved are taken, and saved, again."""
         self._kept_step = -1
@@ -158,6 +171,16 @@ class CheckpointSaver:
             saved_at=time.time(),
             branch=progress.branch,
         )
+
+
+GREY_LOSS = 0.5
+"""The loss of a plain grey picture is at most this, whatever the ground truth: weights that lose more are ruined."""
+
+
+def _is_sound(state: dict[str, Any]) -> bool:
+    waiting = [row[FIGURES.index("loss_total")] for row in state["figures"]["pending"]]
+    last = [] if math.isnan(state["progress"]["last_loss"]) else [state["progress"]["last_loss"]]
+    return _is_good(state) and all(loss <= GREY_LOSS for loss in (*waiting, *last))
 
 
 def _is_good(state: dict[str, Any]) -> bool:

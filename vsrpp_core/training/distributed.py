@@ -124,19 +124,37 @@ def another_rank_has_ended(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and lost
 
 
+OF_TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What torchrun sets for each rank beside WORLD_SIZE."""
+
+
+def _number(name: str, default: int = 0) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or (name == "WORLD_SIZE" and int(text) < 1):
+        raise UsageError(f"{name} is {text!r}, not a number as torchrun sets it; start with torchrun, or unset it")
+    return int(text)
+
+
 @contextmanager
 def ranks_of_this_job() -> Iterator[Ranks]:
     """The ranks that torchrun started, joined until the context ends; a single rank without torchrun."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _number("WORLD_SIZE", 1)
     if size == 1:
         yield SINGLE_RANK
         return
-    if "LOCAL_RANK" not in os.environ or "MASTER_ADDR" not in os.environ:
-        raise UsageError(f"WORLD_SIZE is {size}, but not by torchrun; start with torchrun, or unset WORLD_SIZE")
+    missing = [name for name in OF_TORCHRUN if name not in os.environ]
+    if missing:
+        raise UsageError(
+            f"WORLD_SIZE is {size} but {', '.join(missing)} not set, so not by torchrun; start with torchrun, or unset "
+            "WORLD_SIZE"
+        )
+    if _number("RANK") >= size:
+        raise UsageError(f"RANK is {_number('RANK')} of WORLD_SIZE {size}; start with torchrun, or unset both")
+    _number("MASTER_PORT")
     if torch.cuda.is_available():
-        local, devices = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        local, devices = _number("LOCAL_RANK"), torch.cuda.device_count()
         if local >= devices:
-            raise UsageError(f"there is no GPU for rank {local}; start with --nproc-per-node {devices} at most")
+            raise VsrppError(f"there is no GPU for rank {local}; start with --nproc-per-node {devices} at most")
         torch.cuda.set_device(local)
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=GROUP_TIMEOUT)
     try:

@@ -302,8 +302,14 @@ class Trainer:
     def _rollback_error(self, reason: str) -> VsrppError:
         """The error that ends the session. The checkpoint saved on the way out has the weights of the last good step; a
         resumed session may try again."""
-        step, self._progress.skipped_in_a_row, self._progress.rollbacks = self._progress.step, 0, 0
-        return VsrppError(f"step {step:,}: {reason}; resume with a lower schedule.lr_max or training.precision = fp32")
+        progress, tried = self._progress, self._progress.rollbacks > 0
+        step = progress.step
+        name = self._saving.last_sound(min(progress.rolled_back_to, step) - 1 if tried else step)
+        name = name or (self._saving.last_sound(step) if tried else "")
+        progress.skipped_in_a_row, progress.rollbacks = 1, 0  # not 0: no rollback may take this one for good
+        way = f"continue from sound weights with --resume --from {name}" if name else "start over with --fresh"
+        precise = " and training.precision = fp32" if self._hardware.precision != "fp32" else ""
+        return VsrppError(f"step {step:,}: {reason}; {way}, and with a lower schedule.lr_max{precise}")
 
     def _report_when_due(self) -> Iterator[ev.Event]:
         """At every cadence of the listeners, or they would wait for a step that is never reported."""

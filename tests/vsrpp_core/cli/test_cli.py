@@ -16,7 +16,7 @@ from tests.conftest import MakeDataset
 from tests.helpers import TINY, make_info
 from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core import __version__
-from vsrpp_core.cli.main import main
+from vsrpp_core.cli.main import main, make_parser
 from vsrpp_core.cli.shared.console import Terminal
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.run.config import RunConfig, setting_ranges
@@ -498,3 +498,67 @@ def test_tuning_writes_the_run_s_settings(
     assert main(["tune", str(tmp_path / "run"), "--data", str(make_dataset())]) == 0
     assert "warning: the auto-tune ladder is for GPUs" in capsys.readouterr().out
     assert "n_feats = 32" in (tmp_path / "run" / "config.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "", "--data", "d"],
+        ["train", "run", "--data", ""],
+        ["tune", "", "--list"],
+        ["import", "a.pth", ""],
+        ["prepare", "", "--out", "x"],
+        ["upscale", "a.pth", "in", ""],
+        ["config", ""],
+        ["check", ""],
+        ["demo", "--run", ""],
+    ],
+)
+def test_an_empty_word_for_a_place_is_wrong_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2 and "is an empty word" in capsys.readouterr().err
+
+
+def test_a_tilde_in_a_word_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    options = make_parser("train").parse_args(["train", "~/run", "--data=~/films"])
+    assert (options.run, options.data) == (Path("/home/somebody/run"), Path("/home/somebody/films"))
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_settings_through_a_pipe_are_a_line_each(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(setting_ranges())
+    assert any(line.startswith("checkpoints.keep_superseded_best  false  default  ") for line in lines)
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_of_several_ranks_the_first_tells_what_is_wrong_with_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: str
+) -> None:
+    for name, value in {"RANK": rank, "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert main(["train", "run", "--set", "training.seed"]) == 2
+    assert ("has no value" in capsys.readouterr().err) == (rank == "0")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE is 'two', not a number"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE is '0'"),
+        ({"WORLD_SIZE": "2"}, "RANK, LOCAL_RANK, MASTER_ADDR, MASTER_PORT not set"),
+    ],
+)
+def test_ranks_that_torchrun_did_not_start_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], changed: dict[str, str], told: str
+) -> None:
+    for name, value in changed.items():
+        monkeypatch.setenv(name, value)
+    assert main(["train", "run", "--data", "d"]) == 2
+    assert told in capsys.readouterr().err

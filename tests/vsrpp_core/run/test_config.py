@@ -303,3 +303,29 @@ def test_settings_of_an_earlier_version_are_passed_over_and_leave_the_file(path:
     RunConfig.load(path).save(path)
     assert "plateau_patience" not in path.read_text()
     assert retired_settings(path.with_name("none.toml")) == []
+
+
+@pytest.mark.parametrize("text", ["fp32", '"fp32"', "'fp32'"])
+def test_text_may_be_typed_in_quotes_as_in_the_file(text: str) -> None:
+    assert RunConfig().parse([("training.precision", text)]) == {"training.precision": "fp32"}
+
+
+def test_a_quote_that_is_part_of_a_name_stays() -> None:
+    assert RunConfig().parse([("data.root", "'t is here")]) == {"data.root": "'t is here"}
+
+
+def test_a_byte_order_mark_is_passed_over_and_utf_16_told(path: Path) -> None:
+    text = "[training]\nseed = 7\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    config = RunConfig.load(path)
+    config.save(path)
+    assert config.training.seed == RunConfig.load(path).training.seed == 7
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(VsrppError, match="UTF-16, not UTF-8"):
+        RunConfig.load(path)
+
+
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    root = RunConfig().with_overrides({"data.root": "~/films"}).data.root
+    assert root == "/home/somebody/films"

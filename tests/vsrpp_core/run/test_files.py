@@ -1,5 +1,7 @@
 import os
+import stat
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,20 @@ def test_what_describes_the_old_file_is_never_beside_the_new_one(
     monkeypatch.setattr(os, "replace", replace_and_die)
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, write_new, description)
+
+
+@pytest.mark.parametrize(("number", "matters"), [(22, False), (95, False), (13, False), (5, True), (28, True)])
+def test_a_folder_that_takes_no_sync_costs_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, matters: bool
+) -> None:
+    real = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    with pytest.raises(OSError) if matters else nullcontext():
+        write_text_atomically(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new"

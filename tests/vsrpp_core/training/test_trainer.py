@@ -141,7 +141,21 @@ def test_rollbacks_in_a_row_go_further_back_and_end(
     failed = events[-1]
     assert isinstance(failed, ev.SessionFailed) and failed.step == 30
     assert "no finite gradient in the last 10 steps, after 2 rollbacks" in failed.error
-    assert checkpoints.load(run / failed.checkpoint)["progress"]["rollbacks"] == 0, "a resume has another try"
+    assert "--resume --from checkpoint_step_10.pth" in failed.error, "older than all that were tried"
+    assert "lower schedule.lr_max" in failed.error and "fp32" not in failed.error, "which is set already"
+    kept = checkpoints.load(run / failed.checkpoint)["progress"]
+    assert kept["rollbacks"] == 0 and kept["skipped_in_a_row"], "a resume has another try, but none goes back to it"
+
+
+def test_ruined_weights_are_no_advice(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    """Without sound weights to go back to, and followed to the word, training goes on."""
+    run, data = tmp_path / "run", make_dataset()
+    ruin: Settings = {"schedule__lr_max": 1.0, "schedule__warmup_steps": 0, "model__n_blocks": 16}
+    ruin |= {"training__max_skipped": 5, "training__max_rollbacks": 1, "cadence__checkpoint_every": 10}
+    failed = train(run, data, training__max_steps=99, cadence__best_from=9, **ruin)[-1]
+    assert isinstance(failed, ev.SessionFailed)
+    assert "start over with --fresh" in failed.error
+    assert isinstance(train(run, data, schedule__lr_max=1e-5, training__max_steps=12)[-1], ev.SessionEnded)
 
 
 ROLLING: Settings = {"training__max_skipped": 10, "cadence__checkpoint_every": 10, "cadence__best_from": 9}

@@ -10,10 +10,11 @@ from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_INTERRUPTED, Progresse
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.disk import size_in_words
+from vsrpp_core.run.names import place
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument("root", type=place, metavar="ROOT", help="the dataset's folder")
     parser.add_argument("--remove", action="store_true", help="delete that file")
 
 

@@ -19,6 +19,7 @@ from vsrpp_core.cli.shared.console import (
     same_command,
 )
 from vsrpp_core.errors import UsageError
+from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
     from vsrpp_core.data.check import CheckReport, Problem
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("root", type=Path, metavar="ROOT", help="the dataset's folder")
+    parser.add_argument("root", type=place, metavar="ROOT", help="the dataset's folder")
     parser.add_argument("--fix", action="store_true", help="move bad pairs into ROOT/.aside; nothing is deleted")
     parser.add_argument("--dry-run", action="store_true", help="with --fix: only say what would be moved")
     parser.add_argument(

@@ -5,7 +5,6 @@ import math
 import os
 import sys
 from contextlib import closing
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, get_args
 
@@ -21,6 +20,7 @@ from vsrpp_core.cli.shared.console import (
 from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.pace import clock
+from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
     from vsrpp_core.prepare.job.prepare_events import PrepareProgress
@@ -64,9 +64,11 @@ EXAMPLE_HEAD = """\
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("videos", nargs="*", metavar="VIDEO", help="videos, folders of them, or patterns of either")
-    parser.add_argument("--out", type=Path, metavar="ROOT", help="dataset folder to make")
-    parser.add_argument("--recipe", type=Path, metavar="FILE", help="what to make of which videos, in TOML")
+    parser.add_argument(
+        "videos", nargs="*", type=place, metavar="VIDEO", help="videos, folders of them, or patterns of either"
+    )
+    parser.add_argument("--out", type=place, metavar="ROOT", help="dataset folder to make")
+    parser.add_argument("--recipe", type=place, metavar="FILE", help="what to make of which videos, in TOML")
     parser.add_argument("--recipe-example", action="store_true", help="print a recipe of all defaults, and exit")
     parser.add_argument("--fresh", action="store_true", help="start over instead of resuming what was interrupted")
     _add_recipe_settings(parser)

@@ -12,7 +12,7 @@ from vsrpp_core.errors import UsageError, VsrppError, describe_os_error, os_erro
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.run.names import readable
+from vsrpp_core.run.names import place, readable
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.evaluate import Options
@@ -23,11 +23,11 @@ UNWRITTEN, ELSEWHERE = "could not be written", "choose another place"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument("checkpoint", type=place, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
     parser.add_argument(
         "clips",
         nargs="+",
-        type=Path,
+        type=place,
         metavar="FRAMES_OR_VIDEO",
         help="folders of frames, or videos; .pth and .safetensors files named before them are scored side by side",
     )
@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the figures there as well (.csv)")
+    parser.add_argument("--csv", type=place, metavar="FILE", help="write the figures there as well (.csv)")
     add_precision(parser, "fp32")
 
 

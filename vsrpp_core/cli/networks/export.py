@@ -2,15 +2,15 @@
 
 import argparse
 import math
-from pathlib import Path
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
 from vsrpp_core.cli.shared.options import CHECKPOINT_HELP
+from vsrpp_core.run.names import place
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
-    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write: .safetensors or .onnx")
+    parser.add_argument("checkpoint", type=place, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument("out", type=place, metavar="OUT", help="the file to write: .safetensors or .onnx")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT where it exists")
 
 

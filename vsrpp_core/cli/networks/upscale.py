@@ -4,7 +4,6 @@ import argparse
 import math
 import os
 from contextlib import closing
-from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.messages.pace import clock
+from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
     from vsrpp_core.apply.upscale.job_events import UpscaleEvent
@@ -35,9 +35,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     from vsrpp_core.apply.upscale.jobs import SEGMENT_SECONDS
     from vsrpp_core.video.clock import DEFAULT_FPS
 
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
-    parser.add_argument("sources", nargs="+", type=Path, metavar="IN", help="videos, folders of images, or of videos")
-    parser.add_argument("out", type=Path, metavar="OUT", help="a video file (.mkv, .mp4, .mov) or a folder")
+    parser.add_argument("checkpoint", type=place, metavar="CHECKPOINT", help=CHECKPOINT_HELP)
+    parser.add_argument("sources", nargs="+", type=place, metavar="IN", help="videos, folders of images, or of videos")
+    parser.add_argument("out", type=place, metavar="OUT", help="a video file (.mkv, .mp4, .mov) or a folder")
     parser.add_argument("--preview", metavar="TIME", help="upscale only this much of each, e.g. 5s or 1:30")
     parser.add_argument("--start", metavar="TIME", help="where to begin, e.g. 90s or 1:02:30")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT when the new one is complete")

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from rich.table import Table
 from rich.text import Text
@@ -11,11 +11,12 @@ from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.names import place
 from vsrpp_core.run.settings import line_of, read_toml
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, nargs="?", metavar="RUN", help="the run's folder (default: all defaults)")
+    parser.add_argument("run", type=place, nargs="?", metavar="RUN", help="the run's folder (default: all defaults)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,19 +34,31 @@ def run(options: argparse.Namespace) -> int:
         document, text = read_toml(file)
         config = RunConfig.from_mapping(document, source=str(file), text=text)
         written = {f"{section}.{name}" for section, table in document.items() for name in table}
-    Terminal().print(_table(config, text, written))
+    terminal, rows = Terminal(), list(_rows(config, text, written))
+    if terminal.is_terminal:
+        terminal.print(_table(rows))
+    else:  # a line each, whole, for grep
+        terminal.say(*("  ".join(filter(None, row)) for row in rows))
     return EXIT_DONE
 
 
-def _table(config: RunConfig, text: str, written: set[str]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("setting", "value", "source", "default", "meaning"):
-        table.add_column(heading, overflow="fold")
+Row = tuple[str, str, str, str, str]
+"""A setting's name, its value, where that is from, the default where it is another, and the meaning."""
+
+
+def _rows(config: RunConfig, text: str, written: set[str]) -> Iterator[Row]:
     for setting in config.settings():
         line = line_of(tuple(setting.key.split(".")), text)
         default = "" if setting.value == setting.default else json.dumps(setting.default)
         meaning = f"{setting.description} ({setting.range})" if setting.range else setting.description
-        value = Text(json.dumps(setting.value), "bold" if default else "")
         source = f"line {line}" if line else "config.toml" if setting.key in written else "default"
-        table.add_row(setting.key, value, source, default, Text(meaning, "dim"))
+        yield setting.key, json.dumps(setting.value), source, default, meaning
+
+
+def _table(rows: Iterable[Row]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("setting", "value", "source", "default", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for key, value, source, default, meaning in rows:
+        table.add_row(key, Text(value, "bold" if default else ""), source, default, Text(meaning, "dim"))
     return table

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal
+from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
     from vsrpp_core.doctor.findings import Finding, Outlook, Verdict
@@ -24,13 +25,13 @@ WIDTH = 15
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
-        type=Path,
+        type=place,
         nargs="?",
         default=Path("Learn"),
         metavar="RUN",
         help="the run whose settings and disk are looked at (default Learn, also where it does not exist yet)",
     )
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; the run knows its own")
+    parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; the run knows its own")
     parser.add_argument("--json", action="store_true", help="one line of JSON for each check, for scripts")
 
 

@@ -7,19 +7,20 @@ from pathlib import Path
 from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal, command
 from vsrpp_core.messages.events import as_text
 from vsrpp_core.run.legacy_settings import OriginalSettings
+from vsrpp_core.run.names import place
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint",
-        type=Path,
+        type=place,
         metavar="OLD",
         help="a checkpoint (.pth) of the original, or a .safetensors file that vsrpp export wrote",
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run to make")
+    parser.add_argument("run", type=place, metavar="RUN", help="the run to make")
     parser.add_argument(
         "--config",
-        type=Path,
+        type=place,
         metavar="JSON",
         help="the original's settings (default: train_config.json beside OLD, if RUN has no settings yet)",
     )

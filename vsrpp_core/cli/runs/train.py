@@ -3,7 +3,6 @@
 import argparse
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsrpp_core.cli.shared.console import (
@@ -23,6 +22,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
+from vsrpp_core.run.names import place
 from vsrpp_core.run.presets import NAMED
 from vsrpp_core.run.settings import NO_OVERRIDES
 
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
     from vsrpp_core.session.session import Session
 
 
+SAVING_SECONDS = 60.0
+"""What a step and a save may take before a second Ctrl-C gives up on them."""
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; a resumed run knows its own")
+    parser.add_argument("run", type=place, metavar="RUN", help="the run's folder")
+    parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; a resumed run knows its own")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="continue from the newest checkpoint")
     start.add_argument("--fresh", action="store_true", help="move what the run holds into its .trash and start over")
@@ -114,8 +118,8 @@ def _follow_session(session: "Session", rank: int) -> int:
 
 
 def _stop_on_signals(commands: CommandQueue) -> AbstractContextManager[None]:
-    """The first signal asks the session to stop after its step."""
-    return on_signals(lambda: commands.put(Stop()))
+    """The first signal asks the session to stop after its step; pressed twice, Ctrl-C must not cost the save."""
+    return on_signals(lambda: commands.put(Stop()), patience=SAVING_SECONDS)
 
 
 class _Outcome:

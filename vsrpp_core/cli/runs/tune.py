@@ -16,6 +16,7 @@ from vsrpp_core.messages.describe import describe
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.names import place
 from vsrpp_core.run.settings import Overrides
 
 if TYPE_CHECKING:
@@ -28,9 +29,13 @@ PLAIN_WIDTH = 120
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "run", type=Path, nargs="?", metavar="RUN", help="the run whose config.toml receives the result; not for --list"
+        "run",
+        type=place,
+        nargs="?",
+        metavar="RUN",
+        help="the run whose config.toml gets the result; not for --list",
     )
-    parser.add_argument("--data", type=Path, metavar="ROOT", help="dataset folder; its patch size is what is measured")
+    parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; its patch size is what is measured")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--list", action="store_true", help="only predict what each rung would need; nothing is written")
     how.add_argument("--choose", type=int, metavar="N", help="use rung N of the list without measuring")

@@ -139,15 +139,19 @@ class ProgressView:
 
 
 @contextmanager
-def on_signals(stop: Callable[[], object]) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP call ``stop``; a second Ctrl-C gives up at once. What nohup ignores stays ignored."""
-    asked = False
+def on_signals(stop: Callable[[], object], patience: float = 0.0) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and SIGHUP call ``stop``; a second Ctrl-C gives up. What nohup ignores stays ignored.
+
+    ``patience``: seconds after the first in which a second one changes nothing, where giving up loses work.
+    """
+    asked_at = math.inf
 
     def handle(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
+        nonlocal asked_at
+        now = time.monotonic()
+        if now >= asked_at + patience and number == signal.SIGINT:
             raise KeyboardInterrupt
-        asked = True
+        asked_at = min(asked_at, now)
         stop()
 
     known = (name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
@@ -14,8 +15,8 @@ import pytest
 
 from vsrpp_core.apply.evaluate import ClipScores, Options
 from vsrpp_core.cli.networks.evaluate import show_evaluation
-from vsrpp_core.cli.runs.train import _stop_on_signals
-from vsrpp_core.cli.shared.console import Progressed, ProgressView, Terminal, command, same_command
+from vsrpp_core.cli.runs.train import SAVING_SECONDS, _stop_on_signals
+from vsrpp_core.cli.shared.console import Progressed, ProgressView, Terminal, command, on_signals, same_command
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.events import WarningRaised
@@ -46,10 +47,25 @@ def test_what_nohup_ignores_stays_ignored() -> None:
 
 
 def test_a_second_interrupt_gives_up_at_once_and_a_second_hang_up_does_not() -> None:
-    with pytest.raises(KeyboardInterrupt), _stop_on_signals(CommandQueue()):
+    with pytest.raises(KeyboardInterrupt), on_signals(lambda: None):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGHUP)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_pressed_twice_does_not_cost_a_save_and_a_late_one_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with pytest.raises(KeyboardInterrupt), _stop_on_signals(CommandQueue()):
+        for second in (0.0, 0.01, SAVING_SECONDS - 1):
+            now[0] = second
+            os.kill(os.getpid(), signal.SIGINT)
+        assert now[0] == SAVING_SECONDS - 1, "still asked only"
+        now[0] = SAVING_SECONDS + 1
+        os.kill(os.getpid(), signal.SIGINT)
+    assert now[0] == SAVING_SECONDS + 1
 
 
 def test_a_warning_of_an_evaluation_leaves_its_json_alone(

@@ -71,6 +71,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """A video's container and its first video stream that is not a cover; VsrppError where there is none."""
     if path.is_dir():
         raise VsrppError(f"{path} is a folder, not a video; name a file")
+    if path.exists() and not path.is_file():  # opening it could wait for ever
+        raise VsrppError(f"{path} is a pipe or a device, which can be read only once; save it as a file first")
     av.logging.set_level(None)  # libav would write onto the caller's screen
     try:
         # The absolute path, or "a:b.mp4" would be read as a protocol; "ignore", as tags are often not UTF-8.

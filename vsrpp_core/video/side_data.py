@@ -27,15 +27,22 @@ class SideDataReader:
 
     def read(self, frame: VideoFrame, kind: Type) -> bytes:
         """In libav's structure; empty where there is none. A colour profile is never found."""
+        try:
+            return bytes(self._attached(frame)[kind])
+        except KeyError:
+            return b""
+
+    def kinds(self, frame: VideoFrame) -> set[Type]:
+        """Everything attached that PyAV knows, but for a colour profile."""
+        return {attached.type for attached in self._attached(frame)}
+
+    def _attached(self, frame: VideoFrame) -> Any:
         shape = (frame.width, frame.height, frame.format.name)
         if self._graph is None or self._shape != shape:
             self._graph, self._shape = _removing_graph(frame), shape
         self._graph.vpush(frame)
         attached: Any = self._graph.vpull().side_data  # a mapping by Type; the stub declares only one of its keys
-        try:
-            return bytes(attached[kind])
-        except KeyError:
-            return b""
+        return attached
 
     def display_matrix(self, frame: VideoFrame) -> bytes:
         """Nine native 32-bit integers, or nothing where the frame is shown as it is stored."""

@@ -81,6 +81,14 @@ SITINGS: dict[CodecName, frozenset[Siting]] = {
 }
 """Where a codec's own headers can place 4:2:0 chroma; of others the containers may lose what it says."""
 
+MASTERING_BYTES = 88
+HDR_WORDS: dict[CodecName, tuple[str, str, str, bool]] = {
+    "libx264": ("x264-params", "mastering-display", "cll", False),
+    "libx265": ("x265-params", "master-display", "max-cll", False),
+    "libsvtav1": ("svtav1-params", "mastering-display", "content-light", True),
+}
+"""How encoders take static HDR metadata: their own option, its two words, and whether numbers are plain."""
+
 RGB_MATRIX = 0
 DEEP_PIXELS, PIXELS = "rgb48le", "rgb24"
 
@@ -228,6 +236,8 @@ def choose_encoding(info: SourceInfo, request: EncodingRequest) -> tuple[Encodin
         raise OptionError(
             "codec", f"libx265 cannot encode pictures as small as {width}x{height}; choose another with --codec"
         )
+    if codec not in HDR_WORDS and (_mastering(info, plain=True) or _light_level(info)):
+        notes = [*notes, f"{codec} cannot hold the mastering display and light level metadata of HDR: left out"]
     siting = _siting(codec, pixels, info)
     is_rgb = pixels.startswith(("rgb", "gbr", "bgr"))
     colorspace = RGB_MATRIX if is_rgb else info.colorspace or BT709
@@ -339,26 +349,34 @@ def _options(codec: CodecName, request: EncodingRequest, info: SourceInfo) -> di
         raise OptionError("codec", f"{codec} is lossless and takes neither --crf nor --preset")
     if codec == "libx264":
         options |= X264_SAME_EVERY_TIME
-    if codec == "libx265":
-        options["x265-params"] = ":".join([QUIET[codec], *_hdr10(info)])
+    if codec in HDR_WORDS:
+        params, display_word, light_word, plain = HDR_WORDS[codec]
+        named = {display_word: _mastering(info, plain), light_word: _light_level(info)}
+        values = [QUIET.get(codec, ""), *(f"{word}={value}" for word, value in named.items() if value)]
+        options |= {params: text} if (text := ":".join(filter(None, values))) else {}
     if codec == "ffv1":
         options |= {"level": "3", "slices": "16", "slicecrc": "1"}
     return options
 
 
-def _hdr10(info: SourceInfo) -> Iterator[str]:
-    """Static HDR metadata in x265's words: primaries in 1/50000, luminance in 1/10000 cd/m².
+def _mastering(info: SourceInfo, plain: bool) -> str:
+    """The mastering display in the words of encoders: primaries in 1/50000, luminance in 1/10000 cd/m², or ``plain``.
 
-    libav's structures are ten fractions (red, green, blue and white x and y, least and most luminance) with two flags
-    saying which part is present; and two whole numbers.
+    libav's structure is ten fractions (red, green, blue and white x and y, least and most luminance) with two flags
+    saying which part is present. Empty where it is not all there.
     """
-    if len(info.mastering) >= 88:
-        values = struct.unpack("=22i", info.mastering[:88])
-        parts = [Fraction(n, d or 1) for n, d in zip(values[:20:2], values[1:20:2], strict=True)]
-        (rx, ry, gx, gy, bx, by, wx, wy), (low, high) = [round(50000 * p) for p in parts[:8]], parts[8:]
-        if values[20] and values[21]:
-            luminance = f"{round(10000 * high)},{round(10000 * low)}"
-            yield f"master-display=G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({luminance})"
-    if len(info.light_level) >= 8:
-        most, mean = struct.unpack("=2I", info.light_level[:8])
-        yield f"max-cll={most},{mean}"
+    if len(info.mastering) < MASTERING_BYTES:
+        return ""
+    values = struct.unpack("=22i", info.mastering[:MASTERING_BYTES])
+    if not (values[20] and values[21]):
+        return ""
+    parts = [Fraction(n, d or 1) for n, d in zip(values[:20:2], values[1:20:2], strict=True)]
+    units = [Fraction(1) if plain else Fraction(50_000)] * 8 + [Fraction(1) if plain else Fraction(10_000)] * 2
+    scaled = [part * unit for part, unit in zip(parts, units, strict=True)]
+    rx, ry, gx, gy, bx, by, wx, wy, low, high = [f"{float(v):.5f}" if plain else str(round(v)) for v in scaled]
+    return f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({high},{low})"
+
+
+def _light_level(info: SourceInfo) -> str:
+    """The most and the mean of the light, cd/m², of libav's two whole numbers; or nothing."""
+    return ",".join(map(str, struct.unpack("=2I", info.light_level[:8]))) if len(info.light_level) >= 8 else ""

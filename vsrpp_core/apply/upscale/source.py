@@ -36,6 +36,7 @@ Pixels = NDArray[np.uint8 | np.uint16]
 LEAD_IN = 2.0
 """Seconds decoded before the requested start: the first frames after a seek may refer to some that were not read."""
 
+ALPHA = "an alpha channel that makes it transparent in places"
 PLACES_TOLD = 10
 """Damaged places of a film that are told by themselves."""
 
@@ -148,12 +149,15 @@ class VideoFilm:
             ignored = (lambda damage: None) if self.force else None  # it is told when the pictures are read
             first = first_frame(container, stream, self.path, self._refuse, ignored)
             self.info = _source_info(self.path, container, stream, first, self.span)
+        self._losses = _Losses(self.path, self.notes)
+        self._losses.look(first)
         if self.info.hdr:
             self.notes.append(f"{self.path} is HDR ({self.info.hdr}): the network works on the coded values unchanged")
 
     def pictures(self, first: int) -> Generator[Picture, None, None]:
         converter, pixels = VideoReformatter(), DEEP_FORMAT if self.info.bits > 8 else RGB_FORMAT
         for index, (frame, pts, duration) in enumerate(self._in_span()):
+            self._losses.look(frame)
             if index >= first:
                 rgb = reading.to_rgb(frame, converter, self.path, pixels)
                 yield Picture(rgb, pts, duration)
@@ -228,6 +232,39 @@ class VideoFilm:
                 reading.refuse_interlaced(frame, path)
             except VsrppError as error:
                 raise VsrppError(f"{error}, or take it as it is with --force") from None
+
+
+LOST = {
+    Type.A53_CC: "closed captions in its pictures",
+    Type.DYNAMIC_HDR_PLUS: "HDR10+ metadata",
+    Type.DOVI_RPU_BUFFER: "Dolby Vision metadata",
+    Type.DYNAMIC_HDR_VIVID: "HDR Vivid metadata",
+    Type.AMBIENT_VIEWING_ENVIRONMENT: "metadata on the ambient light it was made for",
+    Type.STEREO3D: "marks of a stereoscopic film",
+    Type.SPHERICAL: "metadata on its projection (360°)",
+    Type.AFD: "an active format description",
+    Type.S12M_TIMECODE: "timecodes in its pictures",
+}
+"""What a frame may carry that no result can: PyAV cannot give it to an encoder."""
+
+
+class _Losses:
+    """Tells once of each thing that a film's frames carry and the result will not."""
+
+    def __init__(self, path: Path, notes: list[str]) -> None:
+        self._path, self._notes = path, notes
+        self._reader, self._told = SideDataReader(), set[str]()
+
+    def look(self, frame: VideoFrame) -> None:
+        for kind in self._reader.kinds(frame) & LOST.keys():
+            self._tell(LOST[kind])
+        if ALPHA not in self._told and _is_transparent(frame):
+            self._tell(ALPHA)
+
+    def _tell(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._notes.append(f"{self._path} has {what}, which the result will not have")
 
 
 class _Told:

@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -193,18 +194,59 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path, bilinear: Path, codec: Any) -> N
     assert len(np.unique(luma)) >= 12 and np.abs(np.diff(luma.astype(int))).max() <= 2
 
 
-def test_hdr_passes_with_its_tags(tmp_path: Path, bilinear: Path) -> None:
+@pytest.mark.parametrize("codec", [None, "libx264", "libsvtav1", "ffv1"])
+def test_hdr_passes_with_its_tags(tmp_path: Path, bilinear: Path, codec: Any) -> None:
     tags = {"colorspace": 9, "color_range": 1, "color_primaries": 9, "color_trc": 16}
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     params = f"log-level=none:master-display={display}:max-cll=1000,400"
     film = Film(shot(1, 3), codec="libx265", pixels="yuv420p10le", options={"x265-params": params}, tags=tags)
     source = write_film(tmp_path / "film.mkv", film)
-    events = run(bilinear, source, tmp_path / "out.mkv")
+    encoding = EncodingRequest(codec, pixels="yuv420p10le")
+    events = run(bilinear, source, tmp_path / "out.mkv", encoding=encoding)
     before, after = first(source), first(tmp_path / "out.mkv")
     assert {name: int(getattr(after, name)) for name in tags} == tags
-    for kind in (SideData.MASTERING_DISPLAY_METADATA, SideData.CONTENT_LIGHT_LEVEL):
-        assert SideDataReader().read(after, kind) == SideDataReader().read(before, kind) != b""
     assert "is HDR (PQ)" in warned(events)
+    assert ("cannot hold the mastering display" in warned(events)) == (codec == "ffv1")
+    if codec != "ffv1":
+        assert hdr_figures(after) == pytest.approx(hdr_figures(before), abs=1e-3) and len(hdr_figures(after)) == 12
+
+
+def hdr_figures(frame: Any) -> list[float]:
+    """Of the mastering display, primaries and luminance; the most and the mean of the light."""
+    read = SideDataReader().read
+    values = struct.unpack("=20i", read(frame, SideData.MASTERING_DISPLAY_METADATA)[:80])
+    light = struct.unpack("=2I", read(frame, SideData.CONTENT_LIGHT_LEVEL)[:8])
+    return [n / d for n, d in zip(values[::2], values[1::2], strict=True)] + list(map(float, light))
+
+
+def test_alpha_and_captions_are_told_once(tmp_path: Path, bilinear: Path) -> None:
+    source = tmp_path / "film.mkv"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuva444p"
+        for picture in shot(1, 3):
+            alpha = np.full((HEIGHT, WIDTH, 1), 90, np.uint8)
+            packed: Any = np.concatenate([picture, alpha], axis=2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(packed, format="rgba").reformat(format="yuva444p")))
+        container.mux(stream.encode())
+    assert warned(run(bilinear, source, tmp_path / "out.mkv")).count("has an alpha channel") == 1
+    whole = write_film(tmp_path / "plain.mkv", Film(shot(1, 3)))
+    content = bytes([0xB5, 0x00, 0x31]) + b"GA94" + bytes([0x03, 0x41, 0xFF, 0xFC]) + b"\xc8\xe5\xff"
+    letters = b"\0\0\0\1" + bytes([0x06, 0x04, len(content)]) + content + b"\x80"
+    with av.open(str(whole)) as plain, av.open(str(tmp_path / "captions.ts"), "w") as container:
+        copy = container.add_stream_from_template(plain.streams.video[0], opaque=True)
+        annex = av.BitStreamFilterContext("h264_mp4toannexb", plain.streams.video[0], copy)
+        for packet in (p for whole in plain.demux(plain.streams.video[0]) for p in annex.filter(whole) if p.size):
+            new: Any = av.Packet(letters + bytes(packet))
+            new.stream, new.pts, new.dts, new.time_base = copy, packet.pts, packet.dts, packet.time_base
+            container.mux(new)
+    assert warned(run(bilinear, tmp_path / "captions.ts", tmp_path / "ts.mkv")).count("has closed captions") == 1
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path, bilinear: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mkv")
+    with pytest.raises(VsrppError, match=r"pipe\.mkv is a pipe or a device, .*; save it as a file first"):
+        run(bilinear, tmp_path / "pipe.mkv", tmp_path / "out.mkv")
 
 
 def test_an_odd_size_is_neither_cropped_nor_padded(tmp_path: Path, bilinear: Path) -> None:
@@ -233,7 +275,7 @@ def test_interlaced_needs_force(tmp_path: Path, bilinear: Path) -> None:
 class Shows(torch.nn.Module):
     """A network whose picture has the darkest and the lightest of what it saw: one value, if it saw one scene."""
 
-    n_blocks, n_frames = 2, 5
+    n_blocks, n_frames, alignment = 2, 5, "none"
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         lowest, highest = frames.amin(dim=(1, 2)), frames.amax(dim=(1, 2))

@@ -19,10 +19,14 @@ from av.stream import Disposition, Stream
 from vsrpp_core.apply.upscale.source import Film, VideoFilm
 from vsrpp_core.apply.upscale.tracks import Copying, bounds, kind_of
 from vsrpp_core.errors import is_of_the_place
+from vsrpp_core.video.clock import LARGEST_GAP, Clock, may_jump
 
 TS_NONSTRICT: Any = av.format.Flags.ts_nonstrict.value
 INTERLEAVED = 10
 """Seconds by which one track's packets may precede another's of the same time in a file."""
+
+BACK = 1
+"""Seconds that sound may go back, as where packets were lost; more is a clock that begins anew."""
 
 ATTEMPTS = 100
 """Times that reading a source is tried again in a row, where nothing came between."""
@@ -57,12 +61,16 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
     begin, end = bounds(film)
     from_middle = film.span.start > 0
     targets = {stream.index: copy for stream, copy in pairs}
+    clocks: dict[int, Clock] = {}
     for packet in _read(film, [stream.index for stream, _ in pairs], begin if from_middle else None):
         cover = bool(packet.stream.disposition & Disposition.attached_pic)
         pts = packet.dts if packet.pts is None else packet.pts
-        if not packet.size or (pts is None and not cover):  # the end of a stream
+        if not packet.size or packet.is_discard or (pts is None and not cover):  # a stream's end, or cut out of it
             continue
         pts = pts or 0
+        if packet.stream.type == "audio":
+            anew = on_one_clock(packet, pts, clocks)
+            packet.dts, pts = (packet.dts or pts) + anew, pts + anew
         seconds = pts * packet.time_base
         if seconds > end + INTERLEAVED:
             return
@@ -70,6 +78,16 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
             shift = 0 if cover else round(begin / packet.time_base)
             packet.pts, packet.dts = pts - shift, (pts if packet.dts is None else packet.dts) - shift
             yield packet, targets[packet.stream_index]
+
+
+def on_one_clock(packet: "Packet[Any]", pts: int, clocks: dict[int, Clock]) -> int:
+    """What is added to times of sound where its clock began anew, as that of the pictures did there."""
+    unit, stream = packet.time_base, packet.stream
+    gap = round(LARGEST_GAP / unit) if may_jump(stream.container) else None
+    clock = clocks.setdefault(stream.index, Clock(1, round(BACK / unit), gap))
+    shown, _ = clock(pts)
+    clock.step = packet.duration or 1
+    return shown - pts
 
 
 def _read(film: VideoFilm, indices: list[int], begin: Fraction | None) -> Iterator["Packet[Any]"]:

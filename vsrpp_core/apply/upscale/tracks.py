@@ -65,9 +65,17 @@ def upscaled_stream(source: InputContainer) -> Stream:
 
 def kind_of(stream: Stream) -> str:
     """``audio, aac`` or what else is known of a track that nothing here decodes."""
-    name = stream.codec_context.name if stream.codec_context else stream.name
+    name = stream.codec_context.name if stream.codec_context else _undecoded_name(stream)
     named = name if name and name != "bin_data" else stream.metadata.get("handler_name", "").strip() or name
     return f"{stream.type}, {named or 'unknown'}"
+
+
+def _undecoded_name(stream: Stream) -> str | None:
+    """libav's name of a codec that nothing here decodes; None where it does not know it either."""
+    try:
+        return stream.name
+    except AttributeError:  # PyAV looks for it in the decoder that is missing
+        return None
 
 
 def _is_carried_otherwise(stream: Stream, source: InputContainer) -> bool:
@@ -75,7 +83,7 @@ def _is_carried_otherwise(stream: Stream, source: InputContainer) -> bool:
     if stream.type != "data":
         return False
     is_timecode = "timecode" in stream.metadata and "timecode" in upscaled_stream(source).metadata
-    return is_timecode or (stream.name == "bin_data" and stream.frames == len(source.chapters()) > 0)
+    return is_timecode or (_undecoded_name(stream) == "bin_data" and stream.frames == len(source.chapters()) > 0)
 
 
 def _add(container: OutputContainer, stream: Stream, copying: Copying) -> None:
@@ -108,6 +116,11 @@ def _add(container: OutputContainer, stream: Stream, copying: Copying) -> None:
 
 def _copy_of(stream: Stream, container: OutputContainer) -> Stream:
     """FFmpegError or ValueError where the container does not take it, at the latest when its header is written."""
+    if not stream.codec_context and (name := _undecoded_name(stream)) and stream.type in ("audio", "subtitle"):
+        copy = container.add_mux_stream(name)
+        BitStreamFilterContext("null", in_stream=stream, out_stream=copy)
+        copy.time_base = stream.time_base
+        return copy
     try:
         return container.add_stream_from_template(stream, opaque=True)
     except ValueError:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.vsrpp_core.apply.conftest import Film, run, seconds, shot, tracks, write_film
-from vsrpp_core.apply.upscale.copied import Writer
+from vsrpp_core.apply.upscale.copied import Writer, on_one_clock
 from vsrpp_core.errors import OptionError
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.video.clock import Clock
 
 
 def with_sound(path: Path, codec: str) -> Path:
@@ -70,3 +71,54 @@ def test_names_with_a_colon_and_in_capitals_are_made(tmp_path: Path, bilinear: P
     write_film(Path("film.mkv"), Film(shot(1, 2)))
     run(bilinear, Path("film.mkv"), Path("20:15.MP4"))
     assert len(seconds(tmp_path / "20:15.MP4")) == 2
+
+
+def test_sound_follows_a_clock_that_begins_anew(tmp_path: Path) -> None:
+    packets, clocks = [], dict[int, Clock]()
+    with av.open(str(with_sound(tmp_path / "film.mov", "pcm_s16le"))) as source:
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size:
+                packet.duration = 1024
+                packets.append(packet)
+        times = [90_000, 91_024, 92_048 - 400, 0, 1024]
+        made = [time + on_one_clock(p, time, clocks) for p, time in zip(packets, times, strict=False)]
+    assert made == [90_000, 91_024, 91_648, 92_672, 93_696][: len(made)] and len(made) == 5
+
+
+def test_a_track_that_nothing_decodes_costs_itself_alone(tmp_path: Path, bilinear: Path) -> None:
+    write_film(tmp_path / "good.mkv", Film(shot(1, 13), subtitles=True))
+    unknown = (tmp_path / "good.mkv").read_bytes().replace(b"S_TEXT/UTF8", b"S_TEXT/NOSU")
+    (tmp_path / "film.mkv").write_bytes(unknown)
+    with pytest.raises(OptionError, match=r"track 1 \(subtitle, unknown\) does not fit .*; give --drop-tracks"):
+        run(bilinear, tmp_path / "film.mkv", tmp_path / "out.mp4")
+    run(bilinear, tmp_path / "film.mkv", tmp_path / "out.mp4", drop_tracks=True)
+    assert len(seconds(tmp_path / "out.mp4")) == 13
+
+
+def test_a_file_that_fails_with_a_track_is_joined_without_it(
+    tmp_path: Path, bilinear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last picture nothing may cost the pictures."""
+    source, plain, tried = with_sound(tmp_path / "film.mov", "pcm_s16le"), Writer.add, []
+
+    def failing(self: Writer, packet: Any, stream: Any) -> None:
+        if stream.type == "audio" and (tmp_path / ".out.mkv.vsrpp/segment_000000.json").exists():
+            tried.append(packet)
+            raise ValueError("no such sound")
+        plain(self, packet, stream)
+
+    monkeypatch.setattr(Writer, "add", failing)
+    events = run(bilinear, source, tmp_path / "out.mkv")
+    told = " ".join(event.message for event in events if isinstance(event, WarningRaised))
+    assert tried and "track 1 (audio, pcm_s16le) cannot be written (no such sound), and is left out" in told
+    assert len(seconds(tmp_path / "out.mkv")) == 5 and [t.kind for t in tracks(tmp_path / "out.mkv")] == ["video"]
+
+
+def test_texts_in_any_order_are_sorted(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 13), subtitles=True))
+    data = bytearray(source.read_bytes())
+    at = data.index(b"line 1")
+    data[at - 3 : at - 1] = (50).to_bytes(2, "big", signed=True)  # its time in the cluster, which was 300
+    source.write_bytes(data)
+    run(bilinear, source, tmp_path / "out.mkv")
+    assert tracks(tmp_path / "out.mkv")[1].packets == [(0.05, b"line 1"), (0.1, b"line 0")]

@@ -28,6 +28,9 @@ INTERLEAVED = 10
 BACK = 1
 """Seconds that sound may go back, as where packets were lost; more is a clock that begins anew."""
 
+PRIMING = 0.05
+"""Seconds of sound before the beginning that are kept although nothing of them is heard: decoders begin with them."""
+
 ATTEMPTS = 100
 """Times that reading a source is tried again in a row, where nothing came between."""
 
@@ -65,13 +68,15 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
     for packet in _read(film, [stream.index for stream, _ in pairs], begin if from_middle else None):
         cover = bool(packet.stream.disposition & Disposition.attached_pic)
         pts = packet.dts if packet.pts is None else packet.pts
-        if not packet.size or packet.is_discard or (pts is None and not cover):  # a stream's end, or cut out of it
+        if not packet.size or (pts is None and not cover):  # the end of a stream
             continue
         pts = pts or 0
         if packet.stream.type == "audio":
             anew = on_one_clock(packet, pts, clocks)
             packet.dts, pts = (packet.dts or pts) + anew, pts + anew
         seconds = pts * packet.time_base
+        if packet.is_discard and not -PRIMING <= seconds < 0:  # cut out by an edit list
+            continue
         if seconds > end + INTERLEAVED:
             return
         if cover or (seconds < end and not (from_middle and seconds < begin)):

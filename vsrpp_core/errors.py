@@ -19,6 +19,9 @@ WHAT_TO_DO = {
     errno.EROFS: "choose a place that can be written",
     errno.ENOENT: "check the path",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EILSEQ: "choose a folder whose name is UTF-8",
+    errno.ENOLCK: "its drive takes no locks, so choose a place on another one",
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP), "move away what stands in its place"),
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
 }
 """By errno; for all others ``CHECK_DISK``."""

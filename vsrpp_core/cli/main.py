@@ -12,6 +12,7 @@ from vsrpp_core import __version__
 from vsrpp_core.cli.shared.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
 from vsrpp_core.errors import UsageError, VsrppError, describe_os_error
 from vsrpp_core.run.crash_dump import STDERR
+from vsrpp_core.run.names import speak_anywhere
 
 VERBS = {
     "prepare": ("datasets.prepare", "make a dataset from videos"),
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: waiting threads must not burn the cores
     faulthandler.enable(STDERR)
+    speak_anywhere(sys.stdout)
     arguments = sys.argv[1:] if arguments is None else arguments
     options = make_parser(next((part for part in arguments if not part.startswith("-")), "")).parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.verb

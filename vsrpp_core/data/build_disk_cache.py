@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from vsrpp_core.data.disk_cache import (
     CRC_TYPE,
@@ -27,6 +27,7 @@ from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.messages.events import PreparationProgressed, WarningRaised
 from vsrpp_core.run.disk import size_in_words
 from vsrpp_core.run.files import TEMPORARY_PREFIX, beside, replacing
+from vsrpp_core.run.locks import take
 
 Build = Generator[PreparationProgressed | WarningRaised, None, DiskCache | None]
 
@@ -64,7 +65,7 @@ def make_cache(
     path = _writable_place(root)
     try:
         with _build_lock(path) as lock:
-            while not _acquired(lock):
+            while not take(lock):
                 yield PreparationProgressed(task="waiting for another process that decodes the pairs", done=0, total=0)
                 if stopped():
                     return None
@@ -117,14 +118,6 @@ def _build_lock(path: Path) -> Iterator[FileLock]:
         yield lock
     finally:
         lock.release()
-
-
-def _acquired(lock: FileLock) -> bool:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    return True
 
 
 def _clear(path: Path, wanted: CacheHeader) -> Iterator[WarningRaised]:

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from platformdirs import user_cache_path
 from scipy.ndimage import affine_transform, spline_filter
 
 from vsrpp_core.data.resize import downscale3, imresize
@@ -22,6 +21,7 @@ from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
 from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.names import user_folder
 
 NAME = "demo-dataset-"
 VERSION = 1
@@ -75,7 +75,7 @@ class Camera:
 
 def demo_dataset_root() -> Path:
     """Where the demo dataset is kept between runs."""
-    return user_cache_path("vsrpp") / f"{NAME}{VERSION}"
+    return user_folder("cache") / f"{NAME}{VERSION}"
 
 
 def is_demo_dataset(root: Path) -> bool:

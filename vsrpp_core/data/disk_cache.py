@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry
 from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.run.files import read_json
+from vsrpp_core.run.names import user_folder
 
 FORMAT = "vsrpp-cache 1"
 FILE_NAME = "Patches.cache"
@@ -118,7 +118,7 @@ def cache_paths(root: Path) -> tuple[Path, Path]:
     """Where the cache of the dataset ``root`` may be: in it, or in the user's cache folder where it is read-only."""
     resolved = root.resolve()
     name = f"{resolved.name}-{hashlib.sha256(bytes(resolved)).hexdigest()[:16]}.cache"
-    return root / FILE_NAME, user_cache_path("vsrpp") / "datasets" / name
+    return root / FILE_NAME, user_folder("cache") / "datasets" / name
 
 
 class DiskCache:

@@ -149,7 +149,8 @@ class JournalWriter:
 
     def __init__(self, path: Path, step_every: int = 10) -> None:
         self.path, self._steps = path, Cadence("cadence.journal_every", step_every)
-        self._file = open_for_lines(path)
+        self._file: TextIO | None = None
+        """Opened by the first event: what stands in its place is told as a disk that fails is."""
 
     def handle(self, event: Event) -> None:
         if isinstance(event, ValidationProgressed):
@@ -166,16 +167,18 @@ class JournalWriter:
     def retry(self) -> None:
         """Begin a new line, and say there that something is missing."""
         with contextlib.suppress(OSError):  # of what could not be written before
-            self._file.close()
-        self._file = open_for_lines(self.path)
+            self.close()
+        self._file = None
         self._write(WarningRaised(message=GAP))
 
     def _write(self, event: Event) -> None:
+        self._file = self._file or open_for_lines(self.path)
         self._file.write(encode(event) + "\n")
         self._file.flush()
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -189,7 +192,7 @@ class JournalWriter:
 def open_for_lines(path: Path) -> TextIO:
     """A file to append lines to: the first of them is a new one, also after a line that was torn. Raises OSError."""
     torn = _ends_torn(path)
-    file = path.open("a", encoding="utf-8")
+    file = path.open("a", encoding="utf-8", errors="backslashreplace")
     if torn:
         file.write("\n")
     return file

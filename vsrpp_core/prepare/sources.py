@@ -17,7 +17,7 @@ from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage
 from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Recipe, VideoRule, seconds
-from vsrpp_core.run.names import natural
+from vsrpp_core.run.names import in_home, natural
 from vsrpp_core.video import reading
 from vsrpp_core.video.clock import DEFAULT_FPS
 from vsrpp_core.video.reading import VideoInfo
@@ -107,7 +107,7 @@ def _videos_of(recipe: Recipe) -> dict[str, list[Path]]:
 
 
 def _matching(text: str) -> list[Path]:
-    path = Path(text).expanduser()
+    path = Path(in_home(text))
     if path.exists():
         return [path]
     for pattern in _readings(str(path)):
@@ -118,7 +118,7 @@ def _matching(text: str) -> list[Path]:
 
 def _fitting(pattern: str, paths: Sequence[Path]) -> set[Path]:
     """Those that a name, a path, or a pattern of either means: by the first of its readings that fits any."""
-    whole, places = _plain(Path(pattern).expanduser()), {path: {_plain(path), str(path.resolve())} for path in paths}
+    whole, places = _plain(Path(in_home(pattern))), {path: {_plain(path), str(path.resolve())} for path in paths}
     for name, full in zip(_readings(pattern), _readings(whole), strict=True):
         fits = {
             path for path in paths if _matches(name, path.name) or any(_matches(full, place) for place in places[path])

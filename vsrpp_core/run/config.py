@@ -4,7 +4,6 @@ Separate from whatever uses it so that a screen or a command line can show, chec
 loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
 """
 
-import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,8 +16,9 @@ from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, RateShape
-from vsrpp_core.run.files import write_text_atomically
-from vsrpp_core.run.settings import RuleError, Section, Settings, read_text, read_toml
+from vsrpp_core.run.files import read_text, write_text_atomically
+from vsrpp_core.run.names import in_home
+from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
 
 Precision = Literal["auto", ComputePrecision]
 CacheKind = Literal["none", "memory", "disk"]
@@ -105,7 +105,7 @@ class DataConfig(Section):
     @staticmethod
     def _in_home(root: str) -> str:
         """``~`` is the home folder, as people write it."""
-        return os.path.expanduser(root)  # noqa: PTH111  # without a home it stays as it is
+        return in_home(root)
 
 
 class TrainingConfig(Section):

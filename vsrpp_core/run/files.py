@@ -1,5 +1,6 @@
 """Writing files so that a crash leaves the old one or the new one, never half of one."""
 
+import codecs
 import contextlib
 import errno
 import hashlib
@@ -77,7 +78,7 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def read_json(text: str | bytes) -> Any:
@@ -89,6 +90,17 @@ def read_json(text: str | bytes) -> Any:
         return json.loads(text)
     except (RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from None
+
+
+def read_text(path: Path) -> str:
+    """A file in UTF-8, without the mark that some editors put first; names that are no text come back as they are.
+
+    UnicodeError for UTF-16.
+    """
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnicodeError("it is in UTF-16, not UTF-8")
+    return content.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n")
 
 
 def sync(path: Path) -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from platformdirs import user_data_path
+from filelock import FileLock
 
 from vsrpp_core.errors import VsrppError, describe_os_error, os_errors
 from vsrpp_core.run.crash_dump import crash_name, read_crash
 from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
+from vsrpp_core.run.locks import take
+from vsrpp_core.run.names import user_folder
 from vsrpp_core.run.sidecar import (
     BEST_NAME,
     BEST_NAMES,
@@ -259,13 +260,12 @@ class RunFolder:
         self.create()
         lock, owner = FileLock(self.path / ".lock"), self.path / ".owner"
         try:
-            lock.acquire(timeout=0)
+            if not take(lock):
+                raise VsrppError(
+                    f"{self.path} is being trained by another process (PID {self._owner_pid() or 'unknown'}); "
+                    "stop that one first or name another run"
+                )
             owner.write_text(str(os.getpid()), encoding="ascii")
-        except Timeout:
-            raise VsrppError(
-                f"{self.path} is being trained by another process (PID {self._owner_pid() or 'unknown'}); "
-                "stop that one first or name another run"
-            ) from None
         except OSError as error:
             lock.release()
             raise VsrppError(describe_os_error(error, self.path, "cannot be locked")) from None
@@ -281,9 +281,8 @@ class RunFolder:
             return 0
         probe = FileLock(self.path / ".lock")
         try:
-            probe.acquire(timeout=0)
-        except Timeout:
-            return self._owner_pid()
+            if not take(probe):
+                return self._owner_pid()
         except OSError:  # a folder that may not be written cannot be trained in either
             return 0
         probe.release()
@@ -317,4 +316,4 @@ def _remove_if_empty(folder: Path) -> None:
 
 def demo_run_path() -> Path:
     """Where the demo trains unless told otherwise."""
-    return user_data_path("vsrpp") / "demo-run"
+    return user_folder("data") / "demo-run"

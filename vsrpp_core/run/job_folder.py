@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from vsrpp_core.errors import UsageError, VsrppError, os_errors
 from vsrpp_core.run.files import beside, read_json, write_text_atomically
+from vsrpp_core.run.locks import take
 
 FORMAT = 1
 JOB_NAME, LOCK_NAME = "job.json", ".lock"
@@ -32,10 +33,8 @@ class JobFolder:
     def __enter__(self) -> Self:
         with os_errors(self.path, "cannot be written"):
             self.path.mkdir(parents=True, exist_ok=True)
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                raise VsrppError(f"{self.out} is being made by another process; wait for it or end it") from None
+            if not take(self._lock):
+                raise VsrppError(f"{self.out} is being made by another process; wait for it or end it")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError, describe_os_error
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.files import read_json
+from vsrpp_core.run.names import in_home
 from vsrpp_core.run.settings import Overrides
 
 NAME = "train_config.json"
@@ -131,7 +132,7 @@ def _entries(content: dict[str, Any], folder: Path) -> Iterator[MappedSetting]:
         elif key != "DATASET_ROOT":
             yield MappedSetting(key, SETTINGS[key], value)
         elif value and isinstance(value, str):  # empty where none was chosen yet
-            yield MappedSetting(key, SETTINGS[key], str((folder / Path(value).expanduser()).absolute()))
+            yield MappedSetting(key, SETTINGS[key], str((folder / in_home(value)).absolute()))
 
 
 def _period(key: str, every: Any) -> Iterator[MappedSetting]:

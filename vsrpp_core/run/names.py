@@ -4,11 +4,16 @@ Separate because datasets, folders of films and folders of images must not diffe
 """
 
 import argparse
+import io
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal, TextIO
+
+import platformdirs
 
 BY_SYSTEMS = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "__macosx", "$recycle.bin"}
@@ -50,6 +55,12 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
+def speak_anywhere(output: TextIO) -> None:
+    """Let an output take every character, with a question mark for those that its encoding does not have."""
+    if isinstance(output, io.TextIOWrapper):
+        output.reconfigure(errors="replace")
+
+
 def json_line(values: object) -> str:
     """As JSON in UTF-8, from which the very names come back."""
     return json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
@@ -60,6 +71,42 @@ def as_pattern(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+# the home folder, which a service and a user without a name do not have
+
+
+UserFolder = Literal["cache", "config", "data", "log", "state"]
+
+
+def user_folder(kind: UserFolder) -> Path:
+    """Where the system keeps this kind of a user's files for this program; it may not exist yet.
+
+    Without a home that is the folder for temporary files: nothing of a training depends on them.
+    """
+    known = {
+        "cache": platformdirs.user_cache_path,
+        "config": platformdirs.user_config_path,
+        "data": platformdirs.user_data_path,
+        "log": platformdirs.user_log_path,
+        "state": platformdirs.user_state_path,
+    }
+    try:
+        return known[kind]("vsrpp")
+    except RuntimeError:
+        owner = os.getuid() if hasattr(os, "getuid") else ""
+        return Path(tempfile.gettempdir(), f"vsrpp-{owner}", kind)
+
+
+def in_home(text: str) -> str:
+    """A path with its ``~`` replaced by a home folder; as it is where there is none, or no such user."""
+    return os.path.expanduser(text)  # noqa: PTH111 - Path.expanduser raises there
+
+
+def home_for_short(path: Path) -> str:
+    """A path as people write it."""
+    home = in_home("~")
+    return str(Path("~") / path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
 def place(text: str) -> Path:
     """A file or folder that a command names; ``~`` is the home folder, also where no shell has replaced it.
 
@@ -67,4 +114,4 @@ def place(text: str) -> Path:
     """
     if not text:
         raise argparse.ArgumentTypeError("is an empty word; name a file or folder")
-    return Path(os.path.expanduser(text))  # noqa: PTH111  # without a home it stays as it is
+    return Path(in_home(text))

@@ -3,7 +3,6 @@
 Separate from config.py because a recipe of a preparation is read, checked and described the same way.
 """
 
-import codecs
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from vsrpp_core.errors import Fault, OverrideError, SettingsError, VsrppError
+from vsrpp_core.run.files import read_text
 
 MESSAGES = {
     "greater_than": "must be greater than {gt}",
@@ -200,14 +200,6 @@ def value_of(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
-
-
-def read_text(path: Path) -> str:
-    """A file in UTF-8, without the mark that some editors put first. UnicodeError for another encoding."""
-    content = path.read_bytes()
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UnicodeError("it is in UTF-16, not UTF-8")
-    return content.decode("utf-8-sig").replace("\r\n", "\n")
 
 
 def read_toml(path: Path) -> tuple[dict[str, Any], str]:

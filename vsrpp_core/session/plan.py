@@ -16,6 +16,7 @@ from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.run.config import RunConfig, retired_settings
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.names import in_home
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.run.sidecar import CheckpointInfo, mark_damaged
 from vsrpp_core.session.rewind import move_newer_to_trash, read_named
@@ -111,7 +112,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
 def _root_in(overrides: Overrides) -> Path | None:
     """The dataset that the settings name, if any."""
     named = overrides.get("data.root")
-    return Path(named).expanduser() if named and isinstance(named, str) else None
+    return Path(in_home(named)) if named and isinstance(named, str) else None
 
 
 def _settle_data(folder: RunFolder, known: RunConfig | None, request: Request) -> tuple[Path, DatasetSummary]:

@@ -21,7 +21,7 @@ from vsrpp_core.data.disk_cache import DiskCache
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.memory import is_out_of_memory
-from vsrpp_core.errors import VsrppError, describe_os_error
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
@@ -110,13 +110,7 @@ class Session:
 
         If the iterator is closed early (its reader is gone), the run is saved first.
         """
-        try:
-            sinks = self._open_sinks()
-        except OSError as error:
-            self.close()
-            failure = describe_os_error(error, error.filename or self.folder.path, "cannot be written")
-            yield ev.SessionFailed(step=0, error=failure, checkpoint="")
-            return
+        sinks = self._open_sinks()
         try:
             for event in self._guarded(commands):
                 warnings = list(sinks.handle(event))

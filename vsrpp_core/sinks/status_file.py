@@ -67,7 +67,7 @@ class StatusFile:
             lines.append(f"validation  step {v.step}  LR {lr}  KI {ki}")
             lines.append(f"quality     LR {v.lr_quality:.4f}  KI {v.ki_quality:.4f}  best {best}")
         temporary = self.path.with_name(f".tmp-{self.path.name}")
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", errors="replace")
         os.replace(temporary, self.path)
 
 

@@ -1,6 +1,8 @@
 """TensorBoard: the promised tags, every 100 steps, on validation and on checkpoints."""
 
 import contextlib
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -23,13 +25,15 @@ class TensorBoardSink:
     def __init__(self, logs: Path, run: Path, every: int, first_step: int) -> None:
         """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
         self.path, self._run, self._steps = logs, run, Cadence("cadence.tensorboard_every", every)
-        self._writer = self._open(first_step)
+        self._opened: SummaryWriter | None = None
+        """By the first event: what stands in its place is told as a disk that fails is."""
+        self._first_step = first_step
         self._comparisons: list[NDArray[np.uint8]] = []
-        self._rolled_back_to = 0
         self._other_hook, threading.excepthook = threading.excepthook, self._thread_ended
 
     def handle(self, event: ev.Event) -> None:
         self._steps.heed(event)
+        writer = self._writer
         match event:
             case ev.StepReported() if self._steps.is_due(event.step):
                 self._scalars(event.step, _step_scalars(event))
@@ -44,31 +48,33 @@ class TensorBoardSink:
                 self._scalars(event.step, {"Events/Checkpoints": 1.0})
             case ev.MarkPlaced():
                 self._scalars(event.step, {"Events/Marks": 1.0})
-                self._writer.add_text("Events/Marks", event.text, event.step)
+                writer.add_text("Events/Marks", event.text, event.step)
             case ev.ComparisonWritten():
                 self._comparisons.append(_read_rgb(self._run / event.path))
             case ev.RolledBack():
-                self._writer.close()
-                self._writer = self._open(event.to_step)
+                self._first_step = event.to_step
+                writer.close()
+                self._opened = None
 
     def miss(self, event: ev.Event) -> None:
         """What the run has gone back behind is hidden by the next file."""
         if isinstance(event, ev.RolledBack):
-            self._rolled_back_to = event.to_step
+            self._first_step = event.to_step
         self._steps.heed(event)
 
     def retry(self) -> None:
         """Go on in a new file: TensorBoard reads it after the one that ends torn."""
-        _try_room(self.path)
-        with contextlib.suppress(OSError):  # of what could not be written before
-            self._writer.close()
-        self._writer = self._open(self._rolled_back_to)
-        self._rolled_back_to = 0
+        if self._opened:
+            _try_room(self.path)
+            with contextlib.suppress(OSError):  # of what could not be written before
+                self._opened.close()
+        self._opened = None
         self._comparisons.clear()
 
     def close(self) -> None:
         try:
-            self._writer.close()
+            if self._opened:
+                self._opened.close()
         finally:
             threading.excepthook = self._other_hook
 
@@ -78,8 +84,15 @@ class TensorBoardSink:
         if not (is_of_tensorboard and isinstance(ended.exc_value, OSError)):
             self._other_hook(ended)
 
-    def _open(self, first_step: int) -> SummaryWriter:
-        return SummaryWriter(str(self.path), purge_step=first_step + 1 if first_step else None, flush_secs=10)
+    @property
+    def _writer(self) -> SummaryWriter:
+        if self._opened is None:
+            purge = self._first_step + 1 if self._first_step else None
+            try:
+                self._opened, self._first_step = SummaryWriter(str(self.path), purge_step=purge, flush_secs=10), 0
+            except UnicodeError as error:  # TensorBoard takes no other names
+                raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ), self.path) from error
+        return self._opened
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         for tag, value in values.items():

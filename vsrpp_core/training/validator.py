@@ -46,6 +46,8 @@ class Validator:
         self._clips = [clip_of(pair.name) for pair in pairs]
         self._upscaler, self._pictures = PictureUpscaler(hardware), pictures
         self._identity = fingerprint(pairs)
+        self._picture_failed = False
+        """That is told once, not with each picture."""
         self._lr_scores: dict[int, Score] = {}
         count = min(COMPARISONS, len(pairs))
         self._pictured = {round(i * (len(pairs) - 1) / max(count - 1, 1)) for i in range(count)}
@@ -85,7 +87,9 @@ class Validator:
         if index not in self._lr_scores:  # the bicubic picture never changes
             self._lr_scores[index] = _score(bicubic, ground_truth)
         if index in self._pictured and prediction is not None:
-            yield self._write_comparison(step, index, bicubic, prediction, ground_truth, ki)
+            written = self._write_comparison(step, index, bicubic, prediction, ground_truth, ki)
+            if written:
+                yield written
         return ki
 
     def _write_comparison(
@@ -96,7 +100,7 @@ class Validator:
         prediction: NDArray[np.uint8],
         ground_truth: NDArray[np.uint8],
         ki: Score,
-    ) -> ComparisonWritten | WarningRaised:
+    ) -> ComparisonWritten | WarningRaised | None:
         name = self._pairs[index].name
         lr = self._lr_scores[index]
         labels = (f"LR {lr.psnr:.2f} dB", f"KI {ki.psnr:.2f} dB", "GT")
@@ -106,7 +110,9 @@ class Validator:
             self._pictures.mkdir(exist_ok=True)
             write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
         except OSError as error:  # a full disk costs the picture, not the training
-            return WarningRaised(message=describe_os_error(error, path, "could not be written"))
+            told, self._picture_failed = self._picture_failed, True
+            return None if told else WarningRaised(message=describe_os_error(error, path, "could not be written"))
+        self._picture_failed = False
         relative = f"{self._pictures.name}/{path.name}"
         return ComparisonWritten(step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr)
 

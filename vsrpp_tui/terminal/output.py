@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_log_path
-
 from vsrpp_core.run.crash_dump import STDERR
+from vsrpp_core.run.names import user_folder
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -38,7 +37,7 @@ class TerminalFile(io.FileIO):
 
 def log_path() -> Path:
     """Where stray output and tracebacks of the application go."""
-    return user_log_path("vsrpp") / "application.log"
+    return user_folder("log") / "application.log"
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path
-
 from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.run.files import read_text
+from vsrpp_core.run.names import user_folder
 from vsrpp_tui.user.keys import KeyTable, clashes, is_key, normal
 from vsrpp_tui.user.themes import THEME, THEMES
 
@@ -31,16 +31,16 @@ class Preferences:
 
 
 def preferences_path() -> Path:
-    return user_config_path("vsrpp") / "tui.toml"
+    return user_folder("config") / "tui.toml"
 
 
 def read_preferences(path: Path, key_tables: Callable[[], Iterable[KeyTable]]) -> Preferences:
     """Raises UsageError about the first fault in the file. ``key_tables`` is called only if it has ``[keys]``."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         return Preferences()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise UsageError(f"{path} cannot be read ({error}); fix it or delete it") from None
     try:
         values = tomllib.loads(text)
@@ -60,7 +60,7 @@ def remember_theme(path: Path, name: str) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+        document = tomlkit.parse(read_text(path)) if path.exists() else tomlkit.document()
         document["theme"] = name
         write_text_atomically(path, tomlkit.dumps(document))
     except OSError as error:

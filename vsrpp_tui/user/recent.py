@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from threading import Lock
 
-from platformdirs import user_state_path
-
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import read_json, write_text_atomically
+from vsrpp_core.run.names import user_folder
 
 LIMIT = 20
 
@@ -19,7 +18,7 @@ _writing = Lock()
 
 
 def list_path() -> Path:
-    return user_state_path("vsrpp") / "recent_runs.json"
+    return user_folder("state") / "recent_runs.json"
 
 
 def recent_runs() -> list[Path]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from vsrpp_core.run.folder import CheckpointInfo, RunSummary
+from vsrpp_core.run.names import home_for_short, in_home
 from vsrpp_tui.widgets.pick_list import Row, remark
 from vsrpp_tui.widgets.text import duration, file_size, percent, shortened, spread
 
@@ -23,14 +24,6 @@ RECENT = "recent "
 """Before the number of a recent run: the key of its row."""
 
 
-def home_for_short(path: Path) -> str:
-    """A path as people write it."""
-    try:
-        return str(Path("~") / path.relative_to(Path.home()))
-    except ValueError:
-        return str(path)
-
-
 def run_card(path: Path, run: RunSummary | None, width: int) -> Content:
     """The run's name and folder, then its progress and contents; ``run`` is None until it was read."""
     folder = path.absolute()
@@ -42,7 +35,7 @@ def run_card(path: Path, run: RunSummary | None, width: int) -> Content:
 
 def _run_lines(run: RunSummary) -> tuple[Content, ...]:
     if run.problem:
-        return (Content.styled(run.problem.replace(f"{Path.home()}/", "~/"), "$warning"),)
+        return (Content.styled(run.problem.replace(f"{in_home('~')}/", "~/"), "$warning"),)
     if run.locked_by:
         reason = f"being trained by another process (PID {run.locked_by}); stop it, or choose another run"
         return (Content.styled(reason, "$warning"),)

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.helpers import files_of_at_most, make_info
 from vsrpp_core.errors import VsrppError
@@ -233,3 +235,18 @@ def test_pictures_of_the_screen_are_the_users_and_stay(folder: RunFolder) -> Non
     assert folder.summary().n_files == 2
     folder.move_to_trash()
     assert (folder.screenshots / "2025-03-14_14-02-11.svg").exists() and not folder.checkpoint(5).exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_drive_without_locks_is_told_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(lock: FileLock, timeout: float) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with (
+        pytest.raises(VsrppError, match="takes no locks, so choose a place on another one"),
+        RunFolder(tmp_path).lock(),
+    ):
+        pass

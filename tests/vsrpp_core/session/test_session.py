@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
@@ -581,10 +582,32 @@ def test_a_run_without_settings_is_tuned_first_on_a_gpu(
     assert RunConfig.load(tmp_path / "run" / "config.toml").model.n_feats == TINY["model.n_feats"]
 
 
-def test_a_full_disk_without_room_for_a_journal_fails_the_session(tmp_path: Path, make_dataset: MakeDataset) -> None:
+@pytest.mark.parametrize("name", ["events.jsonl", "training.log", "logs", "pictures"])
+def test_what_stands_in_the_place_of_a_record_is_told_once_and_training_goes_on(
+    tmp_path: Path, make_dataset: MakeDataset, name: str
+) -> None:
     session = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=TINY)
-    (tmp_path / "run" / "events.jsonl").mkdir()  # stands for whatever makes opening fail
-    (failed,) = collect(session)
-    assert isinstance(failed, ev.SessionFailed) and "events.jsonl" in failed.error
+    place = tmp_path / "run" / name
+    place.mkdir() if "." in name else place.touch()
+    events = collect(session)
+    assert isinstance(events[-1], ev.SessionEnded)
+    (told,) = (warning.message for warning in of(events, ev.WarningRaised) if str(place) in warning.message)
+    assert "move away what stands in its place" in told
     with RunFolder(tmp_path / "run").lock():
         pass
+
+
+def test_a_run_whose_name_is_no_text_is_trained_resumed_and_replayed(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    folder = tmp_path / os.fsdecode(b"Gr\xf6\xdfe")
+    folder.mkdir()
+    data = make_dataset().rename(folder / "data")
+    run = folder / "run"
+    for start, steps in (("fresh", 2), ("resume", 4)):
+        overrides = {**TINY, "training.max_steps": steps}
+        events = collect(open_session(run, data, start=start, overrides=overrides))  # type: ignore[arg-type]
+        assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == steps
+        (told,) = (warning.message for warning in of(events, ev.WarningRaised) if "logs" in warning.message)
+        assert "choose a folder whose name is UTF-8" in told
+    assert RunConfig.load(run / "config.toml").data.root == str(data)
+    assert {event.run for event in replay(run / "events.jsonl") if isinstance(event, ev.SessionStarted)} == {str(run)}
+    (run / "events.jsonl").read_text(encoding="utf-8"), (run / "training.log").read_text(encoding="utf-8")

@@ -12,10 +12,10 @@ from textual.widgets.option_list import Option
 
 from vsrpp_core.data.check import CheckReport
 from vsrpp_core.data.quarantine import groups_to_move
+from vsrpp_core.run.names import home_for_short
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines
 from vsrpp_tui.screens.shared.ask import AskScreen
 from vsrpp_tui.state.check_job import CheckState
-from vsrpp_tui.widgets.run_card import home_for_short
 
 
 class CheckScreen(JobScreen):

@@ -11,11 +11,11 @@ from textual.widgets import Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
+from vsrpp_core.run.names import home_for_short
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.prepare_job import PrepareState
 from vsrpp_tui.widgets.panels.box import Box
 from vsrpp_tui.widgets.pictures.picture_view import Label, Parts, PictureSource, PictureView
-from vsrpp_tui.widgets.run_card import home_for_short
 from vsrpp_tui.widgets.text import bar, duration, file_size
 
 REASON_WIDTH, CATEGORY_WIDTH = 24, 14

@@ -10,12 +10,12 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from vsrpp_core.run.comparison_picture import read_parts
+from vsrpp_core.run.names import home_for_short
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.upscale_job import FileState, UpscaleState
 from vsrpp_tui.widgets.panels.box import Box
 from vsrpp_tui.widgets.panels.log_view import LogView
 from vsrpp_tui.widgets.pictures.picture_view import Label, PictureSource, PictureView
-from vsrpp_tui.widgets.run_card import home_for_short
 from vsrpp_tui.widgets.text import shortened
 
 LABELS = (Label("LR bicubic", "$chart-lr"), Label("KI", "bold $success"))

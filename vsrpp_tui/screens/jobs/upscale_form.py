@@ -8,13 +8,13 @@ from textual.content import Content
 
 from vsrpp_core.run.config import Precision
 from vsrpp_core.run.folder import BEST_NAME, CheckpointInfo
+from vsrpp_core.run.names import home_for_short
 from vsrpp_core.video.clock import DEFAULT_FPS
 from vsrpp_tui.forms.checked import Checked, Values
 from vsrpp_tui.forms.upscale import UpscaleRequest, check
 from vsrpp_tui.screens.shared.form_screen import FormScreen
 from vsrpp_tui.screens.shared.pick_network import PickNetwork
 from vsrpp_tui.widgets.fields import Field, FieldRow, Tick
-from vsrpp_tui.widgets.run_card import home_for_short
 
 CODECS = ("libx264", "libx265", "libsvtav1", "ffv1")
 PRESETS = ("medium", "slow", "slower", "veryslow", "fast", "faster", "veryfast", "ultrafast")

@@ -15,12 +15,12 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import as_text
 from vsrpp_core.run.config import RunConfig, is_live
+from vsrpp_core.run.names import home_for_short
 from vsrpp_core.run.settings import Setting
 from vsrpp_tui.forms.settings import Draft
 from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.screens.shared.typed_screen import LEAVE_FIELD, TypedScreen
 from vsrpp_tui.state.run import RunState
-from vsrpp_tui.widgets.run_card import home_for_short
 
 
 @dataclass(frozen=True, slots=True)

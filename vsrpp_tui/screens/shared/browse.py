@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import DirectoryTree, Static
 
-from vsrpp_tui.widgets.run_card import home_for_short
+from vsrpp_core.run.names import home_for_short
 
 
 class VisibleTree(DirectoryTree):

@@ -9,8 +9,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from vsrpp_core.run.names import home_for_short
 from vsrpp_tui.widgets.hint import Hint
-from vsrpp_tui.widgets.run_card import home_for_short
 
 HINT = "enter opens it     esc  back"
 

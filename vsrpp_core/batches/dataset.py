@@ -12,15 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from vsrpp_core.batches.loader_processes import begin_reading, start_server
 from vsrpp_core.batches.memory_cache import DecodedCache
+from vsrpp_core.batches.patient_reader import PatientReader
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, first_line, os_errors
 
 T = TypeVar("T")
+
+WITHOUT_SHARED_MEMORY = "set data.workers = 0, or give the container more of it (docker run --shm-size=1g)"
 
 Sample = tuple[Tensor, Tensor]
 """Frames and ground truth, channels first."""
@@ -55,6 +58,18 @@ class Batch:
         frames = self.frames.to(device, non_blocking=True).float().div_(255)
         ground_truth = self.ground_truth.to(device, non_blocking=True).float().div_(255)
         return frames, ground_truth
+
+
+@dataclass(frozen=True, slots=True)
+class PipedBatch:
+    """A batch that goes through a pipe from the process that read it: arrays do not need shared memory."""
+
+    frames: NDArray[np.uint8]
+    ground_truth: NDArray[np.uint8]
+    warnings: tuple[str, ...]
+
+    def as_batch(self) -> Batch:
+        return Batch(torch.from_numpy(self.frames), torch.from_numpy(self.ground_truth), warnings=self.warnings)
 
 
 class PairDataset(Dataset[Sample]):
@@ -143,7 +158,8 @@ class TrainingStream:
         self._epoch, self._seen = 1, 0
         self._drawn = 0
         self._identity = dataset.identity()
-        self._batches: Iterator[Batch | VsrppError] | None = None
+        self._batches: PatientReader[Batch | PipedBatch | VsrppError] | None = None
+        self._is_piped = False
         self._warnings: list[str] = []
 
     @property
@@ -169,19 +185,52 @@ class TrainingStream:
         """Samples of the step drawn last, over all ranks."""
         return self._drawn
 
+    def is_ready(self, seconds: float) -> bool:
+        """Whether the next step can be drawn without waiting; waits up to ``seconds`` for each of its micro-batches."""
+        return self._reader().has(len(self._sizes()), seconds)
+
     def next_step(self) -> list[Batch]:
-        """The micro-batches of the next optimizer step; waits for the workers if there are any.
+        """The micro-batches of the next optimizer step; waits until they are read.
 
         Raises VsrppError naming an image that cannot be read.
         """
-        if self._batches is None:
-            self._batches = iter(self._loader())
-        left = len(self._dataset) - self._seen % len(self._dataset)
-        self._drawn = min(self._samples_per_step, left)
-        sizes = (min(self._batch_size, self._drawn - start) for start in range(0, self._drawn, self._batch_size))
-        step = [replace(_raise_if_error(next(self._batches)), share=self._part(size) / self._drawn) for size in sizes]
+        reader, sizes = self._reader(), self._sizes()
+        self._drawn = sum(sizes)
+        step = [replace(self._taken(reader), share=self._part(size) / self._drawn) for size in sizes]
         self._warnings += [warning for batch in step for warning in batch.warnings]
         return step
+
+    def _sizes(self) -> list[int]:
+        """Of the micro-batches of the next step, over all ranks."""
+        left = len(self._dataset) - self._seen % len(self._dataset)
+        drawn = min(self._samples_per_step, left)
+        return [min(self._batch_size, drawn - start) for start in range(0, drawn, self._batch_size)]
+
+    def _reader(self) -> "PatientReader[Batch | PipedBatch | VsrppError]":
+        if self._batches is None:
+            with os_errors("shared memory (/dev/shm)", "cannot be used", WITHOUT_SHARED_MEMORY):
+                self._batches = PatientReader(iter(self._loader()))
+        return self._batches
+
+    def _taken(self, reader: "PatientReader[Batch | PipedBatch | VsrppError]") -> Batch:
+        try:
+            batch = reader.take()
+        except RuntimeError as error:  # by which torch says that a worker is gone
+            raise VsrppError(
+                f"a process that reads training pictures has ended ({first_line(error)}); "
+                "set data.workers lower, or to 0, and resume"
+            ) from error
+        if isinstance(batch, VsrppError):
+            raise batch
+        if isinstance(batch, Batch):
+            return batch
+        if not self._is_piped:
+            self._is_piped = True
+            self._warnings.append(
+                f"shared memory (/dev/shm) is full, so pictures come from reading processes through pipes, which is "
+                f"slower; {WITHOUT_SHARED_MEMORY}"
+            )
+        return batch.as_batch()
 
     def take_warnings(self) -> list[str]:
         """Warnings from reading the samples since the last call."""
@@ -199,8 +248,10 @@ class TrainingStream:
         self._seen, self._drawn = self._seen + self._drawn, 0
 
     def close(self) -> None:
-        """End the workers."""
-        self._batches = None
+        """End the workers, also those that hang."""
+        batches, self._batches = self._batches, None
+        if batches:
+            batches.close()
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self._epoch, "seen": self._seen, **self._identity}
@@ -281,7 +332,7 @@ def _in_words(geometry: list[int]) -> str:
     return f"{n_frames} frames of {width}x{height}"
 
 
-def _collate(read: list[Read | VsrppError]) -> Batch | VsrppError:
+def _collate(read: list[Read | VsrppError]) -> "Batch | PipedBatch | VsrppError":
     samples, warnings = list[Sample](), list[str]()
     for one in read:
         if isinstance(one, VsrppError):
@@ -289,13 +340,18 @@ def _collate(read: list[Read | VsrppError]) -> Batch | VsrppError:
         sample, warning = one
         samples.append(sample)
         warnings += [warning] if warning else []
-    frames, ground_truth = zip(*samples, strict=True)
-    return Batch(torch.stack(frames), torch.stack(ground_truth), warnings=tuple(warnings))
+    frames, ground_truth = (torch.stack(tensors) for tensors in zip(*samples, strict=True))
+    batch = Batch(frames, ground_truth, warnings=tuple(warnings))
+    return _shared(batch) if get_worker_info() else batch
 
 
-def _raise_if_error(batch: Batch | VsrppError) -> Batch:
-    if isinstance(batch, VsrppError):
-        raise batch
+def _shared(batch: Batch) -> "Batch | PipedBatch":
+    """A worker's batch in shared memory, where there is room: else torch would lose it, and all would wait for it."""
+    try:
+        batch.frames.share_memory_()
+        batch.ground_truth.share_memory_()
+    except RuntimeError:
+        return PipedBatch(batch.frames.numpy().copy(), batch.ground_truth.numpy().copy(), batch.warnings)
     return batch
 
 

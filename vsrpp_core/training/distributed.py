@@ -16,9 +16,11 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
-from vsrpp_core.errors import UsageError, VsrppError
+from vsrpp_core.errors import UsageError, VsrppError, first_line
 from vsrpp_core.messages.commands import Command, CommandQueue
 from vsrpp_core.training.inbox import Inbox
 
@@ -72,6 +74,14 @@ class Ranks:
         if self.size > 1:
             dist.barrier()
 
+    def all(self, value: bool) -> bool:
+        """Whether ``value`` is true on every rank."""
+        if self.size == 1:
+            return value
+        least = torch.tensor(int(value))
+        dist.all_reduce(least, op=dist.ReduceOp.MIN)
+        return bool(least)
+
     def sum(self, tensor: Tensor) -> Tensor:
         """``tensor`` added up over all ranks, in place."""
         if self.size > 1:
@@ -124,6 +134,9 @@ def another_rank_has_ended(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and lost
 
 
+ARRIVAL = timedelta(seconds=50)
+"""In which every rank must have come."""
+
 OF_TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What torchrun sets for each rank beside WORLD_SIZE."""
 
@@ -133,6 +146,22 @@ def _number(name: str, default: int = 0) -> int:
     if not text.isdecimal() or (name == "WORLD_SIZE" and int(text) < 1):
         raise UsageError(f"{name} is {text!r}, not a number as torchrun sets it; start with torchrun, or unset it")
     return int(text)
+
+
+def _met(size: int) -> tuple[Store, int]:
+    """Where all ranks have met, and which one this is. VsrppError where one does not come: the group waits for days."""
+    rank = _number("RANK")
+    try:
+        store, rank, _ = next(rendezvous("env://", timeout=ARRIVAL))
+        store.set(f"rank {rank}", "is here")
+        store.wait([f"rank {other}" for other in range(size)], ARRIVAL)
+    except RuntimeError as error:
+        raise VsrppError(
+            f"rank {rank}: not all {size} ranks have come within {ARRIVAL.total_seconds():g} seconds "
+            f"({first_line(error)}); start one for each GPU that WORLD_SIZE counts, with torchrun"
+        ) from error
+    store.set_timeout(GROUP_TIMEOUT)
+    return PrefixStore("vsrpp", store), rank
 
 
 @contextmanager
@@ -156,7 +185,8 @@ def ranks_of_this_job() -> Iterator[Ranks]:
         if local >= devices:
             raise VsrppError(f"there is no GPU for rank {local}; start with --nproc-per-node {devices} at most")
         torch.cuda.set_device(local)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=GROUP_TIMEOUT)
+    backend, (store, rank) = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", _met(size)
+    dist.init_process_group(backend, timeout=GROUP_TIMEOUT, store=store, rank=rank, world_size=size)
     try:
         yield Ranks(dist.get_rank(), size)
     finally:

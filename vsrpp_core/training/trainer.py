@@ -46,6 +46,9 @@ REPORT_SECONDS = 0.5
 
 ROLLBACK_LR_FACTOR = 0.5
 
+LOOK_SECONDS, STALLED_SECONDS = 0.5, 45.0
+"""Between two looks for orders while there are no pictures, and after which that is told."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepInputs:
@@ -86,6 +89,7 @@ class Trainer:
         self._skipped_steps, self._validation_seconds = 0, 0.0
         self._inputs = self._inputs_for(step=1)
         self._reported_step = -1
+        self._waiting_since, self._has_told_of_waiting = math.inf, False
 
     # for the session
 
@@ -182,6 +186,9 @@ class Trainer:
             yield from steering.obey()
             if steering.stopping:
                 break
+            if not self._data_has_come():
+                yield from self._tell_of_waiting()
+                continue
             activity = self._advance()
             for note in self._stream.take_warnings():
                 yield ev.WarningRaised(message=note)
@@ -195,6 +202,28 @@ class Trainer:
             yield from self._validate_when_due()
             yield from self._save_when_due()
         yield from self._finish(steering)
+
+    def _data_has_come(self) -> bool:
+        """Whether the next step's pictures are there, on every rank; looks for so long that orders are still heard."""
+        with self._clock.reading(), self._clock.waiting():
+            has_come = self._ranks.all(self._stream.is_ready(LOOK_SECONDS))
+        if has_come:
+            self._waiting_since, self._has_told_of_waiting = math.inf, False
+        return has_come
+
+    def _tell_of_waiting(self) -> Iterator[ev.Event]:
+        """A drive or a process that does not answer may never do so again: it is told, and the run saved, once."""
+        now = time.monotonic()
+        self._waiting_since = min(self._waiting_since, now)
+        if self._has_told_of_waiting or now - self._waiting_since < STALLED_SECONDS:
+            return
+        self._has_told_of_waiting = True
+        yield ev.WarningRaised(
+            message=f"no training pictures could be read for {STALLED_SECONDS:g} seconds: the drive of "
+            f"{self._config.data.root}, or a process that reads there, does not answer; training goes on when it does"
+        )
+        if self._progress.step:
+            yield from self.save_and_report("recovery")
 
     def _advance(self) -> Activity | None:
         """Take one optimizer step; returns its layer activity where that is due."""

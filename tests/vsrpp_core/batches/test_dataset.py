@@ -216,3 +216,23 @@ def test_making_batches_draws_nothing_from_the_global_generator(make_dataset: Ma
     root, before = make_dataset(n_train=3), torch.get_rng_state()
     stream(root, crop=4, augment=True).next_step()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_room_in_shared_memory_a_batch_goes_through_a_pipe_and_that_is_told_once(
+    marked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = dataset(marked)
+
+    def full(tensor: torch.Tensor) -> None:
+        raise RuntimeError("unable to allocate shared memory(shm) for file </torch_1>: No space left on device (28)")
+
+    monkeypatch.setattr(torch.Tensor, "share_memory_", full)
+    stream, piped = (TrainingStream(pairs, 0, 2, 1, 0) for _ in range(2))
+    (plain,) = stream.next_step()
+    monkeypatch.setattr("vsrpp_core.batches.dataset.get_worker_info", lambda: True)
+    (other,) = piped.next_step()
+    assert torch.equal(plain.frames, other.frames) and torch.equal(plain.ground_truth, other.ground_truth)
+    piped.confirm()
+    piped.next_step()
+    (told,) = piped.take_warnings()
+    assert "shared memory (/dev/shm) is full" in told and "--shm-size" in told

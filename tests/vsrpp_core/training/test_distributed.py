@@ -4,8 +4,10 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,11 @@ from tests.vsrpp_core.training.ranks_job import STEERED, train
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
-from vsrpp_core.training.distributed import another_rank_has_ended
+from vsrpp_core.training import distributed
+from vsrpp_core.training.distributed import another_rank_has_ended, ranks_of_this_job
 
 pytestmark = pytest.mark.timeout(900)
 """Three trainings of two processes each, on a machine that may be busy."""
@@ -167,3 +171,15 @@ def _digest(frames: torch.Tensor) -> bytes:
 def make_dataset_pairs(tmp_path: Path) -> PairDataset:
     pairs = DatasetFolder(write_dataset(tmp_path / "data")).pairs("train")
     return PairDataset(pairs, StackGeometry(5, 16, 16), seed=0, crop=0, augment=True, cache_bytes=0)
+
+
+def test_a_rank_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_PORT", str(port))
+    monkeypatch.setattr(distributed, "ARRIVAL", timedelta(seconds=0.5))
+    with pytest.raises(VsrppError, match="rank 0: not all 2 ranks have come"), ranks_of_this_job():
+        pass

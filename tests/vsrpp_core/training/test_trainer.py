@@ -12,6 +12,7 @@ import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY, Settings, files_of_at_most
+from vsrpp_core.batches.dataset import TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -468,3 +469,27 @@ def test_a_checkpoint_asked_for_is_kept_when_it_is_the_best_too(
     ]
     kinds = {info.step: info.kind for info in RunFolder(run).checkpoint_infos()}
     assert kinds == {4: "manual", 16: "best", 24: "regular"}
+
+
+def test_while_no_pictures_come_orders_are_heard_and_the_run_is_told_and_saved(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsrpp_core.training.trainer.STALLED_SECONDS", 0.0)
+    is_ready, looks = TrainingStream.is_ready, itertools.count()
+
+    def away_after_step_5(stream: TrainingStream, seconds: float) -> bool:
+        return stream.epoch_step + (stream.epoch - 1) * stream.steps_per_epoch < 5 and is_ready(stream, seconds)
+
+    monkeypatch.setattr(TrainingStream, "is_ready", away_after_step_5)
+
+    def steer(event: ev.Event) -> Iterable[cmd.Command]:
+        if isinstance(event, ev.WarningRaised) and next(looks) == 0:
+            return (cmd.Mark(text="still here"), cmd.Stop())
+        return ()
+
+    events = train(tmp_path / "run", make_dataset(), react=steer)
+    told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
+    assert len(told) == 1 and "no training pictures could be read" in told[0]
+    assert [event.text for event in events if isinstance(event, ev.MarkPlaced)] == ["still here"]
+    saved = [event.step for event in events if isinstance(event, ev.CheckpointSaved)]
+    assert saved[0] == 5 and isinstance(events[-1], ev.SessionEnded) and events[-1].step == 5

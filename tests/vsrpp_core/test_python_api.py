@@ -16,7 +16,7 @@ SIGNATURES = {
     "open_session": "run, data, *, start, demo=, overrides=, ranks=, checkpoint=, tune=, attended=",
     "upscale": "checkpoint, jobs, options=",
     "load_network": "path, hardware=",
-    "jobs.plan": "sources, out, png=, overwrite=",
+    "jobs.plan": "sources, out, png=, overwrite=, span=",
     "jobs.Options": "encoding=, precision=, span=, rate=, tile=, segment_seconds=, overwrite=, fresh=, force=, "
     "drop_tracks=, preview_every=",
 }

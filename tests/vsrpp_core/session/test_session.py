@@ -1,6 +1,5 @@
 """Sessions on a tiny dataset: what they say, what they obey, what they leave on disk, and that resume is exact."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -79,9 +78,8 @@ def test_everything_promised_is_on_disk(make_dataset: MakeDataset, tmp_path: Pat
 def test_the_journal_holds_what_was_said(make_dataset: MakeDataset, tmp_path: Path) -> None:
     events = train(tmp_path / "run", make_dataset())
     kept = [event for event in events if not isinstance(event, ev.ValidationProgressed)]
-    assert [dataclasses.asdict(e) for e in replay(tmp_path / "run" / "events.jsonl")] == [
-        dataclasses.asdict(e) for e in kept
-    ]
+    told = replay(tmp_path / "run" / "events.jsonl")
+    assert [repr(event) for event in told] == [repr(event) for event in kept]  # in which NaN equals itself
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
@@ -241,6 +239,7 @@ def test_the_dataset_may_be_named_by_its_setting(make_dataset: MakeDataset, tmp_
 def test_a_step_report_carries_the_inputs_of_the_step(make_dataset: MakeDataset, tmp_path: Path) -> None:
     settings: Settings = {"training__max_steps": 60, "loss__warmup_steps": 25, "cadence__validate_every": 10}
     settings |= {"schedule__plateau_validations": 5, "schedule__plateau_cooldown": 0, "schedule__lr_max": 1e-9}
+    settings |= {"loss__sharpness": "absolute"}  # on which so young a network is blurred
     events = train(tmp_path / "run", make_dataset(), **settings)
     changes = [e for e in events if isinstance(e, ev.WeightsAdapted | ev.LearningRateReduced)]
     assert any(isinstance(e, ev.LearningRateReduced) for e in changes)

@@ -303,5 +303,5 @@ async def test_a_cpu_trains_what_was_set_by_hand(
         await pilot.press("q")
         await until(pilot, lambda: app.worker is not None and not app.worker.is_alive, 60)
     config = RunConfig.load(run / "config.toml")
-    assert (config.model.n_feats, config.model.n_blocks, config.training.batch_size) == (4, 2, 8)
+    assert (config.model.n_feats, config.model.n_blocks, config.training.batch_size) == (4, 2, 4)
     assert config.tune.found.startswith("set by hand, predicted ")

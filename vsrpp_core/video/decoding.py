@@ -87,6 +87,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
         if stream is None:
             raise VsrppError(f"{path} has no video stream; leave it out")
+        if stream.codec_context is None:
+            raise VsrppError(f"{path} is in a video codec that cannot be decoded here; convert it to another")
         stream.thread_type = ThreadType.AUTO
         take_unnamed_as_usual(stream)
         yield container, stream

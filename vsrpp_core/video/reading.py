@@ -159,6 +159,18 @@ def to_rgb(
     except (FFmpegError, ValueError) as error:
         raise VsrppError(f"{path} has colours that cannot be converted ({reason_of(error)}); re-encode it") from None
     picture: NDArray[np.uint8 | np.uint16] = rgb.to_ndarray()  # type: ignore[assignment]
+    return _up_to_white(picture, frame)
+
+
+def _up_to_white(picture: NDArray[P], frame: VideoFrame) -> NDArray[P]:
+    """libswscale fills few bits up with zeros, so that 31 of 31 would be 248 of 255."""
+    bits = [part.bits for part in frame.format.components[:3]]
+    if not (frame.format.is_rgb and frame.format.name.startswith(("rgb", "bgr")) and 2 <= min(bits) <= max(bits) < 8):
+        return picture
+    levels = np.arange(256)
+    for channel, depth in enumerate(bits):
+        shown = np.round((levels >> (8 - depth)) * 255 / (2**depth - 1)).astype(picture.dtype)
+        picture[..., channel] = shown[picture[..., channel]]
     return picture
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from vsrpp_core.errors import VsrppError, os_errors
+from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
 
@@ -184,7 +184,11 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
 def _advice(path: Path, kind: str) -> str:
     """What to do about an image: of a dataset the command that lists all files or pairs like it."""
     is_of_dataset = path.parent.name in ("LR", "GT") and len(path.parents) > 2
-    return f"`vsrpp check {path.parents[2]}` lists {kind}" if is_of_dataset else "replace it or move it elsewhere"
+    return (
+        f"`{command('vsrpp', 'check', path.parents[2])}` lists {kind}"
+        if is_of_dataset
+        else "replace it or move it elsewhere"
+    )
 
 
 def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
@@ -272,7 +276,11 @@ def _left_out(root: Path, *listings: Listing) -> str:
     ):
         if paths:
             parts.append(f"{len(paths):,} {what} ({listed([str(path.relative_to(root)) for path in paths])})")
-    return f"left out of {root}: {' and '.join(parts)}; `vsrpp check {root}` lists all of them" if parts else ""
+    return (
+        f"left out of {root}: {' and '.join(parts)}; `{command('vsrpp', 'check', root)}` lists all of them"
+        if parts
+        else ""
+    )
 
 
 def training_geometry(root: Path, summary: DatasetSummary, crop: int) -> StackGeometry:

@@ -85,7 +85,8 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
         raise VsrppError(
-            f"{folder.path} has no settings; run `vsrpp tune {folder.path} --data {root}` on one GPU first"
+            f"{folder.path} has no settings; "
+            f"run `{command('vsrpp', 'tune', folder.path, '--data', root)}` on one GPU first"
         )
     if untuned and request.tune:
         small = _small(known, summary, request.overrides)
@@ -175,7 +176,8 @@ def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> No
     for pair in DatasetFolder(root).pairs("val"):  # by their headers: one would end the session at its first validation
         if (found := measure(pair)) != geometry:
             raise VsrppError(
-                f"{pair.lr} has {found}, where training has {geometry}; `vsrpp check {root}` lists every such pair"
+                f"{pair.lr} has {found}, where training has {geometry}; "
+                f"`{command('vsrpp', 'check', root)}` lists every such pair"
             )
 
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
@@ -265,14 +265,16 @@ class VsrppApp(RunApp[Farewell]):
         if state.ended and not state.ended.checkpoint:
             return Farewell()
         if state.ended and state.ended.reason == "stopped":
-            again = "make demo, or vsrpp-tui --demo" if self._choice.demo else f"vsrpp-tui {run}"
+            again = "make demo, or vsrpp-tui --demo" if self._choice.demo else command("vsrpp-tui", run)
             return Farewell(
                 EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; continue with: {again}"
             )
         if state.ended:
             best = run / BEST_NAME
             network = best if best.exists() else run / state.ended.checkpoint
-            return Farewell(EXIT_DONE, f"training is complete; score it with: vsrpp evaluate {network} CLIP")
+            return Farewell(
+                EXIT_DONE, f"training is complete; score it with: {command('vsrpp', 'evaluate', network, 'CLIP')}"
+            )
         if self.job and self.worker is None:
             failed, message = self.job.farewell()
             return Farewell(EXIT_FAILED, f"vsrpp-tui: {message}") if failed else Farewell(EXIT_DONE, message)

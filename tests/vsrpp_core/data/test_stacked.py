@@ -1,6 +1,7 @@
 """The pair format: which sizes fit, and that a pair appears whole or not at all."""
 
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +161,14 @@ def test_a_stack_of_another_size_is_named(make_dataset: MakeDataset) -> None:
     (pair,) = DatasetFolder(make_dataset(n_train=1)).pairs("train")
     with pytest.raises(VsrppError, match=r"s000\.png is 16x80, not 16x112 like the dataset"):
         read_stack(pair.lr, StackGeometry(7, 16, 16))
+
+
+def test_the_command_that_lists_what_is_left_out_can_be_pasted(tmp_path: Path) -> None:
+    root = tmp_path / "My films [1] & it's"
+    write_pair(
+        DatasetFolder(root), "train", "a.png", [np.zeros((4, 4, 3), np.uint8)] * 3, np.zeros((12, 12, 3), np.uint8)
+    )
+    (root / "Patches" / "GT" / "alone.png").touch()
+    told = summarize(root).left_out
+    pasted = told[told.index("`") + 1 : told.rindex("`")]
+    assert shlex.split(pasted) == ["vsrpp", "check", str(root)]

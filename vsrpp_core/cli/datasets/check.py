@@ -14,11 +14,10 @@ from vsrpp_core.cli.shared.console import (
     Progressed,
     ProgressView,
     Terminal,
-    command,
     on_signals,
     same_command,
 )
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import UsageError, command
 from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal, command
+from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
+from vsrpp_core.errors import command
 from vsrpp_core.messages.events import as_text
 from vsrpp_core.run.legacy_settings import OriginalSettings
 from vsrpp_core.run.names import place

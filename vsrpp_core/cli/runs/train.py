@@ -12,12 +12,11 @@ from vsrpp_core.cli.shared.console import (
     Progressed,
     ProgressView,
     Terminal,
-    command,
     complain,
     on_signals,
 )
 from vsrpp_core.cli.shared.options import add_settings, settings_of
-from vsrpp_core.errors import UsageError
+from vsrpp_core.errors import UsageError, command
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.describe import describe

@@ -4,7 +4,6 @@ Light to import: no torch, as ``vsrpp VERB --help`` answers at once.
 """
 
 import math
-import shlex
 import signal
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from vsrpp_core.errors import command
 from vsrpp_core.messages.pace import Pace, clock
 
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -40,11 +40,6 @@ class Terminal(Console):
 def complain(line: str) -> None:
     """Print an error on stderr."""
     Terminal(stderr=True).say(line, style="red")
-
-
-def command(*parts: str | Path) -> str:
-    """A command to paste into a shell."""
-    return shlex.join(map(str, parts))
 
 
 def same_command() -> str:

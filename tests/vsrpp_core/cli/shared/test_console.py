@@ -16,8 +16,8 @@ import pytest
 from vsrpp_core.apply.evaluate import ClipScores, Options
 from vsrpp_core.cli.networks.evaluate import show_evaluation
 from vsrpp_core.cli.runs.train import SAVING_SECONDS, _stop_on_signals
-from vsrpp_core.cli.shared.console import Progressed, ProgressView, Terminal, command, on_signals, same_command
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.cli.shared.console import Progressed, ProgressView, Terminal, on_signals, same_command
+from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.messages.commands import CommandQueue, Stop
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.metrics import Score

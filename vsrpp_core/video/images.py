@@ -4,10 +4,12 @@ Separate from files.py because headers are read here; decoding is left to who us
 do it in different ways.
 """
 
+import io
 import re
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,9 @@ Size = tuple[int, int]
 """Width and height."""
 
 END_MARKERS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
+JPEG = b"\xff\xd8"
+"""How its files begin."""
+
 TAIL = 1 << 16
 """Bytes at the end of a file among which its end marker is: cameras append some of their own."""
 
@@ -71,6 +76,22 @@ def result_names(files: Sequence[Path]) -> list[str]:
         taken.add(name)
         names.append(name)
     return names
+
+
+def count_in(file: Path) -> int:
+    """How many pictures an image file holds, as one that is animated or has pages; 1 where that is not known."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
+            return int(getattr(image, "n_frames", 1))
+    except Exception:  # Pillow raises all kinds for what libav may yet read
+        return 1
+
+
+def refuse_cut_jpeg(content: bytes) -> None:
+    """OSError for a JPEG file that is cut short: libav makes what is missing grey, without a word."""
+    if content.startswith(JPEG):
+        with warnings.catch_warnings(action="ignore"), suppress(Image.DecompressionBombError):
+            Image.open(io.BytesIO(content)).load()
 
 
 # headers

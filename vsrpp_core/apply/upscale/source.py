@@ -21,7 +21,6 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
-from PIL import Image
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.video import images, reading
@@ -38,9 +37,6 @@ LEAD_IN = 2.0
 """Seconds decoded before the requested start: the first frames after a seek may refer to some that were not read."""
 
 ALPHA = "an alpha channel that makes it transparent in places"
-
-JPEG = b"\xff\xd8"
-"""How its files begin."""
 
 PLACES_TOLD = 10
 """Damaged places of a film that are told by themselves."""
@@ -346,18 +342,9 @@ class ImageFilm:
         if "bits" not in self._told and _bits(frame) > max(8, self.info.bits):
             self._told.add("bits")
             self.notes.append(f"{file} has {_bits(frame)} bits a channel, of which {self.info.bits} are kept")
-        if "more" not in self._told and (count := _count_in(file)) > 1:
+        if "more" not in self._told and (count := images.count_in(file)) > 1:
             self._told.add("more")
             self.notes.append(f"{file} holds {count:,} pictures; of it, and of others like it, the first is taken")
-
-
-def _count_in(file: Path) -> int:
-    """How many pictures an image file holds, as one that is animated or has pages; 1 where that is not known."""
-    try:
-        with Image.open(file) as image:
-            return getattr(image, "n_frames", 1)
-    except Exception:  # Pillow raises all kinds for what libav may yet read
-        return 1
 
 
 def _is_transparent(frame: VideoFrame) -> bool:
@@ -376,8 +363,7 @@ def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFram
     """An image, upright, with 16 bits per component if ``deep``; None: as the image has."""
     try:
         content = file.read_bytes()
-        if content.startswith(JPEG):
-            Image.open(io.BytesIO(content)).load()  # OSError where it is cut short, which libav makes grey instead
+        images.refuse_cut_jpeg(content)
         with av.open(io.BytesIO(content), "r") as container:  # libav might take the name for a pattern
             frame = next(container.decode(video=0))
     except (FFmpegError, OSError, StopIteration, IndexError, ValueError):

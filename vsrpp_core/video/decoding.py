@@ -287,6 +287,9 @@ class _Careful:
                 yield from self._good(*held.popleft(), {s.number for _, s in held})
         while held:
             yield from self._good(*held.popleft(), {s.number for _, s in held})
+        if self._stream.codec_context.name in SILENT:
+            for sent in self._waiting.values():
+                self._lose(sent, "its picture is missing")
         self._run += self._lost
         self._tell()
         if self._stopped:

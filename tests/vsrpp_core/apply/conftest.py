@@ -75,6 +75,8 @@ class Film:
     tags: dict[str, int] = field(default_factory=dict)
     """``colorspace``, ``color_range``, ``color_primaries``, ``color_trc``."""
     aspect: Fraction | None = None
+    last: int = 0
+    """Milliseconds of the last picture, where the encoder's own will not do."""
     attachments: list[tuple[str, str, bytes]] = field(default_factory=list)
     """Name, type and content."""
 
@@ -101,7 +103,10 @@ def write_film(path: Path, film: Film) -> Path:
         container.metadata.update(film.metadata)
         for picture, pts in zip(film.pictures, times, strict=True):
             container.mux(stream.encode(_frame(picture, pts, film)))
-        container.mux(stream.encode())
+        for packet in stream.encode():
+            if film.last and packet.pts == times[-1]:
+                packet.duration = film.last
+            container.mux(packet)
         for sound in sounds:
             _encode_sound(container, sound, times[-1] + 40)
         if words:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.names import as_pattern, json_line, natural, readable
-from vsrpp_core.video.images import Size, refuse_unfit, remarks, result_names
+from vsrpp_core.video.images import Size, count_in, refuse_cut_jpeg, refuse_unfit, remarks, result_names
 from vsrpp_core.video.video_files import list_folder
 
 NAMES = ["1²2.png", "Frame2.png", "frame1.png", "frame02.png", "frame2.png", "frame10.png"]
@@ -100,3 +100,15 @@ def test_unfit_images_are_all_named_and_few_are_decoded(tmp_path: Path) -> None:
     assert str(refused.value).startswith(f"3 images of 9 cannot be used: {files[4]} cannot be read, {files[5]} cannot")
     assert f"{files[0]} is 60x80, unlike most (80x60)" in str(refused.value)
     assert read == [files[1], files[0], files[4], files[5]]
+
+
+def test_a_jpeg_that_is_cut_short_is_refused_and_pictures_are_counted(tmp_path: Path) -> None:
+    picture = Image.effect_noise((64, 48), 50)
+    picture.save(tmp_path / "a.jpg")
+    content = (tmp_path / "a.jpg").read_bytes()
+    refuse_cut_jpeg(content)
+    with pytest.raises(OSError, match="truncated"):
+        refuse_cut_jpeg(content[: len(content) // 2])
+    for suffix in ("png", "tif"):
+        picture.save(tmp_path / f"a.{suffix}", save_all=True, append_images=[picture.rotate(90)])
+    assert [count_in(tmp_path / name) for name in ("a.jpg", "a.png", "a.tif", "none.png")] == [1, 2, 2, 1]

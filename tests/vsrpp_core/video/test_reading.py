@@ -47,6 +47,16 @@ def test_unnamed_matrix_is_guessed_by_size(width: int, height: int, matrix: int)
     assert np.abs(picture[0, 0] - np.array(rgb_of(100, 90, 170, MATRICES[matrix], False))).max() <= 1
 
 
+@pytest.mark.parametrize(("pixels", "bits"), [("rgb555le", 5), ("bgr565le", 5), ("rgb444le", 4), ("rgb8", 3)])
+def test_few_bits_reach_white(pixels: str, bits: int) -> None:
+    frame = av.VideoFrame(64, 48, pixels)
+    frame.planes[0].update(b"\xff" * frame.planes[0].buffer_size)
+    assert (reading.to_rgb(frame, VideoReformatter(), Path("film")) == 255).all()
+    frame.planes[0].update(b"\1\0" * (frame.planes[0].buffer_size // 2))
+    least = reading.to_rgb(frame, VideoReformatter(), Path("film")).max()
+    assert abs(int(least) - 255 / (2 ** (2 if pixels == "rgb8" else bits) - 1)) <= 1
+
+
 def test_chroma_is_interpolated() -> None:
     frame = av.VideoFrame(64, 48, "yuv420p")
     ramp = np.tile(np.arange(32, dtype=np.uint8) * 4 + 64, (24, 1))

@@ -149,7 +149,8 @@ def _write(
     copying: Copying,
 ) -> Generator[int, None, int]:
     delay, written = max(segment.delay for segment in work.read(count)), 0
-    pictures, target = _pictures(work, count, delay, encoding.time_base), container.streams.video[0]
+    is_mp4, target = container.format.name != "matroska", container.streams.video[0]
+    pictures = _pictures(work, count, delay, encoding.time_base, is_mp4)
     with closing(copied(source, copying, film)) as others:
         for packet, stream in heapq.merge(_with(pictures, target), others, key=time_of):
             writer.add(packet, stream)
@@ -232,15 +233,23 @@ def _add_streams(
 # pictures
 
 
-def _pictures(work: UpscaleFolder, count: int, delay: int, time_base: Fraction) -> Iterator["Packet[Any]"]:
+def _pictures(
+    work: UpscaleFolder, count: int, delay: int, time_base: Fraction, lasts_to_end: bool
+) -> Iterator["Packet[Any]"]:
     """All pictures' packets with decoding times: the display times in order, ``delay`` pictures earlier.
 
     The encoder's own would be wrong where segments meet, as each encoder counts from its first picture.
+    ``lasts_to_end``: the last packet lasts until the end of the last picture shown, which need not be its own: files
+    of MP4's kind store durations as the distances of decoding times.
     """
-    times = _decoding_times(_shown(work, count), delay)
+    times, end = _decoding_times(_shown(work, count), delay), 0
+    left = sum(segment.frames for segment in work.read(count))
     for segment in work.read(count):
         for packet in work.packets(segment, time_base):
-            packet.dts = next(times)
+            packet.dts, left = next(times), left - 1
+            end = max(end, (packet.pts or 0) + (packet.duration or 0))
+            if lasts_to_end and not left:
+                packet.duration = end - packet.dts
             yield packet
 
 

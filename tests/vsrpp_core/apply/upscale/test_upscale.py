@@ -150,6 +150,29 @@ def test_a_shape_of_pixels_is_carried_over(tmp_path: Path, bilinear: Path) -> No
     )
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_long_last_picture_stays_long(tmp_path: Path, bilinear: Path, suffix: str) -> None:
+    source = write_film(tmp_path / f"film{suffix}", Film(shot(1, 9), last=20_000, options={"bf": "0"}))
+    run(bilinear, source, tmp_path / f"out{suffix}")
+    with av.open(str(source)) as before, av.open(str(tmp_path / f"out{suffix}")) as after:
+        assert after.duration == pytest.approx(before.duration, abs=1000) and (before.duration or 0) > 20_000_000
+    assert seconds(tmp_path / f"out{suffix}") == seconds(source)
+
+
+def test_pictures_of_a_palette_keep_their_colour(tmp_path: Path, bilinear: Path) -> None:
+    source = tmp_path / "film.mov"
+    with av.open(str(source), "w") as container:
+        stream: Any = container.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "pal8"
+        frame = av.VideoFrame(WIDTH, HEIGHT, "pal8")
+        for plane in frame.planes:
+            plane.update(bytes(plane.buffer_size))
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    run(bilinear, source, tmp_path / "out.mov")
+    assert first(tmp_path / "out.mov").format.name.endswith("444p")
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_films_shorter_than_a_window(tmp_path: Path, network: Path, count: int) -> None:
     source = write_film(tmp_path / "film.mp4", Film(shot(1, count)))

@@ -150,6 +150,12 @@ def test_a_shape_of_pixels_is_carried_over(tmp_path: Path, bilinear: Path) -> No
     )
 
 
+def test_a_film_that_begins_late_can_be_previewed(tmp_path: Path, bilinear: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 9), [356_000 + 40 * n for n in range(9)]))
+    run(bilinear, source, tmp_path / "out.mkv", span=Span(0.0, 0.2))
+    assert seconds(tmp_path / "out.mkv") == pytest.approx([0.04 * n for n in range(5)], abs=1e-3)
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_a_long_last_picture_stays_long(tmp_path: Path, bilinear: Path, suffix: str) -> None:
     source = write_film(tmp_path / f"film{suffix}", Film(shot(1, 9), last=20_000, options={"bf": "0"}))

@@ -21,7 +21,7 @@ from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.state.run import RunState, reduce, replay
 from vsrpp_tui.user.themes import THEME
-from vsrpp_tui.widgets.charts.charts import Chart
+from vsrpp_tui.widgets.charts.charts import Chart, LossChart
 from vsrpp_tui.widgets.charts.plot import Plot
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
 
@@ -79,6 +79,18 @@ async def test_views_go_round_both_ways_and_each_fits(tmp_path: Path, size: tupl
         assert shown(pilot) == seen[0]
         await pilot.press("S")
         assert shown(pilot) == ["events"]
+
+
+async def test_charts_that_wait_for_figures_are_drawn_where_all_are_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with showing(learned(tmp_path), (120, 40)) as pilot:
+        await until(pilot, lambda: "total" in on_screen(pilot))
+        drawn = list[RunState]()
+        monkeypatch.setattr(LossChart, "show", lambda chart, state, look: drawn.append(state))
+        training(pilot)._redraw()
+        training(pilot)._draw_charts_beside_figures()  # a second is over before the screen is laid out again
+        await until(pilot, lambda: len(drawn) > 0, 10)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -212,8 +212,9 @@ class TrainingScreen(BaseScreen[None]):
 
     def _draw_charts(self) -> None:
         """Draw the visible charts, each in its own turn of the loop, so that a key waits for one at most."""
+        changed = dict.fromkeys((*self._changed_charts(), *self._waiting))  # those that wait count as drawn already
         self._waiting.clear()
-        for chart in self._changed_charts():
+        for chart in changed:
             chart.call_later(self._draw, chart)
         self._label_borders()
 

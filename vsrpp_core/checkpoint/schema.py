@@ -98,6 +98,7 @@ class Schedule(Part):
     factor: float = Field(gt=0, allow_inf_nan=False)
     slowed: float = Field(1.0, gt=0, allow_inf_nan=False)
     may_cut_at: Count
+    course: list[Count] = Field([], max_length=3)
     progress: Validations | None = None
 
 

@@ -65,6 +65,7 @@ WRONG: dict[str, Change] = {
     "loss_weights.weights": lambda state: state["loss_weights"].update(weights=[0.5, 0.5]),
     "grad_clip.clip_norm must be greater than 0": lambda state: state["grad_clip"].update(clip_norm=0.0),
     "lr_schedule.factor must be a finite": lambda state: state["lr_schedule"].update(factor=torch.nan),
+    "lr_schedule.course.0 must be a whole number": lambda state: state["lr_schedule"].update(course=["late", 0, 0]),
     "1 steps and 0 qualities": lambda state: state["lr_schedule"].update(progress={"steps": [1], "qualities": []}),
     "stream.epoch must be at least 1": lambda state: state["stream"].update(epoch=0),
     "figures.pending.0": lambda state: state["figures"].update(pending=[[1.0]]),

@@ -50,8 +50,8 @@ FEW_FILES = 256
 """Open files: a worker holds some for each batch on its way, and TensorBoard and the journal have theirs."""
 SLOW_DISK = 5e6
 """Bytes per second with the final sync: a checkpoint of 200 MB would take 40 s."""
-CHECKPOINTS_OF_ROOM = 10
-"""As many as a run keeps by default, roughly."""
+CHECKPOINTS_OF_A_RUN = 10
+"""As many as a run comes to hold, roughly; during training the setting checkpoints.min_free_gb is watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class RunDisk(Finding):
     def problem(self) -> Problem:
         if self.error:
             return "not_writable"
-        if self.free < CHECKPOINTS_OF_ROOM * self.checkpoint:
+        if self.free < CHECKPOINTS_OF_A_RUN * self.checkpoint:
             return "little_room"
         if not self.has_locks:
             return "no_locks"

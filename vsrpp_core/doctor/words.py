@@ -4,10 +4,10 @@ Separate from the findings, which are data, and from the command line, because s
 """
 
 import math
-import shlex
 
 from vsrpp_core.doctor import findings as fd
 from vsrpp_core.doctor.findings import Finding, Outlook, Problem
+from vsrpp_core.errors import command
 from vsrpp_core.run.disk import size_in_words
 
 LEGACY_TORCH = "pip install --force-reinstall 'torch>=2.7,<2.15' --index-url https://download.pytorch.org/whl/cu126"
@@ -103,11 +103,12 @@ def next_step(finding: Finding) -> str:
         case fd.OpenFiles(problem="few_open_files"):
             return f"run `ulimit -n {4096 if finding.at_most < 0 else min(4096, finding.at_most)}` before the program"
         case fd.RunDisk(problem="little_room"):
-            needed = size_in_words(fd.CHECKPOINTS_OF_ROOM * finding.checkpoint)
+            needed = size_in_words(fd.CHECKPOINTS_OF_A_RUN * finding.checkpoint)
             return f"make room for about {needed} there, or name a run on another disk"
         case fd.DatasetSpeed(problem="slow_dataset") if not math.isnan(finding.needed_per_second):
             readers = math.ceil(finding.needed_per_second / finding.samples_per_second)
-            return f"set data.workers = {readers}, or make a cache file: vsrpp cache {shlex.quote(str(finding.path))}"
+            cache = command("vsrpp", "cache", finding.path)
+            return f"set data.workers = {readers}, or make a cache file: {cache}"
         case fd.Codecs(problem="codecs_missing"):
             return "install PyAV from its own wheels: pip install --force-reinstall av"
     return NEXT_STEPS.get(finding.problem, "")

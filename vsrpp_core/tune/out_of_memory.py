@@ -4,8 +4,7 @@ The network of a run keeps its size; what can shrink without changing the traini
 once. Separate from the session, which reports the proposal, so that it can be tested as a table.
 """
 
-import shlex
-
+from vsrpp_core.errors import command
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.tune.default_settings import SMALLEST_CROP
@@ -35,6 +34,6 @@ def advice(config: RunConfig, lr_side: int, run: str, n_ranks: int = 1, resumabl
     proposal = smaller(config, lr_side, n_ranks)
     if not proposal:
         return "start a fresh run with a smaller model.n_feats"
-    settings = " ".join(f"--set {key}={value}" for key, value in proposal.items())
-    resume = "--resume " if resumable else ""
-    return f"continue with the next smaller configuration: vsrpp train {shlex.quote(run)} {resume}{settings}"
+    settings = [word for key, value in proposal.items() for word in ("--set", f"{key}={value}")]
+    resume = ["--resume"] if resumable else []
+    return f"continue with the next smaller configuration: {command('vsrpp', 'train', run, *resume, *settings)}"

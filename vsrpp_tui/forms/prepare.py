@@ -3,12 +3,11 @@
 The checks are those of ``vsrpp prepare``. They open files, so they are not for the screen's own thread.
 """
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsrpp_core.errors import OptionError, SettingsError, VsrppError
+from vsrpp_core.errors import OptionError, SettingsError, VsrppError, command
 from vsrpp_tui.forms.checked import Checked, Values, fault_of, text, ticked
 from vsrpp_tui.forms.paths import read_path, read_paths
 
@@ -38,11 +37,9 @@ class PrepareRequest:
     @property
     def command(self) -> str:
         """The shell command that does the same work, or resumes it."""
-        words = ["vsrpp", "prepare", *map(str, self.videos)]
-        words += ["--recipe", str(self.recipe_file)] if self.recipe_file else []
-        words += ["--out", str(self.out)]
-        words += [word for key, value in self.settings for word in ("--set", f"{key}={value}")]
-        return shlex.join(words)
+        recipe = ("--recipe", self.recipe_file) if self.recipe_file else ()
+        settings = [word for key, value in self.settings for word in ("--set", f"{key}={value}")]
+        return command("vsrpp", "prepare", *self.videos, *recipe, "--out", self.out, *settings)
 
     def recipe(self) -> "Recipe":
         """Raises VsrppError."""

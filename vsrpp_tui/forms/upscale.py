@@ -4,13 +4,12 @@ The checks are those of ``vsrpp upscale``. They open files, so they are not for 
 """
 
 import math
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
-from vsrpp_core.errors import OptionError
+from vsrpp_core.errors import OptionError, command
 from vsrpp_core.run.sidecar import info_of
 from vsrpp_tui.forms.checked import Checked, Values, fault_of, text, ticked
 from vsrpp_tui.forms.paths import read_path, read_paths
@@ -42,9 +41,9 @@ class UpscaleRequest:
     @property
     def command(self) -> str:
         """The shell command that does the same job, or resumes it."""
-        words = ["vsrpp", "upscale", str(self.network), *map(str, self.sources), str(self.out)]
-        words += [word for name, value in self.options for word in (f"--{name}", value)]
-        return shlex.join([*words, *(f"--{flag}" for flag in self.flags if flag != "fresh")])
+        options = [word for name, value in self.options for word in (f"--{name}", value)]
+        flags = [f"--{flag}" for flag in self.flags if flag != "fresh"]
+        return command("vsrpp", "upscale", self.network, *self.sources, self.out, *options, *flags)
 
     def read(self) -> "tuple[Plan, Options]":
         """As the command would understand it. OptionError for what it would refuse."""

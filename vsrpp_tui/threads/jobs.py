@@ -4,7 +4,6 @@ Beside session.py the only module that runs the network, and it imports torch in
 """
 
 import os
-import shlex
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -15,7 +14,7 @@ from typing import Any
 from vsrpp_core.apply.upscale.job_events import UpscalePreview, UpscaleProgress
 from vsrpp_core.data.check import CheckProgress, Problem, check
 from vsrpp_core.data.quarantine import groups_to_move, move_aside
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress
 from vsrpp_tui.forms.prepare import PrepareRequest
@@ -38,7 +37,7 @@ class CheckRequest:
 
     @property
     def command(self) -> str:
-        return shlex.join(["vsrpp", "check", str(self.root)])
+        return command("vsrpp", "check", self.root)
 
 
 JobRequest = UpscaleRequest | PrepareRequest | CheckRequest

@@ -85,12 +85,12 @@ def main() -> None:
             "pairs": len(pairs),
             "geometry": str(geometry),
             "crop": crop,
-            "pair_bytes": header.pair_bytes,
+            "pair_bytes": header.geometry.pair_bytes,
             "png_bytes": sum(p.lr.stat().st_size + p.gt.stat().st_size for p in pairs) // len(pairs),
             "decoded_pairs_per_second": round(len(pairs) / seconds, 1),
             "samples_per_second": {name: round(median(values[1:]), 1) for name, values in rates.items()},
             "cache_whole_with_crc": round(rates["cache_whole"][0], 1),
-            "crc_ms_per_pair": round(crc_milliseconds(header.pair_bytes), 3),
+            "crc_ms_per_pair": round(crc_milliseconds(header.geometry.pair_bytes), 3),
         }
     print(json.dumps(result))
 

@@ -49,13 +49,8 @@ class CacheHeader:
     source: str
 
     @property
-    def pair_bytes(self) -> int:
-        g = self.geometry
-        return 3 * (g.n_frames * g.height * g.width + g.gt_height * g.gt_width)
-
-    @property
     def file_bytes(self) -> int:
-        return DATA_OFFSET + self.count * (self.pair_bytes + CRC_TYPE.itemsize)
+        return DATA_OFFSET + self.count * (self.geometry.pair_bytes + CRC_TYPE.itemsize)
 
     def encode(self) -> bytes:
         """``DATA_OFFSET`` bytes: a line of JSON with its own CRC, and spaces."""
@@ -163,9 +158,12 @@ class DiskCache:
                 flat = np.memmap(self.path, dtype=np.uint8, mode="r")
             except (StaleCacheError, OSError) as error:
                 raise VsrppError(f"{error}; it has changed since training began, so resume to rebuild it") from None
-            end = DATA_OFFSET + header.count * header.pair_bytes
+            end = DATA_OFFSET + header.count * header.geometry.pair_bytes
             whole = np.asarray(flat)  # of the plain class: slices of a memmap cost more than the pixels
-            self._mapped = whole[DATA_OFFSET:end].reshape(header.count, header.pair_bytes), whole[end:].view(CRC_TYPE)
+            self._mapped = (
+                whole[DATA_OFFSET:end].reshape(header.count, header.geometry.pair_bytes),
+                whole[end:].view(CRC_TYPE),
+            )
         return self._mapped
 
 

@@ -49,6 +49,11 @@ class StackGeometry:
     def gt_width(self) -> int:
         return SCALE * self.width
 
+    @property
+    def pair_bytes(self) -> int:
+        """Of a decoded pair."""
+        return 3 * (self.n_frames * self.height * self.width + self.gt_height * self.gt_width)
+
     def __str__(self) -> str:
         return f"{self.n_frames} × {self.width}×{self.height} → {self.gt_width}×{self.gt_height}"
 

@@ -6,11 +6,12 @@ Separate from the checks so that a screen or a script can take single ones.
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from vsrpp_core.data.build_disk_cache import find_cache
 from vsrpp_core.data.disk_cache import DiskCache, header_for
-from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair, summarize
+from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, load_pair, summarize
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.doctor import card, machine
 from vsrpp_core.doctor.findings import DatasetSpeed, Finding, NotChecked, Outlook
@@ -38,7 +39,8 @@ def examine(run: Path, data: Path | None) -> Iterator[Finding | Outlook]:
     folder = RunFolder(run)
     known = RunConfig.load_if_any(folder.config)
     root = data or (Path(known.data.root) if known and known.data.root else None)
-    geometry = (summarize(root).geometry if root else None) or ASSUMED
+    summary = summarize(root) if root else None
+    geometry = (summary.geometry if summary else None) or ASSUMED
     view = card.driver_view()
     build = card.torch_build(view)
     yield build
@@ -46,14 +48,19 @@ def examine(run: Path, data: Path | None) -> Iterator[Finding | Outlook]:
         yield view.card
     config = known or default_config(describe_device(), min(geometry.height, geometry.width))
     found: list[Finding] = [build]
-    for finding in _checks(run, root, config, geometry, computes=not build.problem):
+    for finding in _checks(run, root, summary, config, geometry, computes=not build.problem):
         found.append(finding)
         yield finding
     yield _outlook(found, config)
 
 
 def _checks(
-    run: Path, root: Path | None, config: RunConfig, geometry: StackGeometry, computes: bool
+    run: Path,
+    root: Path | None,
+    summary: DatasetSummary | None,
+    config: RunConfig,
+    geometry: StackGeometry,
+    computes: bool,
 ) -> Iterator[Finding]:
     hardware = None
     if computes:
@@ -64,20 +71,15 @@ def _checks(
         except (RuntimeError, VsrppError) as error:
             yield NotChecked("arithmetic", first_line(error))
     yield machine.host()
-    batch = config.training.batch_size * _sample_bytes(config, geometry)
+    side = config.data.crop
+    batch = config.training.batch_size * (replace(geometry, height=side, width=side) if side else geometry).pair_bytes
     yield from filter(None, (machine.shared_memory(config.data.workers, batch), machine.open_files()))
     work = Workload.of(config, geometry, "fp32")
     yield machine.run_disk(run, BYTES_PER_PARAMETER * parameters(work))
-    if root:
-        yield _dataset_speed(root, config, _samples_per_second(config, geometry, hardware))
+    if root and summary:
+        yield _dataset_speed(root, summary, config, _samples_per_second(config, geometry, hardware))
     yield machine.screen()
     yield machine.codecs()
-
-
-def _sample_bytes(config: RunConfig, geometry: StackGeometry) -> int:
-    """Of the LR frames and the ground truth as they are handed over."""
-    pixels = config.data.crop**2 or geometry.height * geometry.width
-    return 3 * pixels * (geometry.n_frames + 9)
 
 
 def _samples_per_second(config: RunConfig, geometry: StackGeometry, hardware: Hardware | None) -> float:
@@ -88,17 +90,15 @@ def _samples_per_second(config: RunConfig, geometry: StackGeometry, hardware: Ha
     return samples / predict(config, geometry, hardware).seconds
 
 
-def _dataset_speed(root: Path, config: RunConfig, needed: float) -> DatasetSpeed:
+def _dataset_speed(root: Path, summary: DatasetSummary, config: RunConfig, needed: float) -> DatasetSpeed:
     """Pairs from all over the dataset, as the first epoch reads them: from the cache file where there is one."""
-    summary, workers = summarize(root), config.data.workers
+    workers = config.data.workers
     if summary.problem or summary.geometry is None:
         return DatasetSpeed(root, 0, math.nan, needed, workers, False, summary.problem)
     pairs, geometry = DatasetFolder(root).pairs("train"), summary.geometry
-    header = header_for(pairs, geometry)
-    is_kept = config.data.cache == "memory" and len(pairs) * header.pair_bytes <= config.data.cache_gb * GB
+    is_kept = config.data.cache == "memory" and len(pairs) * geometry.pair_bytes <= config.data.cache_gb * GB
     try:
-        file = find_cache(root, header) if config.data.cache == "disk" else None
-        cache = DiskCache(file, header) if file else None
+        cache = _disk_cache(root, pairs, geometry) if config.data.cache == "disk" else None
         done, start = 0, time.monotonic()
         for index in _spread(len(pairs)):
             if cache:
@@ -111,6 +111,12 @@ def _dataset_speed(root: Path, config: RunConfig, needed: float) -> DatasetSpeed
     except VsrppError as error:
         return DatasetSpeed(root, len(pairs), math.nan, needed, workers, is_kept, str(error))
     return DatasetSpeed(root, len(pairs), done / max(time.monotonic() - start, 1e-9), needed, workers, is_kept)
+
+
+def _disk_cache(root: Path, pairs: list[PairPaths], geometry: StackGeometry) -> DiskCache | None:
+    header = header_for(pairs, geometry)
+    file = find_cache(root, header)
+    return DiskCache(file, header) if file else None
 
 
 def _spread(count: int) -> Iterator[int]:

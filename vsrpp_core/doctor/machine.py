@@ -8,17 +8,17 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import av
 import psutil
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from rich.console import Console
 
 from vsrpp_core.doctor.findings import Codecs, Host, OpenFiles, RunDisk, Screen, SharedMemory
 from vsrpp_core.run.disk import free_bytes
+from vsrpp_core.run.locks import take
 
 SHARED_MEMORY = Path("/dev/shm")
 BATCHES_ON_THE_WAY = 3
@@ -84,13 +84,14 @@ def _has_links(folder: Path) -> bool:
 
 def _has_locks(folder: str) -> bool:
     """Whether a lock keeps a second holder out."""
+    first, second = FileLock(f"{folder}/lock", is_singleton=False), FileLock(f"{folder}/lock", is_singleton=False)
     try:
-        with FileLock(f"{folder}/lock", timeout=1, is_singleton=False), suppress(Timeout):
-            FileLock(f"{folder}/lock", timeout=0, is_singleton=False).acquire()
-            return False
+        return take(first) and not take(second)
     except (OSError, NotImplementedError):
         return False
-    return True
+    finally:
+        first.release()
+        second.release()
 
 
 def screen() -> Screen:

@@ -255,7 +255,7 @@ def test_a_damaged_pair_is_told_once_and_read_from_its_pngs(make_dataset: MakeDa
     cache, _ = made(root)
     header = read_header(cache.path)
     for index in (2, 5):
-        flip(cache.path, DATA_OFFSET + index * header.pair_bytes + 100)
+        flip(cache.path, DATA_OFFSET + index * header.geometry.pair_bytes + 100)
     with pytest.raises(DamagedPairError, match="at pair 2"):
         DiskCache(cache.path, header).read(2)
     cached = stream(root, DiskCache(cache.path, header), workers)

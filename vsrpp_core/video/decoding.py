@@ -84,7 +84,7 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except (FFmpegError, OSError) as error:
         raise VsrppError(f"{path} is not a video that can be read ({reason_of(error)}); leave it out") from None
     with container:
-        stream = next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+        stream = pictures_of(container)
         if stream is None:
             raise VsrppError(f"{path} has no video stream; leave it out")
         if stream.codec_context is None:
@@ -92,6 +92,11 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.thread_type = ThreadType.AUTO
         take_unnamed_as_usual(stream)
         yield container, stream
+
+
+def pictures_of(container: InputContainer) -> VideoStream | None:
+    """The first video stream that is not a cover."""
+    return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
 
 
 def decoded(

@@ -20,6 +20,7 @@ from av.stream import Disposition, Stream
 
 from vsrpp_core.apply.upscale.source import Film, VideoFilm, exact
 from vsrpp_core.data.stacked import SCALE
+from vsrpp_core.video.decoding import pictures_of
 
 OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
 OF_THE_STREAM = frozenset({"encoder", "duration", "bps", "number_of_frames", "number_of_bytes", "vendor_id"})
@@ -60,7 +61,10 @@ def add_tracks(container: OutputContainer, source: InputContainer, without: Coll
 
 
 def upscaled_stream(source: InputContainer) -> Stream:
-    return next(s for s in source.streams.video if not s.disposition & Disposition.attached_pic)
+    """Of a source that was opened as a film before."""
+    stream = pictures_of(source)
+    assert stream is not None
+    return stream
 
 
 def kind_of(stream: Stream) -> str:

@@ -277,12 +277,9 @@ class Session:
         """A run that was complete and goes on from here: its rate does not stay at its end."""
         plan, step = trainer.schedule.plan, trainer.progress.step
         if step and plan.course.reentered_at == step:
-            yield ev.RateReentered(
-                step=step,
-                peak=trainer.schedule.rate(step + max(plan.rise(plan.max_steps), 1)),
-                peak_step=step + max(plan.rise(plan.max_steps), 1),
-                max_steps=plan.max_steps,
-            )
+            peak_step = step + max(plan.rise(plan.max_steps), 1)
+            peak = trainer.schedule.rate(peak_step)
+            yield ev.RateReentered(step=step, peak=peak, peak_step=peak_step, max_steps=plan.max_steps)
 
     def _warn_of_another_scale(self) -> Iterator[ev.WarningRaised]:
         """A run whose loss weights followed the sharpness as it is, the only scale of earlier versions."""

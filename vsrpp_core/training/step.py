@@ -66,9 +66,8 @@ class OptimizerStep:
             with self._ranks.no_sync(self._model):
                 sums += self._backward(network, batch, weights, bicubic)
         sums += self._backward(network, batches[-1], weights, bicubic)
-        *losses, edges, target_edges, plain_edges = self._ranks.sum(
-            sums
-        )  # first: on CPUs this waits, and fails if a rank died
+        sums = self._ranks.sum(sums)  # first: on CPUs this waits, and fails if a rank died
+        *losses, edges, target_edges, plain_edges = sums
         norm = self._update(clip_norm, learning_rate)
         plain_sharpness = sharpness(plain_edges, target_edges)
         return torch.stack((*losses, sharpness(edges, target_edges), norm.float(), plain_sharpness))

@@ -1,7 +1,7 @@
 """A folder of images taken as the frames of a clip: what is odd about it, and which of them cannot be used.
 
-Separate from files.py because headers are read here; decoding is left to who uses the images, as upscaling and scoring
-do it in different ways.
+Separate from video_files.py because headers are read here; decoding is left to who uses the images, as upscaling and
+scoring do it in different ways.
 """
 
 import io
@@ -61,7 +61,7 @@ def refuse_unfit(files: Sequence[Path], read: Callable[[Path], Size]) -> None:
         what = "1 image" if len(unfit) == 1 else f"{len(unfit):,} images"
         raise VsrppError(
             f"{what} of {len(files):,} cannot be used: {listed(unfit)}; replace them or move them elsewhere, "
-            "then give the same command again"
+            "then run the same command again"
         )
 
 

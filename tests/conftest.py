@@ -18,10 +18,13 @@ MakeDataset = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """By patches of its own: a test may undo those of its ``monkeypatch`` halfway."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(home))
+    with pytest.MonkeyPatch.context() as patches:
+        for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            patches.setenv(name, str(home))
+        yield
 
 
 @pytest.fixture

@@ -84,9 +84,7 @@ class Follower(BackgroundThread):
         elif not self.owner and self._heard_at > self._asked_at:
             self._asked_at = None  # someone has begun to train: ask who, the next time
         if not self._folder.path.is_dir() or (self.has_events and not self._folder.journal.exists()):
-            self.fault, self._asked_at = (
-                f"{self._folder.path} is gone: deleted or moved; it is shown when it is back",
-                None,
-            )
+            self.fault = f"{self._folder.path} is gone: deleted or moved; it is shown when it is back"
+            self._asked_at = None
         self.caught_up = True
         return not self._stopping.wait(POLL_SECONDS)

@@ -66,9 +66,8 @@ def _tune(run: Path, data: Path | None, overrides: Overrides) -> int:
             continue
         if isinstance(event, ev.TuningStarted):
             rungs = event.rungs
-        if not isinstance(event, ev.ConfigurationChosen) and (
-            line := describe(event).in_full
-        ):  # what is chosen is written
+        line = describe(event).in_full
+        if line and not isinstance(event, ev.ConfigurationChosen):  # what is chosen is written
             terminal.say(line)
     _say_written(terminal, run)
     return EXIT_DONE

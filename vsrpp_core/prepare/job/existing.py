@@ -17,10 +17,7 @@ from vsrpp_core.prepare.job.work_folder import clear_finished
 from vsrpp_core.prepare.recipe import VERSION, Recipe, WorkPart
 from vsrpp_core.prepare.sources import NamedVideo, named_videos
 from vsrpp_core.run.files import fingerprint, read_json
-from vsrpp_core.run.names import as_pattern, json_line
-
-MOST_NAMED = 3
-"""Differences named in one sentence."""
+from vsrpp_core.run.names import as_pattern, json_line, listed
 
 LONGEST_VALUE = 20
 """Characters of a setting's value that still fit into a sentence."""
@@ -64,7 +61,7 @@ def finished(recipe: Recipe, out: Path) -> Finished | None:
         *_videos(made.videos, named_videos(recipe)),
     ]:
         raise VsrppError(
-            f"{out} {what}, made with another {_listed(different)}; name another folder, or remove this one first"
+            f"{out} {what}, made with another {listed(different)}; name another folder, or remove this one first"
         )
     if gone := len(made.pairs - there):
         raise VsrppError(
@@ -181,8 +178,3 @@ def _videos(made: list[dict[str, Any]], named: Sequence[NamedVideo]) -> list[str
     if not parts and list(there) != list(here):
         parts = ["in another order"]
     return [f"set of videos ({', '.join(parts)})"] if parts else []
-
-
-def _listed(different: list[str]) -> str:
-    named, more = different[:MOST_NAMED], len(different) - MOST_NAMED
-    return ", ".join(named) + (f" and {more:,} more" if more > 0 else "")

@@ -186,7 +186,7 @@ class CheckpointStore:
             leftover.unlink()
 
     def describe_missing(self) -> None:
-        """Describe anew, from its content, every checkpoint whose description is missing or may be another's.
+        """Describe again, from its content, every checkpoint whose description is missing or may be another's.
 
         For whoever holds the run's lock: a process killed between a checkpoint and its description leaves such a pair,
         as does copying a run by a tool that sets its own times. Those marked as damaged are read again too, as a file
@@ -206,7 +206,7 @@ class CheckpointStore:
         except DamagedCheckpointError:
             mark_damaged(path)
             return
-        except VsrppError:  # told when a session would resume from it
+        except VsrppError:  # reported when a session would resume from it
             return
         with os_errors(info_path(path), "cannot be written"):
             write_info_beside(path, info)
@@ -341,9 +341,9 @@ def _unpickled(file: BinaryIO, path: Path) -> Any:
     except Exception as error:  # the bytes are those that were saved, by whatever program it was
         if refused := _refused(error):
             raise refused from None
-        told = f"{path} cannot be read as a checkpoint ({first_line(error)}); use another one"
+        reason = f"{path} cannot be read as a checkpoint ({first_line(error)}); use another one"
         unreadable = "PytorchStreamReader" in str(error)  # its part of the archive that has no CRC
-        raise (DamagedCheckpointError(told) if unreadable else VsrppError(told)) from None
+        raise (DamagedCheckpointError(reason) if unreadable else VsrppError(reason)) from None
 
 
 def network_weights(state: dict[str, Any]) -> dict[str, Any]:

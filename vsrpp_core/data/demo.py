@@ -46,7 +46,7 @@ CLIPS: dict[Split, int] = {"train": 320, "val": 20}
 N_FRAMES = 5
 LR_SIDE = 48
 MARGIN = 4
-"""LR pixels rendered around each patch, so that downscaling sees the picture go on beyond the patch."""
+"""LR pixels rendered around each patch, so that downscaling sees the picture beyond the patch."""
 
 SHRINK = (1.0, 1.4)
 """How far the camera stands back: photograph pixels per ground-truth pixel; resized with anti-aliasing."""

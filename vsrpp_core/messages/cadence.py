@@ -15,7 +15,7 @@ class Cadence:
     def is_due(self, step: int) -> bool:
         return step % self.every == 0
 
-    def heed(self, event: Event) -> None:
+    def follow(self, event: Event) -> None:
         """Go by what a change of the setting says."""
         if isinstance(event, ParameterChanged) and event.key == self.key:
             self.every = int(event.new)

@@ -32,7 +32,7 @@ class Pause(_Numbered):
 
 @dataclass(frozen=True, slots=True)
 class Resume(_Numbered):
-    """Go on after ``Pause``."""
+    """Continue after ``Pause``."""
 
     name: ClassVar[Literal["Resume"]] = "Resume"
 

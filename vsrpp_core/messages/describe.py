@@ -113,7 +113,7 @@ def _plateau(event: ev.LearningRateReduced) -> str:
 
 
 def _course(event: ev.FinishBegan | ev.FinishCancelled | ev.RateReentered) -> str:
-    """How the learning rate goes on."""
+    """What the learning rate does next."""
     match event:
         case ev.FinishBegan():
             return f"finishing: the learning rate falls to its end at step {event.max_steps:,}, where the run ends"
@@ -121,7 +121,7 @@ def _course(event: ev.FinishBegan | ev.FinishCancelled | ev.RateReentered) -> st
             return f"no longer finishing; the run ends at step {event.max_steps:,} again"
         case ev.RateReentered():
             return (
-                f"a complete run goes on: the learning rate rises to {event.peak:.2g} by step {event.peak_step:,}, "
+                f"a complete run continues: the learning rate rises to {event.peak:.2g} by step {event.peak_step:,}, "
                 f"then falls to its end at step {event.max_steps:,}"
             )
 

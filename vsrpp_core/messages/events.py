@@ -197,7 +197,7 @@ class FinishCancelled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateReentered(Event):
-    """A complete run goes on: from ``lr_min`` the rate rises to ``peak`` at ``peak_step`` and falls until the end."""
+    """A complete run continues: from ``lr_min`` the rate rises to ``peak`` at ``peak_step`` and falls until the end."""
 
     step: int
     peak: float
@@ -282,7 +282,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFailed(Event):
-    """Saving did not work (a full disk, say); the previous checkpoint is intact and training goes on."""
+    """Saving did not work (a full disk, say); the previous checkpoint is intact and training continues."""
 
     step: int
     kind: CheckpointKind
@@ -291,7 +291,7 @@ class CheckpointFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolledBack(Event):
-    """Training could not go on from ``step`` and goes on from an earlier checkpoint, slower."""
+    """Training could not continue from ``step`` and continues from an earlier checkpoint, slower."""
 
     step: int
     to_step: int
@@ -325,7 +325,7 @@ class TuningStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationPredicted(Event):
-    """What one rung of the auto-tune ladder will ask of the device, told for all rungs before any is measured."""
+    """What one rung of the auto-tune ladder will ask of the device, reported for all rungs before any is measured."""
 
     index: int
     """Counted from 1, the largest configuration first; 0 for sizes that the user thinks of (PredictByHand)."""
@@ -448,7 +448,7 @@ class WarningRaised(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEnded(Event):
-    """The last event of a session that ended as asked; ``checkpoint`` is the file it can go on from."""
+    """The last event of a session that ended as asked; ``checkpoint`` is the file to resume from."""
 
     reason: Literal["completed", "stopped"]
     step: int
@@ -511,7 +511,7 @@ STARTED_WITH = {
     "schedule.shape": "rate_shape",
     "schedule.decay": "rate_decay",
 }
-"""Settings that may change during a session, and the field of SessionStarted that each was told in."""
+"""Settings that may change during a session, and the field of SessionStarted that holds each."""
 
 
 def with_change(started: SessionStarted, change: ParameterChanged | FinishBegan | FinishCancelled) -> SessionStarted:

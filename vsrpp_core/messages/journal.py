@@ -20,6 +20,8 @@ from vsrpp_core.messages.events import (
     Event,
     ParameterChanged,
     SettingValue,
+    SessionEnded,
+    SessionFailed,
     StepReported,
     ValidationProgressed,
     WarningRaised,
@@ -108,7 +110,7 @@ def follow(path: Path, wait: Callable[[], bool], begin: Callable[[], object] = l
 
     ``wait`` is called where there is nothing more to read; it takes its time and says whether to continue. A line
     counts once it is complete. A journal that appears later, is emptied, or is replaced by another is read from its
-    start, before which ``begin`` is called. Raises OSError where it cannot be read; follow it again to go on.
+    start, before which ``begin`` is called. Raises OSError where it cannot be read; follow it again to continue.
     """
     while True:
         if path.exists():
@@ -149,20 +151,27 @@ class JournalWriter:
 
     def __init__(self, path: Path, step_every: int = 10) -> None:
         self.path, self._steps = path, Cadence("cadence.journal_every", step_every)
+        self._passed_over: StepReported | None = None
+        """Since the last step that was kept: the last step of a session is kept too, or a replay would end before it."""
         self._file: TextIO | None = None
-        """Opened by the first event: what stands in its place is told as a disk that fails is."""
+        """Opened by the first event: what stands in its place is reported like a disk that fails."""
 
     def handle(self, event: Event) -> None:
         if isinstance(event, ValidationProgressed):
             return
-        if isinstance(event, StepReported) and not self._steps.is_due(event.step):
-            return
-        self._steps.heed(event)
+        if isinstance(event, StepReported):
+            self._passed_over = None if self._steps.is_due(event.step) else event
+            if self._passed_over:
+                return
+        if isinstance(event, SessionEnded | SessionFailed) and self._passed_over:
+            self._write(self._passed_over)
+            self._passed_over = None
+        self._steps.follow(event)
         self._write(event)
 
     def miss(self, event: Event) -> None:
-        """What was missed is told by ``retry``."""
-        self._steps.heed(event)
+        """What was missed is reported by ``retry``."""
+        self._steps.follow(event)
 
     def retry(self) -> None:
         """Begin a new line, and say there that something is missing."""

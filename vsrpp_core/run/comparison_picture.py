@@ -40,12 +40,12 @@ def read_parts(path: Path, count: int = len(LABELS)) -> tuple[Image.Image, ...]:
         with Image.open(path) as file:
             sheet = file.convert("RGB")
     except FileNotFoundError:
-        raise VsrppError(f"{path} is not there any more; the next validation writes it anew") from None
+        raise VsrppError(f"{path} is not there any more; the next validation writes it again") from None
     except (OSError, ValueError) as error:
-        raise VsrppError(f"{path} cannot be read ({error}); the next validation writes it anew") from None
+        raise VsrppError(f"{path} cannot be read ({error}); the next validation writes it again") from None
     width = (sheet.width - MARGIN * (count - 1)) // count
     if width < 1 or sheet.height <= HEADER:
-        raise VsrppError(f"{path} is no comparison picture; the next validation writes it anew")
+        raise VsrppError(f"{path} is no comparison picture; the next validation writes it again")
     lefts = [place * (width + MARGIN) for place in range(count)]
     return tuple(sheet.crop((left, HEADER, left + width, sheet.height)) for left in lefts)
 

@@ -98,7 +98,7 @@ class DataConfig(Section):
         "memory", description="decoded images: none are kept, some in memory, or all in one file on the disk"
     )
     cache_gb: float = Field(
-        2.0, ge=0, le=1024, description="cache = memory: room for them in each process that reads, GB; 0 reads anew"
+        2.0, ge=0, le=1024, description="cache = memory: room for them in each process that reads, GB; 0 reads each time"
     )
 
     @field_validator("root")
@@ -333,7 +333,15 @@ class RunConfig(Settings):
     @classmethod
     def load_if_any(cls, path: Path) -> Self | None:
         """As ``load``; None where a run has no settings yet."""
-        return cls.load(path) if path.is_file() else None
+        return cls.load_known(path)[0]
+
+    @classmethod
+    def load_known(cls, path: Path) -> tuple[Self | None, list[str]]:
+        """As ``load_if_any``, with the dotted names of the retired settings in the file, which were passed over."""
+        if not path.is_file():
+            return None, []
+        document, text = read_toml(path)
+        return cls.from_mapping(document, str(path), text), _retired_in(document)
 
     @classmethod
     def from_checkpoint(cls, values: Mapping[str, Any]) -> "RunConfig":
@@ -375,9 +383,15 @@ RETIRED = {"schedule": ("plateau_patience", "plateau_threshold")}
 """Settings of earlier versions that mean nothing any more: they are passed over and leave the file when it is saved."""
 
 
-def retired_settings(path: Path) -> list[str]:
-    """Dotted names of what is passed over in the TOML file ``path``, which must load; empty where there is no file."""
-    document = read_toml(path)[0] if path.is_file() else {}
+def describe_retired(path: Path, names: list[str]) -> str:
+    """For those who wrote the settings ``names`` in ``path``, which is saved without them."""
+    return (
+        f"{', '.join(names)} in {path} no longer mean anything and were removed: "
+        "a plateau is judged on the validations now (schedule.plateau_validations)"
+    )
+
+
+def _retired_in(document: Mapping[str, Any]) -> list[str]:
     return [
         f"{section}.{name}" for section, names in RETIRED.items() for name in names if name in document.get(section, ())
     ]

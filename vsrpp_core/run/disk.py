@@ -32,7 +32,7 @@ class DiskWatch:
         """A sentence when less is free than the setting or two checkpoints of this size ask for, else empty."""
         try:
             free = self._free(self._folder)
-        except OSError:  # a disk that cannot be asked is told by the next save, with its own reason
+        except OSError:  # a disk that cannot be asked is reported by the next save, with its own reason
             return ""
         wanted, reason = self._wanted(checkpoint_size)
         was_short, self._was_short = self._was_short, free < wanted

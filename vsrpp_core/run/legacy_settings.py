@@ -113,13 +113,13 @@ def _flat(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise VsrppError(describe_os_error(error, path, "cannot be read")) from None
     except (ValueError, RecursionError) as error:
-        raise VsrppError(f"{path} is not valid JSON ({error}); mend that place") from None
+        raise VsrppError(f"{path} is not valid JSON ({error}); correct that place") from None
     if not isinstance(content, dict):
         raise VsrppError(f"{path} is not the original's {NAME} (no object of settings); name another file")
     model = content.pop("MODEL_CONFIG", None)
     model = {} if model is None else model
     if not isinstance(model, dict):
-        raise VsrppError(f"{path}: MODEL_CONFIG is no object of settings; mend the file")
+        raise VsrppError(f"{path}: MODEL_CONFIG is no object of settings; correct the file")
     return content | {f"MODEL_CONFIG.{name}": value for name, value in model.items()}
 
 

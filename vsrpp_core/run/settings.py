@@ -213,7 +213,7 @@ def read_toml(path: Path) -> tuple[dict[str, Any], str]:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise VsrppError(f"{path} cannot be read ({reason}); check the file and its permissions") from None
     except (ValueError, RecursionError) as error:  # the latter of what is nested too deeply, as no settings are
-        raise VsrppError(f"{path} is not valid TOML ({error}); mend that place or delete the file") from None
+        raise VsrppError(f"{path} is not valid TOML ({error}); correct that place or delete the file") from None
 
 
 def range_of(field: FieldInfo) -> str:

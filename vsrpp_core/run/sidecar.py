@@ -89,7 +89,7 @@ def read_checkpoint_info(path: Path) -> CheckpointInfo | None:
 
 
 def info_of(checkpoint: Path) -> CheckpointInfo | None:
-    """What can be told of ``checkpoint`` without opening it, or None for a file that is no checkpoint of its own.
+    """What is known of ``checkpoint`` without opening it, or None for a file that is no checkpoint of its own.
 
     Damaged is also a file of another size than its description says: it was cut off, or the description is not its own.
     """

@@ -14,7 +14,7 @@ from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_d
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, measure, summarize, training_geometry
 from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError, command
-from vsrpp_core.run.config import RunConfig, retired_settings
+from vsrpp_core.run.config import RunConfig, describe_retired
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.names import in_home
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
@@ -68,9 +68,6 @@ class Request:
         return not (sized or known) and describe_device().kind == "cuda"
 
 
-PLATEAU_NOW = "a plateau is judged on the validations now (schedule.plateau_validations)"
-
-
 def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     """The plan, and the contents of the checkpoint to resume from, if any.
 
@@ -80,7 +77,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     if request.start == "resume":
         CheckpointStore(folder).describe_missing()
         resumed, state, damaged = _read(folder, request.checkpoint)
-    known, retired = RunConfig.load_if_any(folder.config), retired_settings(folder.config)
+    known, retired = RunConfig.load_known(folder.config)
     root, summary = _settle_data(folder, known, request)
     untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
@@ -104,7 +101,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     moved = [summary.left_out] if summary.left_out else []
     moved += [f"what the run held before is in {trash.relative_to(folder.path)}"] if trash else []
     if retired:
-        moved.append(f"{', '.join(retired)} in {folder.config} no longer mean anything and were removed: {PLATEAU_NOW}")
+        moved.append(describe_retired(folder.config, retired))
     if request.checkpoint:
         moved += move_newer_to_trash(folder, resumed, state)
     return Plan(config, summary, resumed, untuned, request.attended, small, (*moved, *damaged)), state

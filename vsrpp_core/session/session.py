@@ -274,7 +274,7 @@ class Session:
             )
 
     def _tell_reentry(self, trainer: Trainer) -> Iterator[ev.RateReentered]:
-        """A run that was complete and goes on from here: its rate does not stay at its end."""
+        """A run that was complete and continues from here: its rate does not stay at its end."""
         plan, step = trainer.schedule.plan, trainer.progress.step
         if step and plan.course.reentered_at == step:
             peak_step = step + max(plan.rise(plan.max_steps), 1)

@@ -31,7 +31,7 @@ class Sink(Protocol):
 
 
 class SinkGroup:
-    """Hands each event to every sink. One whose disk fails is told once and tried again: training is worth more."""
+    """Hands each event to every sink. One whose disk fails is reported once and tried again: training is worth more."""
 
     def __init__(self, sinks: Sequence[Sink], clock: Callable[[], float] = time.monotonic) -> None:
         self._sinks, self._clock = list(sinks), clock

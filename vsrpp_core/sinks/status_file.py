@@ -32,7 +32,7 @@ class StatusFile:
 
     def miss(self, event: ev.Event) -> None:
         """Know how it stands, to be written later."""
-        self._steps.heed(event)
+        self._steps.follow(event)
         match event:
             case ev.SessionStarted():
                 self._started = event

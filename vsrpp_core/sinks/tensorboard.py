@@ -26,13 +26,13 @@ class TensorBoardSink:
         """``first_step``: points a crashed session wrote beyond it are hidden, so a resumed curve has one branch."""
         self.path, self._run, self._steps = logs, run, Cadence("cadence.tensorboard_every", every)
         self._opened: SummaryWriter | None = None
-        """By the first event: what stands in its place is told as a disk that fails is."""
+        """By the first event: what stands in its place is reported like a disk that fails."""
         self._first_step = first_step
         self._comparisons: list[NDArray[np.uint8]] = []
         self._other_hook, threading.excepthook = threading.excepthook, self._thread_ended
 
     def handle(self, event: ev.Event) -> None:
-        self._steps.heed(event)
+        self._steps.follow(event)
         writer = self._writer
         match event:
             case ev.StepReported() if self._steps.is_due(event.step):
@@ -60,10 +60,10 @@ class TensorBoardSink:
         """What the run has gone back behind is hidden by the next file."""
         if isinstance(event, ev.RolledBack):
             self._first_step = event.to_step
-        self._steps.heed(event)
+        self._steps.follow(event)
 
     def retry(self) -> None:
-        """Go on in a new file: TensorBoard reads it after the one that ends torn."""
+        """Continue in a new file: TensorBoard reads it after the one that ends torn."""
         if self._opened:
             _try_room(self.path)
             with contextlib.suppress(OSError):  # of what could not be written before
@@ -79,7 +79,7 @@ class TensorBoardSink:
             threading.excepthook = self._other_hook
 
     def _thread_ended(self, ended: threading.ExceptHookArgs) -> None:
-        """A full disk ends the thread that writes. The next event is told why; a traceback would garble a screen."""
+        """A full disk ends the thread that writes. The next event says why; a traceback would garble a screen."""
         is_of_tensorboard = type(ended.thread).__module__.startswith("tensorboard.")
         if not (is_of_tensorboard and isinstance(ended.exc_value, OSError)):
             self._other_hook(ended)

@@ -23,7 +23,7 @@ class TrainingLog:
             self.write(line, event.time)
 
     def miss(self, event: Event) -> None:
-        """What was missed is told by ``retry``."""
+        """What was missed is reported by ``retry``."""
 
     def retry(self) -> None:
         """Begin a new line, and say there that something is missing."""

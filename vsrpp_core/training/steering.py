@@ -124,7 +124,7 @@ class Steering:
             trainer.schedule.finish_from(step)
             yield self._end_at(step + steps)
             yield ev.FinishBegan(step=step, max_steps=step + steps, planned_steps=planned)
-            yield from trainer.save_and_report("recovery")  # a disk that refuses is told; the rate falls anyway
+            yield from trainer.save_and_report("recovery")  # a disk that refuses is reported; the rate falls anyway
             yield self._answer(command, True, "done")
 
     def _cancel_finish(self, command: cmd.CancelFinish) -> Iterator[ev.Event]:

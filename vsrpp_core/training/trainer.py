@@ -47,7 +47,7 @@ REPORT_SECONDS = 0.5
 ROLLBACK_LR_FACTOR = 0.5
 
 LOOK_SECONDS, STALLED_SECONDS = 0.5, 45.0
-"""Between two looks for orders while there are no pictures, and after which that is told."""
+"""Between two looks for commands while there are no pictures, and after which the wait is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class Trainer:
         return has_come
 
     def _tell_of_waiting(self) -> Iterator[ev.Event]:
-        """A drive or a process that does not answer may never do so again: it is told, and the run saved, once."""
+        """A drive or a process that does not answer may never do so again: it is reported, and the run saved, once."""
         now = time.monotonic()
         self._waiting_since = min(self._waiting_since, now)
         if self._has_told_of_waiting or now - self._waiting_since < STALLED_SECONDS:
@@ -220,7 +220,7 @@ class Trainer:
         self._has_told_of_waiting = True
         yield ev.WarningRaised(
             message=f"no training pictures could be read for {STALLED_SECONDS:g} seconds: the drive of "
-            f"{self._config.data.root}, or a process that reads there, does not answer; training goes on when it does"
+            f"{self._config.data.root}, or a process that reads there, does not answer; training continues when it does"
         )
         if self._progress.step:
             yield from self.save_and_report("recovery")

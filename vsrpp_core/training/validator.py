@@ -47,7 +47,7 @@ class Validator:
         self._upscaler, self._pictures = PictureUpscaler(hardware), pictures
         self._identity = fingerprint(pairs)
         self._picture_failed = False
-        """That is told once, not with each picture."""
+        """That is reported once, not with each picture."""
         self._lr_scores: dict[int, Score] = {}
         count = min(COMPARISONS, len(pairs))
         self._pictured = {round(i * (len(pairs) - 1) / max(count - 1, 1)) for i in range(count)}
@@ -110,8 +110,8 @@ class Validator:
             self._pictures.mkdir(exist_ok=True)
             write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
         except OSError as error:  # a full disk costs the picture, not the training
-            told, self._picture_failed = self._picture_failed, True
-            return None if told else WarningRaised(message=describe_os_error(error, path, "could not be written"))
+            reported, self._picture_failed = self._picture_failed, True
+            return None if reported else WarningRaised(message=describe_os_error(error, path, "could not be written"))
         self._picture_failed = False
         relative = f"{self._pictures.name}/{path.name}"
         return ComparisonWritten(step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr)

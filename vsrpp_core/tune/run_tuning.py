@@ -12,7 +12,7 @@ from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
-from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.config import RunConfig, describe_retired
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.training.inbox import Inbox
@@ -43,10 +43,14 @@ class _Target:
     config: RunConfig
     known: RunConfig | None
     """The run's settings as they are on disk, if it has any."""
+    retired: list[str]
+    """Names of settings on disk that no longer mean anything."""
     root: Path
     geometry: StackGeometry
 
-    def save(self, tuned: RunConfig) -> None:
+    def save(self, tuned: RunConfig) -> Iterator[ev.Event]:
+        if self.retired:
+            yield ev.WarningRaised(message=describe_retired(self.folder.config, self.retired))
         found = {"data.root": str(self.root), "model.n_frames": self.geometry.n_frames}
         tuned.with_overrides(found).save(self.folder.config)
 
@@ -86,7 +90,7 @@ def tune_run(run: Path, data: Path | None, overrides: Overrides = NO_OVERRIDES) 
             target.config, hardware, target.geometry, nobody, attended=False, small=small
         )
         if tuned:
-            target.save(tuned)
+            yield from target.save(tuned)
 
 
 def choose_rung(run: Path, data: Path | None, index: int, overrides: Overrides = NO_OVERRIDES) -> Iterator[ev.Event]:
@@ -104,7 +108,7 @@ def choose_rung(run: Path, data: Path | None, index: int, overrides: Overrides =
         chosen, warnings = search.choose(index)
         for warning in warnings:
             yield ev.WarningRaised(message=warning)
-        target.save(chosen)
+        yield from target.save(chosen)
 
 
 def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = NO_OVERRIDES) -> Listing:
@@ -124,13 +128,13 @@ def _target(run: Path, data: Path | None, overrides: Overrides) -> _Target:
         raise VsrppError(
             f"{run} holds a network at step {checkpoints[0].step:,}, which cannot change its size; name another run"
         )
-    known = RunConfig.load_if_any(folder.config)
+    known, retired = RunConfig.load_known(folder.config)
     config = reset_for_search(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     if root is None:
         raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
     geometry = training_geometry(root, summarize(root), config.data.crop)
-    return _Target(folder, config, known, root, geometry)
+    return _Target(folder, config, known, retired, root, geometry)
 
 
 def reset_for_search(config: RunConfig, overrides: Overrides) -> RunConfig:

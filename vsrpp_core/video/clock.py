@@ -1,7 +1,7 @@
 """Times of a film's pictures, given in the order in which a decoder shows them.
 
 Separate because the order is right and the times may not be: some recorders and containers store those of decoding as
-those of showing, give two pictures one time, or begin anew where recordings were joined.
+those of showing, give two pictures one time, or restart where recordings were joined.
 """
 
 import heapq
@@ -31,10 +31,10 @@ def may_jump(container: InputContainer) -> bool:
 
 
 class Clock:
-    """Makes one clock of one that begins anew. All times in ticks of one length."""
+    """Makes one clock of one that restarts. All times in ticks of one length."""
 
     def __init__(self, step: int, most_back: int = 0, longest_gap: int | None = None) -> None:
-        """``step``: between two times; the clock begins anew where it goes back by more than ``most_back``, or forward
+        """``step``: between two times; the clock restarts where it goes back by more than ``most_back``, or forward
         by more than ``longest_gap``."""
         self.step, self._most_back, self._longest_gap = step, most_back, longest_gap
         self._offset = 0
@@ -48,7 +48,7 @@ class Clock:
         return cls(step, REORDERED * step, round(LARGEST_GAP / unit) if unit and may_jump(container) else None)
 
     def __call__(self, time: int | None) -> tuple[int, bool]:
-        """The time on the one clock, and whether it begins anew there; without a time it is a step later."""
+        """The time on the one clock, and whether it restarts there; without a time it is a step later."""
         if self._newest is None:
             self._newest = time or 0
             return self._newest, False
@@ -70,7 +70,7 @@ def in_time(
     """The same frames, as many held back as a decoder may reorder, each with a ``pts`` later than the one before.
 
     Times are those of the file in ascending order; pictures of one time are spread up to the next. ``on_jump`` gets the
-    number of a picture, from 0, where the clock begins anew.
+    number of a picture, from 0, where the clock restarts.
     """
     held: deque[VideoFrame] = deque()
     times: list[int] = []

@@ -45,7 +45,7 @@ SILENT = frozenset({"hevc"})
 
 
 class BrokenVideoError(VsrppError):
-    """Decoding cannot go on; the frames that came before are good."""
+    """Decoding cannot continue; the frames that came before are good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def _ends_early(reached: float, declared: float) -> bool:
 
 
 def _seconds_of_all_tracks(path: Path) -> float:
-    """How far any track reaches: sound may go on after the last picture."""
+    """How far any track reaches: sound may continue after the last picture."""
     end = 0.0
     with opened(path) as (container, _), suppress(FFmpegError):
         for packet in container.demux():

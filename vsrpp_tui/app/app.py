@@ -183,7 +183,7 @@ class VsrppApp(RunApp[Farewell]):
         path = RunFolder(run).journal
         try:
             self.post_message(self.PastRead(worker, resumed(journal.replay(path))))
-        except Exception as error:  # whatever it is, the run must go on
+        except Exception as error:  # whatever it is, the run must continue
             fault = f"the curves begin now: {journal_fault(path, error)}"
             self.post_message(self.PastRead(worker, RunState(phase="preparing"), fault))
 

@@ -35,7 +35,7 @@ class RunState:
     phase: Phase = "idle"
     preparation: ev.PreparationProgressed | None = None
     tuning: Tuning | None = None
-    """The search for a network, and after it what it found; None where none was told of."""
+    """The search for a network, and after it what it found; None where no event was about one."""
     started: ev.SessionStarted | None = None
     step: ev.StepReported | None = None
     seconds_per_step: float = 0.0
@@ -46,7 +46,7 @@ class RunState:
     validation_progress: ev.ValidationProgressed | None = None
     validation: ev.ValidationFinished | None = None
     pictures: tuple[ev.ComparisonWritten, ...] = ()
-    """Of the last validation, in the order of its samples; while one goes on, the new ones among them."""
+    """Of the last validation, in the order of its samples; while one is under way, the new ones among them."""
     activity: ev.ActivityMeasured | None = None
     checkpoint: ev.CheckpointSaved | None = None
     answered: int = 0
@@ -126,7 +126,7 @@ def replay(events: Iterable[ev.Event]) -> RunState:
 
 
 def resumed(events: Iterable[ev.Event]) -> RunState:
-    """The state at the start of a session that goes on: what was seen, but not how the session before it ended."""
+    """The state at the start of a session that continues: what was seen, but not how the session before it ended."""
     return replace(replay(events), phase="idle", ended=None, failed=None)
 
 
@@ -185,7 +185,7 @@ def _searching(state: RunState, event: ev.Event) -> RunState:
 
 
 def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
-    """A session's first event; curves of an earlier session go on from where this one resumes."""
+    """A session's first event; curves of an earlier session continue where this one resumes."""
     kept = _up_to(state, event.step)
     return RunState(
         started=event,
@@ -201,7 +201,7 @@ def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
 
 
 def _rolled_back(state: RunState, event: ev.RolledBack) -> RunState:
-    """The steps since the checkpoint are forgotten; the figures of the moment stay until the next are told."""
+    """The steps since the checkpoint are forgotten; the figures of the moment stay until the next arrive."""
     step = replace(state.step, step=event.to_step) if state.step else None
     return replace(_up_to(state, event.to_step), step=step, lr_cut=event.factor)
 

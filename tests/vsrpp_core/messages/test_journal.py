@@ -133,6 +133,18 @@ def test_only_every_tenth_step_is_kept_and_everything_else(tmp_path: Path) -> No
     assert [event.step for event in kept if isinstance(event, ev.PhaseChanged)] == list(range(1, 31))
 
 
+@pytest.mark.parametrize("ending", [ev.SessionEnded, ev.SessionFailed])
+def test_the_last_step_of_a_session_is_kept_though_none_is_due(ending: type[ev.Event], tmp_path: Path) -> None:
+    journal = tmp_path / "events.jsonl"
+    with JournalWriter(journal, step_every=10) as writer:
+        for session in ((9, 10, 11, 13), (14, 20)):
+            for step in session:
+                writer.handle(make_event(ev.StepReported, step=step))
+            writer.handle(make_event(ending, step=session[-1]))
+    kept = [event.step for event in replay(journal) if isinstance(event, ev.StepReported)]
+    assert kept == [10, 13, 20]
+
+
 def test_a_line_is_on_disk_as_soon_as_it_is_handled(tmp_path: Path) -> None:
     journal, event = tmp_path / "events.jsonl", make_event(ev.SessionEnded)
     with JournalWriter(journal) as writer:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tests.helpers import GOLDEN
 from vsrpp_core.errors import Fault, OverrideError, SettingsError, UsageError, VsrppError
-from vsrpp_core.run.config import RunConfig, retired_settings, setting_ranges
+from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.settings import read_toml
 
 NAMES = GOLDEN / "settings.txt"
@@ -292,17 +292,19 @@ def test_faults_of_overrides_are_those_of_a_command_line() -> None:
 
 def test_settings_of_an_earlier_version_are_passed_over_and_leave_the_file(path: Path) -> None:
     path.write_text("[schedule]\nlr_max = 2e-4 # mine\nplateau_patience = 300 # steps\nplateau_threshold = 0.003\n")
-    assert retired_settings(path) == ["schedule.plateau_patience", "schedule.plateau_threshold"]
-    config = RunConfig.load(path)
+    config, retired = RunConfig.load_known(path)
+    assert retired == ["schedule.plateau_patience", "schedule.plateau_threshold"]
+    assert config == RunConfig.load(path)
+    assert config is not None
     assert config.schedule.lr_max == 2e-4
     config.save(path)
     text = path.read_text()
     assert "plateau_patience" not in text and "plateau_threshold" not in text and "2e-4 # mine" in text
-    assert retired_settings(path) == [] and RunConfig.load(path) == config
+    assert RunConfig.load_known(path) == (config, [])
     path.write_text("schedule = {plateau_patience = 300, lr_max = 2e-4}\n")
     RunConfig.load(path).save(path)
     assert "plateau_patience" not in path.read_text()
-    assert retired_settings(path.with_name("none.toml")) == []
+    assert RunConfig.load_known(path.with_name("none.toml")) == (None, [])
 
 
 @pytest.mark.parametrize("text", ["fp32", '"fp32"', "'fp32'"])

@@ -100,4 +100,4 @@ def test_a_complete_run_goes_on_from_a_rate_that_rises_again(make_dataset: MakeD
     assert (told.step, told.peak_step, told.max_steps) == (24, 28, 64)
     assert seen[28] == max(seen.values()) == pytest.approx(told.peak) and told.peak == pytest.approx(7.9e-4, rel=0.01)
     assert seen[25] < 0.3 * told.peak and seen[64] == pytest.approx(1e-6)
-    assert "a complete run goes on" in (run / "training.log").read_text()
+    assert "a complete run continues" in (run / "training.log").read_text()

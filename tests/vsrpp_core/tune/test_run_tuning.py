@@ -201,6 +201,17 @@ def test_settings_changed_after_a_search_on_a_cpu_stay(
 # chosen by hand
 
 
+def test_settings_of_an_earlier_version_are_removed_with_a_warning(
+    cpu_only: None, make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    run.config.write_text("[schedule]\nplateau_patience = 300\n")
+    warnings = [event.message for event in tune_run(run.path, make_dataset()) if isinstance(event, ev.WarningRaised)]
+    assert [text for text in warnings if "schedule.plateau_patience" in text] == [warnings[-1]]
+    assert "plateau_patience" not in run.config.read_text()
+
+
 def test_a_rung_can_be_chosen_without_measuring(
     monkeypatch: pytest.MonkeyPatch, make_dataset: MakeDataset, tmp_path: Path
 ) -> None:

@@ -1,7 +1,7 @@
 """Packets of a source's other tracks, and the writer that brings them into a file as far as it takes them.
 
 Separate from mux.py because it knows nothing of pictures: a source's times may go back, a track may stop being readable
-in the middle, a muxer may refuse a packet; none of it may cost more than it concerns, and all of it is told.
+in the middle, a muxer may refuse a packet; none of it may cost more than it concerns, and all of it is reported.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ INTERLEAVED = 10
 """Seconds by which one track's packets may precede another's of the same time in a file."""
 
 BACK = 1
-"""Seconds that sound may go back, as where packets were lost; more is a clock that begins anew."""
+"""Seconds that sound may go back, as where packets were lost; more is a clock that restarts."""
 
 PRIMING = 0.05
 """Seconds of sound before the beginning that are kept although nothing of them is heard: decoders begin with them."""
@@ -72,8 +72,8 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
             continue
         pts = pts or 0
         if packet.stream.type == "audio":
-            anew = on_one_clock(packet, pts, clocks)
-            packet.dts, pts = (packet.dts or pts) + anew, pts + anew
+            shift = on_one_clock(packet, pts, clocks)
+            packet.dts, pts = (packet.dts or pts) + shift, pts + shift
         seconds = pts * packet.time_base
         if packet.is_discard and not -PRIMING <= seconds < 0:  # cut out by an edit list
             continue
@@ -86,7 +86,7 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
 
 
 def on_one_clock(packet: "Packet[Any]", pts: int, clocks: dict[int, Clock]) -> int:
-    """What is added to times of sound where its clock began anew, as that of the pictures did there."""
+    """What is added to times of sound where its clock restarted, as that of the pictures did there."""
     unit, stream = packet.time_base, packet.stream
     gap = round(LARGEST_GAP / unit) if may_jump(stream.container) else None
     clock = clocks.setdefault(stream.index, Clock(1, round(BACK / unit), gap))
@@ -96,7 +96,7 @@ def on_one_clock(packet: "Packet[Any]", pts: int, clocks: dict[int, Clock]) -> i
 
 
 def _read(film: VideoFilm, indices: list[int], begin: Fraction | None) -> Iterator["Packet[Any]"]:
-    """What can be read of these streams: after damage whatever follows it, which is told once."""
+    """What can be read of these streams: after damage whatever follows it, which is reported once."""
     with av.open(str(film.path.absolute()), metadata_errors="ignore") as source:
         if begin is not None:
             source.seek(int(begin * av.time_base))

@@ -2,7 +2,7 @@
 
 Separate from the segments because only here a container format is chosen, with its limits. Whatever can be known of
 them is tried before the first picture; whatever shows itself only while a file is written costs a track or some of its
-packets, which is told, and never the pictures.
+packets, which is reported, and never the pictures.
 """
 
 import heapq

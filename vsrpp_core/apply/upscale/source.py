@@ -39,7 +39,7 @@ LEAD_IN = 2.0
 ALPHA = "an alpha channel that makes it transparent in places"
 
 PLACES_TOLD = 10
-"""Damaged places of a film that are told by themselves."""
+"""Damaged places of a film that are reported one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ class VideoFilm:
         with opened(self.path) as (container, stream), self._told_of_force():
             self.origin = _origin(container, self.span)
             self._seconds = Fraction(container.duration or 0, av.time_base)
-            ignored = (lambda damage: None) if self.force else None  # it is told when the pictures are read
+            ignored = (lambda damage: None) if self.force else None  # it is reported when the pictures are read
             first = first_frame(container, stream, self.path, self._refuse, ignored)
             self.info = _source_info(self.path, container, stream, first, self.span)
         self._losses = _Losses(self.path, self.notes)
@@ -282,7 +282,7 @@ class _Told:
 
     def jump(self, number: int) -> None:
         self._notes.append(
-            f"the clock of {self._path} begins anew at frame {number + 1:,}; what follows is shown right after it"
+            f"the clock of {self._path} restarts at frame {number + 1:,}; what follows is shown right after it"
         )
 
     def rest(self) -> None:

@@ -114,7 +114,7 @@ def _try(out: Path) -> None:
 
 
 def _write_report(report: "Report", out: Path | None) -> str:
-    """A sentence where it cannot be written, as the figures must be told all the same; else empty."""
+    """A sentence where it cannot be written, as the figures must be printed all the same; else empty."""
     try:
         if out:
             write_text_atomically(out, readable(report.csv()))

@@ -59,7 +59,7 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
         return Content.styled(self._run.name, "bold")
 
     def browse(self, row: FieldRow) -> None:
-        """Offer the run's own networks first; from there the user can go on to other files."""
+        """Offer the run's own networks first; from there the user can move to other files."""
         if row.field.key == "network" and any(not info.is_damaged for info in self._checkpoints):
             self.app.push_screen(PickNetwork(self._run, self._checkpoints), lambda path: self._picked(row, path))
         else:

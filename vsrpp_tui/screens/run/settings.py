@@ -213,7 +213,7 @@ class SettingsScreen(TypedScreen[None]):
         button.disabled = not changed or bool(faults or self._waiting) or self._state.is_over
 
     def _speaks_for(self, key: str, changed: dict[str, str]) -> bool:
-        """Whether a fault of the setting's section is told beside it."""
+        """Whether a fault of the setting's section is shown beside it."""
         section = key.partition(".")[0]
         of_section = [other for other in changed if other.startswith(f"{section}.")]
         return key == (self._last if self._last in of_section else next(iter(of_section), ""))

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 
 from tests.conftest import MakeDataset
 from tests.helpers import GOLDEN
@@ -107,6 +109,23 @@ def compared(sample: str = "film_000042_0_0", step: int = 100) -> ev.ComparisonW
 def activity(blocks: int = 10, step: int = 100) -> ev.ActivityMeasured:
     trunk = tuple(0.1 + 0.01 * block for block in range(blocks))
     return ev.ActivityMeasured(step=step, backward_trunk=trunk, forward_trunk=trunk[::-1], fusions=(0.1, 0.2, 0.05))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _styles_parsed_once() -> Iterator[None]:
+    """Each application parses the same style sheets, a twelfth of what a test of a screen takes."""
+    known: dict[Any, list[RuleSet]] = {}
+    parse = Stylesheet._parse_rules
+
+    def parse_once(sheet: Stylesheet, *source: Any, **more: Any) -> list[RuleSet]:
+        key = (source, *more.items(), *sheet._variables.items())
+        if key not in known:
+            known[key] = parse(sheet, *source, **more)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(Stylesheet, "_parse_rules", parse_once)
+        yield
 
 
 class RecordingWorker:

@@ -39,6 +39,7 @@ class Progress(Part):
     best_quality: Finite
     best_step: Count
     best_branch: Count = 0
+    best_psnr: float = float("nan")
     branch: Count = 0
     skipped_in_a_row: Count = 0
     rollbacks: Count = 0

@@ -20,6 +20,7 @@ VERBS = {
     "cache": ("datasets.cache", "decode a dataset's training pairs into one file, for faster training"),
     "train": ("runs.train", "train a run, without a screen"),
     "doctor": ("runs.doctor", "check this machine, its card and disks before a long run"),
+    "report": ("runs.report", "say what a run learned lately, and what limits it"),
     "tune": ("runs.tune", "find the largest network this device can train"),
     "config": ("runs.config", "list every setting of a run, its value and meaning"),
     "evaluate": ("networks.evaluate", "score networks on ground-truth frames beside bicubic"),

@@ -45,6 +45,8 @@ def _line(event: ev.Event) -> Line | str:
             )
         case ev.ValidationFinished():
             return _validated(event)
+        case ev.RunLost():
+            return Line(f"step {event.step:,}: {_lost(event)}", "fault")
         case ev.ValidationAborted():
             return Line(f"step {event.step:,}: validation ended early, {event.reason}", "warning")
         case ev.CheckpointSaved():
@@ -140,6 +142,19 @@ def _validated(event: ev.ValidationFinished) -> Line:
         detail=f"; LR {event.lr_psnr:.2f} dB / {event.lr_ssim:.4f}, {ki} / {event.ki_ssim:.4f}, "
         f"quality {event.ki_quality:.1%}; {samples} in {event.seconds:.1f} s",
     )
+
+
+SAFE_RATE = 1e-4
+"""``schedule.lr_max`` by default, which trains networks of every size."""
+
+
+def _lost(event: ev.RunLost) -> str:
+    """What was seen, and what to do: a tenth of the rate, or where that is still high the default."""
+    reference = "bicubic" if not event.best_psnr > event.lr_psnr else "its own best"
+    seen = "its pictures are not finite" if math.isnan(event.below) else f"{event.below:.1f} dB below {reference}"
+    rate = f"--set schedule.lr_max={min(event.lr_max / 10, SAFE_RATE):.2g}"
+    way = f"--resume --from {event.checkpoint} {rate}" if event.checkpoint else f"--fresh {rate}"
+    return f"the network is lost, {seen}; more steps will not bring it back: stop, and train again with {way}"
 
 
 def _best(event: ev.ValidationFinished | ev.CheckpointSaved) -> str:

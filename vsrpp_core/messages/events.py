@@ -253,6 +253,27 @@ class ValidationFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunLost(Event):
+    """A validation after the warm-up was far below bicubic, or below the best of the run: it will not recover."""
+
+    step: int
+    ki_psnr: float
+    """dB; NaN where the network gives no finite picture."""
+    lr_psnr: float
+    best_psnr: float
+    """Of earlier validations; NaN where none is known."""
+    lr_max: float
+    """``schedule.lr_max`` that led there."""
+    checkpoint: str
+    """The run's best one, to resume from; empty where there is none."""
+
+    @property
+    def below(self) -> float:
+        """dB below what the run should have; NaN where ``ki_psnr`` is."""
+        return max(self.lr_psnr, -math.inf if math.isnan(self.best_psnr) else self.best_psnr) - self.ki_psnr
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationAborted(Event):
     step: int
     reason: str
@@ -479,6 +500,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
         ActivityMeasured,
         ValidationProgressed,
         ValidationFinished,
+        RunLost,
         ValidationAborted,
         ComparisonWritten,
         CheckpointSaved,

@@ -19,9 +19,9 @@ from vsrpp_core.messages.events import (
     EVENT_TYPES,
     Event,
     ParameterChanged,
-    SettingValue,
     SessionEnded,
     SessionFailed,
+    SettingValue,
     StepReported,
     ValidationProgressed,
     WarningRaised,
@@ -152,7 +152,7 @@ class JournalWriter:
     def __init__(self, path: Path, step_every: int = 10) -> None:
         self.path, self._steps = path, Cadence("cadence.journal_every", step_every)
         self._passed_over: StepReported | None = None
-        """Since the last step that was kept: the last step of a session is kept too, or a replay would end before it."""
+        """Since the last step that was kept. A session's last one is kept too, or a replay would end before it."""
         self._file: TextIO | None = None
         """Opened by the first event: what stands in its place is reported like a disk that fails."""
 

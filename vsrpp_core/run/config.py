@@ -98,7 +98,10 @@ class DataConfig(Section):
         "memory", description="decoded images: none are kept, some in memory, or all in one file on the disk"
     )
     cache_gb: float = Field(
-        2.0, ge=0, le=1024, description="cache = memory: room for them in each process that reads, GB; 0 reads each time"
+        2.0,
+        ge=0,
+        le=1024,
+        description="cache = memory: room for them in each process that reads, GB; 0 reads each time",
     )
 
     @field_validator("root")

@@ -10,7 +10,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import DiskWatch
-from vsrpp_core.run.folder import CheckpointInfo
+from vsrpp_core.run.folder import BEST_NAME, CheckpointInfo
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 from vsrpp_core.training.progress import Progress
 from vsrpp_core.training.step import FIGURES
@@ -105,6 +105,11 @@ class CheckpointSaver:
         return ev.CheckpointSaved(
             step=info.step, kind=kind, name=info.name, size=info.size, seconds=seconds, is_best=is_best
         )
+
+    def best_name(self) -> str:
+        """Of the best checkpoint; empty where there is none."""
+        is_there = self._progress.best_step > 0 and (self._store.folder / BEST_NAME).exists()
+        return BEST_NAME if is_there else ""
 
     def repair_best(self) -> Iterator[ev.WarningRaised]:
         """After a resume: link the best file as the best, in case a kill or a full disk prevented it."""

@@ -19,6 +19,8 @@ class Progress:
     best_quality: float = 0.0
     best_step: int = 0
     best_branch: int = 0
+    best_psnr: float = math.nan
+    """Highest of a validation, dB."""
     branch: int = 0
     """How often the run has returned to an earlier checkpoint: of two files the one of the later branch is newer."""
     skipped_in_a_row: int = 0
@@ -52,3 +54,8 @@ class TorchRandomState:
         torch.set_rng_state(state["cpu"])
         if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
             torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def higher(one: float, other: float) -> float:
+    """The higher of two figures; NaN stands for one that is not known."""
+    return max((known for known in (one, other) if not math.isnan(known)), default=math.nan)

@@ -33,7 +33,7 @@ from vsrpp_core.training.checkpointing import CheckpointSaver
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 from vsrpp_core.training.figures import StepClock, StepFigures
 from vsrpp_core.training.inbox import Inbox
-from vsrpp_core.training.progress import Progress, TorchRandomState
+from vsrpp_core.training.progress import Progress, TorchRandomState, higher
 from vsrpp_core.training.steering import Steering
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.validator import ValidationResult, Validator
@@ -45,6 +45,10 @@ REPORT_SECONDS = 0.5
 """A slow step is reported at once, so that a screen moves; a fast one at the status cadence."""
 
 ROLLBACK_LR_FACTOR = 0.5
+
+LOST_PSNR = 3.0
+"""dB below bicubic, or below its own best, from which a network is lost: validations scatter by hundredths, and a rate
+that is too high ends tens of dB below (docs/decisions)."""
 
 LOOK_SECONDS, STALLED_SECONDS = 0.5, 45.0
 """Between two looks for commands while there are no pictures, and after which the wait is reported."""
@@ -139,6 +143,7 @@ class Trainer:
         """Forget the best quality: what was measured so far cannot be compared with what follows."""
         self._schedule.forget_validations()
         self._progress.best_quality, self._progress.best_step, self._progress.last_quality_step = 0.0, 0, -1
+        self._progress.best_psnr = math.nan
 
     def repair_best(self) -> Iterator[ev.Event]:
         """Link the best checkpoint as the best where the session that saved it was killed before it could."""
@@ -413,7 +418,8 @@ class Trainer:
         progress, quality, self._validation_seconds = self._progress, result.ki.quality, seconds
         before = progress.best_quality, progress.best_step, progress.best_branch
         plateau = self._take_in(quality)
-        is_best = self._saving.in_best_window() and quality > progress.best_quality
+        is_lost = self._is_lost(result)
+        is_best = self._saving.in_best_window() and quality > progress.best_quality and not is_lost
         if is_best:
             progress.best_quality, progress.best_step, progress.best_branch = quality, progress.step, progress.branch
         yield ev.ValidationFinished(
@@ -432,6 +438,17 @@ class Trainer:
             best_step=progress.best_step,
             **self._judged(plateau),
         )
+        if is_lost:
+            yield ev.RunLost(
+                step=progress.step,
+                ki_psnr=result.ki.psnr,
+                lr_psnr=result.lr.psnr,
+                best_psnr=progress.best_psnr,
+                lr_max=self._config.schedule.lr_max,
+                checkpoint=self._saving.best_name(),
+            )
+        else:
+            progress.best_psnr = higher(progress.best_psnr, result.ki.psnr)
         if plateau:
             yield ev.LearningRateReduced(
                 step=progress.step,
@@ -445,6 +462,11 @@ class Trainer:
                 if isinstance(event, ev.CheckpointFailed):  # there is no file of it: the next good one is the best
                     progress.best_quality, progress.best_step, progress.best_branch = before
                 yield event
+
+    def _is_lost(self, result: ValidationResult) -> bool:
+        """Whether training has done more harm than a falling rate can mend. During a warm-up nothing is expected."""
+        expected = higher(result.lr.psnr, self._progress.best_psnr)
+        return not (self._schedule.plan.is_rising(self._progress.step) or result.ki.psnr >= expected - LOST_PSNR)
 
     def _judged(self, plateau: Gain | None) -> dict[str, Any]:
         """For ValidationFinished. A plateau was judged just now, and its validations are forgotten."""

@@ -74,7 +74,7 @@ class Studio:
         """The application, once its first screen shows all there is to show; it paints only what is shot."""
         with patch.object(Compositor, "render_update", _paint_if_shot):
             async with app.run_test(size=self.size) as pilot:
-                await settled(pilot)
+                await caught_up(pilot)
                 yield pilot
 
     async def shoot(self, pilot: Pilot[Any], name: str, *keys: str) -> None:
@@ -82,7 +82,7 @@ class Studio:
         for key in keys:
             await pilot.press(key)
             if key == "escape":  # what is closed must be gone, or it takes the next key
-                await settled(pilot)
+                await caught_up(pilot)
         self.shots[name] = rows_of(await settled(pilot))
 
 
@@ -102,6 +102,12 @@ def _paint_if_shot(compositor: Compositor, full: bool = False, **options: Any) -
 
 async def settled(pilot: Pilot[Any]) -> Painted:
     """What is shown once nothing is being read and all of it is drawn: at once, and not at the pace of the screen."""
+    await caught_up(pilot)
+    return await _charts_drawn(pilot)
+
+
+async def caught_up(pilot: Pilot[Any]) -> None:
+    """Wait until nothing is being read and every key and event was taken in; charts may be drawn later."""
     await until(lambda: not any(thread.name in READERS for thread in threading.enumerate()), "a reader's end")
     await pilot.pause()
     for line in pilot.app.screen.query(Input):
@@ -109,7 +115,6 @@ async def settled(pilot: Pilot[Any]) -> Painted:
     if isinstance(pilot.app, VsrppApp):
         pilot.app.pump()
     await pilot.app.workers.wait_for_complete()
-    return await _charts_drawn(pilot)
 
 
 async def _charts_drawn(pilot: Pilot[Any]) -> Painted:

@@ -1,11 +1,10 @@
 """``vsrpp doctor``: what this machine will do to a long run, before it is begun."""
 
 import argparse
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal
+from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, json_line
 from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         has_fault = has_fault or found.verdict == "fault"
         if options.json:
-            _say_json(terminal, found.as_json())
+            terminal.say(json_line(found.as_json()))
         else:
             _say(terminal, found)
     return EXIT_FAILED if has_fault else EXIT_DONE
@@ -70,14 +69,9 @@ def _end(terminal: Terminal, outlook: "Outlook", as_json: bool) -> None:
     from vsrpp_core.doctor.words import outlook_in_words
 
     if as_json:
-        _say_json(terminal, {"check": "Outlook", **asdict(outlook)})
+        terminal.say(json_line({"check": "Outlook", **asdict(outlook)}))
     else:
         terminal.say("", outlook_in_words(outlook), style="bold")
-
-
-def _say_json(terminal: Terminal, values: dict[str, Any]) -> None:
-    """NaN, which JSON does not have, as null."""
-    terminal.say(json.dumps({name: None if value != value else value for name, value in values.items()}))
 
 
 def _has_unicode(terminal: Terminal) -> bool:

@@ -3,6 +3,7 @@
 Light to import: no torch, as ``vsrpp VERB --help`` answers at once.
 """
 
+import json
 import math
 import signal
 import sys
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
@@ -35,6 +36,23 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Raise, so that the verb can finish its work; rich would end the program on the spot."""
         raise BrokenPipeError
+
+
+def json_line(value: Any) -> str:
+    """One line of JSON; NaN and infinity, which JSON does not have, as null."""
+    return json.dumps(_finite(value))
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+        case _:
+            return value
 
 
 def complain(line: str) -> None:

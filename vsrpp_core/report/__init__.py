@@ -1,0 +1,1 @@
+"""What a run has learned lately and what limits it, by its journal alone."""

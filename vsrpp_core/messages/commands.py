@@ -5,15 +5,20 @@ validation samples, where only ``Stop`` is acted on at once, and between the mea
 each with ``CommandAnswered``.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from queue import SimpleQueue
 from typing import ClassVar, Literal
 
+from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.events import Checkpointing, SettingValue
 
 _numbers = count(1)
+
+MOST_HOURS = 10_000.0
+"""That a run may be asked to finish in: more than a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,19 @@ class FinishNow(_Numbered):
     name: ClassVar[Literal["FinishNow"]] = "FinishNow"
     steps: int = 0
     hours: float = 0.0
+
+
+def finish_in(text: str) -> FinishNow:
+    """``FinishNow`` as a user names it: a number of steps, ``2000`` or ``2,000``, or of hours, ``3h`` or ``1.5 h``.
+
+    Raises UsageError.
+    """
+    in_hours = re.fullmatch(r"\s*(\d{1,6}(?:\.\d+)?)\s*h\s*", text, re.ASCII)
+    if in_hours and 0 < (hours := float(in_hours[1])) <= MOST_HOURS:
+        return FinishNow(hours=hours)
+    if found := re.fullmatch(r"\s*([1-9]\d{0,2}(?:,\d{3})*|[1-9]\d{0,8})\s*", text, re.ASCII):
+        return FinishNow(steps=int(found[1].replace(",", "")))
+    raise UsageError(f"{text.strip()!r} is neither steps nor hours; write 2000, or 3h")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ that was set, says nothing about learning.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from vsrpp_core.messages import events as ev
 
@@ -89,7 +89,7 @@ class RunRecord:
     lost: ev.RunLost | None = None
     """Since it was said, no validation was sound again."""
     ended: ev.SessionEnded | None = None
-    batches: _Batches = _Batches()
+    batches: _Batches = field(default_factory=_Batches)
 
     @property
     def last_step(self) -> int:

@@ -166,7 +166,9 @@ class VsrppApp(RunApp[Farewell]):
     def on_start_screen_training_wanted(self, message: StartScreen.TrainingWanted) -> None:
         choice = self._choice = message.choice
         start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
-        request = SessionRequest(choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune)
+        request = SessionRequest(
+            choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune, message.max_steps
+        )
         self.state = RunState(phase="preparing")
         self.worker = worker = Worker(request)
         if message.fresh:

@@ -87,7 +87,7 @@ class RunApp(App[T]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
-            case "settings" | "mark":
+            case "settings" | "mark" | "finish":
                 from vsrpp_tui.screens.run.training import WORKING
 
                 return True if self.state.phase in WORKING else None
@@ -106,6 +106,26 @@ class RunApp(App[T]):
         from vsrpp_tui.screens.run.mark import MarkScreen
 
         self.push_screen(MarkScreen(self.state.current_step), lambda text: self.send(cmd.Mark(text)) if text else None)
+
+    def action_finish(self) -> None:
+        """Ask how long, or where the run is finishing already, whether to take that back."""
+        from vsrpp_tui.screens.run.finish import FinishScreen
+        from vsrpp_tui.screens.shared.ask import AskScreen
+
+        started = self.state.started
+        if started and started.finish_from:
+            self.push_screen(
+                AskScreen(
+                    "Stop finishing?",
+                    f"The learning rate falls until step {started.max_steps:,}, where the run ends. If that is taken "
+                    f"back, rate and end are as planned before: step {started.planned_steps:,}.",
+                    "take it back",
+                    "keep finishing",
+                ),
+                lambda sure: self.send(cmd.CancelFinish()) if sure else None,
+            )
+        else:
+            self.push_screen(FinishScreen(self.state), lambda command: self.send(command) if command else None)
 
     def action_log(self) -> None:
         from vsrpp_tui.screens.run.log import LogScreen

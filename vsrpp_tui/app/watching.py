@@ -29,7 +29,7 @@ class WatchingApp(VsrppApp):
     """Has no session: there is nothing to steer, and nothing to save at the end."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return False if action in ("settings", "mark") else super().check_action(action, parameters)
+        return False if action in ("settings", "mark", "finish") else super().check_action(action, parameters)
 
     def send(self, command: cmd.Command) -> None:
         raise AssertionError(f"{command} from a read-only screen")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.report.record import RunRecord
 from vsrpp_tui.state.log import Log, with_event
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
@@ -58,6 +59,8 @@ class RunState:
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None
     log: Log = ()
+    record: RunRecord = field(default_factory=RunRecord)
+    """For the report."""
 
     @property
     def current_step(self) -> int:
@@ -89,17 +92,18 @@ class RunState:
     @property
     def seconds_left(self) -> float:
         """Until the last step, validations counted in; NaN while the speed is unknown."""
-        return (self.max_steps - self.current_step) * self._seconds_a_step
+        return (self.max_steps - self.current_step) * self.seconds_a_step
 
     @property
     def epoch_seconds_left(self) -> float:
         """Until the end of the epoch, validations counted in; NaN while the speed is unknown."""
         if not self.started or not self.step:
             return math.nan
-        return (self.started.steps_per_epoch - self.step.epoch_step) * self._seconds_a_step
+        return (self.started.steps_per_epoch - self.step.epoch_step) * self.seconds_a_step
 
     @property
-    def _seconds_a_step(self) -> float:
+    def seconds_a_step(self) -> float:
+        """With its share of the validations; NaN while that is unknown."""
         if not self.started or not self.seconds_per_step:
             return math.nan
         validating = self.validation.seconds / max(self.started.validate_every, 1) if self.validation else 0.0
@@ -112,9 +116,11 @@ class RunState:
 
 def reduce(state: RunState, event: ev.Event) -> RunState:
     """The state after ``event``; ``state`` is not changed."""
-    state = _changed(state, event)
+    state, record = _changed(state, event), state.record.with_event(event)
     log, tuning = with_event(state.log, event), reduce_tuning(state.tuning, event)
-    return state if log is state.log and tuning is state.tuning else replace(state, log=log, tuning=tuning)
+    if log is state.log and tuning is state.tuning and record is state.record:
+        return state
+    return replace(state, log=log, tuning=tuning, record=record)
 
 
 def replay(events: Iterable[ev.Event]) -> RunState:

@@ -36,6 +36,8 @@ class SessionRequest:
     """Name of the one to resume from; empty for the newest that can be read."""
     tune: bool = False
     """Run auto-tune first, whatever settings and device the run has."""
+    max_steps: int = 0
+    """Where a complete run is to end now; 0 leaves that to its settings."""
 
 
 class SessionMailbox(Mailbox[ev.Event]):
@@ -101,6 +103,7 @@ class Worker(EventThread[ev.Event]):
             start=request.start,
             demo=request.demo,
             checkpoint=request.checkpoint,
+            overrides={"training.max_steps": request.max_steps} if request.max_steps else {},
             tune=request.tune,
             attended=True,
         )

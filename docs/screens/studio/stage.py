@@ -34,6 +34,8 @@ OWNER = 4711
 MIDDLE = 1_660
 """The step that most pictures of training show."""
 
+EARLY = 800
+
 FRAMES, SIDE = 5, 48
 """Of the dataset that the recorded run was trained on: frames in a stack, LR pixels of a side."""
 

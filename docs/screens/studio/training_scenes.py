@@ -7,7 +7,7 @@ from functools import partial
 from textual.screen import Screen
 
 from docs.screens.studio.scene import NORMAL, Studio, scene, settled
-from docs.screens.studio.stage import MIDDLE, Stage, recorded, until_step
+from docs.screens.studio.stage import EARLY, MIDDLE, Stage, recorded, until_step
 from vsrpp_core.messages import events as ev
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.failed import FailedScreen
@@ -76,6 +76,19 @@ async def settings(studio: Studio) -> None:
     async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
         await studio.shoot(pilot, "settings", "enter")
         await studio.shoot(pilot, "settings-faulty", *("end", "0", "tab", "tab", "tab", "end", "backspace", "x"))
+
+
+@scene("finish", "finish-refused")
+async def finishing(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(EARLY))) as pilot:
+        await studio.shoot(pilot, "finish", "e")
+        await studio.shoot(pilot, "finish-refused", *["backspace"] * 6, *"90h")
+
+
+@scene("report")
+async def reported(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "report", "s", "s")
 
 
 @scene("mark", "help", "palette", "log", "log-search", "log-saves")

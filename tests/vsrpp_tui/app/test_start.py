@@ -48,17 +48,17 @@ async def test_a_run_in_use_names_its_process(tmp_path: Path, make_dataset: Make
             assert offers(pilot) == []
 
 
-@pytest.mark.parametrize(("max_steps", "can_resume"), [(48_000, False), (48_001, True)])
-async def test_a_complete_run_can_only_be_started_again(
-    tmp_path: Path, make_dataset: MakeDataset, max_steps: int, can_resume: bool
+@pytest.mark.parametrize(("max_steps", "is_complete"), [(48_000, True), (48_001, False)])
+async def test_a_complete_run_is_offered_more_steps(
+    tmp_path: Path, make_dataset: MakeDataset, max_steps: int, is_complete: bool
 ) -> None:
     run = trained_run(tmp_path / "Learn", step=48_000)
     RunConfig().with_overrides({"training.max_steps": max_steps}).save(run / "config.toml")
     app = VsrppApp(Choice(run, make_dataset()))
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: shows(pilot, f"step 48,000 of {max_steps:,}"))
-        assert ("resume" in offers(pilot)) is can_resume
-        assert shows(pilot, "complete; set training.max_steps higher in config.toml") is not can_resume
+        assert "resume" in offers(pilot)
+        assert shows(pilot, "the run is complete; train it on, with more steps") is is_complete
 
 
 async def test_a_word_other_than_yes_is_shown(tmp_path: Path, make_dataset: MakeDataset) -> None:

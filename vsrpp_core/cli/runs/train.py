@@ -18,7 +18,7 @@ from vsrpp_core.cli.shared.console import (
 from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError, command
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.commands import CommandQueue, Stop
+from vsrpp_core.messages.commands import CommandQueue, FinishNow, Stop, finish_in
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.run.names import place
@@ -47,11 +47,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="with --resume: continue from this checkpoint of the run; newer ones move into its .trash",
     )
     parser.add_argument(
+        "--finish",
+        type=_finish,
+        metavar="N",
+        help="let the learning rate fall over the next N steps, or with h (3h) hours, and end the run there",
+    )
+    parser.add_argument(
         "--preset",
         choices=list(NAMED),
         help="settings that belong together; classic: the numbers of the original VSR++. --set still wins",
     )
     add_settings(parser)
+
+
+def _finish(text: str) -> FinishNow:
+    try:
+        return finish_in(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -71,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             )
         except FirstRankError:
             return EXIT_FAILED
-        return run_session(session) if ranks.is_first else _follow_session(session, ranks.rank)
+        return run_session(session, options.finish) if ranks.is_first else _follow_session(session, ranks.rank)
 
 
 def _refuse_to_overwrite(options: argparse.Namespace) -> None:
@@ -84,8 +97,8 @@ def _refuse_to_overwrite(options: argparse.Namespace) -> None:
         )
 
 
-def run_session(session: "Session") -> int:
-    """Run a session to its end, printing what happens.
+def run_session(session: "Session", finish: FinishNow | None = None) -> int:
+    """Run a session to its end, printing what happens. ``finish`` is given once a step has been timed.
 
     Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does a closed output.
     """
@@ -97,6 +110,9 @@ def run_session(session: "Session") -> int:
                 for event in events:
                     outcome.note(event)
                     printer.show(event)
+                    if finish and isinstance(event, ev.StepReported):
+                        commands.put(finish)
+                        finish = None
             terminal.say(*outcome.next_steps(session.folder))
         except OSError:  # of the console alone: a session reports its errors as events
             commands.put(Stop())
@@ -126,10 +142,16 @@ class _Outcome:
 
     def __init__(self) -> None:
         self._end: ev.SessionEnded | None = None
+        self._lost: ev.RunLost | None = None
 
     def note(self, event: ev.Event) -> None:
-        if isinstance(event, ev.SessionEnded):
-            self._end = event
+        match event:
+            case ev.SessionEnded():
+                self._end = event
+            case ev.RunLost():
+                self._lost = event
+            case ev.ValidationFinished():
+                self._lost = None  # it is said again where it still is
 
     @property
     def status(self) -> int:
@@ -141,6 +163,8 @@ class _Outcome:
         """What can be done with the run now."""
         if self._end is None or not self._end.checkpoint:
             return []
+        if self._lost:
+            return [f"{describe(self._lost).text.partition(': ')[2]}"]
         if self._end.reason == "stopped":
             return [f"continue with: {command('vsrpp', 'train', folder.path, '--resume')}"]
         best = folder.path / BEST_NAME

@@ -37,6 +37,7 @@ from vsrpp_tui.widgets.panels.learning import LossPanel, ValidationPanel, countd
 from vsrpp_tui.widgets.panels.log_view import LogView
 from vsrpp_tui.widgets.panels.machine import MemoryPanel
 from vsrpp_tui.widgets.panels.panel import Panel
+from vsrpp_tui.widgets.panels.report import ReportPanel
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
 from vsrpp_tui.widgets.pictures.comparison import ComparisonView
 
@@ -72,7 +73,7 @@ class TrainingScreen(BaseScreen[None]):
         Binding("c", "checkpoint", "Checkpoint", id="checkpoint", tooltip="save a checkpoint now; it is kept"),
         Binding("v", "validate", "Validate", id="validate", tooltip="validate now, also while paused"),
         Binding("enter", "app.settings", "Settings", id="settings", key_display="⏎", tooltip="change live settings"),
-        Binding("s", "next_view(1)", "View", id="view", tooltip="next view: charts, activity, pictures, log"),
+        Binding("s", "next_view(1)", "View", id="view", tooltip="next view: charts, report, activity, pictures, log"),
         Binding("S,shift+s", "next_view(-1)", "View before", show=False, id="view_before", tooltip="view before"),
         Binding("i", "view('pictures')", "Pictures", show=False, id="pictures", tooltip="LR, KI and GT side by side"),
         Binding("l", "app.log", "Log", id="log", tooltip="all events, to search and to filter"),
@@ -94,6 +95,7 @@ class TrainingScreen(BaseScreen[None]):
         Binding("minus", "zoom(-1)", "Further", show=False, id="further", tooltip="pictures: a larger detail, or all"),
         Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
         Binding("q", "app.leave", "Quit", id="quit", tooltip="save, then quit"),
+        Binding("e", "app.finish", "Finish", id="finish", tooltip="let the rate fall, and end the run there"),
         Binding("m", "app.mark", "Mark", id="mark", tooltip="a note for the log and TensorBoard"),
         Binding("b", "app.tensorboard", "TensorBoard", id="tensorboard", tooltip="TensorBoard, on this machine only"),
         Binding("x", "app.keep_screen", "Screenshot", id="screenshot", tooltip="save a picture of the screen"),
@@ -138,6 +140,7 @@ class TrainingScreen(BaseScreen[None]):
             Box("Gradient", GradientPanel(), GradientChart(), id="gradient"),
             Box("Learning rate", RatePanel(), RateChart(), id="rate"),
             Box("Memory and speed", MemoryPanel(id="memory-figures"), SpeedChart(), id="memory"),
+            Box("Report", ReportPanel(id="report-figures"), id="report"),
             Box("Layer activity", ActivityPanel(id="activity-figures"), id="activity"),
             Box("Pictures", self._pictures, id="pictures"),
         )

@@ -20,7 +20,7 @@ from vsrpp_tui.widgets.text import bar, duration
 ELSEWHERE = "another process trains this run; steer it from its own terminal"
 RECORDED = "this is a replay of what was recorded; nothing is trained here"
 
-STEERING = ("pause", "checkpoint", "validate", "settings", "mark", "take", "measure", "by_hand")
+STEERING = ("pause", "checkpoint", "validate", "settings", "mark", "finish", "take", "measure", "by_hand")
 """Ids of the bindings that would steer a session."""
 
 PLAYER: tuple[Binding, ...] = (

@@ -77,6 +77,8 @@ class StartScreen(BaseScreen[None]):
         checkpoint: str = ""
         tune: bool = False
         """Choose the network first, by what this machine can run."""
+        max_steps: int = 0
+        """Where a complete run is to end now."""
 
     @dataclass
     class JobWanted(Message):
@@ -206,7 +208,7 @@ class StartScreen(BaseScreen[None]):
             return action in ("resume", "delete")
         match action:
             case "resume":
-                return self._can_train and run.newest is not None and not run.is_complete
+                return self._can_train and run.newest is not None
             case "delete":
                 return self._is_free and run.exists
             case "fresh":
@@ -243,6 +245,9 @@ class StartScreen(BaseScreen[None]):
         if self._read is None:
             self._early = "resume"
             return
+        if self._read.run.is_complete:
+            self._train_on(self._read.run)
+            return
         from vsrpp_tui.screens.start.resume import ResumeScreen
 
         self.app.push_screen(ResumeScreen(self._read.run), self._resume)
@@ -250,6 +255,19 @@ class StartScreen(BaseScreen[None]):
     def _resume(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             self.post_message(self.TrainingWanted(self.choice, fresh=False, checkpoint=checkpoint))
+
+    def _train_on(self, run: RunSummary) -> None:
+        """Ask how many steps a complete run is given."""
+        from vsrpp_core.run.config import RunConfig
+        from vsrpp_tui.screens.start.train_on import TrainOn  # loads the charts' libraries
+
+        config = RunConfig.load(RunFolder(run.path).config)  # RunSummary has read it, so it is there and valid
+        step = run.newest.step if run.newest else 0
+        self.app.push_screen(TrainOn(step, config), self._more)
+
+    def _more(self, max_steps: int | None) -> None:
+        if max_steps:
+            self.post_message(self.TrainingWanted(self.choice, fresh=False, max_steps=max_steps))
 
     def action_fresh(self) -> None:
         self.post_message(self.TrainingWanted(self.choice, fresh=True))
@@ -375,12 +393,11 @@ class StartScreen(BaseScreen[None]):
         if self._read is None:
             return
         run, newest, trashed = self._read.run, self._read.run.newest, self._read.trashed
-        if self.check_action("resume", ()) and newest:
+        if self.check_action("resume", ()) and run.is_complete:
+            yield _choice("resume", "[F]ortsetzen", "the run is complete; train it on, with more steps")
+        elif self.check_action("resume", ()) and newest:
             place = f"step {newest.step:,}" if newest.is_described else newest.name
             yield _choice("resume", "[F]ortsetzen", f"resume at {place}, or at an earlier one")
-        elif self._can_train and run.is_complete:  # what cannot be done is dimmed, with its reason
-            why = "complete; set training.max_steps higher in config.toml"
-            yield remark(f"{'[F]ortsetzen':<{NAME_WIDTH}}{why}")
         if self.check_action("fresh", ()):
             yield _choice("fresh", "[S]tart", "train a fresh network")
         if self.check_action("tune", ()):

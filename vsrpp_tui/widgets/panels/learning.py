@@ -67,7 +67,7 @@ class ValidationPanel(Panel):
         high = Content.assemble(
             (_scores("KI", v.ki_psnr, v.ki_ssim, v.ki_quality), "bold $success"), _change(state, width)
         )
-        rows = [heading, low, high, _gain(v, width)]
+        rows = [heading, low, high, _lost(state) or _gain(v, width)]
         if self.screen.has_class("-tall"):
             rows.append(_extent(v))
         return lines(*rows)
@@ -85,6 +85,14 @@ def _change(state: RunState, width: int) -> Content:
     sign, style = ("·", "$secondary") if abs(change) < 0.005 else ("▲", "$success") if change > 0 else ("▼", "$warning")
     words = f"   {sign} {change:+.2f} dB since the last" if width >= 58 else f"  {sign}"
     return Content.styled(words, style)
+
+
+def _lost(state: RunState) -> Content | None:
+    lost = state.record.lost
+    if lost is None:
+        return None
+    below = "no finite picture" if math.isnan(lost.below) else f"{lost.below:.1f} dB below what it should have"
+    return Content.styled(f"✗ lost: {below}; see the log", "bold $error")
 
 
 def _gain(v: ev.ValidationFinished, width: int) -> Content:

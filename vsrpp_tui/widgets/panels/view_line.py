@@ -5,7 +5,7 @@ from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
-VIEWS = ("overview", "charts", "activity", "pictures", "log")
+VIEWS = ("overview", "charts", "report", "activity", "pictures", "log")
 HINT = "s next · f full screen"
 FULL_HINT = "tab next · esc back"
 GAP = 3

@@ -30,15 +30,19 @@ CPU: Overrides = {
     "training.batch_size": 4,
     "training.accumulation": 1,
     "training.checkpointing": "none",
-    "training.max_steps": 10_000,
-    "schedule.lr_max": 2e-3,
+    "training.max_steps": 15_000,
+    "schedule.lr_max": 4e-3,
     "schedule.warmup_steps": 200,
+    "cadence.checkpoint_every": 2_500,
     "cadence.best_from": 0,
 }
 """A network that two cores can train, in about 20 minutes: the auto-tune ladder is for GPUs and starts far above it."""
 
-EARLIER_CPU: Overrides = {"training.batch_size": 8, "training.max_steps": 20_000, "schedule.lr_max": 4e-4}
-"""What the preset of earlier versions had instead, as settings of their runs still have it."""
+EARLIER_CPU: tuple[Overrides, ...] = (
+    {"training.batch_size": 8, "training.max_steps": 20_000, "schedule.lr_max": 4e-4},
+    {"training.max_steps": 10_000, "schedule.lr_max": 2e-3},
+)
+"""What the presets of earlier versions had instead, as settings of their runs still have it."""
 
 CPU_CROP = 48
 SMALLEST_CROP = 24
@@ -80,7 +84,7 @@ def unchanged_cpu_settings(config: RunConfig) -> frozenset[str]:
     today = RunConfig().with_overrides(cpu_settings(CPU_CROP + 1))
     return frozenset(
         s.key
-        for preset in (today, today.with_overrides(EARLIER_CPU))
+        for preset in (today, *map(today.with_overrides, EARLIER_CPU))
         for s in preset.settings()
         if s.value != s.default and values[s.key] == s.value
     )

@@ -78,6 +78,11 @@ PANELS = {
         ("data wait", f"above some {WAIT_WORTH_A_WORD:.0%}: data.workers, or `vsrpp cache`"),
         ("curve", "seconds a step"),
     ),
+    "report": (
+        ("▸", "what limits the run now, and what would help"),
+        ("learning", "PSNR gained an hour lately, and how sure that is"),
+        ("loss", "falls while validation stands: more footage helps"),
+    ),
     "activity": (
         ("bars", "mean |feature| after each block of both trunks"),
         ("should be", "rising gently along a trunk; a block at 0 is dead"),

@@ -29,6 +29,7 @@ VERBS = [
     "cache",
     "train",
     "doctor",
+    "report",
     "tune",
     "config",
     "evaluate",

@@ -10,8 +10,8 @@ import pytest
 from tests.helpers import make_event
 from vsrpp_core.messages import events as ev
 from vsrpp_core.report.record import MOST_SAMPLES, RunRecord
+from vsrpp_core.report.sentences import heading, sentences, verdict
 from vsrpp_core.report.verdict import Report, judge
-from vsrpp_core.report.words import heading, sentences, verdict
 
 EVERY = 500
 """Steps between two validations."""

@@ -270,7 +270,7 @@ def test_a_cpu_is_offered_its_small_network_unmeasured(monkeypatch: pytest.Monke
     assert len(steered.of(ev.ConfigurationPredicted)) == 9 and not steered.measured
     assert steered.of(ev.ChoiceOffered)[0].index == 9
     config = steered.config
-    assert (config.model.n_feats, config.data.crop, config.schedule.lr_max, config.model.n_frames) == (32, 48, 2e-3, 5)
+    assert (config.model.n_feats, config.data.crop, config.schedule.lr_max, config.model.n_frames) == (32, 48, 4e-3, 5)
     assert config.tune.found.startswith("the small network for CPUs, predicted ") and not steered.of(ev.WarningRaised)
 
 
@@ -287,7 +287,7 @@ def test_by_hand_a_cpu_keeps_all_else_of_its_small_network(monkeypatch: pytest.M
     steered = on_cpu(monkeypatch, once(ev.ChoiceOffered, cmd.SetByHand(16, 4, 4, 1, "none")))
     config = steered.config
     assert (config.model.n_feats, config.model.n_blocks, config.training.batch_size) == (16, 4, 4)
-    assert (config.data.crop, config.schedule.lr_max, config.training.max_steps) == (48, 2e-3, 10_000)
+    assert (config.data.crop, config.schedule.lr_max, config.training.max_steps) == (48, 4e-3, 15_000)
 
 
 def test_a_cpu_is_not_asked_for_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch, cpu_speed: None) -> None:

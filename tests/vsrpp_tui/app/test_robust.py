@@ -11,6 +11,7 @@ from tests.vsrpp_tui.program import TINY, StartProgram, last_event
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.terminal.output import log_path
+from vsrpp_tui.widgets.panels.view_line import VIEWS
 
 pytestmark = pytest.mark.terminal
 
@@ -93,7 +94,7 @@ def test_a_terminal_made_tiny_and_large_again_changes_nothing(tmp_path: Path, st
     program, run = start_program(), tmp_path / "run"
     program.keys("s")
     program.until(lambda: last_event(run) == "StepReported", "training")
-    for view in ("charts", "activity", "pictures"):
+    for view in VIEWS[1:]:
         for size in ((20, 5), (1, 1), (200, 60), (20, 5), (100, 32)):
             program.resize(*size)
             shown = time.monotonic() + 0.2

@@ -32,6 +32,7 @@ from vsrpp_tui.widgets.charts.charts import (
     ValidationChart,
     WeightsChart,
 )
+from vsrpp_tui.widgets.panels.view_line import VIEWS
 
 TEXT, GRAPHICS = 4.5, 3.0
 """Least contrast by WCAG 2.2, success criteria 1.4.3 and 1.4.11."""
@@ -157,7 +158,7 @@ async def test_without_colours_every_screen_says_what_it_means(
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "▲ +1.00 dB" in on_screen(pilot))
         assert is_grey(colours(pilot)) and "● training" in on_screen(pilot) and "━" in on_screen(pilot)
-        for view in ("charts", "activity", "pictures", "log"):
+        for view in VIEWS[1:]:
             await pilot.press("s")
             await until(pilot, lambda view=view: f"▸ {view}" in on_screen(pilot))  # type: ignore[misc]
             if view == "pictures":

@@ -7,8 +7,8 @@ from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, json
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.messages import journal
 from vsrpp_core.report.record import RunRecord
+from vsrpp_core.report.sentences import heading, sentences, verdict
 from vsrpp_core.report.verdict import Report, judge
-from vsrpp_core.report.words import heading, sentences, verdict
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.names import place
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from textual.content import Content
 
+from vsrpp_core.report.sentences import Sentence, heading, sentences, verdict
 from vsrpp_core.report.verdict import Report, judge
-from vsrpp_core.report.words import Sentence, heading, sentences, verdict
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.panels.panel import Panel, lines
 from vsrpp_tui.widgets.text import wrapped

@@ -11,6 +11,7 @@ from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
+from vsrpp_core.run.settings import Overrides
 from vsrpp_core.tune import measure as measuring
 from vsrpp_core.tune import run_tuning
 from vsrpp_core.tune.default_settings import EARLIER_CPU

@@ -1,5 +1,7 @@
 """A complete run that is to learn more: how many steps, and what the learning rate does in them."""
 
+from contextlib import suppress
+
 from vsrpp_core.adaptive.rate_plan import Course, RatePlan
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import commands as cmd
@@ -35,9 +37,12 @@ class TrainOn(RateDialog[int]):
         return str(max(round(OFFERED * self._step), 1))
 
     def parse(self, text: str) -> tuple[int, str]:
-        steps = cmd.finish_in(text).steps
-        if not 0 < steps <= MOST_STEPS:
-            raise UsageError(f"name a number of steps, at most {MOST_STEPS:,}")
+        with suppress(UsageError):
+            if 0 < (steps := cmd.finish_in(text).steps) <= MOST_STEPS:
+                return self._described(steps)
+        raise UsageError(f"name a number of steps, at most {MOST_STEPS:,}")
+
+    def _described(self, steps: int) -> tuple[int, str]:
         plan = self._plan(steps)
         peak = self._step + max(plan.rise(plan.max_steps), 1)
         rate = plan.config.factor * plan.at(peak)

@@ -1,4 +1,4 @@
-"""Events in words: the one place that does so, for the log file, a plain terminal and the screens' logs."""
+"""Events of a run in words: the one place that does so, for the log file, a plain terminal and the screens' logs."""
 
 import math
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ import av
 from av.codec.context import Flags, ThreadType
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.format import Flags as FormatFlags
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -39,6 +40,9 @@ IN_FLIGHT = 64
 
 UNMARKED = 300
 """A film whose first packets, as many, hold no keyframe does not mark them."""
+
+BARE_SUFFIXES = frozenset({"", "bin", "dat", "raw", "es"})
+"""Beside those that libav knows, names that promise nothing."""
 
 SILENT = frozenset({"hevc"})
 """Codecs of which libav skips a damaged picture without a word; every packet of them has one."""
@@ -92,6 +96,12 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.thread_type = ThreadType.AUTO
         take_unnamed_as_usual(stream)
         yield container, stream
+
+
+def is_without_header(container: InputContainer, path: Path) -> bool:
+    """Whether the bare pictures of a damaged file were found: a stream without times, by a name that promises them."""
+    bare = FormatFlags.no_timestamps in FormatFlags(container.format.flags)
+    return bare and path.suffix[1:].lower() not in container.format.extensions | BARE_SUFFIXES
 
 
 def pictures_of(container: InputContainer) -> VideoStream | None:

@@ -25,7 +25,16 @@ from numpy.typing import NDArray
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.video import images, reading
 from vsrpp_core.video.clock import DEFAULT_FPS, Clock, in_time, may_jump
-from vsrpp_core.video.decoding import BrokenVideoError, Damage, declared_seconds, decoded, first_frame, opened
+from vsrpp_core.video.decoding import (
+    BrokenVideoError,
+    Damage,
+    declared_seconds,
+    decoded,
+    first_frame,
+    is_without_header,
+    opened,
+)
+from vsrpp_core.video.file_length import missing_bytes
 from vsrpp_core.video.reading import DEEP_FORMAT, RGB_FORMAT
 from vsrpp_core.video.side_data import SideDataReader
 from vsrpp_core.video.siting import UNNAMED, Siting, named_siting
@@ -150,6 +159,15 @@ class VideoFilm:
             ignored = (lambda damage: None) if self.force else None  # it is reported when the pictures are read
             first = first_frame(container, stream, self.path, self._refuse, ignored)
             self.info = _source_info(self.path, container, stream, first, self.span)
+            if missing := missing_bytes(self.path):
+                self.notes.append(
+                    f"{self.path} is cut short: {missing:,} bytes are missing at its end, and maybe the last pictures"
+                )
+            if is_without_header(container, self.path):
+                self.notes.append(
+                    f"{self.path} has lost the header that a {self.path.suffix} file begins with: pictures may be "
+                    "missing, and times and sound are; get an undamaged copy if there is one"
+                )
         self._losses = _Losses(self.path, self.notes)
         self._losses.look(first)
         if self.info.hdr:

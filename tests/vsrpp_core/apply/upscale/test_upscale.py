@@ -458,6 +458,17 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, bilinear: Path) -> None:
     assert len(seconds(tmp_path / "out.mkv")) == 2
 
 
+@pytest.mark.parametrize("name", ["film.mov", "film.mjpeg", "film.bin"])
+def test_bare_pictures_in_place_of_a_film_are_told(tmp_path: Path, bilinear: Path, name: str) -> None:
+    """As a header full of zeros leaves a film of JPEG pictures; a file that is named so is taken as it is."""
+    whole = write_film(tmp_path / "whole.mov", Film(shot(1, 12), codec="mjpeg", pixels="yuvj420p", options={}))
+    content = whole.read_bytes()
+    bare = tmp_path / name
+    bare.write_bytes(bytes(content.index(b"\xff\xd8")) + content[content.index(b"\xff\xd8") :])
+    told = [event.message for event in run(bilinear, bare, tmp_path / "out.mkv") if isinstance(event, WarningRaised)]
+    assert any("has lost the header that a .mov file begins with" in text for text in told) is (name == "film.mov")
+
+
 def test_a_cut_off_video_is_told_and_taken_by_force(tmp_path: Path, bilinear: Path) -> None:
     whole = write_film(tmp_path / "whole.mkv", Film(shot(1, 80), options={"g": "5"}))
     source = tmp_path / "film.mkv"

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import affine_transform, spline_filter
 
 from vsrpp_core.data.resize import downscale3, imresize
 from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
@@ -146,6 +145,8 @@ def _view(
     photograph: NDArray[np.float32], matrix: NDArray[np.float64], centre: NDArray[np.float64], side: int
 ) -> NDArray[np.uint8]:
     """What the camera sees, [side, side, 3]; ``photograph`` holds spline coefficients, mirrored beyond its borders."""
+    from scipy.ndimage import affine_transform
+
     offset = centre - matrix @ np.full(2, (side - 1) / 2)
     channels = [
         affine_transform(photograph[..., c], matrix, offset, (side, side), order=3, mode="mirror", prefilter=False)
@@ -161,7 +162,8 @@ def _view(
 @cache
 def _photograph(name: str, shrink: float) -> NDArray[np.float32]:
     """Cubic spline coefficients [H, W, C] of a photograph, shrunk with anti-aliasing; C is 1 for a grey one."""
-    from skimage.data import data_dir  # slow to import, and only here
+    from scipy.ndimage import spline_filter  # these are slow to import, and every session imports this module
+    from skimage.data import data_dir
 
     with Image.open(Path(data_dir) / name) as image:
         picture = np.atleast_3d(np.asarray(image))

@@ -46,7 +46,7 @@ def _line(event: ev.Event) -> Line | str:
         case ev.ValidationFinished():
             return _validated(event)
         case ev.RunLost():
-            return Line(f"step {event.step:,}: {_lost(event)}", "fault")
+            return Line(f"step {event.step:,}: {describe_lost(event)}", "fault")
         case ev.ValidationAborted():
             return Line(f"step {event.step:,}: validation ended early, {event.reason}", "warning")
         case ev.CheckpointSaved():
@@ -148,7 +148,7 @@ SAFE_RATE = 1e-4
 """``schedule.lr_max`` by default, which trains networks of every size."""
 
 
-def _lost(event: ev.RunLost) -> str:
+def describe_lost(event: ev.RunLost) -> str:
     """What was seen, and what to do: a tenth of the rate, or where that is still high the default."""
     reference = "bicubic" if not event.best_psnr > event.lr_psnr else "its own best"
     seen = "its pictures are not finite" if math.isnan(event.below) else f"{event.below:.1f} dB below {reference}"

@@ -88,7 +88,6 @@ class RunRecord:
     """Step at which the rate came to ``schedule.lr_min``, or 0."""
     lost: ev.RunLost | None = None
     """Since it was said, no validation was sound again."""
-    ended: ev.SessionEnded | None = None
     batches: _Batches = field(default_factory=_Batches)
 
     @property
@@ -96,10 +95,6 @@ class RunRecord:
         if self.step:
             return self.step.step
         return self.started.step if self.started else 0
-
-    @property
-    def is_complete(self) -> bool:
-        return self.started is not None and 0 < self.started.max_steps <= self.last_step
 
     def with_event(self, event: ev.Event) -> "RunRecord":
         match event:
@@ -119,8 +114,6 @@ class RunRecord:
                 return self._without_steps_after(event.to_step, cut=event.factor)
             case ev.RunLost():
                 return replace(self, lost=event)
-            case ev.SessionEnded():
-                return replace(self, ended=event)
             case _:
                 return self
 
@@ -134,7 +127,6 @@ class RunRecord:
             self._without_steps_after(started.step, cut=self.cut),
             started=started,
             comparable_from=started.step + 1 if is_other_set else min(self.comparable_from, started.step),
-            ended=None,
         )
 
     def _without_steps_after(self, step: int, cut: float) -> "RunRecord":

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, json_line
+from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, strict_json
 from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         has_fault = has_fault or found.verdict == "fault"
         if options.json:
-            terminal.say(json_line(found.as_json()))
+            terminal.say(strict_json(found.as_json()))
         else:
             _say(terminal, found)
     return EXIT_FAILED if has_fault else EXIT_DONE
@@ -69,7 +69,7 @@ def _end(terminal: Terminal, outlook: "Outlook", as_json: bool) -> None:
     from vsrpp_core.doctor.words import outlook_in_words
 
     if as_json:
-        terminal.say(json_line({"check": "Outlook", **asdict(outlook)}))
+        terminal.say(strict_json({"check": "Outlook", **asdict(outlook)}))
     else:
         terminal.say("", outlook_in_words(outlook), style="bold")
 

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import asdict
 
-from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, json_line
+from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, strict_json
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.messages import journal
 from vsrpp_core.report.record import RunRecord
@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     report = _report_of(RunFolder(options.run))
     terminal = Terminal()
     if options.json:
-        terminal.say(json_line(asdict(report)))
+        terminal.say(strict_json(asdict(report)))
     else:
         _say(terminal, report)
     return EXIT_FAILED if report.limit == "lost" else EXIT_DONE

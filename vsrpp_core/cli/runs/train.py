@@ -19,7 +19,7 @@ from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError, command
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue, FinishNow, Stop, finish_in
-from vsrpp_core.messages.describe import describe
+from vsrpp_core.messages.describe import describe, describe_lost
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.run.names import place
 from vsrpp_core.run.presets import NAMED
@@ -164,7 +164,7 @@ class _Outcome:
         if self._end is None or not self._end.checkpoint:
             return []
         if self._lost:
-            return [f"{describe(self._lost).text.partition(': ')[2]}"]
+            return [describe_lost(self._lost)]
         if self._end.reason == "stopped":
             return [f"continue with: {command('vsrpp', 'train', folder.path, '--resume')}"]
         best = folder.path / BEST_NAME

@@ -38,7 +38,7 @@ class Terminal(Console):
         raise BrokenPipeError
 
 
-def json_line(value: Any) -> str:
+def strict_json(value: Any) -> str:
     """One line of JSON; NaN and infinity, which JSON does not have, as null."""
     return json.dumps(_finite(value))
 

@@ -67,7 +67,8 @@ def _value(kind: Any, number: int) -> Any:
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
     if isinstance(kind, GenericAlias):  # tuple[float, ...]
-        return (number + 0.25, number + 0.5)
+        one = get_args(kind)[0]
+        return (number + 0.25, number + 0.5) if one is float else (_value(one, number),)
     return {float: number + 0.5, int: number, str: f"text {number} – ü", bool: True}[kind]
 
 

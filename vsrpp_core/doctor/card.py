@@ -4,17 +4,14 @@ Separate from ``machine.py`` because these need torch; what the driver says come
 this torch does not know the card.
 """
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pynvml
 import torch
 
 from vsrpp_core.batches.dataset import Batch
 from vsrpp_core.device.hardware import Hardware
+from vsrpp_core.device.nvml import asked, card_handle, nvml, throttle_reasons
 from vsrpp_core.device.speed import convolution_flops
 from vsrpp_core.doctor.findings import Arithmetic, Card, Speed, TorchBuild
 from vsrpp_core.errors import first_line
@@ -23,15 +20,6 @@ from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import FIGURES, OptimizerStep
 from vsrpp_core.training.trainer import build_model
-
-REASONS = {
-    "power cap": pynvml.nvmlClocksThrottleReasonSwPowerCap,
-    "hardware slowdown": pynvml.nvmlClocksThrottleReasonHwSlowdown,
-    "temperature": pynvml.nvmlClocksEventReasonSwThermalSlowdown,
-    "temperature, by the hardware": pynvml.nvmlClocksThrottleReasonHwThermalSlowdown,
-    "power brake": pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown,
-}
-"""Why a clock is below what was asked of it; an idle clock is not among them."""
 
 SIDE, STEP_FEATS, STEP_BLOCKS = 24, 16, 2
 """Of the step that is compared: every kind of layer, in a second on any device."""
@@ -48,58 +36,26 @@ class DriverView:
 
 def driver_view() -> DriverView | None:
     """None without an NVIDIA driver or card."""
-    with _nvml() as is_there:
+    with nvml() as is_there:
         if not is_there or not pynvml.nvmlDeviceGetCount():
             return None
-        handle = _handle()
+        handle = card_handle()
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        limit = _asked(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
-        default = _asked(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, handle)
-        reasons = _asked(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons, handle) or 0
-        processes = _asked(pynvml.nvmlDeviceGetComputeRunningProcesses, handle) or []
+        limit = asked(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
+        default = asked(pynvml.nvmlDeviceGetPowerManagementDefaultLimit, handle)
+        processes = asked(pynvml.nvmlDeviceGetComputeRunningProcesses, handle) or []
         card = Card(
             name=pynvml.nvmlDeviceGetName(handle),
-            temperature=_asked(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU),
+            temperature=asked(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU),
             power_limit=None if limit is None else limit / 1000,
             power_default=None if default is None else default / 1000,
-            throttled=tuple(name for name, bit in REASONS.items() if reasons & bit),
+            throttled=throttle_reasons(handle),
             memory=int(memory.total),
             memory_used=int(memory.used),
             holders=tuple((process.pid, int(process.usedGpuMemory or 0)) for process in processes),
         )
         capability = tuple(pynvml.nvmlDeviceGetCudaComputeCapability(handle))
         return DriverView(pynvml.nvmlSystemGetDriverVersion(), (capability[0], capability[1]), card)
-
-
-@contextmanager
-def _nvml() -> Iterator[bool]:
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def _handle() -> Any:
-    """Of the card that torch computes on; where torch knows none, of the first that it is allowed to see."""
-    if torch.cuda.is_available():
-        return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties().uuid}")
-    allowed = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
-    if allowed.startswith("GPU-"):
-        return pynvml.nvmlDeviceGetHandleByUUID(allowed)
-    return pynvml.nvmlDeviceGetHandleByIndex(int(allowed) if allowed.isdigit() else 0)
-
-
-def _asked(question: Callable[..., Any], *arguments: object) -> Any:
-    """None where this card has no such figure: passively cooled cards and laptops leave some out."""
-    try:
-        return question(*arguments)
-    except pynvml.NVMLError:
-        return None
 
 
 def torch_build(view: DriverView | None) -> TorchBuild:

@@ -43,6 +43,8 @@ def _line(event: ev.Event) -> Line | str:
             return Line(
                 f"step {event.step:,}: {_course(event)}", "good" if isinstance(event, ev.FinishBegan) else "plain"
             )
+        case ev.CardThrottled() | ev.CoolingBegan() | ev.CoolingEnded():
+            return _heat(event)
         case ev.ValidationFinished():
             return _validated(event)
         case ev.RunLost():
@@ -155,6 +157,21 @@ def describe_lost(event: ev.RunLost) -> str:
     rate = f"--set schedule.lr_max={min(event.lr_max / 10, SAFE_RATE):.2g}"
     way = f"--resume --from {event.checkpoint} {rate}" if event.checkpoint else f"--fresh {rate}"
     return f"the network is lost, {seen}; more steps will not bring it back: stop, and train again with {way}"
+
+
+def _heat(event: ev.CardThrottled | ev.CoolingBegan | ev.CoolingEnded) -> Line:
+    """A power cap is how a card is made; all else can be helped."""
+    at = f"step {event.step:,}: the card is at {event.temperature:.0f} °C"
+    match event:
+        case ev.CardThrottled(reasons=("power cap",)):
+            return Line(f"step {event.step:,}: the card works at its power limit, so below its highest clock")
+        case ev.CardThrottled():
+            return Line(f"{at} and slows itself down ({'; '.join(event.reasons)}): give it more cooling", "warning")
+        case ev.CoolingBegan():
+            waits = f"training waits until it has cooled to {event.resume_at:.0f} °C, or until it is resumed"
+            return Line(f"{at}, and guard.max_temperature is {event.max_temperature:.0f}: {waits}", "warning")
+        case ev.CoolingEnded():
+            return Line(f"{at} after {event.seconds / 60:.1f} minutes of waiting, training continues")
 
 
 def _best(event: ev.ValidationFinished | ev.CheckpointSaved) -> str:

@@ -9,10 +9,10 @@ steps counted from 1; ``time`` is seconds since the Unix epoch.
 import json
 import math
 import time as _time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-RunPhase = Literal["preparing", "training", "paused", "validating", "saving", "rolling back", "stopping"]
+RunPhase = Literal["preparing", "training", "paused", "cooling", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
 CommandName = Literal[
     "Pause", "Resume", "SaveCheckpoint", "Validate", "Stop", "SetParameter", "Mark", "FinishNow", "CancelFinish",
@@ -25,6 +25,10 @@ Checkpointing = Literal["none", "block", "trunk"]
 ComputePrecision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What is computed in; a setting may also be ``auto``."""
 DeviceKind = Literal["cuda", "cpu"]
+ThrottleReason = Literal[
+    "power cap", "hardware slowdown", "temperature", "temperature, by the hardware", "power brake"
+]  # fmt: skip
+"""Why a card's clock is below what was asked of it."""
 Adaptation = Literal["blurred", "sharp enough", "aggressive mode began", "aggressive mode ended"]
 TuneFault = Literal["", "time", "memory", "brake"]
 """What a rung fails by: too slow, too large, or passed over because the search had taken long enough."""
@@ -145,6 +149,49 @@ class StepReported(Event):
     """The same of bicubic upscaling; NaN where it is not measured."""
     attained: float = math.nan
     """Sharpness lately, from bicubic's (0) to the best this network has shown (1); NaN where that is not judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardMeasured(Event):
+    """The card's health, as its driver says every few seconds of training; NaN where it does not."""
+
+    step: int
+    temperature: float
+    """°C."""
+    power: float
+    """Watts, as is the limit."""
+    power_limit: float
+    clock: float
+    """Of the multiprocessors, Hz, as is the highest."""
+    clock_max: float
+    throttled: tuple[ThrottleReason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardThrottled(Event):
+    """The card has begun to hold its clock down; said once in a spell for each reason."""
+
+    step: int
+    reasons: tuple[ThrottleReason, ...]
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolingBegan(Event):
+    """The card has reached ``guard.max_temperature``: no step is taken until it has cooled to ``resume_at``."""
+
+    step: int
+    temperature: float
+    max_temperature: float
+    resume_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolingEnded(Event):
+    step: int
+    temperature: float
+    """Above ``resume_at`` where the user did not want to wait."""
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -486,73 +533,8 @@ class SessionFailed(Event):
 
 
 EVENT_TYPES: dict[str, type[Event]] = {
-    cls.__name__: cls
-    for cls in (
-        PreparationProgressed,
-        SessionStarted,
-        PhaseChanged,
-        StepReported,
-        WeightsAdapted,
-        LearningRateReduced,
-        FinishBegan,
-        FinishCancelled,
-        RateReentered,
-        ActivityMeasured,
-        ValidationProgressed,
-        ValidationFinished,
-        RunLost,
-        ValidationAborted,
-        ComparisonWritten,
-        CheckpointSaved,
-        CheckpointFailed,
-        RolledBack,
-        TuningStarted,
-        ConfigurationPredicted,
-        MeasurementStarted,
-        ConfigurationTried,
-        ChoiceOffered,
-        ConfigurationChosen,
-        CommandAnswered,
-        ParameterChanged,
-        MarkPlaced,
-        WarningRaised,
-        SessionEnded,
-        SessionFailed,
-    )
+    name: kind
+    for name, kind in tuple(globals().items())
+    if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
-
-
-STARTED_WITH = {
-    "training.max_steps": "max_steps",
-    "cadence.validate_every": "validate_every",
-    "cadence.checkpoint_every": "checkpoint_every",
-    "schedule.lr_max": "lr_max",
-    "schedule.lr_min": "lr_min",
-    "schedule.warmup_steps": "warmup_steps",
-    "schedule.factor": "schedule_factor",
-    "schedule.shape": "rate_shape",
-    "schedule.decay": "rate_decay",
-}
-"""Settings that may change during a session, and the field of SessionStarted that holds each."""
-
-
-def with_change(started: SessionStarted, change: ParameterChanged | FinishBegan | FinishCancelled) -> SessionStarted:
-    """The session as if it had started with what was changed, for whoever counts steps or draws rates."""
-    match change:
-        case FinishBegan():
-            return replace(
-                started, max_steps=change.max_steps, finish_from=change.step, planned_steps=change.planned_steps
-            )
-        case FinishCancelled():
-            return replace(started, max_steps=change.max_steps, finish_from=0, planned_steps=0)
-        case ParameterChanged():
-            return _with_setting(started, change)
-
-
-def _with_setting(started: SessionStarted, change: ParameterChanged) -> SessionStarted:
-    name, new = STARTED_WITH.get(change.key), change.new
-    if name == "rate_shape":
-        return replace(started, rate_shape="constant" if new == "constant" else "cosine")
-    if name is None or isinstance(new, str | bool):  # the latter in no journal of ours
-        return started
-    return replace(started, **{name: type(getattr(started, name))(new)})
+"""Every event on this page, by its name."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TextIO, get_type_hints
+from typing import Any, BinaryIO, Self, TextIO, get_args, get_origin, get_type_hints
 
 from vsrpp_core.messages.cadence import Cadence
 from vsrpp_core.messages.events import (
@@ -81,8 +81,8 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, float) or _fits(value, int)
     if hint is bool:
         return isinstance(value, bool)
-    if hint == tuple[float, ...]:
-        return isinstance(value, tuple) and all(_fits(one, float) for one in value)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(one, get_args(hint)[0]) for one in value)
     return isinstance(value, str) or (hint == SettingValue and any(_fits(value, one) for one in (bool, float)))
 
 

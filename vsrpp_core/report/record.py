@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.changes import with_change
 
 MOST_SAMPLES = 1_000
 """Validations kept. Beyond them every second one of the older half is forgotten."""
@@ -105,7 +106,7 @@ class RunRecord:
             case ev.SessionStarted():
                 return self._begun(event)
             case ev.FinishBegan() | ev.FinishCancelled() | ev.ParameterChanged() if self.started:
-                return replace(self, started=ev.with_change(self.started, event))
+                return replace(self, started=with_change(self.started, event))
             case ev.RateReentered():
                 return replace(self, comparable_from=event.step, least_rate_since=0)
             case ev.LearningRateReduced():

@@ -46,6 +46,7 @@ LIVE = (
     "clipping.*",
     "cadence.*",
     "checkpoints.*",
+    "guard.*",
 )
 """What may change while training; anything else is read once, when a session begins."""
 
@@ -300,6 +301,25 @@ class CheckpointsConfig(Section):
     min_free_gb: float = Field(2.0, ge=0, le=100_000, description="free disk below which a warning is given, GB")
 
 
+COOL_BY = 10
+"""°C below ``guard.max_temperature`` at which training continues: closer to it, it would soon pause again."""
+
+
+class GuardConfig(Section):
+    """What training stands back for."""
+
+    max_temperature: int = Field(
+        0, ge=0, le=120, description="°C of the card at which training pauses until it is 10 cooler; 0: never"
+    )
+
+    @field_validator("max_temperature")
+    @staticmethod
+    def _is_reached_again(max_temperature: int) -> int:
+        if 0 < max_temperature < 60:
+            raise RuleError("must be 0 or at least 60", reason="many cards do not cool below 50 °C while they wait")
+        return max_temperature
+
+
 class TuneConfig(Section):
     """What auto-tune asks of a configuration."""
 
@@ -326,6 +346,7 @@ class RunConfig(Settings):
     clipping: ClippingConfig = ClippingConfig()
     cadence: CadenceConfig = CadenceConfig()
     checkpoints: CheckpointsConfig = CheckpointsConfig()
+    guard: GuardConfig = GuardConfig()
     tune: TuneConfig = TuneConfig()
 
     @classmethod

@@ -21,6 +21,7 @@ from vsrpp_core.data.disk_cache import DiskCache
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.memory import is_out_of_memory
+from vsrpp_core.device.nvml import monitor_of
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
@@ -199,7 +200,10 @@ class Session:
         store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()
-        trainer = Trainer(self.config, hardware, stream, validator, store, self._ranks)
+        monitor = monitor_of(hardware)
+        if monitor:
+            self._held.callback(monitor.close)
+        trainer = Trainer(self.config, hardware, stream, validator, store, self._ranks, monitor)
         if self._state:
             yield from self._restore(trainer, stream, validator)
         self._trainer = trainer

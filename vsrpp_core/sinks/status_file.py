@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.cadence import Cadence
+from vsrpp_core.messages.changes import with_change
 
 
 class StatusFile:
@@ -37,7 +38,7 @@ class StatusFile:
             case ev.SessionStarted():
                 self._started = event
             case ev.ParameterChanged() | ev.FinishBegan() | ev.FinishCancelled() if self._started:
-                self._started = ev.with_change(self._started, event)
+                self._started = with_change(self._started, event)
             case ev.ValidationFinished():
                 self._validation = event
             case ev.PhaseChanged():

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import threading
 from pathlib import Path
@@ -29,14 +30,17 @@ class TensorBoardSink:
         """By the first event: what stands in its place is reported like a disk that fails."""
         self._first_step = first_step
         self._comparisons: list[NDArray[np.uint8]] = []
+        self._card: ev.CardMeasured | None = None
         self._other_hook, threading.excepthook = threading.excepthook, self._thread_ended
 
     def handle(self, event: ev.Event) -> None:
         self._steps.follow(event)
         writer = self._writer
         match event:
+            case ev.CardMeasured():
+                self._card = event
             case ev.StepReported() if self._steps.is_due(event.step):
-                self._scalars(event.step, _step_scalars(event))
+                self._scalars(event.step, {**_step_scalars(event), **_card_scalars(self._card)})
             case ev.ActivityMeasured():
                 self._scalars(event.step, _activity_scalars(event))
             case ev.ValidationFinished():
@@ -137,6 +141,19 @@ def _step_scalars(event: ev.StepReported) -> dict[str, float]:
         "Gradients/TotalNorm": event.gradient_norm,
         "LR_Schedule/Phase": float(event.lr_phase),
     }
+
+
+def _card_scalars(card: ev.CardMeasured | None) -> dict[str, float]:
+    """What the driver says; nothing where it says nothing."""
+    if card is None:
+        return {}
+    values = {
+        "System/Temperature_C": card.temperature,
+        "System/Power_W": card.power,
+        "System/Clock_MHz": card.clock / 1e6,
+        "System/Throttled": float(bool(card.throttled)),
+    }
+    return {tag: value for tag, value in values.items() if math.isfinite(value)}
 
 
 def _activity_scalars(event: ev.ActivityMeasured) -> dict[str, float]:

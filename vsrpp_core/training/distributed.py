@@ -82,6 +82,14 @@ class Ranks:
         dist.all_reduce(least, op=dist.ReduceOp.MIN)
         return bool(least)
 
+    def largest(self, value: float) -> float:
+        """Of all ranks' values."""
+        if self.size == 1:
+            return value
+        most = torch.tensor(value, dtype=torch.float64)
+        dist.all_reduce(most, op=dist.ReduceOp.MAX)
+        return float(most)
+
     def sum(self, tensor: Tensor) -> Tensor:
         """``tensor`` added up over all ranks, in place."""
         if self.size > 1:

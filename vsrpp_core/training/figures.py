@@ -9,6 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vsrpp_core.messages.events import ActivityMeasured
+from vsrpp_core.network.loss import LossWeights
+from vsrpp_core.network.model import Activity
 from vsrpp_core.training.step import FIGURES
 
 
@@ -96,3 +99,18 @@ class StepClock:
             return 0.0, 0.0, 0.0
         self.usual = 0.9 * (self.usual or busy / steps) + 0.1 * busy / steps
         return busy / steps, samples / busy, min(waited / busy, 1.0)
+
+
+def weight_fields(weights: LossWeights) -> dict[str, float]:
+    """As events have them."""
+    return {"weight_l1": weights.l1, "weight_ms": weights.ms, "weight_grad": weights.grad}
+
+
+def activity_event(step: int, activity: Activity) -> ActivityMeasured:
+    """Waits for the device."""
+    return ActivityMeasured(
+        step=step,
+        backward_trunk=tuple(float(x) for x in activity.backward_trunk),
+        forward_trunk=tuple(float(x) for x in activity.forward_trunk),
+        fusions=tuple(float(x) for x in activity.fusions),
+    )

@@ -24,7 +24,12 @@ class Steerable(Protocol):
     @property
     def schedule(self) -> LRSchedule: ...
 
+    @property
+    def phase(self) -> ev.RunPhase: ...
+
     def steps_in(self, hours: float) -> int: ...
+
+    def run_hot(self) -> bool: ...
 
     def report_if_pending(self) -> Iterator[ev.Event]: ...
 
@@ -61,7 +66,8 @@ class Steering:
                     yield self._answer(command, not paused, "already paused" if paused else "paused")
                     paused = True
                 case cmd.Resume():
-                    yield self._answer(command, paused, "resumed" if paused else "not paused")
+                    stood_still = self._trainer.run_hot() or paused
+                    yield self._answer(command, stood_still, "resumed" if stood_still else "not paused")
                     paused = False
                 case cmd.Stop():
                     yield self._answer(command, True, "stopping")
@@ -80,7 +86,7 @@ class Steering:
                     yield from self._cancel_finish(command)
                 case _:
                     yield self._answer(command, False, "training has begun, and a network keeps its size")
-            phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else "training"
+            phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else self._trainer.phase
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
 
     def reject_pending(self) -> Iterator[ev.Event]:

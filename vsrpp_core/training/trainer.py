@@ -31,7 +31,8 @@ from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.checkpointing import CheckpointSaver
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
-from vsrpp_core.training.figures import StepClock, StepFigures
+from vsrpp_core.training.figures import StepClock, StepFigures, activity_event, weight_fields
+from vsrpp_core.training.heat import HeatGuard, Monitor
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress, TorchRandomState, higher
 from vsrpp_core.training.steering import Steering
@@ -76,6 +77,7 @@ class Trainer:
         validator: Validator,
         store: CheckpointStore,
         ranks: Ranks = SINGLE_RANK,
+        monitor: Monitor | None = None,
     ) -> None:
         torch.manual_seed(config.training.seed)
         self._config, self._cadence, self._hardware = config, config.cadence, hardware
@@ -87,7 +89,7 @@ class Trainer:
         self._clip = AdaptiveGradClip(config.clipping)
         self._schedule = LRSchedule(config.schedule, config.training.max_steps)
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
-        self._memory = MemoryMeter(hardware)
+        self._memory, self._heat = MemoryMeter(hardware), HeatGuard(monitor, config.guard.max_temperature, ranks)
         self._saving = CheckpointSaver(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
         self._skipped_steps, self._validation_seconds = 0, 0.0
@@ -109,6 +111,15 @@ class Trainer:
     @property
     def schedule(self) -> LRSchedule:
         return self._schedule
+
+    @property
+    def phase(self) -> ev.RunPhase:
+        """Between two orders."""
+        return "cooling" if self._heat.is_cooling else "training"
+
+    def run_hot(self) -> bool:
+        """Do not wait for the card to cool; False where that is not waited for."""
+        return self._heat.run_hot()
 
     def steps_in(self, hours: float) -> int:
         """How many steps fit into ``hours``, with their validations; 0 while their pace is not known."""
@@ -177,6 +188,7 @@ class Trainer:
         self._clip.reconfigure(config.clipping)
         self._schedule.reconfigure(config.schedule, config.training.max_steps, self._progress.step)
         self._saving.reconfigure(config)
+        self._heat.max_temperature = config.guard.max_temperature
 
     # the loop
 
@@ -191,6 +203,9 @@ class Trainer:
             yield from steering.obey()
             if steering.stopping:
                 break
+            yield from self._heat.look(self._progress.step)
+            if self._heat.is_cooling:
+                continue
             if not self._data_has_come():
                 yield from self._tell_of_waiting()
                 continue
@@ -202,7 +217,7 @@ class Trainer:
                 yield from self._roll_back()
                 continue
             if activity:
-                yield _activity_event(self._progress.step, activity)
+                yield activity_event(self._progress.step, activity)
             yield from self._report_when_due()
             yield from self._validate_when_due()
             yield from self._save_when_due()
@@ -289,7 +304,7 @@ class Trainer:
                 sharpness=row["sharpness"],
                 attained=self._weights.attained,
                 aggressive=self._weights.aggressive,
-                **_weight_fields(change.weights),
+                **weight_fields(change.weights),
             )
 
     def _count_skipped(self, step: int, row: dict[str, float]) -> None:
@@ -371,7 +386,7 @@ class Trainer:
             epoch_step=self._stream.epoch_step,
             **row,
             attained=self._weights.attained,
-            **_weight_fields(inputs.weights),
+            **weight_fields(inputs.weights),
             aggressive=inputs.aggressive,
             learning_rate=inputs.learning_rate,
             lr_phase=inputs.lr_phase,
@@ -412,7 +427,7 @@ class Trainer:
                 yield ev.ValidationAborted(step=step, reason="the session is to stop")
                 self._take_in(None)
                 break
-        yield self._phase("training")
+        yield self._phase(self.phase)
 
     def _score(self, result: ValidationResult, seconds: float) -> Iterator[ev.Event]:
         progress, quality, self._validation_seconds = self._progress, result.ki.quality, seconds
@@ -499,7 +514,7 @@ class Trainer:
         """Save as ``kind``; a disk that refuses it costs only this checkpoint."""
         yield self._phase("saving")
         yield from self._saving.save_and_report(kind)
-        yield self._phase("training")
+        yield self._phase(self.phase)
 
     def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
         """Write a checkpoint now. Raises CheckpointError; earlier checkpoints are then intact."""
@@ -539,16 +554,3 @@ def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
     model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, checkpointing, shape.alignment)
     model.initialize()
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def _weight_fields(weights: Any) -> dict[str, float]:
-    return {"weight_l1": weights.l1, "weight_ms": weights.ms, "weight_grad": weights.grad}
-
-
-def _activity_event(step: int, activity: Activity) -> ev.Event:
-    return ev.ActivityMeasured(
-        step=step,
-        backward_trunk=tuple(float(x) for x in activity.backward_trunk),
-        forward_trunk=tuple(float(x) for x in activity.forward_trunk),
-        fusions=tuple(float(x) for x in activity.fusions),
-    )

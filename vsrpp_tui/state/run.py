@@ -10,13 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.changes import with_change
 from vsrpp_core.report.record import RunRecord
 from vsrpp_tui.state.log import Log, with_event
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
 Phase = Literal[
-    "idle", "preparing", "training", "paused", "validating", "saving", "rolling back", "stopping",
+    "idle", "preparing", "training", "paused", "cooling", "validating", "saving", "rolling back", "stopping",
     "completed", "stopped", "failed",
 ]  # fmt: skip
 
@@ -49,6 +50,8 @@ class RunState:
     pictures: tuple[ev.ComparisonWritten, ...] = ()
     """Of the last validation, in the order of its samples; while one is under way, the new ones among them."""
     activity: ev.ActivityMeasured | None = None
+    card: ev.CardMeasured | None = None
+    """The last that its driver said; None where it says nothing."""
     checkpoint: ev.CheckpointSaved | None = None
     answered: int = 0
     """Commands that the session has answered."""
@@ -150,6 +153,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return _stepped(state, event)
         case ev.LearningRateReduced():
             return replace(state, lr_cut=event.factor)
+        case ev.CardMeasured():
+            return replace(state, card=event)
         case ev.ActivityMeasured():
             return replace(state, activity=event)
         case ev.ComparisonWritten():
@@ -168,7 +173,7 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
         case ev.ParameterChanged():
             return _set(state, event)
         case ev.FinishBegan() | ev.FinishCancelled():
-            return replace(state, started=ev.with_change(state.started, event) if state.started else None)
+            return replace(state, started=with_change(state.started, event) if state.started else None)
         case ev.SessionEnded():
             return replace(state, phase=event.reason, ended=event)
         case ev.SessionFailed():
@@ -244,7 +249,7 @@ def _stepped(state: RunState, event: ev.StepReported) -> RunState:
 
 def _set(state: RunState, event: ev.ParameterChanged) -> RunState:
     changed = {**dict(state.changed), event.key: event.new}
-    started = ev.with_change(state.started, event) if state.started else None
+    started = with_change(state.started, event) if state.started else None
     return replace(state, started=started, changed=tuple(changed.items()))
 
 

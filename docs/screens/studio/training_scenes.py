@@ -174,7 +174,16 @@ async def failed(studio: Studio) -> None:
 async def card(studio: Studio) -> None:
     """What a graphics card shows beside a CPU: device and memory are made up, all else is as recorded."""
     events = (_on_a_card(event) for event in until_step(MIDDLE))
-    async with studio.open(desk(studio, events)) as pilot:
+    health = ev.CardMeasured(
+        step=MIDDLE,
+        temperature=78.0,
+        power=168.2,
+        power_limit=170.0,
+        clock=1.68e9,
+        clock_max=2.1e9,
+        throttled=("power cap",),
+    )
+    async with studio.open(desk(studio, then(events, health))) as pilot:
         await studio.shoot(pilot, "graphics-card")
         await studio.shoot(pilot, "graphics-card-memory", "f", *("tab",) * 5)
 

@@ -10,7 +10,7 @@ from vsrpp_core.messages.journal import GAP
 from vsrpp_core.sinks.training_log import TrainingLog
 
 SILENT = {
-    ev.PreparationProgressed, ev.PhaseChanged, ev.StepReported, ev.WeightsAdapted, ev.ActivityMeasured,
+    ev.PreparationProgressed, ev.PhaseChanged, ev.StepReported, ev.CardMeasured, ev.WeightsAdapted, ev.ActivityMeasured,
     ev.ValidationProgressed, ev.ComparisonWritten, ev.MeasurementStarted,
 }  # fmt: skip
 

@@ -23,8 +23,15 @@ class Counting:
         self.validations = self.saves = 0
         self._queue, self._meanwhile = queue, meanwhile
 
+    @property
+    def phase(self) -> ev.RunPhase:
+        return "training"
+
     def steps_in(self, hours: float) -> int:
         return 0
+
+    def run_hot(self) -> bool:
+        return False
 
     def report_if_pending(self) -> Iterator[ev.Event]:
         yield from ()

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tests.helpers import ROOT
+from tests.helpers import ROOT, make_event
 from tests.vsrpp_tui.conftest import compared, started, step
 from tests.vsrpp_tui.pilot import NOW, SIZES, learned, on_screen, until
 from vsrpp_core.messages import events as ev
@@ -341,12 +341,15 @@ async def test_a_silence_is_shown_calmly(tmp_path: Path) -> None:
         ("saving", "↓ saving"),
         ("rolling back", "◀ rolling back"),
         ("validating", "◆ validating 3/8"),
+        ("cooling", "‖ cooling 86 °C"),
     ],
 )
 async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phase: ev.RunPhase, words: str) -> None:
     state = reduce(learned(tmp_path), ev.PhaseChanged(phase=phase, step=160))
     if phase == "validating":
         state = reduce(state, ev.ValidationProgressed(step=160, done=3, total=8))
+    if phase == "cooling":
+        state = reduce(state, make_event(ev.CardMeasured, temperature=86.0))
     async with showing(state, (120, 40)) as pilot:
         header = on_screen(pilot).splitlines()[0]
         assert words in header and "s/iter" in header and "fp32" in header and "Tesla P4" in header

@@ -1,14 +1,19 @@
 """What charts and panels make of a state, without a screen."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
+from tests.helpers import make_event
 from tests.vsrpp_tui.conftest import started, step
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import ScheduleConfig, TuneConfig
 from vsrpp_tui.state.run import replay
 from vsrpp_tui.widgets.charts.charts import RANGES, SMOOTHINGS, Look, RateChart, plan_of, planned_rates, stretches
 from vsrpp_tui.widgets.panels.activity import numbers, silent, vertical_bars
-from vsrpp_tui.widgets.panels.machine import device_bars
+from vsrpp_tui.widgets.panels.machine import card_line, device_bars
 
 
 def test_the_planned_curve_is_the_schedule_that_training_goes_by() -> None:
@@ -58,6 +63,13 @@ def test_blocks_are_numbered_beneath_their_bars() -> None:
 
 def test_a_block_that_does_nothing_is_named() -> None:
     assert silent([1.0, 0.001, 1.2, 0.9]) == [2] and silent([0.2, 0.1, 0.3]) == []
+
+
+def test_the_card_s_line_leaves_out_what_its_driver_does_not_say() -> None:
+    card = make_event(ev.CardMeasured, temperature=71.0, power=182.4, power_limit=250.0, clock=1.48e9, throttled=())
+    assert str(card_line(card, skipped_steps=0)) == " 71 °C   182 of 250 W   1,480 MHz"
+    passive = replace(card, power=math.nan, power_limit=math.nan, throttled=("temperature",))
+    assert str(card_line(passive, skipped_steps=2)) == " 71 °C   1,480 MHz   2 steps skipped   temperature"
 
 
 def test_the_memory_bar_marks_the_run_s_own_limit() -> None:

@@ -50,7 +50,9 @@ LAID_OUT_SECONDS = 0.05
 DASHBOARD = (160, 48)
 """Size from which the overview shows every panel at once."""
 
-WORKING = ("training", "paused", "validating", "saving", "rolling back")
+WORKING = ("training", "paused", "cooling", "validating", "saving", "rolling back")
+STANDING_STILL = ("paused", "cooling")
+"""Phases that the user can end."""
 
 
 BORDER_KEYS = {
@@ -264,9 +266,9 @@ class TrainingScreen(BaseScreen[None]):
         phase = self.state.phase
         match action:
             case "pause":
-                return phase != "paused" and (True if phase in WORKING else None)
+                return phase not in STANDING_STILL and (True if phase in WORKING else None)
             case "resume":
-                return phase == "paused"
+                return phase in STANDING_STILL
             case "checkpoint" | "validate":
                 return True if phase in WORKING else None
             case "picture" | "zoom":  # else the keys are the log's, to scroll it

@@ -75,6 +75,7 @@ PANELS = {
     ),
     "memory": (
         ("peak", "the most training has held; the bar ends at the limit"),
+        ("°C W MHz", "the card's health; in yellow what holds its clock down"),
         ("data wait", f"above some {WAIT_WORTH_A_WORD:.0%}: data.workers, or `vsrpp cache`"),
         ("curve", "seconds a step"),
     ),

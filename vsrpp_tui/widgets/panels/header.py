@@ -14,6 +14,7 @@ PHASE_SIGNS: dict[Phase, tuple[str, str]] = {
     "validating": ("◆", "$primary"),
     "saving": ("↓", "$primary"),
     "paused": ("‖", "$warning"),
+    "cooling": ("‖", "$warning"),
     "rolling back": ("◀", "$warning"),
     "stopping": ("■", "$warning"),
     "stopped": ("■", "$secondary"),
@@ -52,6 +53,8 @@ class RunHeader(Panel):
         words: str = state.phase
         if state.phase == "validating" and state.validation_progress:
             words += f" {state.validation_progress.done}/{state.validation_progress.total}"
+        if state.phase == "cooling" and state.card:
+            words += f" {state.card.temperature:.0f} °C"
         phase = Content.assemble((f"{sign} ", style), (words, f"bold {style}"))
         if self.asked and not state.is_over:
             return Content.assemble(phase, (f" · {self.asked}", "$warning"))

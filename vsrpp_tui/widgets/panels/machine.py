@@ -21,9 +21,11 @@ class MemoryPanel(Panel):
         step, started = state.step, state.started
         if not step or not started:
             return WAITING
-        roomy = self.screen.has_class("-tall") and not step.skipped_steps
+        roomy = self.screen.has_class("-tall") and not (step.skipped_steps or state.card)
         rows = [*device_bars(step, started, width, roomy), _speed(step, width)]
-        if not roomy:
+        if state.card:
+            rows.append(card_line(state.card, step.skipped_steps))
+        elif not roomy:
             rows.append(_phase(step))
         return lines(*rows)
 
@@ -49,6 +51,20 @@ def _memory(name: str, used: int, total: int, width: int, mark: float | None) ->
     style = "$warning" if share > 0.9 else "$primary"
     gauge = bar(share, max(width - len(figures) - len(name) - 2, 4), style, mark)
     return Content.assemble((f"{name} ", "$secondary"), gauge, f" {figures}")
+
+
+def card_line(card: ev.CardMeasured, skipped_steps: int) -> Content:
+    """Temperature, power, clock and what holds it down; what the driver does not say is left out."""
+    limit = f" of {card.power_limit:.0f}" if math.isfinite(card.power_limit) else ""
+    figures = (
+        (card.temperature, f"{card.temperature:3.0f} °C"),
+        (card.power, f"{card.power:.0f}{limit} W"),
+        (card.clock, f"{card.clock / 1e6:,.0f} MHz"),
+    )
+    known = "   ".join(words for figure, words in figures if math.isfinite(figure))
+    skipped = f"   {skipped_steps} steps skipped" if skipped_steps else ""
+    held = f"   {', '.join(card.throttled)}" if card.throttled else ""
+    return Content.assemble(known, (f"{skipped}{held}", "$warning"))
 
 
 def _speed(step: ev.StepReported, width: int) -> Content:

@@ -1,7 +1,7 @@
 """Kill a training run at random moments, again and again, and see whether each time it goes on from where it may.
 
-make faults                      30 kills, ten of them while every step is saved
-python -m tests.faults.kills 5   fewer
+make faults                        30 kills, half of them inside a save
+python -m tests.faults.kills 200   more
 
 Prints one JSON line. A kill is SIGKILL: nothing of the program runs after it.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tests.faults.tally import Tally
 from tests.helpers import TINY, write_dataset
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.errors import VsrppError
@@ -26,10 +27,15 @@ from vsrpp_core.messages import journal
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.run.settings import Overrides
 
-KILLS, IN_SAVES = 30, 10
+KILLS = 30
 START_SECONDS = 120.0
-LONGEST = 2.0
-"""Seconds of training before a kill, at most."""
+LONGEST, LONGEST_SAVE = 2.0, 0.02
+"""Seconds of training before a kill, at most, and of a save."""
+
+JOURNAL = "events.jsonl"
+
+RECOVERY = 0.01
+"""Minutes; what is lost at most, and the time that a save takes."""
 
 SETTINGS = {
     **TINY,
@@ -38,7 +44,7 @@ SETTINGS = {
     "cadence.checkpoint_every": 50,
     "cadence.best_from": 0,
     "cadence.best_until": 49,
-    "cadence.recovery_minutes": 0.01,
+    "cadence.recovery_minutes": RECOVERY,
 }
 SAVING = {**SETTINGS, "cadence.checkpoint_every": 1, "cadence.best_until": 0}
 """A checkpoint after every step: most of the time is spent saving, and most kills fall into a save."""
@@ -55,6 +61,9 @@ class Outcome:
     damaged: tuple[str, ...]
     misnamed: str = ""
     """What is wrong with the best link, or empty."""
+    in_save: bool = False
+    seconds_lost: float = 0.0
+    """Between the step that can be resumed and the last one."""
 
     @property
     def lost(self) -> int:
@@ -62,16 +71,22 @@ class Outcome:
         return self.reached - self.resumable
 
 
-def kill_once(run: Path, data: Path, seconds: float, settings: Overrides) -> Outcome:
-    """Start or resume the run, kill it ``seconds`` after its first step, and look at what is there."""
-    known = _steps(run)
+def kill_once(run: Path, data: Path, seconds: float, settings: Overrides, in_save: bool = False) -> Outcome:
+    """Start or resume the run, kill it ``seconds`` after its first step, and look at what is there.
+
+    ``in_save``: after a tenth of that, then in its next save, after the same part of ``LONGEST_SAVE``.
+    """
     command = [sys.executable, "-m", "vsrpp_core", "train", str(run), "--data", str(data)]
     command += ["--resume"] if RunFolder(run).checkpoint_infos() else ["--fresh"]
     command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    known = _size(run)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _wait_for_a_step(process, run, known)
-            time.sleep(seconds)
+            _wait_for('"StepReported"', process, run, known)
+            time.sleep(seconds / 10 if in_save else seconds)
+            if in_save:
+                _wait_for('"saving"', process, run, _size(run))
+                time.sleep(seconds / LONGEST * LONGEST_SAVE)
         finally:
             process.send_signal(signal.SIGKILL)
     return look(run)
@@ -88,7 +103,19 @@ def look(run: Path) -> Outcome:
                 json.loads(path.read_text())
         except (VsrppError, ValueError) as error:
             damaged.append(f"{path.name}: {error}")
-    return Outcome(_begun_at(run), _last_step(run), max(steps), tuple(damaged), misnamed_best(run))
+    started, *rest = _last_session(run)
+    assert isinstance(started, ev.SessionStarted)
+    reported = [event for event in rest if isinstance(event, ev.StepReported)]
+    lost = [event.time for event in reported if event.step > max(steps)]
+    return Outcome(
+        started.step if started.resumed_from else 0,
+        max([started.step, *(event.step for event in reported)]),
+        max(steps),
+        tuple(damaged),
+        misnamed_best(run),
+        in_save=bool(rest) and isinstance(rest[-1], ev.PhaseChanged) and rest[-1].phase == "saving",
+        seconds_lost=lost[-1] - lost[0] if lost else 0.0,
+    )
 
 
 def misnamed_best(run: Path) -> str:
@@ -102,60 +129,63 @@ def misnamed_best(run: Path) -> str:
     return "" if named == best.name else f"{BEST_NAME} names {named}, and {best.name} is the best"
 
 
-def _begun_at(run: Path) -> int:
-    """Where the last session in the journal went on from; 0 for a fresh one."""
-    started = [event for event in journal.replay(run / "events.jsonl") if isinstance(event, ev.SessionStarted)]
-    return started[-1].step if started and started[-1].resumed_from else 0
+def _last_session(run: Path) -> list[ev.Event]:
+    """Its events in the journal."""
+    session: list[ev.Event] = []
+    for event in journal.replay(run / JOURNAL):
+        if isinstance(event, ev.SessionStarted):
+            session.clear()
+        session.append(event)
+    return session
 
 
-def _steps(run: Path) -> int:
-    return sum(isinstance(event, ev.StepReported) for event in journal.replay(run / "events.jsonl"))
+def _size(run: Path) -> int:
+    return (run / JOURNAL).stat().st_size if (run / JOURNAL).exists() else 0
 
 
-def _last_step(run: Path) -> int:
-    """Of the last session in the journal."""
-    last = 0
-    for event in journal.replay(run / "events.jsonl"):
-        if isinstance(event, ev.SessionStarted | ev.StepReported):
-            last = event.step
-    return last
-
-
-def _wait_for_a_step(process: "subprocess.Popen[str]", run: Path, known: int) -> None:
+def _wait_for(words: str, process: "subprocess.Popen[str]", run: Path, known: int) -> None:
+    """Until they stand in the journal, after its first ``known`` bytes."""
     end = time.monotonic() + START_SECONDS
-    while _steps(run) <= known:
+    while not (run / JOURNAL).exists() or words.encode() not in (run / JOURNAL).read_bytes()[known:]:
         if process.poll() is not None:
             raise AssertionError(f"the run does not start: {process.stderr.read() if process.stderr else ''}")
-        assert time.monotonic() < end, f"no step within {START_SECONDS} s"
-        time.sleep(0.02)
+        assert time.monotonic() < end, f"no {words} within {START_SECONDS} s"
+        time.sleep(0.005 if known else 0.02)
 
 
 def campaign(folder: Path, kills: int, in_saves: int) -> Iterator[Outcome]:
-    """A run killed ``kills`` times, the last ``in_saves`` while every step is saved; and once after them all."""
+    """A run killed ``kills`` times, the last ``in_saves`` in a save; and once after them all."""
     data, chance = write_dataset(folder / "data"), random.Random(1)
     for number in range(kills + 1):
-        settings = SETTINGS if number < kills - in_saves else SAVING
-        yield kill_once(folder / "run", data, chance.uniform(0, LONGEST), settings)
+        in_save = number >= kills - in_saves
+        settings = SAVING if in_save else SETTINGS
+        yield kill_once(folder / "run", data, chance.uniform(0, LONGEST), settings, in_save)
 
 
 def main() -> None:
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    tally, outcomes = Tally("kills"), list[Outcome]()
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = []
-        for outcome in campaign(Path(folder), kills, min(IN_SAVES, kills // 3)):
+        for outcome in campaign(Path(folder), kills, kills // 2):
             outcomes.append(outcome)
             sys.stderr.write(f"{outcome}\n")
-        result = {
-            "faults": "kills",
-            "tried": kills,
-            "held": sum(after.resumed_from == before.resumable > 0 for before, after in pairwise(outcomes)),
-            "resumable": sum(outcome.resumable > 0 for outcome in outcomes[:-1]),
-            "misnamed_best": sum(bool(outcome.misnamed) for outcome in outcomes),
-            "damaged_files": sum(len(outcome.damaged) for outcome in outcomes),
-            "steps_lost_at_most": max(outcome.lost for outcome in outcomes),
-            "steps_reached": outcomes[-1].reached,
-        }
-    sys.stdout.write(json.dumps(result) + "\n")
+            for before, after in pairwise(outcomes[-2:]):
+                if wrong := fault(before, after):
+                    tally.failed(wrong)
+                else:
+                    tally.held("in a save" if before.in_save else "elsewhere")
+    most = max(outcome.seconds_lost for outcome in outcomes)
+    sys.stderr.write(f"{most:.1f} s lost at most, {outcomes[-1].reached:,} steps reached\n")
+    sys.exit(not tally.tell())
+
+
+def fault(killed: Outcome, after: Outcome) -> str:
+    """What is wrong with what a kill left, and with how the next session went on; or nothing."""
+    if killed.damaged or killed.misnamed:
+        return f"cannot be read: {', '.join(killed.damaged)} {killed.misnamed}"
+    if after.resumed_from != killed.resumable:
+        return f"went on from step {after.resumed_from}, not {killed.resumable}"
+    return f"{killed.seconds_lost:.1f} s are lost" if killed.seconds_lost > 60 * RECOVERY + LONGEST else ""
 
 
 if __name__ == "__main__":

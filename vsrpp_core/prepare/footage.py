@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.recipe import SourcePart
 from vsrpp_core.video import reading
-from vsrpp_core.video.clock import Clock, in_time
+from vsrpp_core.video.clock import Clock, Oddities, in_time
 from vsrpp_core.video.decoding import Damage, decoded, opened
 from vsrpp_core.video.scenes import Thumbnail, thumbnail
 from vsrpp_core.video.side_data import SideDataReader
@@ -51,13 +51,17 @@ def timed_frames(
     end: float,
     threads: int = 0,
     on_damage: Callable[[Damage], None] = lambda damage: None,
+    odd: Oddities | None = None,
 ) -> Generator[TimedFrame, None, None]:
-    """Every sound frame in order until ``end`` seconds; VsrppError and BrokenVideoError as in ``decoded``."""
+    """Every sound frame in order until ``end`` seconds; VsrppError and BrokenVideoError as in ``decoded``.
+
+    ``odd`` is filled in as by ``in_time``.
+    """
     with opened(path) as (container, stream):
         clock = Clock.of(container, stream)
     frames = decoded(path, lambda f, s, p: refuse(part, f, s, p), threads=threads, on_damage=on_damage)
     attached, origin = SideDataReader(), None
-    for number, frame in enumerate(_deinterlaced(in_time(frames, clock), path)):
+    for number, frame in enumerate(_deinterlaced(in_time(frames, clock, odd or Oddities()), path)):
         time = frame.time
         origin = time if origin is None else origin
         if time - origin >= end:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, ColorTrc, VideoReformatter
@@ -19,7 +20,17 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.video.decoding import REORDERED, Refuse, declared_seconds, decoded, first_frame, opened, reason_of
+from vsrpp_core.video.decoding import (
+    REORDERED,
+    Refuse,
+    declared_seconds,
+    decoded,
+    first_frame,
+    is_without_header,
+    opened,
+    reason_of,
+)
+from vsrpp_core.video.file_length import missing_bytes
 from vsrpp_core.video.side_data import SideDataReader
 
 Frame = NDArray[np.uint8]
@@ -66,6 +77,21 @@ class VideoInfo:
     pixel_aspect: float
     hdr: str = ""
     """``PQ``, ``HLG`` or empty."""
+    notes: tuple[str, ...] = ()
+    """See ``remarks_on``."""
+
+
+def remarks_on(container: InputContainer, path: Path) -> tuple[str, ...]:
+    """Sentences on what the file of an opened film lacks."""
+    notes = []
+    if missing := missing_bytes(path):
+        notes.append(f"{path} is cut short: {missing:,} bytes are missing at its end, and maybe the last pictures")
+    if is_without_header(container, path):
+        notes.append(
+            f"{path} has lost the header that a {path.suffix} file begins with: pictures may be missing, and times and "
+            "sound are; get an undamaged copy if there is one"
+        )
+    return tuple(notes)
 
 
 def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
@@ -76,7 +102,7 @@ def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
         height, width = turned(stored, SideDataReader().display_matrix(first), path).shape[:2]
         sideways = (width, height) != (first.width, first.height)
         fps, duration = float(stream.average_rate or 0), declared_seconds(container, stream)
-        aspect, hdr = float(stream.sample_aspect_ratio or 1), hdr_curve(stream)
+        aspect, hdr, notes = float(stream.sample_aspect_ratio or 1), hdr_curve(stream), remarks_on(container, path)
     return VideoInfo(
         width=width,
         height=height,
@@ -85,6 +111,7 @@ def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
         duration=duration,
         pixel_aspect=1 / aspect if sideways else aspect,
         hdr=hdr,
+        notes=notes,
     )
 
 

@@ -24,17 +24,15 @@ from numpy.typing import NDArray
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.video import images, reading
-from vsrpp_core.video.clock import DEFAULT_FPS, Clock, in_time, may_jump
+from vsrpp_core.video.clock import DEFAULT_FPS, Clock, Oddities, in_time, may_jump
 from vsrpp_core.video.decoding import (
     BrokenVideoError,
     Damage,
     declared_seconds,
     decoded,
     first_frame,
-    is_without_header,
     opened,
 )
-from vsrpp_core.video.file_length import missing_bytes
 from vsrpp_core.video.reading import DEEP_FORMAT, RGB_FORMAT
 from vsrpp_core.video.side_data import SideDataReader
 from vsrpp_core.video.siting import UNNAMED, Siting, named_siting
@@ -159,15 +157,7 @@ class VideoFilm:
             ignored = (lambda damage: None) if self.force else None  # it is reported when the pictures are read
             first = first_frame(container, stream, self.path, self._refuse, ignored)
             self.info = _source_info(self.path, container, stream, first, self.span)
-            if missing := missing_bytes(self.path):
-                self.notes.append(
-                    f"{self.path} is cut short: {missing:,} bytes are missing at its end, and maybe the last pictures"
-                )
-            if is_without_header(container, self.path):
-                self.notes.append(
-                    f"{self.path} has lost the header that a {self.path.suffix} file begins with: pictures may be "
-                    "missing, and times and sound are; get an undamaged copy if there is one"
-                )
+            self.notes += reading.remarks_on(container, self.path)
         self._losses = _Losses(self.path, self.notes)
         self._losses.look(first)
         if self.info.hdr:
@@ -228,15 +218,16 @@ class VideoFilm:
         on_damage = tell.damage if self.force else None
         frames = decoded(self.path, self._refuse, seek=seek, keep_suspects=self.force, on_damage=on_damage)
         with opened(self.path) as (container, stream):
-            clock = Clock.of(container, stream)
+            clock, odd = Clock.of(container, stream), Oddities()
         try:
             with self._told_of_force():
-                yield from in_time(frames, clock, tell.jump)
+                yield from in_time(frames, clock, odd)
         except BrokenVideoError as error:
             if not self.force:
                 raise
             self.notes.append(f"{error}; what comes before is used")
-        tell.rest()
+        finally:
+            tell.rest(odd)
 
     @contextmanager
     def _told_of_force(self) -> Iterator[None]:
@@ -298,12 +289,8 @@ class _Told:
         if self._places <= PLACES_TOLD:
             self._notes.append(f"{self._path} is {damage}; some after it may show traces of that")
 
-    def jump(self, number: int) -> None:
-        self._notes.append(
-            f"the clock of {self._path} restarts at frame {number + 1:,}; what follows is shown right after it"
-        )
-
-    def rest(self) -> None:
+    def rest(self, odd: Oddities) -> None:
+        self._notes += [f"{self._path} {sentence}" for sentence in odd.sentences(self._frames)]
         if (more := self._places - PLACES_TOLD) > 0:
             self._notes.append(
                 f"{self._path} is damaged in {more:,} more places; in all {self._frames:,} frames are lost"

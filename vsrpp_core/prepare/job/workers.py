@@ -10,6 +10,7 @@ import math
 import os
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event, Lock
@@ -22,6 +23,7 @@ from vsrpp_core.prepare.patches import CannotWriteError, Cut, cut_pair
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import Source
 from vsrpp_core.prepare.windows import FilmStats, Window, windows_of
+from vsrpp_core.video.clock import Oddities
 from vsrpp_core.video.decoding import BrokenVideoError, Damage
 
 AHEAD = 2
@@ -120,8 +122,8 @@ class Workers:
         seen, note = FilmStats(), ""
         pending: deque[Future[Cut]] = deque()
         known = frozenset(journal.cuts)
-        damages: list[Damage] = []
-        frames = footage.timed_frames(source.path, self._recipe.source, source.end, self._threads, damages.append)
+        damages, odd = list[Damage](), Oddities()
+        frames = footage.timed_frames(source.path, self._recipe.source, source.end, self._threads, damages.append, odd)
         try:
             for seconds, window in windows_of(frames, source, self._recipe, seen):
                 if self._stop.is_set():
@@ -140,7 +142,7 @@ class Workers:
         finally:
             frames.close()
         self._collect(pending, journal, 0)
-        notes = [text for text in (_told(source.path, damages), note) if text]
+        notes = [text for text in (*source.info.notes, *_told(source.path, damages, odd), note) if text]
         return Ending(seen.frames, tuple(seen.starts), seen.dropped, "; ".join(notes))
 
     def _cut_window(self, window: Window, source: Source) -> Cut:
@@ -159,11 +161,12 @@ class Workers:
                     self._counts[cut.reason] += 1
 
 
-def _told(path: Path, damages: list[Damage]) -> str:
-    if len(damages) < 2:
-        return "".join(f"{path} is {damage}" for damage in damages)
-    first, last = damages[0].seconds, damages[-1].seconds
+def _told(path: Path, damages: list[Damage], odd: Oddities) -> Iterator[str]:
     lost = sum(damage.count for damage in damages)
-    return (
-        f"{path} is damaged in {len(damages):,} places from {first:.2f} to {last:.2f} s: {lost:,} frames are left out"
-    )
+    if len(damages) < 2:
+        yield from (f"{path} is {damage}" for damage in damages)
+    else:
+        first, last = damages[0].seconds, damages[-1].seconds
+        places = f"{len(damages):,} places from {first:.2f} to {last:.2f} s"
+        yield f"{path} is damaged in {places}: {lost:,} frames are left out"
+    yield from (f"{path} {sentence}" for sentence in odd.sentences(lost))

@@ -58,3 +58,16 @@ def test_black_and_dissolves_are_counted(make_video: MakeVideo, tmp_path: Path) 
     assert report.skipped["black"] > 10 and report.skipped["dissolve"] >= 15
     frames = [frame for line in manifest(tmp_path / "out") if "mixed" in line["name"] for frame in line["frames"]]
     assert frames and not set(frames) & set(range(24, 37))
+
+
+def test_what_a_film_lacks_is_told(make_video: MakeVideo, tmp_path: Path) -> None:
+    even = [40 * n for n in range(31)]
+    videos = [
+        make_video("cut.mkv", pan(1)),
+        make_video("gap.mkv", pan(2), times=even[:9] + even[10:]),
+        make_video("b.mkv", pan(3)),
+    ]
+    videos[0].write_bytes(videos[0].read_bytes()[:-10])
+    cut, gap = run(videos, tmp_path / "out").notes
+    assert cut.startswith(f"{videos[0]} is cut short: 10 bytes are missing at its end")
+    assert gap == f"{videos[1]} is evenly timed but for room for 1 picture after frame 9, which may be lost"

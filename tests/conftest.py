@@ -24,6 +24,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patches:
         for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             patches.setenv(name, str(home))
+        patches.setenv("TERM", "xterm-256color")  # or a start screen would find something wrong with it
         yield
 
 

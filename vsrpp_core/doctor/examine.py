@@ -79,6 +79,7 @@ def _checks(
     if root and summary:
         yield _dataset_speed(root, summary, config, _samples_per_second(config, geometry, hardware))
     yield machine.screen()
+    yield from filter(None, (machine.tmux(),))
     yield machine.codecs()
 
 

@@ -32,6 +32,7 @@ Problem = Literal[
     "slow_dataset",
     "no_terminal",
     "no_unicode",
+    "slow_escape",
     "few_colours",
     "codecs_missing",
     "unknown",
@@ -50,6 +51,8 @@ FEW_FILES = 256
 """Open files: a worker holds some for each batch on its way, and TensorBoard and the journal have theirs."""
 SLOW_DISK = 5e6
 """Bytes per second with the final sync: a checkpoint of 200 MB would take 40 s."""
+SLOW_ESCAPE = 100
+"""Milliseconds that are felt. tmux waits 500 by default until 3.5, and 10 since."""
 CHECKPOINTS_OF_A_RUN = 10
 """As many as a run comes to hold, roughly; during training the setting checkpoints.min_free_gb is watched."""
 
@@ -221,6 +224,20 @@ class RunDisk(Finding):
 
 
 @dataclass(frozen=True, slots=True)
+class Room(Finding):
+    """What is free on the file system that a run is kept on, without writing there."""
+
+    path: Path
+    free: int
+    wanted: int
+    """By ``checkpoints.min_free_gb``."""
+
+    @property
+    def problem(self) -> Problem:
+        return "little_room" if self.free < self.wanted else ""
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetSpeed(Finding):
     """How fast one process reads samples, beside how fast a run takes them; NaN where that is not known."""
 
@@ -262,6 +279,20 @@ class Screen(Finding):
         if self.encoding.lower().replace("-", "") != "utf8":
             return "no_unicode"
         return "few_colours" if self.colours < 256 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tmux(Finding):
+    """What the tmux around this program does to its keys and mouse."""
+
+    escape_time: int
+    """Milliseconds for which it keeps an Escape back: a key pressed meanwhile counts as one with Alt."""
+    has_mouse: bool
+    """Whether clicks and the wheel reach the program."""
+
+    @property
+    def problem(self) -> Problem:
+        return "slow_escape" if self.escape_time > SLOW_ESCAPE else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,18 @@ Separate from ``card.py`` because nothing here needs torch.
 
 import math
 import os
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Literal
 
-import av
 import psutil
 from filelock import FileLock
 from rich.console import Console
 
-from vsrpp_core.doctor.findings import Codecs, Host, OpenFiles, RunDisk, Screen, SharedMemory
+from vsrpp_core.doctor.findings import Codecs, Host, OpenFiles, Room, RunDisk, Screen, SharedMemory, Tmux
 from vsrpp_core.run.disk import free_bytes
 from vsrpp_core.run.locks import take
 
@@ -25,6 +25,7 @@ BATCHES_ON_THE_WAY = 3
 """Of each worker: two that torch asks for in advance, and one that is being used."""
 WRITTEN = 64 * 2**20
 BLOCK = 4 * 2**20
+TMUX_SECONDS = 2.0
 DECODERS = ("h264", "hevc", "libdav1d", "vp9", "mpeg2video", "mpeg4", "prores", "dvvideo", "ffv1")
 ENCODERS = ("libx264", "libx265", "libsvtav1", "ffv1")
 
@@ -52,9 +53,22 @@ def open_files() -> OpenFiles | None:
     return OpenFiles(sys.maxsize if allowed == unbounded else allowed, -1 if at_most == unbounded else at_most)
 
 
+def room(run: Path, wanted: int) -> Room | None:
+    """None where the disk cannot be asked."""
+    folder = _nearest_folder(run)
+    try:
+        return Room(folder, free_bytes(folder), wanted)
+    except OSError:
+        return None
+
+
+def _nearest_folder(run: Path) -> Path:
+    return next(place for place in (run.absolute(), *run.absolute().parents) if place.is_dir())
+
+
 def run_disk(run: Path, checkpoint: int) -> RunDisk:
     """Tries the nearest folder that exists; leaves nothing behind."""
-    folder = next(place for place in (run.absolute(), *run.absolute().parents) if place.is_dir())
+    folder = _nearest_folder(run)
     try:
         with tempfile.TemporaryDirectory(prefix=".vsrpp-doctor-", dir=folder) as trial:
             speed = _write_speed(Path(trial) / "written", min(WRITTEN, free_bytes(folder) // 2))
@@ -102,7 +116,25 @@ def screen() -> Screen:
     )
     colours = {"standard": 16, "256": 256, "truecolor": 2**24, "windows": 16}
     system = Console(force_terminal=True).color_system
-    return Screen(term, colours.get(system or "", 0), sys.stdout.encoding or "", multiplexer, sys.stdout.isatty())
+    output = sys.__stdout__ or sys.stdout  # an application may have put something else in its place
+    return Screen(term, colours.get(system or "", 0), output.encoding or "", multiplexer, output.isatty())
+
+
+def tmux() -> Tmux | None:
+    """None outside of tmux, or where it does not answer."""
+    if not os.environ.get("TMUX"):
+        return None
+    try:
+        return Tmux(int(_tmux_option("-sv", "escape-time")), _tmux_option("-gv", "mouse") == "on")
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+
+
+def _tmux_option(scope: str, name: str) -> str:
+    asked = subprocess.run(
+        ["tmux", "show-options", scope, name], capture_output=True, text=True, timeout=TMUX_SECONDS, check=True
+    )
+    return asked.stdout.strip()
 
 
 def codecs() -> Codecs:
@@ -113,6 +145,8 @@ def codecs() -> Codecs:
 
 
 def _has_codec(name: str, mode: Literal["r", "w"]) -> bool:
+    import av  # which a look at the other things does not need
+
     try:
         av.Codec(name, mode)
     except ValueError:  # what PyAV's UnknownCodecError is

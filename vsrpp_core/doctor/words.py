@@ -37,7 +37,9 @@ TITLES: dict[type[Finding], str] = {
     fd.OpenFiles: "open files",
     fd.RunDisk: "disk of the run",
     fd.DatasetSpeed: "dataset",
+    fd.Room: "disk of the run",
     fd.Screen: "terminal",
+    fd.Tmux: "tmux",
     fd.Codecs: "codecs",
 }
 
@@ -71,12 +73,17 @@ def seen(finding: Finding) -> str:
             return f"{finding.allowed:,} allowed" if finding.allowed < 2**31 else "no limit"
         case fd.RunDisk():
             return _seen_disk(finding)
+        case fd.Room():
+            return f"{finding.path}: {size_in_words(finding.free)} free"
         case fd.DatasetSpeed():
             return _seen_dataset(finding)
         case fd.Screen():
             inside = f" in {finding.multiplexer}" if finding.multiplexer else ""
             colours = "millions of" if finding.colours > 256 else str(finding.colours or "no")
             return f"TERM={finding.term or '(not set)'}{inside}, {colours} colours, {finding.encoding or 'no encoding'}"
+        case fd.Tmux():
+            mouse = "the mouse is passed on" if finding.has_mouse else "the mouse stays with tmux (set -g mouse on)"
+            return f"keeps Escape back for {finding.escape_time} ms; {mouse}"
         case fd.Codecs():
             missing = ", ".join((*finding.missing_decoders, *finding.missing_encoders))
             return f"missing: {missing}" if missing else "all that prepare and upscale use"
@@ -105,6 +112,8 @@ def next_step(finding: Finding) -> str:
         case fd.RunDisk(problem="little_room"):
             needed = size_in_words(fd.CHECKPOINTS_OF_A_RUN * finding.checkpoint)
             return f"make room for about {needed} there, or name a run on another disk"
+        case fd.Room(problem="little_room"):
+            return f"make room for {size_in_words(finding.wanted)} there, or name a run on another disk"
         case fd.DatasetSpeed(problem="slow_dataset") if not math.isnan(finding.needed_per_second):
             readers = math.ceil(finding.needed_per_second / finding.samples_per_second)
             cache = command("vsrpp", "cache", finding.path)
@@ -127,8 +136,18 @@ NEXT_STEPS: dict[Problem, str] = {
     "no_terminal": "for the application, use a terminal that names its kind, e.g. TERM=xterm-256color; "
     "`vsrpp train` needs none",
     "no_unicode": "set a UTF-8 locale, e.g. export LC_ALL=C.UTF-8",
+    "slow_escape": "in tmux: set -sg escape-time 10",
     "few_colours": "export TERM=xterm-256color, or in tmux: set -g default-terminal tmux-256color",
 }
+
+
+def in_short(wrong: list[Finding]) -> str:
+    """One line for a screen: what is worst, what to do about it, and how to see the rest; empty where nothing is."""
+    if not wrong:
+        return ""
+    first = wrong[0]
+    rest = f"; `vsrpp doctor` has {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"{title(first)}: {seen(first)}; {next_step(first)}{rest}"
 
 
 def outlook_in_words(outlook: Outlook) -> str:

@@ -28,6 +28,8 @@ RECORDED = Path(__file__).parents[3] / "tests" / "golden" / "films"
 """What is kept of the recorded run."""
 
 DEVICE = "CPU (2 cores) · 8.3 GB"
+ROOM = 200 * 2**30
+"""Free on every disk."""
 OWNER = 4711
 """PID of the process that trains a run elsewhere."""
 
@@ -125,10 +127,11 @@ def stage() -> Iterator[Stage]:
         home = Path(held.enter_context(tempfile.TemporaryDirectory()))
         held.enter_context(patch.dict(os.environ, {name: str(home / _below(name)) for name in HOMES}))
         held.enter_context(patch("vsrpp_tui.app.app.device_line", lambda: DEVICE))
+        held.enter_context(patch("vsrpp_core.doctor.machine.free_bytes", lambda folder: ROOM))
         start = recorded()[0].time
         clock = held.enter_context(time_machine.travel(start, tick=False))
         held.callback(time.tzset)
-        held.enter_context(patch.dict(os.environ, {"TZ": "UTC"}))
+        held.enter_context(patch.dict(os.environ, {"TZ": "UTC", "TERM": "xterm-256color", "TMUX": ""}))
         time.tzset()
         yield Stage(home, clock)
 

@@ -18,9 +18,13 @@ from filelock import FileLock
 
 from tests.conftest import MakeDataset
 from vsrpp_core.cli.main import main
+from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.doctor import card, examine, findings, machine
 from vsrpp_core.doctor.findings import Finding, Outlook
+from vsrpp_core.doctor.glance import glance
+from vsrpp_core.doctor.words import in_short
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import OptimizerStep
 
 GB = 2**30
@@ -195,6 +199,36 @@ def test_terminals(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], p
         monkeypatch.setenv(name, value)
     found = machine.screen()
     assert found.problem == problem and found.multiplexer == ("tmux" if "TMUX" in variables else "")
+
+
+@pytest.mark.parametrize(("escape", "problem"), [("500", "slow_escape"), ("10", "")])
+def test_tmux_is_asked_what_it_does_to_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, escape: str, problem: str
+) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    assert machine.tmux() is None
+    asked = tmp_path / "tmux"
+    asked.write_text(f'#!/bin/sh\n[ "$3" = mouse ] && echo off || echo {escape}\n')
+    asked.chmod(0o755)
+    monkeypatch.setenv("TMUX", "/tmp/tmux")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    found = machine.tmux()
+    assert found is not None and (found.escape_time, found.has_mouse, found.problem) == (int(escape), False, problem)
+    asked.write_text("#!/bin/sh\nexit 1\n")
+    assert machine.tmux() is None
+
+
+def test_a_glance_says_the_worst_first_and_how_to_see_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig().with_overrides({"data.workers": 4})
+    assert in_short(glance(tmp_path / "run", config, None)) == ""
+    monkeypatch.setattr(machine, "free_bytes", lambda folder: 2**20)
+    monkeypatch.setenv("TERM", "dumb")
+    wrong = glance(tmp_path / "run", config, StackGeometry(5, 180, 180))
+    assert [finding.problem for finding in wrong] == ["little_room", "little_shared_memory", "no_terminal"]
+    assert in_short(wrong) == (
+        f"disk of the run: {tmp_path}: 1 MB free; make room for 2.0 GB there, or name a run on another disk; "
+        "`vsrpp doctor` has 2 more"
+    )
 
 
 def test_codecs_are_those_of_the_installed_pyav(monkeypatch: pytest.MonkeyPatch) -> None:

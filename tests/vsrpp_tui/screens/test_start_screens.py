@@ -53,6 +53,14 @@ async def opened(pilot: Pilot[Farewell]) -> None:
 # resuming
 
 
+async def test_what_is_wrong_with_the_machine_is_said_before_a_run_is_begun(
+    tmp_path: Path, make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsrpp_core.doctor.machine.free_bytes", lambda folder: 2**20)
+    async with VsrppApp(Choice(tmp_path / "Learn", make_dataset())).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shows(pilot, "! disk of the run") and shows(pilot, "make room for 2.0 GB"))
+
+
 async def test_enter_twice_resumes_the_newest_good_one(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker
 ) -> None:

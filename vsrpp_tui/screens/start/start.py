@@ -101,14 +101,20 @@ class StartScreen(BaseScreen[None]):
         runs: tuple[RunSummary, ...]
         problem: str = ""
 
+    @dataclass
+    class MachineRead(Message):
+        """What is wrong with this machine, in one line; empty where nothing is."""
+
+        wrong: str
+
     def __init__(self, choice: Choice, device: str = "") -> None:
         super().__init__()
         self.choice = choice
         self._device = device
         self._read: StartScreen.RunRead | None = None
         self._recent = StartScreen.RecentRead(())
-        self._notice = ""
-        """What was just done to the run, or why not."""
+        self._notice = self._machine = ""
+        """What was just done to the run, or why not, and what is wrong with this machine."""
         self._early = ""
         """The action of a key that was pressed before the run was read."""
         self._typed: dict[str, Values] = {}
@@ -163,6 +169,15 @@ class StartScreen(BaseScreen[None]):
                 problem = str(error)
         others = (RunFolder(path).summary() for path in recent.recent_runs() if path != run.path)
         self.post_message(self.RecentRead(tuple(others), problem))
+        self._read_machine(run, dataset)
+
+    def _read_machine(self, run: RunSummary, dataset: "DatasetSummary | None") -> None:
+        from vsrpp_core.doctor.glance import glance
+        from vsrpp_core.doctor.words import in_short
+        from vsrpp_core.run.config import RunConfig
+
+        config = (not run.problem and RunConfig.load_if_any(RunFolder(run.path).config)) or RunConfig()
+        self.post_message(self.MachineRead(in_short(glance(run.path, config, dataset.geometry if dataset else None))))
 
     def on_start_screen_run_read(self, message: RunRead) -> None:
         if message.run.path != self.choice.run.absolute():  # another one was opened in between
@@ -181,6 +196,10 @@ class StartScreen(BaseScreen[None]):
     def on_start_screen_recent_read(self, message: RecentRead) -> None:
         shown = self.choice.run.absolute()
         self._recent = replace(message, runs=tuple(run for run in message.runs if run.path != shown))
+        self._draw()
+
+    def on_start_screen_machine_read(self, message: MachineRead) -> None:
+        self._machine = message.wrong
         self._draw()
 
     # choosing
@@ -376,9 +395,10 @@ class StartScreen(BaseScreen[None]):
         self.set_header(Content.assemble(BRAND), device)
         self.query_one("#start-run", Static).update(run_card(self.choice.run, run, width))
         self.query_one("#start-data", Static).update(self._data())
+        said = "\n".join(filter(None, (self._notice, self._machine and f"! {self._machine}")))
         notice = self.query_one("#start-notice", Static)
-        notice.update(self._notice)
-        notice.display = bool(self._notice)
+        notice.update(said)
+        notice.display = bool(said)
         rows = (*self._choice_rows(), *recent_rows(self._recent.runs, self._recent.problem, width - 4))
         self._choices.show(rows if self._read else (), next((row.key for row in rows if row.choosable), ""))
 

@@ -28,7 +28,7 @@ from vsrpp_core.data.stacked import (
     geometry_of,
 )
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json
+from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json_lines
 
 SAME_PICTURE_PSNR = 20.0
 """dB between the stack's centre frame and the downscaled ground truth, below which they count as different pictures.
@@ -177,7 +177,7 @@ def _leftovers(folder: Path) -> list[Path]:
 def _degraded(root: Path) -> frozenset[str]:
     """Names of the pairs whose LR frames were degraded beyond downscaling, by the manifest."""
     try:
-        lines = [read_json(line) for line in (root / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+        lines = read_json_lines(root / "manifest.jsonl")
         return frozenset(line["name"] for line in lines if line["degradation"])
     except (OSError, ValueError, KeyError, TypeError):  # no manifest, or not one of ours: the stricter limit holds
         return frozenset()

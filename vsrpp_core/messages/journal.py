@@ -51,7 +51,7 @@ def decode(line: str) -> Event | None:
     if len(line) > LONGEST_LINE:
         return None
     try:
-        record = json.loads(line)
+        record = json.loads(line.removeprefix("\ufeff"))  # an editor's mark at the beginning of the file
     except (ValueError, RecursionError):  # the latter of what is nested too deeply to be one of ours
         return None
     if not isinstance(record, dict):

@@ -103,6 +103,12 @@ def read_text(path: Path) -> str:
     return content.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n")
 
 
+def read_json_lines(path: Path) -> list[Any]:
+    """What each line says of a file like those of ``json_line``; OSError, or ValueError as in ``read_json``."""
+    lines = read_text(path).split("\n")  # splitlines() would also split at others within a name
+    return [read_json(line) for line in lines if line]
+
+
 def sync(path: Path) -> None:
     """Return when the content of a file is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.video.images import is_animated_webp
 from vsrpp_core.video.siting import take_unnamed_as_usual
 
 Refuse = Callable[[VideoFrame, VideoStream, Path], None]
@@ -88,6 +89,8 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     except (FFmpegError, OSError) as error:
         raise VsrppError(f"{path} is not a video that can be read ({reason_of(error)}); leave it out") from None
     with container:
+        if container.format.name == "webp_pipe" and is_animated_webp(path.read_bytes()):
+            raise VsrppError(f"{path} is an animated WebP, which cannot be read as a film; convert it to GIF or MP4")
         stream = pictures_of(container)
         if stream is None:
             raise VsrppError(f"{path} has no video stream; leave it out")

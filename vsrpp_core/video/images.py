@@ -87,6 +87,21 @@ def count_in(file: Path) -> int:
         return 1
 
 
+def is_animated_webp(content: bytes) -> bool:
+    """Of a file's first bytes; libav decodes none of its pictures."""
+    return content[:4] == b"RIFF" and content[8:16] == b"WEBPVP8X" and bool(content[20:21]) and bool(content[20] & 2)
+
+
+def decodable(content: bytes) -> bytes:
+    """An image file as it is, or of an animated WebP the first picture as PNG. OSError where that cannot be read."""
+    if not is_animated_webp(content):
+        return content
+    first = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content)) as image:
+        image.save(first, format="PNG", exif=image.info.get("exif", b""))
+    return first.getvalue()
+
+
 def refuse_cut_jpeg(content: bytes) -> None:
     """OSError for a JPEG file that is cut short: libav makes what is missing grey, without a word."""
     if content.startswith(JPEG):

@@ -222,5 +222,6 @@ def test_a_degraded_pair_is_told_from_a_wrong_one(tmp_path: Path) -> None:
     assert len(found()) == 4
     names = [f"{split}_{name}.png" for split in SPLITS for name in ("noisy", "wrong")]
     lines = [{"name": name, "degradation": [{"step": "noise"}]} for name in names]
-    (tmp_path / "manifest.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert len(found()) == 2 and all("wrong" in problem.text for problem in found())
+    for encoding in ("utf-8", "utf-8-sig"):  # with the mark of some editors
+        (tmp_path / "manifest.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding)
+        assert len(found()) == 2 and all("wrong" in problem.text for problem in found())

@@ -62,6 +62,12 @@ def test_lines_that_are_no_event_of_this_version_are_passed_over(line: str, tmp_
     assert list(replay(journal)) == [known]
 
 
+def test_a_mark_of_an_editor_costs_no_event(tmp_path: Path) -> None:
+    journal, events = tmp_path / "events.jsonl", [make_event(ev.WarningRaised), make_event(ev.PhaseChanged)]
+    journal.write_text("".join(f"{encode(event)}\n" for event in events), encoding="utf-8-sig")
+    assert list(replay(journal)) == events
+
+
 def test_a_field_of_a_later_version_is_left_out() -> None:
     event = make_event(ev.WarningRaised)
     assert decode(json.dumps({**json.loads(encode(event)), "colour": "red"})) == event

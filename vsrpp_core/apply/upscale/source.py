@@ -369,7 +369,9 @@ def _read_image(file: Path, deep: bool | None = None) -> tuple[Pixels, VideoFram
     try:
         content = file.read_bytes()
         images.refuse_cut_jpeg(content)
-        with av.open(io.BytesIO(content), "r") as container:  # libav might take the name for a pattern
+        with av.open(
+            io.BytesIO(images.decodable(content)), "r"
+        ) as container:  # libav might take the name for a pattern
             frame = next(container.decode(video=0))
     except (FFmpegError, OSError, StopIteration, IndexError, ValueError):
         raise VsrppError(f"{file} cannot be read as an image; replace it or take it out of the folder") from None

@@ -16,7 +16,7 @@ from vsrpp_core.prepare.job.report import MANIFEST, RECIPE, VIDEOS
 from vsrpp_core.prepare.job.work_folder import clear_finished
 from vsrpp_core.prepare.recipe import VERSION, Recipe, WorkPart
 from vsrpp_core.prepare.sources import NamedVideo, named_videos
-from vsrpp_core.run.files import fingerprint, read_json
+from vsrpp_core.run.files import fingerprint, read_json_lines
 from vsrpp_core.run.names import as_pattern, json_line, listed
 
 LONGEST_VALUE = 20
@@ -105,8 +105,8 @@ class _Description:
 def _described_by(out: Path) -> _Description | None:
     """None where one of the describing files is missing or not ours, as in a dataset from elsewhere."""
     try:
-        videos = [_typed({"version": 1, **line}) for line in _lines(out / VIDEOS)]
-        pairs = _lines(out / MANIFEST)
+        videos = [_typed({"version": 1, **line}) for line in read_json_lines(out / VIDEOS)]
+        pairs = read_json_lines(out / MANIFEST)
         return _Description(Recipe.load(out / RECIPE), videos, {(line["split"], line["name"]) for line in pairs})
     except (OSError, ValueError, KeyError, TypeError, VsrppError):
         return None
@@ -118,11 +118,6 @@ def _typed(line: dict[str, Any]) -> dict[str, Any]:
     if not all(isinstance(line[key], kind) for key, kind in kinds.items()):
         raise ValueError("not a line of ours")
     return line
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = path.read_text(encoding="utf-8").split("\n")  # splitlines() would also split at others within a name
-    return [read_json(line) for line in lines if line]
 
 
 # differences

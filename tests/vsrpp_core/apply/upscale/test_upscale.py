@@ -469,6 +469,23 @@ def test_bare_pictures_in_place_of_a_film_are_told(tmp_path: Path, bilinear: Pat
     assert any("has lost the header that a .mov file begins with" in text for text in told) is (name == "film.mov")
 
 
+def test_of_an_animated_webp_the_first_picture_is_taken_and_as_a_film_it_is_refused(
+    tmp_path: Path, bilinear: Path
+) -> None:
+    """libav decodes none of its pictures."""
+    first, *more = [Image.fromarray(picture) for picture in shot(1, 3)]
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for suffix in ("webp", "png"):
+        first.save(folder / f"a.{suffix}", lossless=True, save_all=suffix == "webp", append_images=more)
+    told = [event.message for event in run(bilinear, folder, tmp_path / "out") if isinstance(event, WarningRaised)]
+    assert any(f"{folder / 'a.webp'} holds 3 pictures; of it" in text for text in told)
+    made, wanted = ((tmp_path / "out" / f"a.{suffix}.png").read_bytes() for suffix in ("webp", "png"))
+    assert made == wanted
+    with pytest.raises(VsrppError, match=r"a\.webp is an animated WebP"):
+        run(bilinear, folder / "a.webp", tmp_path / "out.mkv")
+
+
 def test_a_cut_off_video_is_told_and_taken_by_force(tmp_path: Path, bilinear: Path) -> None:
     whole = write_film(tmp_path / "whole.mkv", Film(shot(1, 80), options={"g": "5"}))
     source = tmp_path / "film.mkv"

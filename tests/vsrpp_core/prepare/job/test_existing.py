@@ -1,5 +1,6 @@
 """A finished dataset and the same command once more, or one that is not quite the same."""
 
+import codecs
 import json
 import os
 from pathlib import Path
@@ -30,6 +31,9 @@ def test_the_same_again_is_told_and_nothing_is_touched(two: list[Path], tmp_path
     os.utime(two[0])  # a time of day decides nothing
     assert finished(recipe(two, work__workers=7), out) == Finished(out, report.train, report.val)
     assert everything(out) == before and list(tmp_path.glob(".out*")) == []
+    for name in ("manifest.jsonl", "videos.jsonl", "recipe.toml"):  # as some editors save them
+        (out / name).write_bytes(codecs.BOM_UTF8 + (out / name).read_bytes())
+    assert finished(recipe(two), out) == Finished(out, report.train, report.val)
 
 
 def test_names_of_bytes_are_written_and_known_again(two: list[Path], tmp_path: Path) -> None:

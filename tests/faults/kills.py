@@ -1,7 +1,7 @@
 """Kill a training run at random moments, again and again, and see whether each time it goes on from where it may.
 
-make faults                        30 kills, half of them inside a save
-python -m tests.faults.kills 200   more
+make faults                            30 kills, half of them inside a save
+python -m tests.faults.kills 200 100   more
 
 Prints one JSON line. A kill is SIGKILL: nothing of the program runs after it.
 """
@@ -29,7 +29,7 @@ from vsrpp_core.run.settings import Overrides
 
 KILLS = 30
 START_SECONDS = 120.0
-LONGEST, LONGEST_SAVE = 2.0, 0.02
+LONGEST, LONGEST_SAVE = 2.0, 0.01
 """Seconds of training before a kill, at most, and of a save."""
 
 JOURNAL = "events.jsonl"
@@ -164,9 +164,10 @@ def campaign(folder: Path, kills: int, in_saves: int) -> Iterator[Outcome]:
 
 def main() -> None:
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    in_saves = int(sys.argv[2]) if len(sys.argv) > 2 else kills // 2
     tally, outcomes = Tally("kills"), list[Outcome]()
     with tempfile.TemporaryDirectory() as folder:
-        for outcome in campaign(Path(folder), kills, kills // 2):
+        for outcome in campaign(Path(folder), kills, in_saves):
             outcomes.append(outcome)
             sys.stderr.write(f"{outcome}\n")
             for before, after in pairwise(outcomes[-2:]):

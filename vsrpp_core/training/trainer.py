@@ -35,6 +35,7 @@ from vsrpp_core.training.figures import StepClock, StepFigures, activity_event, 
 from vsrpp_core.training.heat import HeatGuard, Monitor
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress, TorchRandomState, higher
+from vsrpp_core.training.stall import LOOK_SECONDS, Stall
 from vsrpp_core.training.steering import Steering
 from vsrpp_core.training.step import OptimizerStep
 from vsrpp_core.training.validator import ValidationResult, Validator
@@ -50,9 +51,6 @@ ROLLBACK_LR_FACTOR = 0.5
 LOST_PSNR = 3.0
 """dB below bicubic, or below its own best, from which a network is lost: validations scatter by hundredths, and a rate
 that is too high ends tens of dB below (docs/decisions)."""
-
-LOOK_SECONDS, STALLED_SECONDS = 0.5, 45.0
-"""Between two looks for commands while there are no pictures, and after which the wait is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ class Trainer:
         self._skipped_steps, self._validation_seconds = 0, 0.0
         self._inputs = self._inputs_for(step=1)
         self._reported_step = -1
-        self._waiting_since, self._has_told_of_waiting = math.inf, False
+        self._stall = Stall()
 
     # for the session
 
@@ -207,7 +205,7 @@ class Trainer:
             if self._heat.is_cooling:
                 continue
             if not self._data_has_come():
-                yield from self._tell_of_waiting()
+                yield from self._tell_of_stall("training", "training")
                 continue
             activity = self._advance()
             for note in self._stream.take_warnings():
@@ -228,22 +226,16 @@ class Trainer:
         with self._clock.reading(), self._clock.waiting():
             has_come = self._ranks.all(self._stream.is_ready(LOOK_SECONDS))
         if has_come:
-            self._waiting_since, self._has_told_of_waiting = math.inf, False
+            self._stall.end()
         return has_come
 
-    def _tell_of_waiting(self) -> Iterator[ev.Event]:
-        """A drive or a process that does not answer may never do so again: it is reported, and the run saved, once."""
-        now = time.monotonic()
-        self._waiting_since = min(self._waiting_since, now)
-        if self._has_told_of_waiting or now - self._waiting_since < STALLED_SECONDS:
-            return
-        self._has_told_of_waiting = True
-        yield ev.WarningRaised(
-            message=f"no training pictures could be read for {STALLED_SECONDS:g} seconds: the drive of "
-            f"{self._config.data.root}, or a process that reads there, does not answer; training continues when it does"
-        )
-        if self._progress.step:
-            yield from self.save_and_report("recovery")
+    def _tell_of_stall(self, split: str, phase: ev.RunPhase) -> Iterator[ev.Event]:
+        """The drive may never answer again, so the run is saved too."""
+        if told := self._stall.told(split, self._config.data.root):
+            yield told
+            if self._progress.step:
+                yield from self.save_and_report("recovery")
+                yield self._phase(phase)
 
     def _advance(self) -> Activity | None:
         """Take one optimizer step; returns its layer activity where that is due."""
@@ -422,7 +414,11 @@ class Trainer:
             if isinstance(item, ValidationResult):
                 yield from self._score(item, time.perf_counter() - start)
                 break
-            yield item
+            if item:
+                self._stall.end()
+                yield item
+            else:
+                yield from self._tell_of_stall("validation", "validating")
             if self._inbox.stop_is_wanted():
                 yield ev.ValidationAborted(step=step, reason="the session is to stop")
                 self._take_in(None)

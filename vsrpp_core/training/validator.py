@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vsrpp_core.batches.patient_reader import PatientReader
 from vsrpp_core.data.resize import upscale3
-from vsrpp_core.data.stacked import PairPaths, StackGeometry, clip_of, fingerprint, load_pair
+from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, clip_of, fingerprint, load_pair
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import describe_os_error
 from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgressed, WarningRaised
@@ -20,6 +21,7 @@ from vsrpp_core.network.metrics import Score, mean_over_clips, score
 from vsrpp_core.network.tiles import Network
 from vsrpp_core.run.comparison_picture import side_by_side
 from vsrpp_core.run.files import write_atomically
+from vsrpp_core.training.stall import LOOK_SECONDS
 
 NO_SCORE = Score(math.nan, math.nan)
 """For a picture that is not finite; it makes the score of the whole validation NaN, which is never the best."""
@@ -60,24 +62,33 @@ class Validator:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def run(self, model: Network, step: int) -> Iterator[Event | ValidationResult]:
+    def run(self, model: Network, step: int) -> Iterator[Event | ValidationResult | None]:
         """Progress, pictures and warnings as events, one sample after another, and the result as the last item.
 
+        None, every ``LOOK_SECONDS``, while a sample cannot be read: orders are to be heard meanwhile.
         Only the scores of a sample are kept. A picture that does not fit into the device's memory is upscaled in tiles,
         which leaves its score as it is; the device's error where no tile fits either.
         """
         self._upscaler.try_whole()
         ki_scores: list[Score] = []
-        for index in range(len(self._pairs)):
-            ki_scores.append((yield from self._sample(model, step, index)))
-            yield ValidationProgressed(step=step, done=index + 1, total=len(self._pairs))
+        reader = PatientReader(load_pair(pair, self._geometry) for pair in self._pairs)
+        try:
+            for index in range(len(self._pairs)):
+                while not reader.has(1, LOOK_SECONDS):
+                    yield None
+                ki_scores.append((yield from self._sample(model, step, index, reader)))
+                yield ValidationProgressed(step=step, done=index + 1, total=len(self._pairs))
+        finally:
+            reader.close()
         lr_scores = [self._lr_scores[index] for index in range(len(self._pairs))]
         lr, ki = (mean_over_clips(zip(self._clips, scores, strict=True)) for scores in (lr_scores, ki_scores))
         yield ValidationResult(len(ki_scores), len(set(self._clips)), lr, ki)
 
-    def _sample(self, model: Network, step: int, index: int) -> Generator[Event, None, Score]:
+    def _sample(
+        self, model: Network, step: int, index: int, reader: PatientReader[Pair]
+    ) -> Generator[Event, None, Score]:
         """The network's score on one pair; a generator of its own, so that no picture stays in memory."""
-        frames, ground_truth = load_pair(self._pairs[index], self._geometry)
+        frames, ground_truth = reader.take()
         prediction = self._upscaler(model, frames)
         yield from self._upscaler.warnings()
         if prediction is None:

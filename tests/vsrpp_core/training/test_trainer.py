@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.conftest import MakeDataset
 from tests.helpers import TINY, Settings, files_of_at_most
 from vsrpp_core.batches.dataset import TrainingStream
 from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.data.stacked import load_pair
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
@@ -474,7 +476,7 @@ def test_a_checkpoint_asked_for_is_kept_when_it_is_the_best_too(
 def test_while_no_pictures_come_orders_are_heard_and_the_run_is_told_and_saved(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsrpp_core.training.trainer.STALLED_SECONDS", 0.0)
+    monkeypatch.setattr("vsrpp_core.training.stall.STALLED_SECONDS", 0.0)
     is_ready, looks = TrainingStream.is_ready, itertools.count()
 
     def away_after_step_5(stream: TrainingStream, seconds: float) -> bool:
@@ -493,3 +495,28 @@ def test_while_no_pictures_come_orders_are_heard_and_the_run_is_told_and_saved(
     assert [event.text for event in events if isinstance(event, ev.MarkPlaced)] == ["still here"]
     saved = [event.step for event in events if isinstance(event, ev.CheckpointSaved)]
     assert saved[0] == 5 and isinstance(events[-1], ev.SessionEnded) and events[-1].step == 5
+
+
+def test_while_no_validation_pictures_come_orders_are_heard_and_the_run_is_told_and_saved(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsrpp_core.training.stall.STALLED_SECONDS", 0.0)
+    monkeypatch.setattr("vsrpp_core.training.validator.LOOK_SECONDS", 0.01)
+    is_back = Event()
+
+    def away(*given: Any) -> Any:
+        is_back.wait()
+        return load_pair(*given)
+
+    monkeypatch.setattr(validator, "load_pair", away)
+
+    def stop(event: ev.Event) -> Iterable[cmd.Command]:
+        return (cmd.Stop(),) if isinstance(event, ev.WarningRaised) else ()
+
+    events = train(tmp_path / "run", make_dataset(), stop)
+    is_back.set()
+    told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
+    assert len(told) == 1 and "no validation pictures could be read" in told[0]
+    assert [event.step for event in events if isinstance(event, ev.CheckpointSaved)] == [12, 12]
+    assert any(isinstance(event, ev.ValidationAborted) for event in events)
+    assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 12

@@ -23,7 +23,7 @@ from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.training import validator as validator_module
 from vsrpp_core.training.validator import COMPARISONS, ValidationResult, Validator
 
-Items = list[ev.Event | ValidationResult]
+Items = list[ev.Event | ValidationResult | None]
 
 
 class Bilinear(nn.Module):

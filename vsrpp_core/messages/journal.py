@@ -8,7 +8,7 @@ one of its writer and is passed over; so is a line whose event or whose fields a
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,9 @@ LAST_MOMENT = 253_402_300_799
 
 HINTS = {name: get_type_hints(event_type) for name, event_type in EVENT_TYPES.items()}
 """The types of each event's fields."""
+
+OPENING = '{"event":"'
+"""How ``encode`` begins a line."""
 
 GAP = "what happened before this line is missing here: the disk took nothing"
 
@@ -103,6 +106,27 @@ def replay(path: Path) -> Iterator[Event]:
             event = decode(line)
             if event is not None:
                 yield event
+
+
+def replay_of(path: Path, kinds: Collection[type[Event]], fleeting: Collection[type[Event]]) -> Iterator[Event]:
+    """As ``replay``, but only events of ``kinds``; of ``fleeting`` ones that follow each other, only the last.
+
+    Many times as fast for who wants to know how a run stands and not how it came there: few lines are decoded.
+    """
+    wanted, passing = ({kind.__name__ for kind in group} for group in (kinds, fleeting))
+    held, held_name = "", ""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            name = line[len(OPENING) : line.find('"', len(OPENING))] if line.startswith(OPENING) else ""
+            if name not in wanted:
+                continue
+            if not (name == held_name and name in passing) and (event := decode(held)):
+                yield event
+            held, held_name = line, name
+    if event := decode(held):
+        yield event
 
 
 def follow(path: Path, wait: Callable[[], bool], begin: Callable[[], object] = lambda: None) -> Iterator[Event]:

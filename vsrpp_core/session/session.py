@@ -26,6 +26,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
+from vsrpp_core.remote.recent_runs import remember
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.crash_dump import crash_name, dump_crashes, read_crash
 from vsrpp_core.run.folder import RunFolder
@@ -186,7 +187,7 @@ class Session:
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply()
         self._check_ranks(hardware)
-        for warning in (*self._crash_warnings(), *self._plan.warnings):
+        for warning in (*self._crash_warnings(), *self._plan.warnings, *self._listed()):
             yield ev.WarningRaised(message=warning)
         stream = None
         if not self._plan.tune_first or (yield from self._tune(hardware, inbox)):
@@ -220,6 +221,14 @@ class Session:
             self._note(self._crash)
             name = crash_name(self._crash)
             yield f"the last session crashed ({name}); where it was is in {self.folder.training_log}"
+
+    def _listed(self) -> Iterator[str]:
+        """Put the run into its user's list, by which ``vsrpp ps`` finds it; where that fails, why."""
+        try:
+            if self._ranks.is_first:
+                remember(self.folder.path)
+        except VsrppError as error:
+            yield str(error)
 
     @property
     def _first_step(self) -> int:

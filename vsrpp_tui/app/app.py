@@ -14,6 +14,7 @@ from textual.screen import Screen
 from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
+from vsrpp_core.remote.recent_runs import remember
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_tui.app.base import RunApp
 from vsrpp_tui.screens.start.start import Choice, StartScreen
@@ -23,7 +24,6 @@ from vsrpp_tui.terminal.output import log_path
 from vsrpp_tui.threads.follower import journal_fault
 from vsrpp_tui.threads.session import SessionRequest, Worker, device_line
 from vsrpp_tui.threads.tensorboard_server import STARTING_SECONDS, TensorBoard
-from vsrpp_tui.user import recent
 from vsrpp_tui.user.preferences import Preferences
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ class VsrppApp(RunApp[Farewell]):
 
     def _remember(self, run: Path) -> None:
         try:
-            recent.remember(run)
+            remember(run)
         except VsrppError as error:
             self.notify(str(error), severity="warning", markup=False)
 

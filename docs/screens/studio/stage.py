@@ -21,8 +21,8 @@ from PIL import Image
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
+from vsrpp_core.remote.recent_runs import list_path
 from vsrpp_tui.state.run import RunState, replay
-from vsrpp_tui.user.recent import list_path
 
 RECORDED = Path(__file__).parents[3] / "tests" / "golden" / "films"
 """What is kept of the recorded run."""

@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 from tests.conftest import MakeDataset
 from tests.helpers import make_info
 from tests.vsrpp_tui.pilot import SIZES, NewestWorker, lines, shows, trained_run, until
+from vsrpp_core.remote import recent_runs as recent
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo, RunFolder
 from vsrpp_core.run.sidecar import write_checkpoint_info
@@ -21,7 +22,6 @@ from vsrpp_tui.screens.start.open_run import OpenRun
 from vsrpp_tui.screens.start.resume import ResumeScreen
 from vsrpp_tui.screens.start.start import Choice, StartScreen
 from vsrpp_tui.screens.start.trash import TrashScreen
-from vsrpp_tui.user import recent
 from vsrpp_tui.widgets.pick_list import PickList
 
 

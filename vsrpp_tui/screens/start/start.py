@@ -14,10 +14,10 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.remote.recent_runs import recent_runs, remember
 from vsrpp_core.run.folder import RunFolder, RunSummary, Trashed, demo_run_path
 from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
-from vsrpp_tui.user import recent
 from vsrpp_tui.widgets.pick_list import PickList, Row, remark
 from vsrpp_tui.widgets.run_card import RECENT, dataset_card, demo_card, recent_rows, run_card, unread_card
 from vsrpp_tui.widgets.text import file_size
@@ -164,10 +164,10 @@ class StartScreen(BaseScreen[None]):
         problem = ""
         if run.exists:
             try:
-                recent.remember(choice.run)
+                remember(choice.run)
             except VsrppError as error:
                 problem = str(error)
-        others = (RunFolder(path).summary() for path in recent.recent_runs() if path != run.path)
+        others = (RunFolder(path).summary() for path in recent_runs() if path != run.path)
         self.post_message(self.RecentRead(tuple(others), problem))
         self._read_machine(run, dataset)
 

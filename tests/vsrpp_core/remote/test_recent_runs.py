@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_tui.user import recent
+from vsrpp_core.remote import recent_runs as recent
 
 
 def made(folder: Path, *names: str) -> list[Path]:
@@ -38,11 +38,13 @@ def test_a_relative_name_is_kept_for_good(tmp_path: Path, monkeypatch: pytest.Mo
     assert recent.recent_runs() == [tmp_path / "one"]
 
 
-def test_no_more_are_kept_than_are_of_use(tmp_path: Path) -> None:
-    runs = made(tmp_path, *(f"run{number}" for number in range(recent.LIMIT + 3)))
+def test_no_more_are_kept_than_are_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "KEPT", 5)
+    runs = made(tmp_path, *(f"run{number}" for number in range(7)))
     for run in runs:
         recent.remember(run)
-    assert recent.recent_runs() == runs[: -recent.LIMIT - 1 : -1]
+    assert recent.recent_runs() == runs[:1:-1]
+    assert recent.recent_runs(3) == runs[:3:-1]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"runs": 3}', '{"runs": [7, "relative", null]}', "\x00"])
@@ -68,4 +70,5 @@ def test_the_list_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         recent.remember(two)
     assert recent.recent_runs() == [one]
-    assert [path.name for path in recent.list_path().parent.iterdir()] == ["recent_runs.json"]
+    left = {path.name for path in recent.list_path().parent.iterdir()}
+    assert left == {"recent_runs.json", ".recent_runs.lock"}

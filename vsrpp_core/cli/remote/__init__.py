@@ -1,0 +1,1 @@
+"""Verbs on runs that another process trains."""

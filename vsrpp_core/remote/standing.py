@@ -1,0 +1,150 @@
+"""How a run stands, told from its journal and its lock: for whoever is not the process that trains it.
+
+Apart from the report, which judges what was learned and reads every step for it.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vsrpp_core.errors import os_errors
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
+from vsrpp_core.messages.changes import with_change
+from vsrpp_core.run.folder import RunFolder
+
+RunStatus = Literal[
+    "new", "preparing", "training", "paused", "cooling", "validating", "saving", "rolling back", "stopping",
+    "completed", "stopped", "failed", "killed",
+]  # fmt: skip
+"""``new`` was never trained; ``killed`` is a run whose process ended without a word."""
+
+FLEETING = (ev.StepReported, ev.PhaseChanged)
+TOLD = (
+    *FLEETING, ev.SessionStarted, ev.ValidationFinished, ev.RunLost, ev.RolledBack, ev.ParameterChanged,
+    ev.FinishBegan, ev.FinishCancelled, ev.SessionEnded, ev.SessionFailed, ev.PreparationProgressed, ev.TuningStarted,
+)  # fmt: skip
+"""The events that matter here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One moment of a run. Figures that are not known are NaN, or 0 where they are counted."""
+
+    run: str
+    status: RunStatus
+    pid: int
+    """Of the process that trains it, or 0."""
+    step: int
+    max_steps: int
+    seconds_per_step: float
+    seconds_left: float
+    """Until ``max_steps``, validations counted in."""
+    psnr: float
+    """Of the newest validation, dB; ``gain`` is how much that is above bicubic."""
+    gain: float
+    best_psnr: float
+    """Of the best validation, as the network's quality goes."""
+    best_gain: float
+    best_step: int
+    is_lost: bool
+    """Whether the newest validation found the network beyond recovery."""
+    error: str
+    """What it failed by, a sentence."""
+    device: str
+    heard_at: float
+    """When the newest of these events happened, seconds since the Unix epoch; 0 where there is none."""
+
+    @property
+    def is_trained(self) -> bool:
+        return self.pid != 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the journal has said so far."""
+
+    started: ev.SessionStarted | None = None
+    phase: ev.RunPhase = "preparing"
+    step: int = 0
+    seconds: float = math.nan
+    validations: tuple[ev.ValidationFinished, ...] = ()
+    """Of steps that training still builds upon, the oldest first."""
+    is_lost: bool = False
+    end: ev.SessionEnded | ev.SessionFailed | None = None
+    heard_at: float = 0.0
+
+
+def standing_of(folder: RunFolder) -> Standing:
+    """How the run stands now. Raises VsrppError where its journal cannot be read."""
+    pid, seen = folder.owner(), _Seen()
+    with os_errors(folder.journal, "cannot be read"):
+        for event in journal.replay_of(folder.journal, TOLD, FLEETING):
+            seen = replace(_after(seen, event), heard_at=event.time)
+    started, newest = seen.started, seen.validations[-1] if seen.validations else None
+    best = max(seen.validations, key=lambda one: one.ki_quality, default=None)
+    max_steps = started.max_steps if started else 0
+    each = seen.seconds
+    if started and newest:
+        each += newest.seconds / max(started.validate_every, 1)
+    return Standing(
+        run=str(folder.path),
+        status=_status(seen, pid),
+        pid=pid,
+        step=seen.step,
+        max_steps=max_steps,
+        seconds_per_step=seen.seconds,
+        seconds_left=max(max_steps - seen.step, 0) * each,
+        psnr=newest.ki_psnr if newest else math.nan,
+        gain=newest.ki_psnr - newest.lr_psnr if newest else math.nan,
+        best_psnr=best.ki_psnr if best else math.nan,
+        best_gain=best.ki_psnr - best.lr_psnr if best else math.nan,
+        best_step=best.step if best else 0,
+        is_lost=seen.is_lost,
+        error=seen.end.error if isinstance(seen.end, ev.SessionFailed) and not pid else "",
+        device=started.device if started else "",
+        heard_at=seen.heard_at,
+    )
+
+
+def _status(seen: _Seen, pid: int) -> RunStatus:
+    """A session that has not said its end lives only as long as its process."""
+    if pid:
+        return "preparing" if seen.end else seen.phase
+    match seen.end:
+        case ev.SessionEnded():
+            return seen.end.reason
+        case ev.SessionFailed():
+            return "failed"
+        case _:
+            return "killed" if seen.heard_at else "new"
+
+
+def _after(seen: _Seen, event: ev.Event) -> _Seen:
+    match event:
+        case ev.SessionStarted():
+            return replace(_up_to(seen, event.step), started=event, phase="preparing", end=None)
+        case ev.PreparationProgressed() | ev.TuningStarted():
+            return replace(seen, phase="preparing", end=None)
+        case ev.PhaseChanged():
+            return replace(seen, phase=event.phase, step=event.step, end=None)
+        case ev.StepReported():
+            return replace(seen, step=event.step, seconds=event.seconds_per_step)
+        case ev.ValidationFinished():
+            return replace(seen, validations=(*seen.validations, event), is_lost=False)
+        case ev.RunLost():
+            return replace(seen, is_lost=True)
+        case ev.RolledBack():
+            return _up_to(seen, event.to_step)
+        case ev.ParameterChanged() | ev.FinishBegan() | ev.FinishCancelled() if seen.started:
+            return replace(seen, started=with_change(seen.started, event))
+        case ev.SessionEnded() | ev.SessionFailed():
+            return replace(seen, end=event, step=max(event.step, seen.step))
+        case _:
+            return seen
+
+
+def _up_to(seen: _Seen, step: int) -> _Seen:
+    """Without the validations of steps that are taken again."""
+    kept = tuple(one for one in seen.validations if one.step <= step)
+    return replace(seen, step=step, validations=kept, is_lost=seen.is_lost and len(kept) == len(seen.validations))

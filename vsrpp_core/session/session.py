@@ -37,7 +37,7 @@ from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 from vsrpp_core.sinks.training_log import TrainingLog
-from vsrpp_core.training.distributed import SINGLE_RANK, Ranks, another_rank_has_ended
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks, trouble_of_another_rank
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.trainer import Trainer
 from vsrpp_core.training.validator import Validator
@@ -155,7 +155,7 @@ class Session:
             message = str(error)
             self._note_of_rank(message)
         except Exception as error:
-            if not another_rank_has_ended(error):
+            if not trouble_of_another_rank(error):
                 self._note(traceback.format_exc())
             message = self._in_words(error)
         else:
@@ -165,8 +165,8 @@ class Session:
     def _in_words(self, error: Exception) -> str:
         if is_out_of_memory(error):
             return self._out_of_memory()
-        if another_rank_has_ended(error):
-            return f"another rank has ended; what went wrong there is in {self.folder.training_log}"
+        if trouble := trouble_of_another_rank(error):
+            return f"{trouble}; what went wrong there is in {self.folder.training_log}"
         return f"{type(error).__name__}: {error}; the traceback is in {self.folder.training_log}"
 
     @property

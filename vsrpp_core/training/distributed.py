@@ -34,6 +34,9 @@ class FirstRankError(VsrppError):
 GROUP_TIMEOUT = timedelta(days=7)
 """Ranks wait for the first while it validates, saves or is paused; a rank that dies is noticed at once anyway."""
 
+STEP_TIMEOUT = timedelta(minutes=10)
+"""Within a step all do the same, and one that is later than this hangs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
@@ -41,6 +44,8 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
+    patient: dist.ProcessGroup | None = None
+    """The group in which ranks wait for the first, for as long as that takes; without it, that of the steps."""
 
     @property
     def is_first(self) -> bool:
@@ -51,7 +56,7 @@ class Ranks:
         if self.size == 1:
             return value
         box: list[T | None] = [value if self.is_first else None]
-        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"), group=self.patient)
         return box[0]  # type: ignore[return-value]
 
     def from_first(self, work: Callable[[], T]) -> T:
@@ -72,7 +77,7 @@ class Ranks:
     def wait(self) -> None:
         """Block until every rank has reached this call."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(self.patient)
 
     def all(self, value: bool) -> bool:
         """Whether ``value`` is true on every rank."""
@@ -135,11 +140,18 @@ LOST = (
 """What gloo and NCCL say when the other end is gone."""
 
 
-def another_rank_has_ended(error: BaseException) -> bool:
-    """Whether ``error`` only says that the connection to another rank is gone; the cause is in that rank's log."""
+LATE = ("imed out waiting", "ollective operation timeout")
+"""What they say when it does not answer in time."""
+
+
+def trouble_of_another_rank(error: BaseException) -> str:
+    """What became of another rank where that is all that ``error`` says, or empty; the cause is in that rank's log."""
     text = str(error)
-    lost = any(words in text for words in LOST)
-    return isinstance(error, RuntimeError) and ("gloo" in text or "NCCL" in text) and lost
+    if not isinstance(error, RuntimeError) or not ("gloo" in text or "NCCL" in text):
+        return ""
+    if any(words in text for words in LATE):
+        return f"another rank has not answered for {STEP_TIMEOUT.total_seconds() / 60:g} minutes"
+    return "another rank has ended" if any(words in text for words in LOST) else ""
 
 
 ARRIVAL = timedelta(seconds=50)
@@ -194,9 +206,9 @@ def ranks_of_this_job() -> Iterator[Ranks]:
             raise VsrppError(f"there is no GPU for rank {local}; start with --nproc-per-node {devices} at most")
         torch.cuda.set_device(local)
     backend, (store, rank) = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", _met(size)
-    dist.init_process_group(backend, timeout=GROUP_TIMEOUT, store=store, rank=rank, world_size=size)
+    dist.init_process_group(backend, timeout=STEP_TIMEOUT, store=store, rank=rank, world_size=size)
     try:
-        yield Ranks(dist.get_rank(), size)
+        yield Ranks(dist.get_rank(), size, dist.new_group(backend="gloo", timeout=GROUP_TIMEOUT))
     finally:
         gc.collect()  # reducers in garbage would end with the process, after the group, and abort it
         dist.destroy_process_group()

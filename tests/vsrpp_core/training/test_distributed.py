@@ -23,7 +23,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.training import distributed
-from vsrpp_core.training.distributed import another_rank_has_ended, ranks_of_this_job
+from vsrpp_core.training.distributed import ranks_of_this_job, trouble_of_another_rank
 
 pytestmark = pytest.mark.timeout(900)
 """Three trainings of two processes each, on a machine that may be busy."""
@@ -131,20 +131,33 @@ def test_a_mistake_is_reported_once(job: Path) -> None:
     assert done.stderr.count("already holds a run at step 50") == 1
 
 
+ENDED, LATE = "another rank has ended", "another rank has not answered for 10 minutes"
+
+
 @pytest.mark.parametrize(
-    ("error", "gone"),
+    ("error", "trouble"),
     [
-        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1"), True),
-        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Read error: Connection reset by peer"), True),
-        (dist.DistBackendError("NCCL error in: a.cpp:1, remote process exited or there was a network error"), True),
-        (dist.DistBackendError("NCCL communicator was aborted on rank 1."), True),
-        (dist.DistBackendError("NCCL error in: a.cpp:1, unhandled cuda error, NCCL version 2"), False),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
-        (ConnectionResetError("Connection reset by peer"), False),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:1"), ENDED),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:553] Read error: Connection reset by peer"), ENDED),
+        (RuntimeError("[gloo/transport/tcp/unbound_buffer.cc:81] Timed out waiting 600000ms for recv"), LATE),
+        (dist.DistBackendError("NCCL error in: a.cpp:1, remote process exited or there was a network error"), ENDED),
+        (dist.DistBackendError("NCCL communicator was aborted on rank 1."), ENDED),
+        (dist.DistBackendError("[Rank 0] NCCL: Watchdog caught collective operation timeout"), LATE),
+        (dist.DistBackendError("NCCL error in: a.cpp:1, unhandled cuda error, NCCL version 2"), ""),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ""),
+        (ConnectionResetError("Connection reset by peer"), ""),
     ],
 )
-def test_a_rank_that_is_gone_is_known_by_its_words(error: Exception, gone: bool) -> None:
-    assert another_rank_has_ended(error) is gone
+def test_a_rank_that_is_gone_is_known_by_its_words(error: Exception, trouble: str) -> None:
+    assert trouble_of_another_rank(error) == trouble
+
+
+def test_a_rank_that_hangs_ends_the_job_with_everything_saved(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data")
+    done = run_ranks(tmp_path, str(Path(__file__).with_name("ranks_hang.py")), str(tmp_path), json.dumps(SETTINGS))
+    assert done.returncode != 0
+    assert "another rank has not answered" in (tmp_path / "run" / "training.log").read_text()
+    assert checkpoints.load(tmp_path / "run" / "checkpoint_emergency.pth")["progress"]["step"] == 4
 
 
 @pytest.mark.parametrize("n_ranks", [2, 3, 4])

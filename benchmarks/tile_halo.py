@@ -105,7 +105,7 @@ def measure(model: VSRBidirectional3x, stacks: list[Tensor], tile: int, halo: in
     seconds, plain, faded = [], [], []
     for stack, whole in zip(stacks, [model(stack) for stack in stacks], strict=True):
         begun = time.perf_counter()
-        part = upscale(model, stack, tile, halo)
+        part = upscale(model, stack, (tile, tile), halo)
         seconds.append(time.perf_counter() - begun)
         plain.append(compare(whole, part))
         if halo >= 2:

@@ -4,7 +4,7 @@ import itertools
 import math
 import resource
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from vsrpp_core.adaptive.grad_clip import AdaptiveGradClip
 from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
@@ -164,6 +165,20 @@ def _write_sample(base: Path, name: str, side: int, seed: int) -> None:
     for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", np.concatenate([downscale3(f) for f in frames]))):
         (base / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(base / folder / name)
+
+
+def most_held(work: Callable[[], object]) -> int:
+    """Bytes of torch's allocations on the CPU at their highest during ``work``, over what was held before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    assert profiler.profiler is not None
+    events = profiler.profiler.kineto_results.events()
+    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+    held = most = 0
+    for _, change in changes:
+        held += change
+        most = max(most, held)
+    return most
 
 
 def kept_for_backward(model: nn.Module, frames: Tensor) -> int:

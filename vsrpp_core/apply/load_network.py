@@ -13,6 +13,7 @@ from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.inference import Level, PictureUpscaler
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.network.tiles import Network
 
@@ -24,13 +25,13 @@ def load_network(path: Path, hardware: Hardware | None = None) -> VSRBidirection
     of time, RGB in 0..1, it gives the picture [batch, 3, 3h, 3w] of the middle frame, not clamped.
     """
     hardware = hardware or choose_hardware("fp32")
-    model = build(read_stored(path))
+    model = build(read_stored(path), LeanVSR)
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def build(network: StoredNetwork) -> VSRBidirectional3x:
+def build(network: StoredNetwork, form: type[VSRBidirectional3x] = VSRBidirectional3x) -> VSRBidirectional3x:
     """The network itself, on the CPU, ready for inference."""
-    model = VSRBidirectional3x(**network.shape, alignment=network.alignment)
+    model = form(**network.shape, alignment=network.alignment)
     model.load_state_dict(network.weights)
     return model.eval()
 

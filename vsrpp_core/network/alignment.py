@@ -25,7 +25,8 @@ is fetched lies nearer: at 6, and 1 for the interpolation."""
 
 
 class LocalAlignment(nn.Module):
-    """Features of a stack, [B, C, h, w] each, to the same with all but the centre's moved.
+    """Features of a stack, [B, C, h, w] each, to the same with all but the centre's moved; of one neighbour and the
+    centre frame, in this order, too.
 
     For each place of a grid of half the resolution the centre's key is compared with those around the same place in a
     neighbour; the mean of the offsets, weighted by a softmax over the similarities, is the motion, and the neighbour's

@@ -16,9 +16,10 @@ from torch import Tensor
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.alignment import OFFSETS
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.metrics import to_8bit
-from vsrpp_core.network.model import SCALE, VSRBidirectional3x
-from vsrpp_core.network.tiles import SMALLEST_TILE, Network, Upscaler, receptive_radius
+from vsrpp_core.network.model import SCALE
+from vsrpp_core.network.tiles import Network, Tile, Upscaler, receptive_radius
 
 Level = TypeVar("Level", bound=np.uint8 | np.uint16)
 """Frames of 8 bits or of more; a picture has those of its frames."""
@@ -31,10 +32,11 @@ HOST_SHARE = 0.5
 
 
 class PictureUpscaler:
-    """Upscales stacks of frames in the hardware's precision, in tiles of at most ``tile`` LR pixels a side.
+    """Upscales stacks of frames in the hardware's precision.
 
-    With ``tile`` 0 pictures are taken whole as long as memory allows. The halo of the tiles is as wide as the network
-    sees, so the picture is the whole one's up to rounding.
+    No more is computed at once than a square tile of ``tile`` LR pixels a side, with its halo; with 0 pictures are
+    taken whole as long as memory allows. The halo of the tiles is as wide as the network sees, so the picture is the
+    whole one's up to rounding.
     """
 
     def __init__(self, hardware: Hardware, tile: int = 0) -> None:
@@ -52,7 +54,7 @@ class PictureUpscaler:
         height, width = frames.shape[1:3]
         self._size = f"{width}x{height}"
         if self._upscaler is None:
-            self._upscaler = Upscaler(self._wanted or self._first_tile(model, height, width))
+            self._upscaler = Upscaler(self._most_pixels(model))
         with torch.no_grad(), self._hardware.autocast():
             output = self._upscaler(model, self._stack(frames))
         if not output.isfinite().all():
@@ -61,9 +63,9 @@ class PictureUpscaler:
         return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy()).astype(frames.dtype, copy=False)
 
     @property
-    def tile(self) -> int:
-        """LR pixels a side of the tiles at most; 0 for whole pictures."""
-        return self._upscaler.tile if self._upscaler else 0
+    def tile(self) -> Tile | None:
+        """How the last picture was cut; None where it was taken whole."""
+        return self._upscaler.tile if self._upscaler else None
 
     def try_whole(self) -> None:
         """Take the next picture whole again: what held the memory may have released it."""
@@ -75,7 +77,7 @@ class PictureUpscaler:
             self._warned = True
             yield WarningRaised(
                 message=f"{self._hardware.description.name} has no memory for whole LR frames of {self._size}; they "
-                f"are upscaled in tiles of at most {self.tile}x{self.tile}, slower but with the same result"
+                f"are upscaled in tiles of at most {self.tile[1]}x{self.tile[0]}, slower but with the same result"
             )
 
     def _stack(self, frames: NDArray[Level]) -> Tensor:
@@ -85,25 +87,25 @@ class PictureUpscaler:
         stack = torch.from_numpy(known).to(self._hardware.device).permute(0, 3, 1, 2).unsqueeze(0)
         return stack.float() / (DEEP_WHITE if deep else 255)
 
-    def _first_tile(self, model: Network, height: int, width: int) -> int:
-        """0, or on a CPU the side whose tile with its halo takes a share of the host's free memory."""
-        if self._hardware.device.type != "cpu" or not isinstance(model, VSRBidirectional3x):
+    def _most_pixels(self, model: Network) -> int:
+        """LR pixels to compute at once; 0 for no limit, which on a CPU is a share of the host's free memory."""
+        if self._wanted:
+            return (self._wanted + 2 * receptive_radius(model)) ** 2
+        if self._hardware.device.type != "cpu" or not isinstance(model, LeanVSR):
             return 0
-        pixels = HOST_SHARE * psutil.virtual_memory().available / bytes_per_pixel(model)
-        if height * width <= pixels:
-            return 0
-        return max(SMALLEST_TILE, int(pixels**0.5) - 2 * receptive_radius(model))
+        return int(HOST_SHARE * psutil.virtual_memory().available / bytes_per_pixel(model))
 
 
-def bytes_per_pixel(model: VSRBidirectional3x) -> int:
+def bytes_per_pixel(model: LeanVSR) -> int:
     """Memory that inference takes at its peak for each LR pixel, in fp32: an upper estimate.
 
-    The peak is in ``upsample``: nine times the feature maps, their rearranged copy and what the convolutions keep of
-    them to work on, beside the features of all frames.
+    The peak is where a frame joins the propagation: the other direction's result, the state, the frame's features and
+    both together, or with local alignment the features it compares and fetches. Beside them there are the frames, and
+    later the picture, the bilinear one and their sum.
     """
-    maps = model.n_feats * (model.n_frames + 4 * SCALE**2)
+    maps = 5 * model.n_feats
     if model.alignment == "local":
-        maps += (model.n_frames - 1) * (3 * model.n_feats + 2 * OFFSETS)  # copies of the neighbours, and similarities
+        maps += 2 * (model.n_feats + OFFSETS)
     return 4 * (maps + 3 * (model.n_frames + 3 * SCALE**2))
 
 

@@ -1,9 +1,11 @@
-"""The same network with less memory and less traffic: the form that is trained.
+"""The same network with less memory and less traffic: the form that is trained, and that upscales.
 
 Parameters, their names and the function are those of the plain network in model.py, against which this one is tested;
 a checkpoint of one is a checkpoint of the other.
 """
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,23 +14,35 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vsrpp_core.messages.events import Alignment, Checkpointing
+from vsrpp_core.network import folded
 from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, ResidualBlock, VSRBidirectional3x
 
 
 class LeanResidualBlock(ResidualBlock):
-    """Two feature maps kept for the backward pass instead of three, one elementwise pass instead of two."""
+    """Two feature maps kept for the backward pass instead of three, one elementwise pass instead of two.
+
+    Without a backward pass three exist at once.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         inner = F.leaky_relu_(self.conv1(x), NEGATIVE_SLOPE)  # in place: no backward pass needs what it overwrites
-        return torch.add(x, self.conv2(inner), alpha=RESIDUAL_SCALE)
+        change: Tensor = self.conv2(inner)
+        if torch.is_grad_enabled():
+            return torch.add(x, change, alpha=RESIDUAL_SCALE)
+        del inner
+        return torch.add(x, change, alpha=RESIDUAL_SCALE, out=change)
 
 
 class LeanVSR(VSRBidirectional3x):
-    """``VSRBidirectional3x`` for training, with activations kept as ``checkpointing`` says.
+    """``VSRBidirectional3x`` for training, with activations kept as ``checkpointing`` says, and for inference.
 
     ``none`` keeps all of them for the backward pass. ``block`` keeps the input of each residual block and ``trunk`` the
     two inputs of each step of the propagation, fuse and trunk together; everything between is recomputed in the
     backward pass. All three have the same output and gradients.
+
+    Without gradients the end is folded, and a frame's features are extracted when the propagation comes to them: five
+    feature maps exist at once, seven with local alignment, however many frames there are. The picture is that of the
+    plain form up to rounding.
     """
 
     block = LeanResidualBlock
@@ -44,8 +58,38 @@ class LeanVSR(VSRBidirectional3x):
         super().__init__(n_feats, n_blocks, n_frames, alignment)
         self._checkpointing = checkpointing
 
+    def _extract(self, frames: Tensor) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
+        if torch.is_grad_enabled():
+            return super()._extract(frames)
+        centre, features_of = self.n_frames // 2, partial(self._features_of, frames)
+        return map(features_of, range(centre, self.n_frames)), map(features_of, range(centre, -1, -1))
+
+    def _features_of(self, frames: Tensor, index: int) -> Tensor:
+        """Of one frame of the stacks; the centre frame's are extracted again for whoever needs them."""
+        features: Tensor = self.feat_extract(frames[:, index])
+        centre = self.n_frames // 2
+        if self.alignment == "local" and index != centre:
+            features, _ = self.align((features, self.feat_extract(frames[:, centre])))
+        return features
+
+    def _enlarge(self, fused: Tensor) -> Tensor:
+        return super()._enlarge(fused) if torch.is_grad_enabled() else folded.enlarge(self.upsample, fused)
+
+    def _propagate(self, features: Iterable[Tensor], fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
+        if torch.is_grad_enabled():
+            return super()._propagate(features, fuse, trunk)
+        following = iter(features)
+        state = next(following)
+        for frame in following:
+            state = torch.cat((state, frame), dim=1)
+            del frame  # each name that outlives its use would cost a feature map
+            state = fuse(state)
+            for block in trunk:
+                state = block(state)
+        return state
+
     def _next_state(self, state: Tensor, frame: Tensor, fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
-        if self._checkpointing == "none" or not torch.is_grad_enabled():
+        if self._checkpointing == "none":
             return super()._next_state(state, frame, fuse, trunk)
         if self._checkpointing == "trunk":
             return _recomputed(super()._next_state, state, frame, fuse, trunk)

@@ -3,7 +3,7 @@
 Parameter names and arithmetic are a promise: weights of the original VSR++ load and give the same picture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -73,23 +73,30 @@ class VSRBidirectional3x(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         if frames.dim() != 5 or frames.shape[1] != self.n_frames or frames.shape[2] != 3:
             raise ValueError(f"expected [B, {self.n_frames}, 3, h, w], got {list(frames.shape)}")
-        features = self._extract(frames)
-        if self.alignment == "local":
-            features = self.align(features)
-        centre = self.n_frames // 2
-        backward = self._propagate(features[centre:], self.backward_fuse, self.backward_trunk)
-        forward = self._propagate(features[centre::-1], self.forward_fuse, self.forward_trunk)
+        later, earlier = self._extract(frames)
+        backward = self._propagate(later, self.backward_fuse, self.backward_trunk)
+        forward = self._propagate(earlier, self.forward_fuse, self.forward_trunk)
         fused = self.fusion(torch.cat((backward, forward), dim=1))
-        base = F.interpolate(frames[:, centre], scale_factor=SCALE, mode="bilinear", align_corners=False)
-        residual: Tensor = self.upsample(fused)
-        return residual + base
+        centre = frames[:, self.n_frames // 2]
+        base = F.interpolate(centre, scale_factor=SCALE, mode="bilinear", align_corners=False)
+        return self._enlarge(fused) + base
 
-    def _extract(self, frames: Tensor) -> tuple[Tensor, ...]:
+    def _extract(self, frames: Tensor) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
+        """Features from the centre frame to the last one, and from the centre frame back to the first one."""
         batch, n_frames, channels, height, width = frames.shape
         flat: Tensor = self.feat_extract(frames.reshape(batch * n_frames, channels, height, width))
-        return flat.view(batch, n_frames, self.n_feats, height, width).unbind(dim=1)
+        features: tuple[Tensor, ...] = flat.view(batch, n_frames, self.n_feats, height, width).unbind(dim=1)
+        if self.alignment == "local":
+            features = self.align(features)
+        centre = n_frames // 2
+        return features[centre:], features[centre::-1]
 
-    def _propagate(self, features: tuple[Tensor, ...], fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
+    def _enlarge(self, fused: Tensor) -> Tensor:
+        """[B, n_feats, h, w] to what is added to the bilinear picture."""
+        residual: Tensor = self.upsample(fused)
+        return residual
+
+    def _propagate(self, features: Iterable[Tensor], fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
         """Walk over ``features``: the first (the centre frame's) is the state, each other updates it in one step."""
         state, *others = features
         for frame in others:

@@ -18,7 +18,13 @@ from vsrpp_core.network.alignment import REACH, STRIDE
 from vsrpp_core.network.model import SCALE
 
 SMALLEST_TILE = 32
-"""LR pixels; smaller tiles would be mostly halo."""
+"""LR pixels a side; smaller tiles would be mostly halo."""
+
+SHRINK = 0.75
+"""Of the LR pixels that did not fit, tried next: a failed attempt is paid once, needless halos with each picture."""
+
+Tile = tuple[int, int]
+"""Height and width of a tile without its halo, LR pixels."""
 
 
 class Network(Protocol):
@@ -43,20 +49,25 @@ def receptive_radius(model: Network) -> int:
     return 1 + aligning + model.n_frames // 2 * model.n_blocks + 2
 
 
-def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = None) -> Tensor:
-    """Frames [1, T, 3, h, w] to [1, 3, 3h, 3w] in tiles of at most ``tile`` LR pixels a side; 0 is the whole at once.
+def _step(model: Network) -> int:
+    """Tiles with their halo begin at multiples of it."""
+    return STRIDE if model.alignment == "local" else 1
+
+
+def upscale(model: Network, frames: Tensor, tile: Tile | None = None, halo: int | None = None) -> Tensor:
+    """Frames [1, T, 3, h, w] to [1, 3, 3h, 3w] in tiles of at most ``tile``; None is the whole at once.
 
     ``halo`` LR pixels around each tile are computed and discarded. None is the receptive radius, with which the result
     equals the whole picture up to rounding; less is faster and leaves faint seams.
     """
-    if not tile:
+    height, width = frames.shape[-2:]
+    if not tile or (tile[0] >= height and tile[1] >= width):
         return model(frames)
     halo = receptive_radius(model) if halo is None else halo
-    height, width = frames.shape[-2:]
-    step = STRIDE if model.alignment == "local" else 1
+    step = _step(model)
     picture: Tensor | None = None
-    for row in _spans(height, tile, halo, step):
-        for column in _spans(width, tile, halo, step):
+    for row in _spans(height, tile[0], halo, step):
+        for column in _spans(width, tile[1], halo, step):
             part = model(frames[..., row.low : row.high, column.low : column.high])
             if picture is None:
                 picture = part.new_empty(*part.shape[:-2], SCALE * height, SCALE * width)
@@ -66,29 +77,33 @@ def upscale(model: Network, frames: Tensor, tile: int = 0, halo: int | None = No
 
 
 class Upscaler:
-    """``upscale`` of whole pictures while memory allows, then in tiles halved until they fit.
+    """``upscale`` of whole pictures while memory allows, then in tiles that fit.
 
-    ``tile`` is the side that fitted last, 0 for whole pictures; the next picture starts with it.
+    ``pixels`` is the most LR pixels that are computed at once, 0 for no limit; where memory is short it shrinks until a
+    picture fits. ``tile`` is how the last picture was cut, None for whole.
     """
 
-    def __init__(self, tile: int = 0, halo: int | None = None) -> None:
-        self.tile, self._halo = tile, halo
+    def __init__(self, pixels: int = 0, halo: int | None = None) -> None:
+        self.pixels, self._halo = pixels, halo
+        self.tile: Tile | None = None
 
     def __call__(self, model: Network, frames: Tensor) -> Tensor:
         """As ``upscale``. The device's own error where no smaller tile would take less memory."""
         halo = receptive_radius(model) if self._halo is None else self._halo
-        tile = self.tile
+        size, step = (frames.shape[-2], frames.shape[-1]), _step(model)
+        cut = _cheapest(size, halo, step, self.pixels)
         while True:
             try:
-                picture = upscale(model, frames, tile, halo)
+                picture = upscale(model, frames, cut.tile, halo)
             except Exception as error:
-                smaller = _smaller_tile((frames.shape[-2], frames.shape[-1]), tile, halo)
-                if not smaller or not is_out_of_memory(error):
+                smaller = _cheapest(size, halo, step, int(SHRINK * cut.largest))
+                if smaller.largest >= cut.largest or not is_out_of_memory(error):
                     raise
             else:
-                self.tile = tile
+                self.tile = None if cut.tile == size else cut.tile
+                self.pixels = cut.largest if self.tile else self.pixels
                 return picture
-            tile = smaller  # here the error is gone, and with it what the failed attempt still held
+            cut = smaller  # here the error is gone, and with it what the failed attempt still held
             if frames.is_cuda:
                 torch.cuda.empty_cache()
 
@@ -113,12 +128,12 @@ class _Span:
         return slice(SCALE * (self.start - self.low), SCALE * (self.end - self.low))
 
 
-def _spans(length: int, tile: int, halo: int, step: int = 1) -> list[_Span]:
-    """As few tiles as possible, of about equal size: a narrow last one would be mostly halo.
+def _spans(length: int, side: int, halo: int, step: int = 1) -> list[_Span]:
+    """As few tiles of at most ``side`` as possible, of about equal size: a narrow last one would be mostly halo.
 
     With their halos they begin at multiples of ``step``, so that a coarser grid in the network lies as in the whole.
     """
-    count = -(-length // tile) if tile else 1
+    count = -(-length // side)
     edges = [index * length // count for index in range(count + 1)]
     return [
         _Span(start, end, max(0, start - halo) // step * step, min(length, end + halo))
@@ -126,17 +141,38 @@ def _spans(length: int, tile: int, halo: int, step: int = 1) -> list[_Span]:
     ]
 
 
-def _smaller_tile(size: tuple[int, int], tile: int, halo: int) -> int:
-    """Half the side, halved again until less of the picture is computed at once; 0 if no tile is smaller."""
-    failed, side = _largest(size, tile, halo), tile or max(size)
-    while side > SMALLEST_TILE:
-        side = max(-(-side // 2), SMALLEST_TILE)
-        if _largest(size, side, halo) < failed:
-            return side
-    return 0
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A picture in tiles of at most ``tile``: LR pixels of the largest with its halo, and of all together."""
+
+    tile: Tile
+    largest: int
+    work: int
 
 
-def _largest(size: tuple[int, int], tile: int, halo: int) -> int:
-    """LR pixels of the largest tile with its halo."""
-    height, width = (max(span.high - span.low for span in _spans(length, tile, halo)) for length in size)
-    return height * width
+def _cheapest(size: tuple[int, int], halo: int, step: int, pixels: int) -> _Cut:
+    """The cut of least work that computes at most ``pixels`` LR pixels at once; if none does, that of fewest at once.
+
+    A strip as wide as the picture has a halo on two sides only; with little memory squares are cheaper all the same.
+    """
+    height, width = size
+    if not pixels or height * width <= pixels:
+        return _Cut(size, height * width, height * width)
+    rows, columns = (_sides(length, halo, step) for length in size)
+    cuts = [
+        _Cut((row, column), row_high * column_high, row_sum * column_sum)
+        for row, row_high, row_sum in rows
+        for column, column_high, column_sum in columns
+    ]
+    fitting = [cut for cut in cuts if cut.largest <= pixels]
+    return min(fitting, key=lambda cut: cut.work) if fitting else min(cuts, key=lambda cut: cut.largest)
+
+
+def _sides(length: int, halo: int, step: int) -> list[tuple[int, int, int]]:
+    """Ways to divide a side: LR pixels of a part, of the largest part with its halo, and of all with theirs."""
+    sides = {-(-length // count) for count in range(1, -(-length // SMALLEST_TILE) + 1)}
+    found = []
+    for side in sorted(sides, reverse=True):
+        lengths = [span.high - span.low for span in _spans(length, side, halo, step)]
+        found.append((side, max(lengths), sum(lengths)))
+    return found

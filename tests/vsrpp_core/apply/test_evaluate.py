@@ -320,7 +320,7 @@ def test_frames_that_do_not_fit_are_scored_the_same_in_tiles_and_it_is_told_once
     fits_only(monkeypatch, 40 * 41)
     steps = run(checkpoint, clips)
     (warning,) = [step.message for step in steps if isinstance(step, WarningRaised)]
-    assert "LR frames of 60x66" in warning and "tiles of at most 33x33" in warning
+    assert "LR frames of 60x66" in warning and "tiles of at most 30x33" in warning
     tiled = [step for step in steps if isinstance(step, ClipScores)]
     for one, other in zip(tiled, whole, strict=True):
         assert one.ki_rgb.psnr == pytest.approx(other.ki_rgb.psnr, abs=1e-3)

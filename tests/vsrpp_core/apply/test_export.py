@@ -80,7 +80,8 @@ def test_a_network_with_local_alignment_is_exported_as_it_is(tmp_path: Path, suf
     if suffix == "safetensors":
         frames = torch.rand(1, SHAPE["n_frames"], 3, 9, 12)
         with torch.inference_mode():
-            assert torch.equal(load_network(tmp_path / "n.safetensors")(frames).cpu(), model(frames))
+            picture = load_network(tmp_path / "n.safetensors")(frames).cpu()
+            assert float((picture - model(frames)).abs().max()) <= 1e-5
     else:  # what export itself compares: onnxruntime and torch, at other sizes than those traced
         assert 0 < made.difference < 1e-5
 

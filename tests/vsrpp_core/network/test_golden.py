@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.helpers import GOLDEN
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
 
@@ -31,8 +32,11 @@ def test_output_is_the_original_s(original: VSRBidirectional3x, figures: dict[st
     assert np.abs(output.numpy() - figures["output"]).max() <= TOLERANCE
 
 
-def test_channels_last_is_the_same_function(original: VSRBidirectional3x, figures: dict[str, np.ndarray]) -> None:
-    fast = VSRBidirectional3x(16, 6, 5)
+@pytest.mark.parametrize("form", [VSRBidirectional3x, LeanVSR])
+def test_channels_last_is_the_same_function(
+    original: VSRBidirectional3x, figures: dict[str, np.ndarray], form: type[VSRBidirectional3x]
+) -> None:
+    fast = form(16, 6, 5)
     fast.load_state_dict(original.state_dict())
     fast = fast.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     with torch.no_grad():

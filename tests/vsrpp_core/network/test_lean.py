@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.helpers import kept_for_backward
+from tests.helpers import kept_for_backward, most_held
 from vsrpp_core.messages.events import Alignment, Checkpointing
+from vsrpp_core.network.inference import bytes_per_pixel
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
@@ -81,6 +82,30 @@ def test_activity_is_measured_in_the_forward_pass_alone(mode: Checkpointing) -> 
         gradients(lean, frames)
     for figures, others in zip(vars(expected).values(), vars(found).values(), strict=True):
         assert torch.allclose(torch.stack(figures), torch.stack(others), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("alignment", ["none", "local"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (9, 11)])
+@pytest.mark.parametrize("shape", [shape[:4] for shape in SHAPES])
+def test_without_gradients_it_is_the_plain_network_too(
+    shape: tuple[int, ...], size: tuple[int, int], alignment: Alignment
+) -> None:
+    plain, lean, frames = pair((*shape, *size), "none", torch.float64, alignment)
+    with torch.no_grad():
+        assert float((lean(frames) - plain(frames)).abs().max()) <= 1e-12
+
+
+@pytest.mark.parametrize(("n_feats", "n_frames", "alignment"), [(16, 5, "none"), (16, 5, "local"), (48, 9, "none")])
+def test_inference_holds_no_more_than_is_expected(n_feats: int, n_frames: int, alignment: Alignment) -> None:
+    plain, lean, frames = pair((n_feats, 2, n_frames, 1, 180, 160), "none", torch.float32, alignment)
+    expected = 180 * 160 * bytes_per_pixel(lean) - 4 * frames.numel()
+    with torch.no_grad():
+        assert 0.4 * expected <= most_held(lambda: lean(frames)) <= expected
+        assert most_held(lambda: plain(frames)) >= 2 * expected
+
+
+def test_720p_fits_a_card_of_8_gb() -> None:
+    assert 1280 * 720 * bytes_per_pixel(LeanVSR(128, 32, 5)) < 3e9
 
 
 def test_without_gradients_nothing_is_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:

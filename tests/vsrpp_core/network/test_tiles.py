@@ -13,7 +13,7 @@ from tests.helpers import GOLDEN
 from vsrpp_core.messages.events import Alignment
 from vsrpp_core.network.alignment import REACH
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.network.tiles import Upscaler, receptive_radius, upscale
+from vsrpp_core.network.tiles import Upscaler, _cheapest, receptive_radius, upscale
 
 WEIGHTS = GOLDEN / "weights_16x6.npz"
 
@@ -58,7 +58,7 @@ SIZES = [(37, 53), (64, 33), (81, 47), (5, 70), (40, 40)]
 @pytest.mark.parametrize("size", SIZES)
 def test_a_picture_in_tiles_is_the_whole_picture(size: tuple[int, int], tile: int) -> None:
     model, frames = trained(torch.float64), noise(*size)
-    tiled = upscale(model, frames, tile)
+    tiled = upscale(model, frames, (tile, tile))
     assert tiled.shape == (1, 3, 3 * size[0], 3 * size[1])
     assert float((tiled - upscale(model, frames)).abs().max()) <= 1e-12
 
@@ -77,7 +77,7 @@ def aligned(n_feats: int = 6, n_blocks: int = 2, n_frames: int = 3) -> VSRBidire
 def test_so_it_is_with_local_alignment(size: tuple[int, int], tile: int) -> None:
     model, frames = aligned(), noise(*size, n_frames=3)
     assert receptive_radius(model) == REACH + receptive_radius(VSRBidirectional3x(6, 2, 3))
-    assert float((upscale(model, frames, tile) - upscale(model, frames)).abs().max()) <= 1e-10
+    assert float((upscale(model, frames, (tile, tile)) - upscale(model, frames)).abs().max()) <= 1e-10
 
 
 @pytest.mark.parametrize("odd", [0, 1])
@@ -112,13 +112,13 @@ def test_so_it_is_in_single_precision(size: tuple[int, int], tile: int) -> None:
     """``interpolate`` rounds its coordinates, the more the farther from the corner: 4e-6 at 80 pixels of noise."""
     model, frames = trained(torch.float32), noise(*size, dtype=torch.float32)
     for network, tolerance in ((Residual(model), 1e-6), (model, 1e-5)):
-        assert float((upscale(network, frames, tile) - upscale(network, frames)).abs().max()) <= tolerance
+        assert float((upscale(network, frames, (tile, tile)) - upscale(network, frames)).abs().max()) <= tolerance
 
 
 @pytest.mark.parametrize("halo", [0, 1, 6])
 def test_a_smaller_halo_shows_at_the_seams_only(halo: int) -> None:
     model, frames = trained(torch.float64), noise(64, 40)
-    difference = (upscale(model, frames, 32, halo) - upscale(model, frames)).abs().amax(dim=(0, 1))
+    difference = (upscale(model, frames, (32, 32), halo) - upscale(model, frames)).abs().amax(dim=(0, 1))
     reach = receptive_radius(model) - halo
     seam = torch.zeros_like(difference, dtype=torch.bool)
     seam[3 * (32 - reach) : 3 * (32 + reach)] = True
@@ -150,29 +150,40 @@ class Limited(nn.Module):
         return picture
 
 
-def test_the_tile_is_halved_until_it_fits_and_remembered() -> None:
+def test_tiles_shrink_until_they_fit_and_are_remembered() -> None:
     model, frames = trained(torch.float64), noise(150, 140)
     limited, upscaler = Limited(model, limit=70 * 70), Upscaler()
     assert float((upscaler(limited, frames) - model(frames)).abs().max()) <= 1e-12
-    assert upscaler.tile == 38
-    assert limited.asked[:3] == [(150, 140), (90, 85), (52, 50)]
+    assert upscaler.tile == (30, 28) and upscaler.pixels == (30 + 30) * (28 + 30)
+    assert limited.asked[:4] == [(150, 140), (90, 140), (90, 85), (45, 85)], "whole, strips, and the first of grids"
     limited.asked.clear()
     upscaler(limited, frames)
-    assert len(limited.asked) == 16 and max(height for height, _ in limited.asked) <= 38 + 2 * 15
+    assert len(limited.asked) == 25 and max(height * width for height, width in limited.asked) == upscaler.pixels
+
+
+@pytest.mark.parametrize(
+    ("pixels", "tile", "work"),
+    [(921_600, (720, 1280), 1), (460_800, (720, 427), 1.21), (230_400, (360, 320), 1.56), (1, (32, 32), 25.03)],
+)
+def test_the_cheapest_cut_is_taken_strips_first(pixels: int, tile: tuple[int, int], work: float) -> None:
+    """720p with the default network's halo: a strip as long as the picture has no halo at its ends."""
+    cut = _cheapest((720, 1280), 67, 1, pixels)
+    assert cut.tile == tile and cut.work / 921_600 == pytest.approx(work, abs=0.01)
+    assert cut.largest <= pixels or pixels == 1
 
 
 def test_a_picture_that_fits_is_taken_whole() -> None:
     limited, upscaler = Limited(trained(torch.float64), limit=100 * 100), Upscaler()
     upscaler(limited, noise(90, 100))
-    assert limited.asked == [(90, 100)] and upscaler.tile == 0
+    assert limited.asked == [(90, 100)] and not upscaler.tile and not upscaler.pixels
 
 
 def test_the_smallest_tile_that_does_not_fit_raises_the_device_s_error_and_is_not_remembered() -> None:
     limited, upscaler = Limited(trained(torch.float64), limit=100), Upscaler()
     with pytest.raises(torch.OutOfMemoryError, match="no room for 43 rows"):
         upscaler(limited, noise(200, 130))
-    assert limited.asked == [(200, 130), (115, 80), (65, 58), (43, 41)], "the corners of tiles of 100, 50 and 32"
-    assert upscaler.tile == 0
+    assert limited.asked[0] == (200, 130) and limited.asked[-1] == (43, 41), "the corner of a tile of 29x26"
+    assert not upscaler.tile and not upscaler.pixels
 
 
 def test_tiles_that_would_take_no_less_are_not_tried() -> None:

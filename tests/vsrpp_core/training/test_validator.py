@@ -145,7 +145,7 @@ def test_tiles_are_reported_once_and_the_scores_are_those_of_whole_pictures(
     tiled, again = (list(validator.run(limited, step)) for step in (1, 2))
     assert not warnings(whole) and not warnings(again)
     (warning,) = warnings(tiled)
-    assert "whole LR frames of 60x60" in warning and "tiles of at most 32x32" in warning
+    assert "whole LR frames of 60x60" in warning and "tiles of at most 30x30" in warning
     for items in (tiled, again):
         for score, plain in ((result(items).ki, result(whole).ki), (result(items).lr, result(whole).lr)):
             assert score.psnr == pytest.approx(plain.psnr, abs=1e-3) and score.ssim == pytest.approx(

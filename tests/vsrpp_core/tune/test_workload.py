@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.helpers import kept_for_backward
+from tests.helpers import kept_for_backward, most_held
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.messages.events import Checkpointing
@@ -107,20 +106,6 @@ def test_bytes_kept_for_the_backward_pass(work: Workload, mode: Checkpointing, h
     with hardware_of(work).autocast():
         kept = kept_for_backward(model, frames)
     assert kept_bytes(work) == pytest.approx(kept, rel=0.03)
-
-
-def most_held(step: RealStep) -> int:
-    """Bytes of torch's allocations at their highest while ``step`` is taken, over what was held before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step()
-    assert profiler.profiler is not None
-    events = profiler.profiler.kineto_results.events()
-    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
-    held = most = 0
-    for _, change in changes:
-        held += change
-        most = max(most, held)
-    return most
 
 
 @each_type

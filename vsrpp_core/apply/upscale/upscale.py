@@ -182,7 +182,8 @@ class _Task:
                 sink.add(rgb, middle)
                 yield from upscaler.warnings()
                 yield from self._notes()
-                yield self._progress("upscaling", sink.done, self.film.info.frames, sink.count + 1, upscaler.tile)
+                side = max(upscaler.tile or (0,))
+                yield self._progress("upscaling", sink.done, self.film.info.frames, sink.count + 1, side)
                 if previews.is_due:
                     yield previews.write(self.job.source.name, sink.done, middle, rgb)
         sink.end_segment()

@@ -56,7 +56,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crf", type=float, help=f"quality, lower is better (default {by_codec})")
     parser.add_argument("--preset", help=f"effort of the encoder (default {x264}; {svt} for libsvtav1)")
     parser.add_argument("--pixels", metavar="FORMAT", help="pixel format, e.g. yuv420p10le (default: as the source)")
-    parser.add_argument("--tile", type=int, default=0, help="largest LR tile, pixels (default 0: by the memory)")
+    parser.add_argument(
+        "--tile", type=int, default=0, help="largest part at once, LR pixels a side (default 0: by the memory)"
+    )
     segment = f"{SEGMENT_SECONDS:g}s"
     parser.add_argument(
         "--segment",

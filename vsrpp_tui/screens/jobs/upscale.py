@@ -116,7 +116,7 @@ def _facts(state: UpscaleState, width: int) -> Content:
         return Content.styled("loading the network …", "$secondary")
     parts = [started.size.replace("x", "×"), f"{started.codec} {started.pixels}"]
     if progress and progress.stage == "upscaling":
-        parts += [f"tiles of {progress.tile}" if progress.tile else "whole frames", f"segment {progress.segment}"]
+        parts += [f"tiles of up to {progress.tile}" if progress.tile else "whole frames", f"segment {progress.segment}"]
     return within([*parts, f"{started.device} in {started.precision}"], width)
 
 

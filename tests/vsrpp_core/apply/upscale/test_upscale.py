@@ -43,7 +43,7 @@ from vsrpp_core.cli.main import main
 from vsrpp_core.errors import OptionError, UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import bytes_per_pixel
-from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.video import reading
 from vsrpp_core.video.side_data import SideDataReader
 
@@ -684,10 +684,10 @@ def test_a_cpu_takes_tiles_before_its_memory_is_full(
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 96, 96)))
     exact = EncodingRequest("ffv1", pixels="bgr0")
     assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", encoding=exact))
-    free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(VSRBidirectional3x(4, 2, 5)))
+    free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(LeanVSR(4, 2, 5)))
     monkeypatch.setattr("psutil.virtual_memory", lambda: free)
     events = run(network, source, tmp_path / "tiles.mkv", encoding=exact)
-    assert "no memory for whole LR frames of 96x96; they are upscaled in tiles of at most 46x46" in warned(events)
+    assert "no memory for whole LR frames of 96x96; they are upscaled in tiles of at most 48x48" in warned(events)
     for a, b in zip(pictures(tmp_path / "whole.mkv"), pictures(tmp_path / "tiles.mkv"), strict=True):
         assert np.abs(a.astype(int) - b).max() <= 1
 

@@ -23,8 +23,7 @@ from vsrpp_core.device.speed import CPU_EFFICIENCY, convolution_flops
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.step import OptimizerStep
-from vsrpp_core.training.trainer import build_model
+from vsrpp_core.training.step import OptimizerStep, build_model
 from vsrpp_core.tune.ladder import MODES
 from vsrpp_core.tune.measure import _random_batch
 from vsrpp_core.tune.predict import predict

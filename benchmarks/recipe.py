@@ -31,8 +31,7 @@ from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.settings import Overrides
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.step import OptimizerStep
-from vsrpp_core.training.trainer import build_model
+from vsrpp_core.training.step import OptimizerStep, build_model
 from vsrpp_core.tune.default_settings import default_config
 from vsrpp_core.tune.measure import _random_batch
 

@@ -19,6 +19,7 @@ from vsrpp_core.batches.memory_cache import DecodedCache
 from vsrpp_core.batches.patient_reader import PatientReader
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
+from vsrpp_core.device.transfer import as_floats, brought
 from vsrpp_core.errors import VsrppError, first_line, os_errors
 
 T = TypeVar("T")
@@ -55,9 +56,8 @@ class Batch:
 
     def on(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Both as float32 in 0..1 on ``device``."""
-        frames = self.frames.to(device, non_blocking=True).float().div_(255)
-        ground_truth = self.ground_truth.to(device, non_blocking=True).float().div_(255)
-        return frames, ground_truth
+        frames, ground_truth = brought((self.frames, self.ground_truth), device)
+        return as_floats(frames, device.type == "cuda"), as_floats(ground_truth, device.type == "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,11 @@ class TrainingStream:
         workers: int,
         rank: int = 0,
         n_ranks: int = 1,
+        most_workers: int = 0,
     ) -> None:
-        self._dataset, self._seed, self._workers = dataset, seed, workers
+        """``most_workers``: up to which more may be asked for while it is used."""
+        self._dataset, self._seed = dataset, seed
+        self.workers, self.most_workers = workers, most_workers
         self._batch_size, self._accumulation = batch_size, accumulation
         self._rank, self._n_ranks = rank, n_ranks
         self._epoch, self._seen = 1, 0
@@ -253,6 +256,11 @@ class TrainingStream:
         if batches:
             batches.close()
 
+    def use_workers(self, workers: int) -> None:
+        """Read on with as many, from the next step: what the others have read ahead is read again."""
+        self.workers = workers
+        self.close()
+
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self._epoch, "seen": self._seen, **self._identity}
 
@@ -290,15 +298,15 @@ class TrainingStream:
             epoch, seen = epoch + 1, 0
 
     def _loader(self) -> DataLoader[Read | VsrppError]:
-        if self._workers:
+        if self.workers:
             start_server()
         return DataLoader(
             _ErrorsAsValues(self._dataset),
             batch_sampler=_Batches(self._micro_batches()),
-            num_workers=self._workers,
+            num_workers=self.workers,
             collate_fn=_collate,
             pin_memory=torch.cuda.is_available(),
-            multiprocessing_context="forkserver" if self._workers else None,
+            multiprocessing_context="forkserver" if self.workers else None,
             worker_init_fn=begin_reading,
             generator=torch.Generator(),  # its own, so that making an iterator draws nothing from the global RNG
         )

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -53,6 +53,10 @@ class StackGeometry:
     def pair_bytes(self) -> int:
         """Of a decoded pair."""
         return 3 * (self.n_frames * self.height * self.width + self.gt_height * self.gt_width)
+
+    def cropped(self, side: int) -> "StackGeometry":
+        """Of crops of ``side`` LR pixels; the same for 0."""
+        return replace(self, height=side, width=side) if side else self
 
     def __str__(self) -> str:
         return f"{self.n_frames} × {self.width}×{self.height} → {self.gt_width}×{self.gt_height}"

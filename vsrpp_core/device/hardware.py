@@ -56,8 +56,13 @@ class Hardware:
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
         return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
 
-    def apply(self) -> None:
-        """Set torch's global switches for this precision."""
+    def apply(self, fixed_shapes: bool = False) -> None:
+        """Set torch's global switches for this precision.
+
+        ``fixed_shapes``: all batches are alike, so that trying which kernel is fastest for them pays on a card.
+        """
+        if fixed_shapes:
+            torch.backends.cudnn.benchmark = True
         torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
 

@@ -18,8 +18,7 @@ from vsrpp_core.errors import first_line
 from vsrpp_core.messages.events import ComputePrecision
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.training.step import FIGURES, OptimizerStep
-from vsrpp_core.training.trainer import build_model
+from vsrpp_core.training.step import FIGURES, OptimizerStep, build_model
 
 SIDE, STEP_FEATS, STEP_BLOCKS = 24, 16, 2
 """Of the step that is compared: every kind of layer, in a second on any device."""

@@ -6,11 +6,11 @@ Separate from the checks so that a screen or a script can take single ones.
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from vsrpp_core.data.build_disk_cache import find_cache
 from vsrpp_core.data.disk_cache import DiskCache, header_for
+from vsrpp_core.data.reader_count import batch_bytes, most_readers
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, load_pair, summarize
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.doctor import card, machine
@@ -71,13 +71,13 @@ def _checks(
         except (RuntimeError, VsrppError) as error:
             yield NotChecked("arithmetic", first_line(error))
     yield machine.host()
-    side = config.data.crop
-    batch = config.training.batch_size * (replace(geometry, height=side, width=side) if side else geometry).pair_bytes
-    yield from filter(None, (machine.shared_memory(config.data.workers, batch), machine.open_files()))
+    workers = most_readers(config, describe_device().kind, summary.train if summary else 0, geometry)
+    batch = batch_bytes(config, geometry)
+    yield from filter(None, (machine.shared_memory(workers, batch), machine.open_files()))
     work = Workload.of(config, geometry, "fp32")
     yield machine.run_disk(run, BYTES_PER_PARAMETER * parameters(work))
     if root and summary:
-        yield _dataset_speed(root, summary, config, _samples_per_second(config, geometry, hardware))
+        yield _dataset_speed(root, summary, config, workers, _samples_per_second(config, geometry, hardware))
     yield machine.screen()
     yield from filter(None, (machine.tmux(),))
     yield machine.codecs()
@@ -91,9 +91,8 @@ def _samples_per_second(config: RunConfig, geometry: StackGeometry, hardware: Ha
     return samples / predict(config, geometry, hardware).seconds
 
 
-def _dataset_speed(root: Path, summary: DatasetSummary, config: RunConfig, needed: float) -> DatasetSpeed:
+def _dataset_speed(root: Path, summary: DatasetSummary, config: RunConfig, workers: int, needed: float) -> DatasetSpeed:
     """Pairs from all over the dataset, as the first epoch reads them: from the cache file where there is one."""
-    workers = config.data.workers
     if summary.problem or summary.geometry is None:
         return DatasetSpeed(root, 0, math.nan, needed, workers, False, summary.problem)
     pairs, geometry = DatasetFolder(root).pairs("train"), summary.geometry

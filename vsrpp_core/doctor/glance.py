@@ -3,9 +3,9 @@
 Separate from examine.py, whose checks compute and write: here nothing does, and no torch is loaded.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
+from vsrpp_core.data.reader_count import batch_bytes
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.doctor import machine
 from vsrpp_core.doctor.findings import Finding
@@ -21,8 +21,7 @@ def glance(run: Path, config: RunConfig, geometry: StackGeometry | None) -> list
         machine.screen(),
     ]
     if geometry:
-        side = config.data.crop
-        patch = replace(geometry, height=side, width=side) if side else geometry
-        found.append(machine.shared_memory(config.data.workers, config.training.batch_size * patch.pair_bytes))
+        workers = max(config.data.workers, 0)  # those that the machine chooses fit into it
+        found.append(machine.shared_memory(workers, batch_bytes(config, geometry)))
     wrong = [finding for finding in found if finding and finding.problem]
     return sorted(wrong, key=lambda finding: finding.verdict != "fault")

@@ -16,13 +16,11 @@ import psutil
 from filelock import FileLock
 from rich.console import Console
 
+from vsrpp_core.data.reader_count import BATCHES_ON_THE_WAY, SHARED_MEMORY
 from vsrpp_core.doctor.findings import Codecs, Host, OpenFiles, Room, RunDisk, Screen, SharedMemory, Tmux
 from vsrpp_core.run.disk import free_bytes
 from vsrpp_core.run.locks import take
 
-SHARED_MEMORY = Path("/dev/shm")
-BATCHES_ON_THE_WAY = 3
-"""Of each worker: two that torch asks for in advance, and one that is being used."""
 WRITTEN = 64 * 2**20
 BLOCK = 4 * 2**20
 TMUX_SECONDS = 2.0

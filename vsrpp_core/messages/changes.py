@@ -1,9 +1,11 @@
-"""What a session that changed during itself looks like to whoever counts its steps or draws its rates.
+"""Settings that change during a session: their values as text, and the session as if it had begun with them.
 
 Separate from events.py, which has only what is said.
 """
 
+import json
 from dataclasses import replace
+from typing import Any
 
 from vsrpp_core.messages.events import FinishBegan, FinishCancelled, ParameterChanged, SessionStarted
 
@@ -19,6 +21,11 @@ STARTED_WITH = {
     "schedule.decay": "rate_decay",
 }
 """Settings that may change during a session, and the field of SessionStarted that holds each."""
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as ``RunConfig.parse`` reads it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def with_change(started: SessionStarted, change: ParameterChanged | FinishBegan | FinishCancelled) -> SessionStarted:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import as_text
+from vsrpp_core.messages.changes import as_text
 
 Tone = Literal["plain", "good", "warning", "fault"]
 
@@ -43,6 +43,11 @@ def _line(event: ev.Event) -> Line | str:
             return Line(
                 f"step {event.step:,}: {_course(event)}", "good" if isinstance(event, ev.FinishBegan) else "plain"
             )
+        case ev.PassesTimed():
+            return _passes(event)
+        case ev.ReadersAdded():
+            more = f"{event.workers} processes read from here on"
+            return f"step {event.step:,}: {event.waited:.0%} of the time was spent waiting for pictures; {more}"
         case ev.CardThrottled() | ev.CoolingBegan() | ev.CoolingEnded():
             return _heat(event)
         case ev.ValidationFinished():
@@ -157,6 +162,20 @@ def describe_lost(event: ev.RunLost) -> str:
     rate = f"--set schedule.lr_max={min(event.lr_max / 10, SAFE_RATE):.2g}"
     way = f"--resume --from {event.checkpoint} {rate}" if event.checkpoint else f"--fresh {rate}"
     return f"the network is lost, {seen}; more steps will not bring it back: stop, and train again with {way}"
+
+
+def _passes(event: ev.PassesTimed) -> str:
+    """What was kept, what each way took, and what failed."""
+    names = {"off": "as it is", "on": "compiled", "graphs": "as CUDA graphs"}
+    known = zip(event.ways, event.seconds, event.prepared, strict=False)
+    taken = (
+        f"{seconds:.3f} s {names.get(way, way)} (made in {prepared:.0f} s)"
+        for way, seconds, prepared in known
+        if math.isfinite(seconds)
+    )
+    failed = f"; failed: {'; '.join(event.errors)}" if event.errors else ""
+    kept = names.get(event.chosen, event.chosen)
+    return f"step {event.step:,}: the network runs {kept}; a step took {', '.join(taken)}{failed}"
 
 
 def _heat(event: ev.CardThrottled | ev.CoolingBegan | ev.CoolingEnded) -> Line:

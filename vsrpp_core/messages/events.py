@@ -6,11 +6,10 @@ them alone, so a journal of events rebuilds what was seen. Units: seconds, bytes
 steps counted from 1; ``time`` is seconds since the Unix epoch.
 """
 
-import json
 import math
 import time as _time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 RunPhase = Literal["preparing", "training", "paused", "cooling", "validating", "saving", "rolling back", "stopping"]
 CheckpointKind = Literal["regular", "manual", "best", "recovery", "emergency"]
@@ -25,11 +24,11 @@ Checkpointing = Literal["none", "block", "trunk"]
 ComputePrecision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What is computed in; a setting may also be ``auto``."""
 DeviceKind = Literal["cuda", "cpu"]
-ThrottleReason = Literal[
-    "power cap", "hardware slowdown", "temperature", "temperature, by the hardware", "power brake"
-]  # fmt: skip
+ThrottleReason = Literal["power cap", "hardware slowdown", "temperature", "temperature, by the hardware", "power brake"]
 """Why a card's clock is below what was asked of it."""
 Adaptation = Literal["blurred", "sharp enough", "aggressive mode began", "aggressive mode ended"]
+PassKind = Literal["on", "graphs"]
+"""How the network's passes may be run beside as they are: compiled, or compiled into CUDA graphs."""
 TuneFault = Literal["", "time", "memory", "brake"]
 """What a rung fails by: too slow, too large, or passed over because the search had taken long enough."""
 
@@ -192,6 +191,30 @@ class CoolingEnded(Event):
     temperature: float
     """Above ``resume_at`` where the user did not want to wait."""
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassesTimed(Event):
+    """``training.compile = auto`` has timed real steps: each way in turn, and which is kept."""
+
+    step: int
+    chosen: str
+    ways: tuple[str, ...]
+    """``off``, and what was tried beside it."""
+    seconds: tuple[float, ...]
+    """Of a step, each; NaN where a way failed. ``prepared``: that its first steps took longer, in all."""
+    prepared: tuple[float, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadersAdded(Event):
+    """The device had to wait for pictures, so more processes read (``data.workers = -1``)."""
+
+    step: int
+    workers: int
+    waited: float
+    """Share of the time lately, 0..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -494,11 +517,6 @@ class ParameterChanged(Event):
     key: str
     old: SettingValue
     new: SettingValue
-
-
-def as_text(value: Any) -> str:
-    """A setting's value as ``RunConfig.parse`` reads it."""
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def verdict(report: Report) -> str:
         case "lost":
             return "the network is lost: training longer will not bring it back"
         case "waiting":
-            return "waiting for data limits it: a faster disk, `vsrpp cache` or more training.workers help"
+            return "waiting for data limits it: a faster disk, `vsrpp cache` or more data.workers help"
         case "rate":
             since = f"the learning rate is at its least since step {rate.since:,}" if rate else ""
             if rate and rate.cut * rate.factor < 1:

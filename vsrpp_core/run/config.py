@@ -15,13 +15,15 @@ from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import os_errors
-from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, RateShape
+from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, PassKind, RateShape
 from vsrpp_core.run.files import read_text, write_text_atomically
 from vsrpp_core.run.names import in_home
 from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
 
 Precision = Literal["auto", ComputePrecision]
 CacheKind = Literal["none", "memory", "disk"]
+
+Compile = Literal["off", PassKind, "auto"]
 
 SharpnessScale = Literal["attainable", "absolute"]
 
@@ -94,7 +96,12 @@ class DataConfig(Section):
         0, ge=0, le=1024, description="side of the random LR crop trained on, pixels; 0 takes whole patches"
     )
     augment: bool = Field(True, description="random flips, transposes and time reversal")
-    workers: int = Field(0, ge=0, le=64, description="processes that read images; 0 reads in the trainer's own")
+    workers: int = Field(
+        -1,
+        ge=-1,
+        le=64,
+        description="processes that read images; 0: the trainer's own reads, -1: as many as it takes",
+    )
     cache: CacheKind = Field(
         "memory", description="decoded images: none are kept, some in memory, or all in one file on the disk"
     )
@@ -123,7 +130,9 @@ class TrainingConfig(Section):
     checkpointing: Checkpointing = Field(
         "none", description="activations computed again in the backward pass instead of kept: less memory, slower steps"
     )
-    compile: bool = Field(False, description="let torch.compile make faster code of the network; the first steps wait")
+    compile: Compile = Field(
+        "off", description="faster code of the network by torch.compile, or CUDA graphs of it; auto times each at first"
+    )
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW: decay of the gradient's mean")
     beta2: float = Field(0.99, ge=0, lt=1, description="AdamW: decay of the gradient's square")
     weight_decay: float = Field(0.0, ge=0, le=1, description="AdamW: decoupled weight decay")
@@ -136,6 +145,22 @@ class TrainingConfig(Section):
     max_rollbacks: int = Field(
         3, ge=0, le=1_000, description="rollbacks in a row, each with half the learning rate, after which training ends"
     )
+
+    @field_validator("compile", mode="before")
+    @staticmethod
+    def _as_before(value: Any) -> Any:
+        """Earlier versions had true and false."""
+        return {"true": "on", "false": "off"}.get(str(value).lower(), value)
+
+    @model_validator(mode="after")
+    def _graphs_can_be_replayed(self) -> Self:
+        if self.compile == "graphs" and self.accumulation > 1:
+            raise RuleError(
+                "compile = graphs needs accumulation = 1: the next batch would overwrite the gradients",
+                "compile",
+                "accumulation",
+            )
+        return self
 
 
 class ScheduleConfig(Section):

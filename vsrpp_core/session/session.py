@@ -18,6 +18,7 @@ from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.data.disk_cache import DiskCache
+from vsrpp_core.data.reader_count import AUTO, FIRST, most_readers
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.memory import is_out_of_memory
@@ -185,7 +186,7 @@ class Session:
     def _run(self, commands: CommandQueue) -> Iterator[ev.Event]:
         inbox = self._ranks.inbox(commands)
         hardware = choose_hardware(self.config.training.precision)
-        hardware.apply()
+        hardware.apply(fixed_shapes=True)
         self._check_ranks(hardware)
         for warning in (*self._crash_warnings(), *self._plan.warnings, *self._listed()):
             yield ev.WarningRaised(message=warning)
@@ -325,14 +326,16 @@ class Session:
         data, training = self.config.data, self.config.training
         kept = int(data.cache_gb * 2**30) if data.cache == "memory" else 0
         dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, kept, cache)
+        most = most_readers(self.config, describe_device().kind, len(pairs), self._geometry, self._ranks.size)
         return TrainingStream(
             dataset,
             training.seed,
             training.batch_size,
             training.accumulation,
-            data.workers,
+            min(FIRST, most) if data.workers == AUTO else most,
             self._ranks.rank,
             self._ranks.size,
+            most,
         )
 
     def _started(self, hardware: Hardware, stream: TrainingStream, validator: Validator) -> ev.SessionStarted:

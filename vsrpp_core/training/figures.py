@@ -1,9 +1,6 @@
-"""The figures of recent steps, on the device until they are due, and the clock and memory beside them."""
+"""The figures of recent steps, on the device until they are due, and as events have them."""
 
 import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -51,54 +48,6 @@ class StepFigures:
         """Rows of earlier versions lack the newest figures."""
         rows = (row + [math.nan] * (len(FIGURES) - len(row)) for row in state["pending"])
         self._pending = [torch.tensor(row) for row in rows]
-
-
-class StepClock:
-    """Seconds spent in steps and in waiting for data since the last report; pauses and validations do not count."""
-
-    def __init__(self) -> None:
-        self.usual = 0.0
-        """Seconds of a step, smoothed over the reports; 0 before the first."""
-        self._reset()
-
-    def _reset(self) -> None:
-        self._steps, self._samples, self._busy, self._waited = 0, 0, 0.0, 0.0
-        self._reported_at = time.monotonic()
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self._busy += time.perf_counter() - start
-        self._steps += 1
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Waiting for the device's figures counts as time of the steps that made them: a GPU runs asynchronously."""
-        start = time.perf_counter()
-        yield
-        self._busy += time.perf_counter() - start
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self._waited += time.perf_counter() - start
-
-    def count(self, samples: int) -> None:
-        self._samples += samples
-
-    def seconds_since_report(self) -> float:
-        return time.monotonic() - self._reported_at
-
-    def report(self) -> tuple[float, float, float]:
-        """Seconds per step, samples per second, share of the time spent waiting for data; then starts over."""
-        steps, samples, busy, waited = self._steps, self._samples, self._busy, self._waited
-        self._reset()
-        if not steps or busy <= 0:
-            return 0.0, 0.0, 0.0
-        self.usual = 0.9 * (self.usual or busy / steps) + 0.1 * busy / steps
-        return busy / steps, samples / busy, min(waited / busy, 1.0)
 
 
 def weight_fields(weights: LossWeights) -> dict[str, float]:

@@ -9,15 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vsrpp_core.batches.dataset import Batch
 from vsrpp_core.device.hardware import Hardware
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, bicubic_edges, hybrid_loss, sharpness
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.run.config import TrainingConfig
+from vsrpp_core.run.config import RunConfig, TrainingConfig
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
+from vsrpp_core.training.passes import Passes
 
 FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm", "bicubic_sharpness")
 """Names of a step's figures, in order; the last is NaN where it was not measured."""
@@ -36,7 +37,7 @@ class OptimizerStep:
     ) -> None:
         self._hardware, self._ranks = hardware, ranks
         self._model = ranks.join(model)
-        self._fast = _compiled(self._model) if config.compile else self._model
+        self.passes = Passes(self._model, config, hardware.device, alone=ranks.size == 1)
         self._parameters = list(model.parameters())
         self._optimizer = torch.optim.AdamW(
             self._parameters,
@@ -60,17 +61,30 @@ class OptimizerStep:
         ``observed``: hooks are attached to the network, which compiled code would bypass. ``bicubic``: measure how
         sharp bicubic upscaling is. Raises VsrppError where the network cannot be compiled.
         """
-        network = self._model if observed else self._fast
-        sums = torch.zeros(7, device=self._hardware.device)
-        for batch in batches[:-1]:
-            with self._ranks.no_sync(self._model):
-                sums += self._backward(network, batch, weights, bicubic)
-        sums += self._backward(network, batches[-1], weights, bicubic)
+        sums = None
+        try:
+            sums = self._gradients(self._model if observed else self.passes, batches, weights, bicubic)
+        except Exception as error:
+            if observed or not self.passes.give_up(error):
+                raise
+        if sums is None:  # out here the error is gone, and with it what the failed passes held
+            self._optimizer.zero_grad(set_to_none=True)
+            sums = self._gradients(self._model, batches, weights, bicubic)
         sums = self._ranks.sum(sums)  # first: on CPUs this waits, and fails if a rank died
         *losses, edges, target_edges, plain_edges = sums
         norm = self._update(clip_norm, learning_rate)
         plain_sharpness = sharpness(plain_edges, target_edges)
         return torch.stack((*losses, sharpness(edges, target_edges), norm.float(), plain_sharpness))
+
+    def _gradients(
+        self, network: Callable[[Tensor], Tensor], batches: list[Batch], weights: LossWeights, bicubic: bool
+    ) -> Tensor:
+        """Those of all micro-batches, in the parameters; the sums of their figures."""
+        sums = torch.zeros(7, device=self._hardware.device)
+        for batch in batches[:-1]:
+            with self._ranks.no_sync(self._model):
+                sums += self._backward(network, batch, weights, bicubic)
+        return sums + self._backward(network, batches[-1], weights, bicubic)
 
     def _backward(
         self, network: Callable[[Tensor], Tensor], batch: Batch, weights: LossWeights, bicubic: bool
@@ -116,19 +130,10 @@ class OptimizerStep:
             self._scaler.load_state_dict(state["scaler"])
 
 
-def _compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
-    """``network`` compiled at its first call; a failure is raised as one sentence."""
-    from torch._dynamo.exc import TorchDynamoException  # a second to import, and seldom wanted
-
-    compiled = torch.compile(network, dynamic=False)  # two shapes at most: whole batches, and an epoch's last
-
-    def call(frames: Tensor) -> Tensor:
-        try:
-            prediction: Tensor = compiled(frames)
-        except TorchDynamoException as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            reason = " ".join(lines[:2]) or type(error).__name__
-            raise VsrppError(f"the network cannot be compiled here ({reason}); set training.compile = false") from error
-        return prediction
-
-    return call
+def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
+    """The network of a configuration, freshly initialized, on its device and in the layout that convolutions prefer."""
+    shape = config.model
+    checkpointing = config.training.checkpointing
+    model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, checkpointing, shape.alignment)
+    model.initialize()
+    return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -24,20 +24,20 @@ from vsrpp_core.device.hardware import Hardware, MemoryMeter
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
-from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights
-from vsrpp_core.network.model import Activity, VSRBidirectional3x, measure_activity
+from vsrpp_core.network.model import Activity, measure_activity
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
 from vsrpp_core.training.checkpointing import CheckpointSaver
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
-from vsrpp_core.training.figures import StepClock, StepFigures, activity_event, weight_fields
+from vsrpp_core.training.figures import StepFigures, activity_event, weight_fields
 from vsrpp_core.training.heat import HeatGuard, Monitor
 from vsrpp_core.training.inbox import Inbox
+from vsrpp_core.training.laps import ReaderCount, StepClock
 from vsrpp_core.training.progress import Progress, TorchRandomState, higher
 from vsrpp_core.training.stall import LOOK_SECONDS, Stall
 from vsrpp_core.training.steering import Steering
-from vsrpp_core.training.step import OptimizerStep
+from vsrpp_core.training.step import OptimizerStep, build_model
 from vsrpp_core.training.validator import ValidationResult, Validator
 
 ADAPT_EVERY = 10
@@ -86,6 +86,7 @@ class Trainer:
         self._weights = AdaptiveLossWeights(config.loss, config.schedule.warmup_steps)
         self._clip = AdaptiveGradClip(config.clipping)
         self._schedule = LRSchedule(config.schedule, config.training.max_steps)
+        self._readers = ReaderCount(stream)
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
         self._memory, self._heat = MemoryMeter(hardware), HeatGuard(monitor, config.guard.max_temperature, ranks)
         self._saving = CheckpointSaver(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
@@ -282,6 +283,9 @@ class Trainer:
             rows = self._figures.take()
         for step, row in enumerate(rows, start=now - len(rows) + 1):
             yield from self._observe(step, row)
+        lap = self._clock.lap()
+        yield from self._step.passes.timed(now, lap)
+        yield from self._readers.timed(now, lap)
 
     def _observe(self, step: int, row: dict[str, float]) -> Iterator[ev.Event]:
         self._clip.observe(row["gradient_norm"])
@@ -541,12 +545,3 @@ class Trainer:
 
     def _phase(self, phase: ev.RunPhase) -> ev.Event:
         return ev.PhaseChanged(phase=phase, step=self._progress.step)
-
-
-def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
-    """The network of a configuration, freshly initialized, on its device and in the layout that convolutions prefer."""
-    shape = config.model
-    checkpointing = config.training.checkpointing
-    model = LeanVSR(shape.n_feats, shape.n_blocks, shape.n_frames, checkpointing, shape.alignment)
-    model.initialize()
-    return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

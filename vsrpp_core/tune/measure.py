@@ -15,8 +15,7 @@ from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.step import OptimizerStep
-from vsrpp_core.training.trainer import build_model
+from vsrpp_core.training.step import OptimizerStep, build_model
 from vsrpp_core.tune.search import Measurement
 
 MEASURED_STEPS = 3
@@ -52,7 +51,8 @@ def _time_steps(config: RunConfig, hardware: Hardware, geometry: StackGeometry) 
         average.update()
         seconds.append(perf_counter() - start)
         allowed = limit if index else WARM_UP_FACTOR * limit
-        if seconds[-1] > allowed and (index or not config.training.compile):  # compiling takes as long as it takes
+        compiles = config.training.compile not in ("off", "auto")  # which takes as long as it takes
+        if seconds[-1] > allowed and (index or not compiles):
             return seconds[-1]
     return sorted(seconds[1:])[MEASURED_STEPS // 2]
 

@@ -78,7 +78,7 @@ def tune_run(run: Path, data: Path | None, overrides: Overrides = NO_OVERRIDES) 
     target = _target(run, data, overrides)
     with target.folder.lock():
         hardware, small = choose_hardware(target.config.training.precision), NO_OVERRIDES
-        hardware.apply()
+        hardware.apply(fixed_shapes=True)
         if hardware.description.kind == "cpu":
             yield ev.WarningRaised(
                 message="the auto-tune ladder is for GPUs; this CPU gets a small network instead (see config.toml); "

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from vsrpp_core.errors import OverrideError
+from vsrpp_core.messages.changes import as_text
 from vsrpp_core.messages.commands import SetParameter
-from vsrpp_core.messages.events import as_text
 from vsrpp_core.run.config import RunConfig, has_cross_field_rules, is_live
 from vsrpp_core.run.settings import Overrides, Setting
 

@@ -13,8 +13,7 @@ from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import VSRBidirectional3x, measure_activity
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.training.step import FIGURES, OptimizerStep
-from vsrpp_core.training.trainer import build_model
+from vsrpp_core.training.step import FIGURES, OptimizerStep, build_model
 
 CONFIG = RunConfig().with_overrides(TINY)
 CPU = Hardware(torch.device("cpu"), DeviceDescription("CPU", 2**30, "cpu"), "fp32", "")
@@ -150,5 +149,5 @@ def test_a_network_that_cannot_be_compiled_says_what_to_set(monkeypatch: pytest.
     monkeypatch.setattr(torch, "compile", lambda network, **options: refuse)
     compiled = CONFIG.with_overrides({"training.compile": True})
     step = OptimizerStep(make_step()[0], compiled.training, CPU)
-    with pytest.raises(VsrppError, match=r"no C\+\+ compiler found\); set training\.compile = false"):
+    with pytest.raises(VsrppError, match=r"no C\+\+ compiler found\); set training\.compile = off"):
         step.run([batch(2)], WEIGHTS, 1.5, RATE)

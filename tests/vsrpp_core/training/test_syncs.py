@@ -15,12 +15,13 @@ from tests.helpers import TINY
 from vsrpp_core.batches.dataset import Batch
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.messages import commands as cmd
+from vsrpp_core.messages import events as ev
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.session.session import open_session
 from vsrpp_core.training.average import WeightAverage
-from vsrpp_core.training.step import OptimizerStep
-from vsrpp_core.training.trainer import Trainer, build_model
+from vsrpp_core.training.step import OptimizerStep, build_model
+from vsrpp_core.training.trainer import Trainer
 
 READERS = ("tolist", "cpu", "numpy", "__array__")
 """Ways to the host that on a CPU are no operation torch would tell of; item, float and bool are one."""
@@ -111,3 +112,30 @@ def test_no_step_waits_for_the_device(precision: str) -> None:
         average.update()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_between_due_steps_a_session_never_waits_for_the_card(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drawing, copying, stepping and averaging, from the second step on: the first prepares kernels."""
+    has_come, advance = Trainer._data_has_come, Trainer._advance
+
+    def strict(work: Any) -> Any:
+        def call(self: Trainer) -> Any:
+            torch.cuda.set_sync_debug_mode("error" if self.progress.step else "default")
+            try:
+                return work(self)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+
+        return call
+
+    monkeypatch.setattr(Trainer, "_data_has_come", strict(has_come))
+    monkeypatch.setattr(Trainer, "_advance", strict(advance))
+    settings = {**TINY, "training.max_steps": 12, "cadence.tensorboard_every": 4}
+    *_, last = open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=settings).events(
+        cmd.CommandQueue()
+    )
+    assert isinstance(last, ev.SessionEnded), last

@@ -9,8 +9,7 @@ from tests.helpers import TINY
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware, choose_hardware
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.training.step import OptimizerStep
-from vsrpp_core.training.trainer import build_model
+from vsrpp_core.training.step import OptimizerStep, build_model
 from vsrpp_core.tune import measure
 from vsrpp_core.tune.ladder import forecast
 from vsrpp_core.tune.measure import measure_steps

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal
 from vsrpp_core.errors import command
-from vsrpp_core.messages.events import as_text
+from vsrpp_core.messages.changes import as_text
 from vsrpp_core.run.legacy_settings import OriginalSettings
 from vsrpp_core.run.names import place
 

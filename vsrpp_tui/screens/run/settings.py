@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import as_text
+from vsrpp_core.messages.changes import as_text
 from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.run.names import home_for_short
 from vsrpp_core.run.settings import Setting

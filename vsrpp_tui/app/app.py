@@ -222,6 +222,8 @@ class VsrppApp(RunApp[Farewell]):
 
     def show_state(self) -> None:
         """Show the state on every screen that shows any of it."""
+        if not self.is_running:  # its widgets are being taken away, the innermost first
+            return
         self._show_search()
         for screen in self.screen_stack:
             if (show := getattr(screen, "show", None)) and screen.is_mounted:

@@ -21,6 +21,7 @@ from vsrpp_tui.screens.shared.help import HelpScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.screens.start.resume import ResumeScreen
 from vsrpp_tui.screens.start.start import Choice, StartScreen
+from vsrpp_tui.widgets.charts.charts import Chart, Look
 
 
 async def test_a_trained_run_can_be_resumed(
@@ -306,3 +307,22 @@ async def test_help_opens_and_closes(tmp_path: Path, recording_worker: NewestWor
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, StartScreen))
+
+
+async def test_news_while_the_screen_is_taken_away_end_nothing(
+    tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The innermost widgets go first, and the session may still report something."""
+    app = VsrppApp(Choice(tmp_path / "run", make_dataset()))
+    told = []
+
+    def hear(chart: Chart) -> None:
+        recording_worker().say(step(200 + len(told)))
+        app.pump()
+        chart.show(app.state, Look())
+        told.append(chart)
+
+    monkeypatch.setattr(Chart, "on_unmount", hear, raising=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await training(pilot, recording_worker)
+    assert told

@@ -77,7 +77,7 @@ class Chart(Plot):
     def show(self, state: RunState, look: Look) -> None:
         """Draw it where anything has changed."""
         self._shown = state, look
-        if not self.is_attached or not self.size.area:
+        if not self.is_attached or not self.size.area or not self.app.is_running:
             return
         curves, frame = self.curves(state, look), self.frame(state, look)
         asked = curves, frame, look.window, self._own_y, self.size, self.app.theme

@@ -1,7 +1,9 @@
 """Fixtures that keep a test away from the user's own folders, and datasets small enough to train on in a second."""
 
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +14,21 @@ os.environ.setdefault(
 
 import pytest
 
+from tests import preloaded
 from tests.helpers import write_dataset
 
 MakeDataset = Callable[..., Path]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One server of preloaded programs for all workers, which inherit the name of its folder."""
+    if not hasattr(config, "workerinput"):
+        os.environ[preloaded.FOLDER] = tempfile.mkdtemp(prefix="vsrpp-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(preloaded.FOLDER))
 
 
 @pytest.fixture(autouse=True)

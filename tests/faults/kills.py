@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.faults.tally import Tally
 from tests.helpers import TINY, write_dataset
+from tests.preloaded import started
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
@@ -80,7 +81,7 @@ def kill_once(run: Path, data: Path, seconds: float, settings: Overrides, in_sav
     command += ["--resume"] if RunFolder(run).checkpoint_infos() else ["--fresh"]
     command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     known = _size(run)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
             _wait_for('"StepReported"', process, run, known)
             time.sleep(seconds / 10 if in_save else seconds)

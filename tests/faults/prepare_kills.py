@@ -21,6 +21,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from tests.preloaded import started
 from vsrpp_core.data.resize import imresize
 
 KILLS = 20
@@ -80,7 +81,7 @@ def campaign(clips: Path, folder: Path, kills: int) -> Campaign:
 def _start(clips: Path, out: Path, workers: int) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "vsrpp_core", "prepare", str(clips), "--out", str(out), *OPTIONS]
     command += ["--workers", str(workers)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def _finish(process: "subprocess.Popen[str]") -> None:

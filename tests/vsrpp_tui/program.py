@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import signal
-import subprocess
 import sys
 import termios
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.preloaded import Preloaded
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 
@@ -38,20 +38,25 @@ def tiny_run(path: Path) -> Path:
 GONE_SECONDS = 30
 
 
+def take_terminal() -> None:
+    """Make standard input this session's terminal."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Program:
     """The application in a terminal of 100 × 32; ``heard``: it is that terminal's own, and the system sends SIGHUP."""
 
     def __init__(self, run: Path, data: Path, heard: bool, program: Sequence[str] = ("-m", "vsrpp_tui")) -> None:
         self._leader, follower = pty.openpty()
         termios.tcsetwinsize(follower, (32, 100))
-        self._process = subprocess.Popen(
+        self._process = Preloaded(
             [sys.executable, *program, str(run), "--data", str(data)],
             stdin=follower,
             stdout=follower,
             stderr=follower,
             env={**os.environ, "TERM": "xterm-256color"},
             start_new_session=True,
-            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if heard else None,
+            preexec_fn=take_terminal if heard else None,
         )
         os.close(follower)
         self.drawn = b""

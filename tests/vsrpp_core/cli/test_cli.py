@@ -14,6 +14,7 @@ from PIL import Image
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY, make_info
+from tests.preloaded import Preloaded
 from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core import __version__
 from vsrpp_core.cli.main import main, make_parser
@@ -191,9 +192,12 @@ def test_an_error_of_the_system_is_one_sentence(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 def test_a_full_output_is_not_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vsrpp_core", "config"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
-    assert done.returncode != 0 and "Traceback" not in done.stderr and "No space left on device" in done.stderr
+    with (
+        Path("/dev/full").open("w") as full,
+        Preloaded(command, stdout=full, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        _, errors = process.communicate()
+    assert process.returncode != 0 and "Traceback" not in errors and "No space left on device" in errors
 
 
 # training
@@ -227,7 +231,7 @@ def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeD
     run, data = tmp_path / "run", make_dataset(n_train=3)
     wanted = settings(training__max_steps=1_000_000, cadence__validate_every=1_000_000)
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with Preloaded(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert any("step 1 of" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
@@ -247,8 +251,10 @@ def test_signals_to_a_training_and_its_readers_stop_it_in_order(
     run, data = tmp_path / "run", make_dataset(n_train=9)
     wanted = settings(training__max_steps=1_000_000, cadence__validate_every=1_000_000, data__workers=2)
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, text=True, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+    with Preloaded(
+        command, text=True, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
         assert any("step 1 of" in line for line in process.stdout)
         for number in numbers:
             os.killpg(process.pid, number)
@@ -291,7 +297,7 @@ def test_a_closed_output_ends_the_training_in_order(make_dataset: MakeDataset, t
     run, data = tmp_path / "run", make_dataset(n_train=3)
     wanted = settings(training__max_steps=1_000_000, cadence__validate_every=1_000_000)
     command = [sys.executable, "-u", "-m", "vsrpp_core", "train", str(run), "--data", str(data), *wanted]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with Preloaded(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline()
         process.stdout.close()

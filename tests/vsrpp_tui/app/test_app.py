@@ -314,7 +314,7 @@ async def test_news_while_the_screen_is_taken_away_end_nothing(
 ) -> None:
     """The innermost widgets go first, and the session may still report something."""
     app = VsrppApp(Choice(tmp_path / "run", make_dataset()))
-    told = []
+    told: list[Chart] = []
 
     def hear(chart: Chart) -> None:
         recording_worker().say(step(200 + len(told)))

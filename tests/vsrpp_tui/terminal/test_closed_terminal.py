@@ -3,12 +3,12 @@
 import os
 import pty
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import preloaded
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
 from tests.vsrpp_tui.program import StartProgram, last_event
 from vsrpp_tui.terminal.output import TerminalFile, log_path
@@ -91,6 +91,6 @@ def test_an_upscaling_that_is_ended_goes_on_with_the_command_told(
     assert segment.exists() and not (tmp_path / "film-3x.mkv").exists()
     command = f"vsrpp upscale {run / 'checkpoint_best.pth'} {source} {tmp_path / 'film-3x.mkv'}"
     assert f"continue with: {command}" in told.replace("\r\n", "")
-    goes_on = subprocess.run([sys.executable, "-m", "vsrpp_core", *command.split()[1:]], capture_output=True, text=True)
+    goes_on = preloaded.run([sys.executable, "-m", "vsrpp_core", *command.split()[1:]])
     assert goes_on.returncode == 0 and "resumes after" in goes_on.stdout, goes_on.stderr
     assert (tmp_path / "film-3x.mkv").exists()

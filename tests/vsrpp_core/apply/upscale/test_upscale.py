@@ -22,6 +22,7 @@ from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 from PIL import Image
 
+from tests.preloaded import Preloaded
 from tests.vsrpp_core.apply.conftest import (
     HEIGHT,
     WIDTH,
@@ -423,7 +424,7 @@ def test_signals_stop_it_and_tell_how_to_go_on(tmp_path: Path, network: Path, nu
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2000, 12, 16), options={"preset": "ultrafast"}))
     out = tmp_path / "out.mkv"
     command = [sys.executable, "-m", "vsrpp_core", "upscale", str(network), str(source), str(out), "--segment", "0.2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with Preloaded(command, stdout=subprocess.PIPE, text=True) as process:
         wait_for(lambda: list(tmp_path.glob(".out.mkv.vsrpp/segment_*.json")))
         process.send_signal(number)
         said = process.communicate()[0]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.prepare_kills import make_films
+from tests.preloaded import Preloaded, run
 from vsrpp_core.cli.main import main
 from vsrpp_core.prepare.recipe import Recipe
 
@@ -103,7 +104,7 @@ def test_a_signal_ends_it_and_the_same_command_resumes(films: Path, tmp_path: Pa
     out = tmp_path / "out"
     command = [sys.executable, "-m", "vsrpp_core", "prepare", str(films), "--out", str(out), *SMALL]
     command += ["--per-minute", "1500", "--degradation", "real"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with Preloaded(command, stdout=subprocess.PIPE, text=True) as process:
         end = time.monotonic() + 60
         while not list(tmp_path.glob(".out.prepare/cut/Patches/GT/*.png")):
             assert time.monotonic() < end and process.poll() is None
@@ -111,5 +112,6 @@ def test_a_signal_ends_it_and_the_same_command_resumes(films: Path, tmp_path: Pa
         process.send_signal(getattr(signal, name))
         told, _ = process.communicate(timeout=60)
     assert process.returncode == 130 and "Stopped. Finished work is kept; continue with: " in told and not out.exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = run(command)
+    assert done.returncode == 0, done.stderr
     assert "resuming " in done.stdout and out.is_dir() and not list(tmp_path.glob(".out*"))

@@ -20,6 +20,7 @@ VERBS = {
     "cache": ("datasets.cache", "decode a dataset's training pairs into one file, for faster training"),
     "train": ("runs.train", "train a run, without a screen"),
     "doctor": ("runs.doctor", "check this machine, its card and disks before a long run"),
+    "bench": ("runs.bench", "measure this machine: steps, reading, validation, saving, upscaling"),
     "report": ("runs.report", "say what a run learned lately, and what limits it"),
     "ps": ("remote.ps", "list your runs: state, step, speed, time left, best"),
     "status": ("remote.status", "say how one run stands, also by the exit status"),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vsrpp_core.messages.events import ComputePrecision
+from vsrpp_core.messages.events import ComputePrecision, ThrottleReason
 
 Verdict = Literal["good", "warning", "fault", "unknown"]
 Problem = Literal[
@@ -147,7 +147,7 @@ class Card(Finding):
     power_limit: float | None
     """Watts."""
     power_default: float | None
-    throttled: tuple[str, ...]
+    throttled: tuple[ThrottleReason, ...]
     memory: int
     memory_used: int
     holders: tuple[tuple[int, int], ...]

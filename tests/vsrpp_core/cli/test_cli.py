@@ -30,6 +30,7 @@ VERBS = [
     "cache",
     "train",
     "doctor",
+    "bench",
     "report",
     "ps",
     "status",

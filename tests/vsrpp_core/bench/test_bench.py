@@ -1,0 +1,74 @@
+"""The verb on a tiny run, its long measurements made short."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeDataset
+from tests.helpers import TINY
+from vsrpp_core.bench import bench
+from vsrpp_core.cli.main import main
+from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.run.config import RunConfig
+from vsrpp_core.tune.search import Measurement
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vsrpp_core.device.speed.CALIBRATION_SECONDS", 0.0)
+    monkeypatch.setattr("vsrpp_core.device.speed.CALIBRATION_SIDE", 8)
+    monkeypatch.setattr(bench, "measure_steps", lambda config, hardware, geometry: Measurement(0.5, 3 * 2**20))
+    monkeypatch.setattr(bench, "READING_SECONDS", 0.0)
+    monkeypatch.setattr(bench, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(bench, "SESSION_SECONDS", 0.0)
+    monkeypatch.setattr(bench, "FRAMES", ((16, 8),))
+
+
+def own_run(folder: Path, **settings: Any) -> Path:
+    """With its settings, and nothing trained."""
+    folder.mkdir()
+    RunConfig().with_overrides({**TINY, **settings}).save(folder / "config.toml")
+    return folder
+
+
+def test_every_part_is_in_the_line_and_nothing_of_the_user_s(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, data = own_run(tmp_path / "run"), make_dataset(n_train=6, n_val=3)
+    assert main(["bench", str(run), "--data", str(data), "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert str(tmp_path) not in line and list(run.iterdir()) == [run / "config.toml"]
+    assert list(found) == ["vsrpp_bench", "steps", "reading", "machine", "loop", "upscaling"]
+    own, *rungs = found["steps"]
+    assert (own["rung"], own["n_feats"], own["seconds"], own["width"]) == (0, 4, 0.5, 16) and own["share"] > 0
+    assert [rung["rung"] for rung in rungs] == list(range(1, 9))
+    assert [(reading["readers"], reading["is_made_up"]) for reading in found["reading"]] == [(0, False)]
+    loop = found["loop"]
+    assert (loop["steps"], loop["validation_pairs"]) == (bench.LEAST_STEPS - 1, 3)
+    assert loop["seconds"] > 0 and loop["checkpoint_size"] > 0 and found["upscaling"]["width"] == 16
+    assert found["machine"]["kind"] == "cpu" and found["machine"]["threads"] >= 1
+
+
+def test_without_a_run_and_a_dataset_pictures_are_made_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "MADE_UP", StackGeometry(3, 12, 12))
+    monkeypatch.setattr(bench, "default_config", lambda device, side: RunConfig().with_overrides(TINY))
+    assert main(["bench", str(tmp_path / "none")]) == 0
+    *table, blank, line = capsys.readouterr().out.splitlines()
+    assert not blank and json.loads(line)["reading"][0]["is_made_up"] and not list(tmp_path.iterdir())
+    assert any(row.startswith("own ") for row in table) and any("of pictures made up" in row for row in table)
+    assert table[-1].startswith("upscaling") and table[-2].startswith("checkpoint")
+
+
+def test_what_cannot_be_measured_ends_in_a_sentence(
+    make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(tmp_path / "none"), "--data", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err
+    run = own_run(tmp_path / "run", **{"data.crop": 64})
+    assert main(["bench", str(run), "--data", str(make_dataset())]) == 1
+    assert "data.crop" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from vsrpp_core.batches.loader_processes import start_tracker
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.run.folder import demo_run_path
 from vsrpp_core.run.names import place
+from vsrpp_core.run.presets import PRESET_HELP, PRESETS
 from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.run import RunState
@@ -55,7 +56,7 @@ def _application(options: argparse.Namespace) -> VsrppApp:
     if options.demo:
         return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
     data = options.data.absolute() if options.data else None
-    return VsrppApp(Choice((options.run or Path(DEFAULT_RUN)).absolute(), data), preferences)
+    return VsrppApp(Choice((options.run or Path(DEFAULT_RUN)).absolute(), data, preset=options.preset), preferences)
 
 
 WORDS = {
@@ -65,6 +66,7 @@ WORDS = {
     "attach": "--attach",
     "replay": "--replay",
     "go_on": "--go-on",
+    "preset": "--preset",
 }
 ONLY_WITH: dict[str, tuple[str, ...]] = {"demo": ("go_on",), "attach": (), "replay": ()}
 """What each may be combined with."""
@@ -141,6 +143,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", type=place, metavar="ROOT", help="dataset folder; a run that was trained before knows its own"
     )
+    parser.add_argument("--preset", choices=PRESETS, default="", help=f"for a fresh run: {PRESET_HELP}")
     parser.add_argument("--demo", action="store_true", help="train a small network on photographs")
     parser.add_argument(
         "--go-on",

@@ -10,7 +10,7 @@ from vsrpp_tui.cli import make_parser, refuse_contradictions
     "words",
     [
         "my-run --demo", "--data d --demo", "my-run --attach r", "--attach r --data d", "--replay j --attach r",
-        "--replay j --demo", "--attach r --go-on", "my-run --replay j", "Learn --demo",
+        "--replay j --demo", "--attach r --go-on", "my-run --replay j", "Learn --demo", "--demo --preset pascal",
     ],
 )  # fmt: skip
 def test_words_that_exclude_each_other_are_refused(words: str) -> None:
@@ -19,7 +19,7 @@ def test_words_that_exclude_each_other_are_refused(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["", "my-run", "my-run --data d --go-on", "--demo --go-on", "--attach r", "--replay j"]
+    "words", ["", "my-run", "my-run --data d --go-on --preset pascal", "--demo --go-on", "--attach r", "--replay j"]
 )
 def test_words_that_belong_together_are_taken(words: str) -> None:
     refuse_contradictions(make_parser().parse_args(words.split()))

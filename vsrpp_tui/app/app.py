@@ -167,7 +167,14 @@ class VsrppApp(RunApp[Farewell]):
         choice = self._choice = message.choice
         start: Literal["fresh", "resume"] = "fresh" if message.fresh else "resume"
         request = SessionRequest(
-            choice.run, choice.data, start, choice.demo, message.checkpoint, message.tune, message.max_steps
+            choice.run,
+            choice.data,
+            start,
+            choice.demo,
+            message.checkpoint,
+            message.tune,
+            message.max_steps,
+            choice.preset,
         )
         self.state = RunState(phase="preparing")
         self.worker = worker = Worker(request)

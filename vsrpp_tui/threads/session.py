@@ -8,11 +8,15 @@ import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import Command, CommandQueue, Stop
+from vsrpp_core.run.presets import NAMED, Preset
 from vsrpp_tui.threads.background import EventThread, Mailbox
+
+if TYPE_CHECKING:
+    from vsrpp_core.run.settings import Overrides
 
 MAX_WAITING = 256
 """Events that may wait for a screen that does not take them; beyond, a step report replaces the one before it."""
@@ -38,6 +42,8 @@ class SessionRequest:
     """Run auto-tune first, whatever settings and device the run has."""
     max_steps: int = 0
     """Where a complete run is to end now; 0 leaves that to its settings."""
+    preset: Preset | Literal[""] = ""
+    """Of a fresh run, as in Choice."""
 
 
 class SessionMailbox(Mailbox[ev.Event]):
@@ -85,6 +91,11 @@ class Worker(EventThread[ev.Event]):
         """For an error that the session itself could not report."""
         return ev.SessionFailed(step=0, error=message, checkpoint="")
 
+    def _overrides(self) -> "Overrides":
+        if self.request.start == "fresh" and self.request.preset:
+            return NAMED[self.request.preset]
+        return {"training.max_steps": self.request.max_steps} if self.request.max_steps else {}
+
     def events(self) -> Iterator[ev.Event]:
         yield ev.PreparationProgressed(task="loading the trainer", done=0, total=0)
         from vsrpp_core.data.demo import make_demo_dataset
@@ -103,7 +114,7 @@ class Worker(EventThread[ev.Event]):
             start=request.start,
             demo=request.demo,
             checkpoint=request.checkpoint,
-            overrides={"training.max_steps": request.max_steps} if request.max_steps else {},
+            overrides=self._overrides(),
             tune=request.tune,
             attended=True,
         )

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tests.conftest import MakeDataset
@@ -6,6 +7,7 @@ from tests.vsrpp_tui.conftest import step
 from tests.vsrpp_tui.program import tiny_run
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.run.presets import NAMED
 from vsrpp_tui.threads.session import MAX_STEPS, MAX_WAITING, SessionMailbox, SessionRequest, Worker
 
 
@@ -85,3 +87,9 @@ def test_quitting_while_the_demo_is_made_leaves_no_half_dataset(tmp_path: Path) 
     from vsrpp_core.data.demo import demo_dataset_root
 
     assert not demo_dataset_root().exists() and not list(demo_dataset_root().parent.iterdir())
+
+
+def test_a_fresh_run_has_its_preset_and_a_resumed_one_its_own_settings() -> None:
+    request = SessionRequest(Path("run"), None, "fresh", preset="pascal", max_steps=7)
+    assert Worker(request)._overrides() == NAMED["pascal"]
+    assert Worker(replace(request, start="resume"))._overrides() == {"training.max_steps": 7}

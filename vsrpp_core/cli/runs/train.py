@@ -22,7 +22,7 @@ from vsrpp_core.messages.commands import CommandQueue, FinishNow, Stop, finish_i
 from vsrpp_core.messages.describe import describe, describe_lost
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.run.names import place
-from vsrpp_core.run.presets import NAMED
+from vsrpp_core.run.presets import NAMED, PRESET_HELP, PRESETS
 from vsrpp_core.run.settings import NO_OVERRIDES
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--preset",
-        choices=list(NAMED),
-        help="settings that belong together; classic: the numbers of the original VSR++. --set still wins",
+        choices=PRESETS,
+        help=f"{PRESET_HELP}. --set still wins",
     )
     add_settings(parser)
 

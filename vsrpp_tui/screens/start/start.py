@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +16,7 @@ from textual.widgets import OptionList, Static
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.remote.recent_runs import recent_runs, remember
 from vsrpp_core.run.folder import RunFolder, RunSummary, Trashed, demo_run_path
+from vsrpp_core.run.presets import Preset
 from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.widgets.pick_list import PickList, Row, remark
@@ -42,6 +43,8 @@ class Choice:
     run: Path
     data: Path | None
     demo: bool = False
+    preset: Preset | Literal[""] = ""
+    """For a fresh run: a name of ``vsrpp_core.run.presets``; empty for none."""
 
 
 class StartScreen(BaseScreen[None]):
@@ -343,7 +346,7 @@ class StartScreen(BaseScreen[None]):
         is_new = not RunFolder(path).config.is_file()
         data = self._read.root if self._read and is_new else None
         is_demo = path == demo_run_path()
-        self.show_run(Choice(path, None if is_demo else data, is_demo))
+        self.show_run(Choice(path, None if is_demo else data, is_demo, self.choice.preset if is_new else ""))
 
     # work besides training
 

@@ -1,4 +1,4 @@
-"""Two ranks, started by torchrun, of which the second hangs in its fifth step."""
+"""Two ranks of which the second hangs in its fifth step."""
 
 import itertools
 import json

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from tests.helpers import ROOT, TINY, write_dataset
+from tests.preloaded import Preloaded
 from tests.vsrpp_core.training.ranks_job import STEERED, train
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
@@ -60,6 +61,37 @@ def run_ranks(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(started.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(started.args, status, stderr=errors.read_text())
+
+
+def run_ranks_at_once(folder: Path, *words: str) -> tuple[int, str]:
+    """As ``run_ranks``, but without torchrun: its environment and preloaded ranks. The first rank's exit status, after
+    which the other is killed, and all that they wrote."""
+    given = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    errors = folder / "errors.txt"
+    with errors.open("w") as out:
+        ranks = [
+            Preloaded(
+                [sys.executable, "-m", *words],
+                env={**given, "RANK": rank, "LOCAL_RANK": rank},
+                cwd=folder,
+                stdout=out,
+                stderr=out,
+            )
+            for rank in "01"
+        ]
+        try:
+            status = ranks[0].wait(RANKS_SECONDS)
+        finally:
+            for rank in ranks:
+                rank.kill()
+                rank.wait()
+    return status, errors.read_text()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +158,9 @@ def test_one_rank_tells_and_one_run_is_written(job: Path) -> None:
 
 
 def test_a_mistake_is_reported_once(job: Path) -> None:
-    done = run_ranks(job, "-m", "vsrpp_core", "train", str(job / "whole-2"))
-    assert done.returncode != 0
-    assert done.stderr.count("already holds a run at step 50") == 1
+    status, told = run_ranks_at_once(job, "vsrpp_core", "train", str(job / "whole-2"))
+    assert status != 0
+    assert told.count("already holds a run at step 50") == 1
 
 
 ENDED, LATE = "another rank has ended", "another rank has not answered for 10 minutes"
@@ -154,8 +186,9 @@ def test_a_rank_that_is_gone_is_known_by_its_words(error: Exception, trouble: st
 
 def test_a_rank_that_hangs_ends_the_job_with_everything_saved(tmp_path: Path) -> None:
     write_dataset(tmp_path / "data")
-    done = run_ranks(tmp_path, str(Path(__file__).with_name("ranks_hang.py")), str(tmp_path), json.dumps(SETTINGS))
-    assert done.returncode != 0
+    module = "tests.vsrpp_core.training.ranks_hang"
+    status, told = run_ranks_at_once(tmp_path, module, str(tmp_path), json.dumps(SETTINGS))
+    assert status != 0, told
     assert "another rank has not answered" in (tmp_path / "run" / "training.log").read_text()
     assert checkpoints.load(tmp_path / "run" / "checkpoint_emergency.pth")["progress"]["step"] == 4
 
@@ -187,12 +220,9 @@ def make_dataset_pairs(tmp_path: Path) -> PairDataset:
 
 
 def test_a_rank_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MASTER_PORT", str(port))
+    monkeypatch.setenv("MASTER_PORT", str(free_port()))
     monkeypatch.setattr(distributed, "ARRIVAL", timedelta(seconds=0.5))
     with pytest.raises(VsrppError, match="rank 0: not all 2 ranks have come"), ranks_of_this_job():
         pass

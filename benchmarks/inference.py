@@ -2,7 +2,8 @@
 
     python benchmarks/inference.py [--n-feats 64] [--n-blocks 20] [--alignment none] [--rounds 3]
 
-Both forms take turns on one thread, in fp32 on the CPU, for three sizes of LR frames. The peak is what a process of its
+Both forms take turns on one thread, in fp32 on the CPU, for three sizes of LR frames. Seconds are those that the
+process had a CPU for. The peak is what a process of its
 own holds of the memory at most, over what it held before the picture. One JSON line: medians in seconds, peaks in MB
 beside what tiles are planned by, the lean form's share of both, and the largest difference of the pictures.
 """
@@ -88,9 +89,9 @@ def in_turns(
         network(frames[..., :16, :16])
     for _ in range(rounds):
         for form, network in networks.items():
-            start = time.perf_counter()
+            start = time.process_time()
             pictures[form] = network(frames)
-            taken[form].append(time.perf_counter() - start)
+            taken[form].append(time.process_time() - start)
     return {form: statistics.median(values) for form, values in taken.items()}, pictures
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from vsrpp_core.network.model import SCALE
 
 
-def enlarge(upsample: nn.Sequential, features: Tensor) -> Tensor:
+def enlarge_folded(upsample: nn.Sequential, features: Tensor) -> Tensor:
     """``upsample`` of ``features``, [B, n, h, w] to [B, 3, 3h, 3w]: the same up to rounding, gradients too.
 
     ``upsample`` is that of ``VSRBidirectional3x``. Its second convolution pads the inner picture with zeros where the

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vsrpp_core.messages.events import Alignment, Checkpointing
-from vsrpp_core.network import folded
+from vsrpp_core.network.folded import enlarge_folded
 from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, ResidualBlock, VSRBidirectional3x
 
 
@@ -38,7 +38,8 @@ class LeanVSR(VSRBidirectional3x):
 
     ``none`` keeps all of them for the backward pass. ``block`` keeps the input of each residual block and ``trunk`` the
     two inputs of each step of the propagation, fuse and trunk together; everything between is recomputed in the
-    backward pass. All three have the same output and gradients.
+    backward pass. All three have the same output and gradients. With ``folded`` the two last convolutions are computed
+    as one, composed anew in each forward pass: output and gradients differ in rounding.
 
     Without gradients the end is folded, and a frame's features are extracted when the propagation comes to them: five
     feature maps exist at once, seven with local alignment, however many frames there are. The picture is that of the
@@ -54,9 +55,10 @@ class LeanVSR(VSRBidirectional3x):
         n_frames: int = 5,
         checkpointing: Checkpointing = "none",
         alignment: Alignment = "none",
+        folded: bool = False,
     ) -> None:
         super().__init__(n_feats, n_blocks, n_frames, alignment)
-        self._checkpointing = checkpointing
+        self._checkpointing, self._folded = checkpointing, folded
 
     def _extract(self, frames: Tensor) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
         if torch.is_grad_enabled():
@@ -73,7 +75,9 @@ class LeanVSR(VSRBidirectional3x):
         return features
 
     def _enlarge(self, fused: Tensor) -> Tensor:
-        return super()._enlarge(fused) if torch.is_grad_enabled() else folded.enlarge(self.upsample, fused)
+        if self._folded or not torch.is_grad_enabled():
+            return enlarge_folded(self.upsample, fused)
+        return super()._enlarge(fused)
 
     def _propagate(self, features: Iterable[Tensor], fuse: nn.Module, trunk: nn.Sequential) -> Tensor:
         if torch.is_grad_enabled():

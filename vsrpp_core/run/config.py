@@ -130,6 +130,9 @@ class TrainingConfig(Section):
     checkpointing: Checkpointing = Field(
         "none", description="activations computed again in the backward pass instead of kept: less memory, slower steps"
     )
+    folded: bool = Field(
+        False, description="compute the two last convolutions as one: less memory and time, same numbers up to rounding"
+    )
     compile: Compile = Field(
         "off", description="faster code of the network by torch.compile, or CUDA graphs of it; auto times each at first"
     )

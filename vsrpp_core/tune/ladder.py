@@ -181,6 +181,7 @@ def with_sizes(
             "training.batch_size": batch,
             "training.accumulation": accumulation,
             "training.checkpointing": mode,
+            "training.folded": True,
         }
     )
 

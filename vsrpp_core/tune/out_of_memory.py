@@ -13,14 +13,18 @@ from vsrpp_core.tune.default_settings import SMALLEST_CROP
 def smaller(config: RunConfig, lr_side: int, n_ranks: int = 1) -> Overrides:
     """The next smaller configuration as dotted settings; empty where only a smaller network is left.
 
-    First activations are recomputed instead of kept, per block, then per trunk: the numbers stay the same. Then the
+    First a part of the activations is recomputed instead of kept: the numbers stay the same. Then the two last
+    convolutions are computed as one, which costs no time but changes rounding, then more is recomputed. Then the
     micro-batch is halved and accumulation makes up for it, as long as each of ``n_ranks`` ranks has a sample, then the
     crop of ``lr_side`` LR pixels is halved.
     """
     training = config.training
-    if training.checkpointing != "trunk":
-        wanted = "block" if training.checkpointing == "none" else "trunk"
-        return {"training.checkpointing": wanted}
+    if training.checkpointing == "none":
+        return {"training.checkpointing": "block"}
+    if training.checkpointing == "block" and not training.folded:
+        return {"training.folded": True}
+    if training.checkpointing == "block":
+        return {"training.checkpointing": "trunk"}
     if training.batch_size > n_ranks:
         half = -(-training.batch_size // 2)
         effective = training.batch_size * training.accumulation

@@ -19,6 +19,9 @@ PICTURE = 3 * SCALE**2
 UPSAMPLER_MAPS = SCALE**2
 """The upsampler's inner picture is nine times as large as a map."""
 
+COMPOSED = (5 * SCALE) ** 2
+"""Values of an inner picture that the folded weight is composed from, for each input and each output of a map."""
+
 LOSS_PICTURES = 13
 """Pictures alive at once in the hybrid loss: 6.25 kept for its backward pass, the ground truth, four absolute
 differences and what the last subtraction makes."""
@@ -46,6 +49,8 @@ class Workload:
     """Whether a moving average of the weights is kept."""
     aligned: bool = False
     """Whether neighbouring frames are moved onto the centre frame first."""
+    folded: bool = False
+    """Whether the two last convolutions are computed as one."""
 
     @classmethod
     def of(cls, config: RunConfig, geometry: StackGeometry, precision: str) -> "Workload":
@@ -63,6 +68,7 @@ class Workload:
             half=precision in ("bf16", "fp16"),
             averaged=training.ema > 0,
             aligned=config.model.alignment == "local",
+            folded=training.folded,
         )
 
     @property
@@ -74,6 +80,12 @@ class Workload:
     def places(self) -> int:
         """Of the grid on which alignment looks for motion."""
         return self.samples * -(-self.height // STRIDE) * -(-self.width // STRIDE)
+
+    @property
+    def unfolded_pixels(self) -> int:
+        """LR pixels whose end is computed in two convolutions: with ``folded``, two rows or columns at each side."""
+        sides = self.samples * 2 * (min(2, self.height) * self.width + min(2, self.width) * self.height)
+        return sides if self.folded else self.pixels
 
     @property
     def map_bytes(self) -> int:
@@ -126,14 +138,22 @@ def flops(work: Workload) -> int:
     first = 2 * 9 * 3 * c * work.n_frames
     fuse, convolution = 2 * 2 * c * c, 2 * 9 * c * c
     walks = work.walk_steps * fuse + 2 * work.blocks_run * convolution
-    upsampler = UPSAMPLER_MAPS * (convolution + 2 * 9 * c * 3)
-    forward = first + walks + fuse + upsampler
+    forward = first + walks + fuse
     again = {
         "none": 0,
         "block": work.blocks_run * convolution,
         "trunk": walks - work.walk_steps * convolution,
     }[work.checkpointing]
-    return ((3 * forward - first + again) * work.pixels + 3 * _alignment_flops(work)) * work.accumulation
+    once = 3 * (_alignment_flops(work) + _upsampler_flops(work))
+    return ((3 * forward - first + again) * work.pixels + once) * work.accumulation
+
+
+def _upsampler_flops(work: Workload) -> int:
+    """Of the forward pass; composing the folded weight and bias is two small convolutions."""
+    c = work.n_feats
+    plain = UPSAMPLER_MAPS * (2 * 9 * c * c + 2 * 9 * c * 3)
+    folded = 2 * 25 * c * PICTURE * work.pixels + 2 * 9 * c * 3 * (COMPOSED * c + SCALE**2)
+    return plain * work.unfolded_pixels + work.folded * folded
 
 
 def _alignment_flops(work: Workload) -> int:
@@ -152,19 +172,32 @@ def kept_maps(work: Workload) -> int:
 
     Each step of the propagation keeps the concatenation (2) that its fuse reads and for each block the input and the
     inner map; ``block`` drops the inner maps. ``trunk`` keeps the frames' features and the states between two steps
-    instead. The end keeps what fusion (2), the upsampler's first (1) and its last convolution read.
+    instead. The end keeps what fusion (2), the upsampler's first (1) and, unless folded, its last convolution read.
     """
-    end = 2 + 1 + UPSAMPLER_MAPS
+    end = _end_maps(work)
     if work.checkpointing == "trunk":
         return work.n_frames + (work.n_frames - 3) + end
     maps_a_block = 1 if work.checkpointing == "block" else 2
     return 2 * work.walk_steps + maps_a_block * work.blocks_run + end
 
 
+def _end_maps(work: Workload) -> int:
+    return 2 + 1 + (0 if work.folded else UPSAMPLER_MAPS)
+
+
 def kept_bytes(work: Workload) -> int:
     """What ``kept_maps`` counts, the frames as the first layer reads them, and the weights that autocast has cast."""
     frames = work.pixels * 3 * work.n_frames * work.element_size
-    return kept_maps(work) * work.map_bytes + frames + _cast_weights(work) + _alignment_kept(work)
+    parts = _cast_weights(work) + _alignment_kept(work) + _folded_kept(work)
+    return kept_maps(work) * work.map_bytes + frames + parts
+
+
+def _folded_kept(work: Workload) -> int:
+    """Strips and their inner picture, what the weight was composed from, and the weight."""
+    if not work.folded:
+        return 0
+    strips = (1 + UPSAMPLER_MAPS) * work.unfolded_pixels * work.n_feats * work.element_size
+    return strips + 4 * COMPOSED * work.n_feats**2 + work.element_size * 25 * PICTURE * work.n_feats
 
 
 def _alignment_kept(work: Workload) -> int:
@@ -201,7 +234,8 @@ def held_bytes(work: Workload) -> int:
     picture = 4 * PICTURE * work.pixels
     inputs = picture + (4 * 3 * work.n_frames * work.pixels if work.half else 0)
     features = 0 if work.checkpointing == "trunk" else work.n_frames
-    upsampling = (features + 2 + UPSAMPLER_MAPS) * work.map_bytes + inputs + picture
+    inner = 2 * PICTURE * work.pixels * work.element_size if work.folded else UPSAMPLER_MAPS * work.map_bytes
+    upsampling = (features + 2) * work.map_bytes + inner + inputs + picture
     loss = LOSS_PICTURES * picture + inputs - picture
     recomputing = inputs + _recomputed_maps(work) * work.map_bytes
     return kept_bytes(work) + max(upsampling, loss, recomputing)
@@ -210,7 +244,7 @@ def held_bytes(work: Workload) -> int:
 def _recomputed_maps(work: Workload) -> int:
     """Maps of the moment when one trunk, or one block, has been computed again, beyond those kept."""
     gradients = 3 + work.n_frames
-    end = 2 + 1 + UPSAMPLER_MAPS
+    end = _end_maps(work)
     again = {"none": 0, "block": 2, "trunk": 2 + work.n_blocks}[work.checkpointing]
     return again + gradients - end
 
@@ -231,7 +265,8 @@ def traffic_bytes(work: Workload) -> int:
     and their gradients written once for each micro-batch; clipping, AdamW and the average pass 13 times over them.
     """
     fuse = 17
-    upsampler = 10 + 20 + 2 * 2 * UPSAMPLER_MAPS + 3 * UPSAMPLER_MAPS  # first convolution, shuffle, last convolution
+    plain = 10 + 20 + 2 * 2 * UPSAMPLER_MAPS + 3 * UPSAMPLER_MAPS  # first convolution, shuffle, last convolution
+    upsampler = plain * work.unfolded_pixels // work.pixels + 3 * work.folded
     again = {"none": 0, "block": 2 * work.blocks_run, "trunk": 7 * work.walk_steps + 5 * work.blocks_run}
     aligning = work.aligned * (12 * work.n_frames + 16 * work.walk_steps)  # copies and keys; fetched in fp32
     passes = (

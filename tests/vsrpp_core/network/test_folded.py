@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vsrpp_core.network.folded import enlarge
+from vsrpp_core.network.folded import enlarge_folded
 from vsrpp_core.network.model import VSRBidirectional3x
 
 SIZES = [(1, 1), (1, 6), (2, 1), (2, 2), (3, 5), (9, 8)]
@@ -26,7 +26,7 @@ def gradients(picture: Tensor, end: torch.nn.Sequential, features: Tensor) -> tu
 @pytest.mark.parametrize("size", SIZES)
 def test_picture_and_gradients_in_double_precision(size: tuple[int, int], samples: int) -> None:
     end, features = end_and_features(6, size, samples)
-    plain, folded = end(features), enlarge(end, features)
+    plain, folded = end(features), enlarge_folded(end, features)
     assert float((folded - plain).detach().abs().max()) <= 1e-12
     for found, expected in zip(gradients(folded, end, features), gradients(plain, end, features), strict=True):
         assert float((found - expected).norm()) <= 1e-10 * float(expected.norm())
@@ -38,6 +38,6 @@ def test_in_bf16_it_is_no_farther_from_the_exact_picture_than_the_plain_form(siz
     with torch.no_grad():
         exact, features, end = end(features), features.float(), end.float()
         with torch.autocast("cpu", torch.bfloat16):
-            plain, folded = end(features), enlarge(end, features)
+            plain, folded = end(features), enlarge_folded(end, features)
     assert folded.dtype == plain.dtype == torch.bfloat16
     assert float((folded - exact).norm()) <= 1.1 * float((plain - exact).norm())

@@ -17,12 +17,16 @@ SHAPES = [(4, 2, 5, 2, 9, 11), (6, 4, 3, 1, 8, 8), (8, 6, 7, 1, 7, 10)]
 
 
 def pair(
-    shape: tuple[int, ...], mode: Checkpointing, dtype: torch.dtype, alignment: Alignment = "none"
+    shape: tuple[int, ...],
+    mode: Checkpointing,
+    dtype: torch.dtype,
+    alignment: Alignment = "none",
+    folded: bool = False,
 ) -> tuple[VSRBidirectional3x, LeanVSR, Tensor]:
     n_feats, n_blocks, n_frames, samples, height, width = shape
     torch.manual_seed(sum(shape))
     plain = VSRBidirectional3x(n_feats, n_blocks, n_frames, alignment).to(dtype)
-    lean = LeanVSR(n_feats, n_blocks, n_frames, mode, alignment).to(dtype)
+    lean = LeanVSR(n_feats, n_blocks, n_frames, mode, alignment, folded).to(dtype)
     lean.load_state_dict(plain.state_dict())
     frames = torch.rand(samples, n_frames, 3, height, width, dtype=dtype)
     return plain, lean.to(memory_format=torch.channels_last), frames  # type: ignore[call-overload]
@@ -37,13 +41,14 @@ def gradients(model: VSRBidirectional3x, frames: Tensor) -> tuple[Tensor, dict[s
     return output.detach(), {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
+@pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("alignment", ["none", "local"])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_is_the_plain_network_in_double_precision(
-    shape: tuple[int, ...], mode: Checkpointing, alignment: Alignment
+    shape: tuple[int, ...], mode: Checkpointing, alignment: Alignment, folded: bool
 ) -> None:
-    plain, lean, frames = pair(shape, mode, torch.float64, alignment)
+    plain, lean, frames = pair(shape, mode, torch.float64, alignment, folded)
     expected, expected_gradients = gradients(plain, frames)
     output, found = gradients(lean, frames)
     assert float((output - expected).abs().max()) <= 1e-12

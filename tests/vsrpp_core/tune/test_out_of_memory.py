@@ -29,6 +29,7 @@ def test_each_proposal_is_smaller_than_the_one_before_and_keeps_the_effective_ba
         assert config.training.batch_size * config.training.accumulation >= 3
     assert proposals == [
         {"training.checkpointing": "block"},
+        {"training.folded": True},
         {"training.checkpointing": "trunk"},
         {"training.batch_size": 2, "training.accumulation": 2},
         {"training.batch_size": 1, "training.accumulation": 4},

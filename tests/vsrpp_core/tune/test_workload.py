@@ -31,6 +31,7 @@ WORKLOADS = [
     Workload(8, 2, 3, 1, 20, 20),
     Workload(12, 8, 7, 1, 26, 18, accumulation=2),
     Workload(16, 6, 5, 2, 27, 30, aligned=True),
+    Workload(16, 6, 5, 2, 27, 30, folded=True),
 ]
 LARGE = {
     (64, 20, 4): Workload(64, 20, 5, 4, 180, 180),
@@ -43,7 +44,7 @@ LARGE = {
 each_mode = pytest.mark.parametrize("mode", MODES)
 each_type = pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
 each_workload = pytest.mark.parametrize(
-    "work", WORKLOADS, ids=["five frames", "three frames", "seven frames", "aligned"]
+    "work", WORKLOADS, ids=["five frames", "three frames", "seven frames", "aligned", "folded"]
 )
 
 
@@ -57,6 +58,7 @@ def config_of(work: Workload) -> RunConfig:
             "training.batch_size": work.samples,
             "training.accumulation": work.accumulation,
             "training.checkpointing": work.checkpointing,
+            "training.folded": work.folded,
         }
     )
 
@@ -109,7 +111,10 @@ def test_bytes_kept_for_the_backward_pass(work: Workload, mode: Checkpointing, h
 
 @each_type
 @each_mode
-@pytest.mark.parametrize("work", [Workload(32, 12, 5, 2, 64, 56), Workload(24, 24, 5, 2, 56, 56)])
+@pytest.mark.parametrize(
+    "work",
+    [Workload(32, 12, 5, 2, 64, 56), Workload(24, 24, 5, 2, 56, 56), Workload(32, 12, 5, 2, 64, 56, folded=True)],
+)
 def test_the_most_held_at_once(work: Workload, mode: Checkpointing, half: bool) -> None:
     """Gradients come and go within a step, so they are in both figures; bf16 on a CPU makes copies of its own."""
     work = replace(work, checkpointing=mode, half=half)

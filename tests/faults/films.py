@@ -134,6 +134,7 @@ def main(clips: list[Path]) -> None:
     counts = {"tried": len(found), "held": len(found) - len(wrong)}
     result = {"faults": "films", **counts, "readers": list(readers()), "wrong": wrong, "clips": seconds}
     sys.stdout.write(json.dumps(result) + "\n")
+    sys.exit(bool(wrong))
 
 
 if __name__ == "__main__":

@@ -77,20 +77,25 @@ def kill_once(run: Path, data: Path, seconds: float, settings: Overrides, in_sav
 
     ``in_save``: after a tenth of that, then in its next save, after the same part of ``LONGEST_SAVE``.
     """
-    command = [sys.executable, "-m", "vsrpp_core", "train", str(run), "--data", str(data)]
-    command += ["--resume"] if RunFolder(run).checkpoint_infos() else ["--fresh"]
-    command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    known = _size(run)
+    known = size(run)
+    command = training(run, data, settings)
     with started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _wait_for('"StepReported"', process, run, known)
+            wait_for('"StepReported"', process, run, known)
             time.sleep(seconds / 10 if in_save else seconds)
             if in_save:
-                _wait_for('"saving"', process, run, _size(run))
+                wait_for('"saving"', process, run, size(run))
                 time.sleep(seconds / LONGEST * LONGEST_SAVE)
         finally:
             process.send_signal(signal.SIGKILL)
     return look(run)
+
+
+def training(run: Path, data: Path, settings: Overrides) -> list[str]:
+    """The command that trains, from the newest checkpoint if there is one."""
+    command = [sys.executable, "-m", "vsrpp_core", "train", str(run), "--data", str(data)]
+    command += ["--resume"] if RunFolder(run).checkpoint_infos() else ["--fresh"]
+    return [*command, *(part for key, value in settings.items() for part in ("--set", f"{key}={value}"))]
 
 
 def look(run: Path) -> Outcome:
@@ -104,7 +109,7 @@ def look(run: Path) -> Outcome:
                 json.loads(path.read_text())
         except (VsrppError, ValueError) as error:
             damaged.append(f"{path.name}: {error}")
-    started, *rest = _last_session(run)
+    started, *rest = last_session(run)
     assert isinstance(started, ev.SessionStarted)
     reported = [event for event in rest if isinstance(event, ev.StepReported)]
     lost = [event.time for event in reported if event.step > max(steps)]
@@ -130,7 +135,7 @@ def misnamed_best(run: Path) -> str:
     return "" if named == best.name else f"{BEST_NAME} names {named}, and {best.name} is the best"
 
 
-def _last_session(run: Path) -> list[ev.Event]:
+def last_session(run: Path) -> list[ev.Event]:
     """Its events in the journal."""
     session: list[ev.Event] = []
     for event in journal.replay(run / JOURNAL):
@@ -140,11 +145,11 @@ def _last_session(run: Path) -> list[ev.Event]:
     return session
 
 
-def _size(run: Path) -> int:
+def size(run: Path) -> int:
     return (run / JOURNAL).stat().st_size if (run / JOURNAL).exists() else 0
 
 
-def _wait_for(words: str, process: "subprocess.Popen[str]", run: Path, known: int) -> None:
+def wait_for(words: str, process: "subprocess.Popen[str]", run: Path, known: int) -> None:
     """Until they stand in the journal, after its first ``known`` bytes."""
     end = time.monotonic() + START_SECONDS
     while not (run / JOURNAL).exists() or words.encode() not in (run / JOURNAL).read_bytes()[known:]:

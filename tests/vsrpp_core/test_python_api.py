@@ -8,7 +8,7 @@ import pytest
 
 import vsrpp_core
 from tests.conftest import MakeDataset
-from tests.faults.prepare_kills import make_films
+from tests.faults.job_kills import make_films
 from tests.helpers import ROOT
 
 PAGE = (ROOT / "docs" / "python-api.md").read_text(encoding="utf-8")

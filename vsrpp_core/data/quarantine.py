@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vsrpp_core.data.check import Problem
 from vsrpp_core.errors import VsrppError
@@ -57,9 +58,11 @@ def move_aside(root: Path, groups: list[Group], is_stopped: Callable[[], bool] =
         for group in groups:
             if is_stopped():
                 break
+            _write_reasons(target, root, [group], "a")  # first, or a kill would leave it without
             _move(group, root, target)
             moved.append(group)
     finally:
+        (target / REASONS_NAME).unlink(missing_ok=True)
         if moved:
             _write_reasons(target, root, moved)
         elif not any(target.iterdir()):
@@ -108,9 +111,10 @@ def _remove_empty(target: Path) -> None:
             Path(place).rmdir()
 
 
-def _write_reasons(target: Path, root: Path, moved: list[Group]) -> None:
+def _write_reasons(target: Path, root: Path, groups: list[Group], mode: Literal["w", "a"] = "w") -> None:
     lines = []
-    for group in moved:
+    for group in groups:
         lines += [str(file.relative_to(root)) for file in group.files]
         lines += [f"    {reason}" for reason in group.reasons]
-    (target / REASONS_NAME).write_text(readable("\n".join(lines) + "\n"), encoding="utf-8")
+    with (target / REASONS_NAME).open(mode, encoding="utf-8") as file:
+        file.write(readable("\n".join(lines) + "\n"))

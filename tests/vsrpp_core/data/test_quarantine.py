@@ -46,6 +46,23 @@ def spoil(root: Path) -> None:
     give_alpha(root / "Patches/LR/s005.png")
 
 
+def test_the_reason_is_written_before_a_pair_is_moved(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a kill would leave pairs aside of which nothing says why."""
+    root, move, told = make_dataset(), quarantine._move, list[str]()
+    spoil(root)
+
+    def moved(group: quarantine.Group, root: Path, target: Path) -> None:
+        told.append((target / REASONS_NAME).read_text())
+        move(group, root, target)
+
+    monkeypatch.setattr(quarantine, "_move", moved)
+    groups = groups_to_move(report_of(root).problems)
+    move_aside(root, groups)
+    assert all(group.reasons[0] in text for group, text in zip(groups, told, strict=True)) and len(told) == 3
+
+
 def test_whole_pairs_are_moved_and_come_back(make_dataset: MakeDataset, tmp_path: Path) -> None:
     root = make_dataset()
     spoil(root)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from vsrpp_core.apply.upscale.segments import fingerprint_of
 from vsrpp_core.run.files import beside, read_json, write_text_atomically
 
 
@@ -22,14 +23,14 @@ class Mark:
         self.path = beside(out, ".", ".vsrpp-done")
 
     def write(self, job: dict[str, Any], frames: int) -> None:
-        values = {"job": job, "frames": frames, "result": _fingerprint(self._out)}
+        values = {"job": job, "frames": frames, "result": fingerprint_of(self._out)}
         write_text_atomically(self.path, json.dumps(values, indent=1) + "\n")
 
     def frames_of(self, job: dict[str, Any]) -> int:
         """Pictures in the result, where this very job made it and it has not changed since; else 0."""
         try:
             values = read_json(self.path.read_bytes())
-            is_same = values["job"] == json.loads(json.dumps(job)) and values["result"] == _fingerprint(self._out)
+            is_same = values["job"] == json.loads(json.dumps(job)) and values["result"] == fingerprint_of(self._out)
             return int(values["frames"]) if is_same else 0
         except (OSError, ValueError, KeyError, TypeError):  # missing or torn: the film is made again
             return 0
@@ -54,9 +55,3 @@ class Marks:
         for mark in self._marks.values():
             with suppress(OSError):  # a leftover mark only counts where nothing has changed
                 mark.remove()
-
-
-def _fingerprint(out: Path) -> list[int]:
-    """Number, total bytes and newest time (ns) of its files."""
-    stats = [path.stat() for path in (sorted(out.iterdir()) if out.is_dir() else [out])]
-    return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]

@@ -249,7 +249,7 @@ def _pictures(
             packet.dts, left = next(times), left - 1
             end = max(end, (packet.pts or 0) + (packet.duration or 0))
             if lasts_to_end and not left:
-                packet.duration = end - packet.dts
+                packet.duration = end - (packet.pts or 0)
             yield packet
 
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from av.packet import Packet
 from pydantic import TypeAdapter
 
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json, sync, write_atomically, write_text_atomically
 from vsrpp_core.run.job_folder import JobFolder
 
@@ -45,6 +46,7 @@ class Segment:
 
 
 SEGMENT = TypeAdapter(Segment)
+RESULT_NAME = "result.json"
 
 
 class UpscaleFolder(JobFolder):
@@ -167,8 +169,30 @@ class SegmentWriter:
         self._part.unlink(missing_ok=True)
 
 
+def clear_finished(folder: Path) -> None:
+    """Remove what kills left in ``folder`` between giving a result its name and removing what it was made of."""
+    for note in folder.glob(f".*{UpscaleFolder.suffix}/{RESULT_NAME}"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, VsrppError):  # not ours, or in use
+            result = read_json(note.read_bytes())
+            work = UpscaleFolder(folder / result["name"])
+            if work.path == note.parent and fingerprint_of(work.out) == result["made"]:
+                with work:
+                    work.remove()
+
+
+def fingerprint_of(out: Path) -> list[int]:
+    """Number, total bytes and newest time (ns) of its files."""
+    stats = [path.stat() for path in (sorted(out.iterdir()) if out.is_dir() else [out])]
+    return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]
+
+
 def put_in_place(made: Path, out: Path) -> None:
-    """Give a finished file or folder its final name, durably; an empty folder of that name is replaced."""
+    """Give a finished file or folder its final name, durably; an empty folder of that name is replaced.
+
+    A note beside it says what it is, for ``clear_finished``.
+    """
+    note = {"name": out.name, "made": fingerprint_of(made)}
+    write_text_atomically(made.with_name(RESULT_NAME), json.dumps(note) + "\n")
     if made.is_dir():
         for file in made.iterdir():
             sync(file)

@@ -32,7 +32,7 @@ from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.marks import Mark, Marks
 from vsrpp_core.apply.upscale.origins import record
 from vsrpp_core.apply.upscale.preview import Previews
-from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, put_in_place
+from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, clear_finished, put_in_place
 from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
 from vsrpp_core.apply.upscale.tracks import LeftOut
 from vsrpp_core.device.hardware import Hardware, choose_hardware
@@ -49,6 +49,8 @@ def upscale(checkpoint: Path, jobs: list[Job], options: Options | None = None) -
     may overwrite, those that an earlier run finished with the same options are kept until all are done.
     """
     options = options or Options()
+    for folder in {job.out.parent for job in jobs}:
+        clear_finished(folder)
     hardware = choose_hardware(options.precision)
     hardware.apply()
     model = load_network(checkpoint, hardware)

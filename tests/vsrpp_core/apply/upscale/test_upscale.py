@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import av
 import numpy as np
@@ -38,6 +39,7 @@ from tests.vsrpp_core.apply.conftest import (
 from vsrpp_core.apply.upscale.encoding import EncodingRequest
 from vsrpp_core.apply.upscale.job_events import UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
 from vsrpp_core.apply.upscale.jobs import Options, plan
+from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Span
 from vsrpp_core.apply.upscale.upscale import upscale
 from vsrpp_core.cli.main import main
@@ -158,11 +160,12 @@ def test_a_film_that_begins_late_can_be_previewed(tmp_path: Path, bilinear: Path
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-def test_a_long_last_picture_stays_long(tmp_path: Path, bilinear: Path, suffix: str) -> None:
-    source = write_film(tmp_path / f"film{suffix}", Film(shot(1, 9), last=20_000, options={"bf": "0"}))
+@pytest.mark.parametrize(("last", "reordered"), [(20_000, 0), (20_000, 3), (0, 3)])
+def test_a_film_stays_as_long_as_it_was(tmp_path: Path, bilinear: Path, suffix: str, last: int, reordered: int) -> None:
+    source = write_film(tmp_path / f"film{suffix}", Film(shot(1, 9), last=last, options={"bf": str(reordered)}))
     run(bilinear, source, tmp_path / f"out{suffix}")
     with av.open(str(source)) as before, av.open(str(tmp_path / f"out{suffix}")) as after:
-        assert after.duration == pytest.approx(before.duration, abs=1000) and (before.duration or 0) > 20_000_000
+        assert after.duration == pytest.approx(before.duration, abs=1000) and (before.duration or 0) > 1000 * last
     assert seconds(tmp_path / f"out{suffix}") == seconds(source)
 
 
@@ -352,6 +355,22 @@ def test_a_killed_job_goes_on_and_makes_the_same_pictures(tmp_path: Path, networ
     assert not work.exists() and seconds(out) == seconds(undisturbed)
     assert all(np.array_equal(a, b) for a, b in zip(pictures(out), pictures(undisturbed), strict=True))
     assert tracks(out) == tracks(undisturbed)
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_what_a_kill_after_the_last_moment_left_is_cleared(
+    tmp_path: Path, bilinear: Path, monkeypatch: pytest.MonkeyPatch, is_changed: bool
+) -> None:
+    source, out = write_film(tmp_path / "film.mkv", Film(shot(1, 9))), tmp_path / "out.mkv"
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(UpscaleFolder, "remove", mock.Mock(side_effect=KeyboardInterrupt))
+        run(bilinear, source, out)
+    if is_changed:
+        out.touch()
+    assert out.exists() and list(tmp_path.glob(".out.mkv.vsrpp/segment_*"))
+    with refused("out", "already exists"):
+        run(bilinear, source, out)
+    assert (tmp_path / ".out.mkv.vsrpp").exists() is is_changed
 
 
 def stands_still_with(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:

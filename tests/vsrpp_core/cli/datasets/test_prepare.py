@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.prepare_kills import make_films
+from tests.faults.job_kills import make_films
 from tests.preloaded import Preloaded, run
 from vsrpp_core.cli.main import main
 from vsrpp_core.prepare.recipe import Recipe

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.faults.kills import last_session, look, size, training, wait_for
@@ -86,11 +86,11 @@ def ended(run: Path, data: Path, seconds: float, end: End) -> int:
                 os.close(outside)
 
 
-def campaign(folder: Path, trials: int) -> Tally:
+def campaign(folder: Path, trials: int, ways: Sequence[End] = WAYS) -> Tally:
     tally, data, chance = Tally("signals"), write_dataset(folder / "data"), random.Random(3)
     run, before = folder / "run", 0
     for number in range(trials):
-        end = WAYS[number % len(WAYS)]
+        end = ways[number % len(ways)]
         name = end.__name__.replace("_", " ")
         try:
             status = ended(run, data, chance.uniform(0, LONGEST), end)

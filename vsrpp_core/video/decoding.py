@@ -107,6 +107,14 @@ def is_without_header(container: InputContainer, path: Path) -> bool:
     return bare and path.suffix[1:].lower() not in container.format.extensions | BARE_SUFFIXES
 
 
+def left_out_by_edits(container: InputContainer, stream: VideoStream) -> float:
+    """Seconds of stored pictures that a list of edits does not show, 0 where they are few; of MP4 and its kin."""
+    if "mp4" not in container.format.name.split(",") or not stream.average_rate:
+        return 0.0
+    stored, shown = float(stream.frames / stream.average_rate), declared_seconds(container, stream)
+    return stored - shown if _ends_early(shown, stored) else 0.0
+
+
 def pictures_of(container: InputContainer) -> VideoStream | None:
     """The first video stream that is not a cover."""
     return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)

@@ -27,6 +27,7 @@ from vsrpp_core.video.decoding import (
     decoded,
     first_frame,
     is_without_header,
+    left_out_by_edits,
     opened,
     reason_of,
 )
@@ -81,9 +82,13 @@ class VideoInfo:
     """See ``remarks_on``."""
 
 
-def remarks_on(container: InputContainer, path: Path) -> tuple[str, ...]:
-    """Sentences on what the file of an opened film lacks."""
+def remarks_on(container: InputContainer, stream: VideoStream, path: Path) -> tuple[str, ...]:
+    """Sentences on what the file of an opened film lacks, or holds and does not show."""
     notes = []
+    if hidden := left_out_by_edits(container, stream):
+        notes.append(
+            f"{path} holds {hidden:.1f} seconds of pictures that its list of edits leaves out, and so it is here"
+        )
     if missing := missing_bytes(path):
         notes.append(f"{path} is cut short: {missing:,} bytes are missing at its end, and maybe the last pictures")
     if is_without_header(container, path):
@@ -102,7 +107,11 @@ def probe(path: Path, refuse: Refuse | None = None) -> VideoInfo:
         height, width = turned(stored, SideDataReader().display_matrix(first), path).shape[:2]
         sideways = (width, height) != (first.width, first.height)
         fps, duration = float(stream.average_rate or 0), declared_seconds(container, stream)
-        aspect, hdr, notes = float(stream.sample_aspect_ratio or 1), hdr_curve(stream), remarks_on(container, path)
+        aspect, hdr, notes = (
+            float(stream.sample_aspect_ratio or 1),
+            hdr_curve(stream),
+            remarks_on(container, stream, path),
+        )
     return VideoInfo(
         width=width,
         height=height,

@@ -156,3 +156,16 @@ def test_abandoned_iterator_closes_the_file(make_video: MakeVideo) -> None:
     frames.close()
     assert path in opened
     assert path not in [Path(link).resolve() for link in Path("/proc/self/fd").iterdir()]
+
+
+def test_pictures_that_a_list_of_edits_leaves_out_are_told(make_video: MakeVideo) -> None:
+    path = make_video("film.mp4", pan(1, 20))
+    assert reading.probe(path).notes == ()
+    content = bytearray(path.read_bytes())
+    at = content.index(b"elst") + 12  # after its version and its count: the duration, in thousandths here
+    assert int.from_bytes(content[at : at + 4]) == 800
+    content[at : at + 4] = (200).to_bytes(4)
+    path.write_bytes(content)
+    assert reading.probe(path).notes == (
+        f"{path} holds 0.6 seconds of pictures that its list of edits leaves out, and so it is here",
+    )

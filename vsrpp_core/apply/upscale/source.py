@@ -157,7 +157,7 @@ class VideoFilm:
             ignored = (lambda damage: None) if self.force else None  # it is reported when the pictures are read
             first = first_frame(container, stream, self.path, self._refuse, ignored)
             self.info = _source_info(self.path, container, stream, first, self.span)
-            self.notes += reading.remarks_on(container, self.path)
+            self.notes += reading.remarks_on(container, stream, self.path)
         self._losses = _Losses(self.path, self.notes)
         self._losses.look(first)
         if self.info.hdr:

@@ -118,9 +118,15 @@ def as_json(parts: list[Part]) -> dict[str, Any]:
     """All parts of one benchmark: lists of steps and readings, one of all else."""
     found: dict[str, Any] = {"vsrpp_bench": FORMAT, "steps": [], "reading": []}
     for part in parts:
-        name, values = NAMES[type(part)], asdict(part)
+        name = NAMES[type(part)]
+        values = {field: _rounded(value) for field, value in asdict(part).items()}
         if isinstance(found.get(name), list):
             found[name].append(values)
         else:
             found[name] = values
     return found
+
+
+def _rounded(value: Any) -> Any:
+    """Four digits of a figure are more than repeat themselves."""
+    return float(f"{value:.4g}") if isinstance(value, float) else value

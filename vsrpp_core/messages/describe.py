@@ -169,7 +169,7 @@ def _passes(event: ev.PassesTimed) -> str:
     names = {"off": "as it is", "on": "compiled", "graphs": "as CUDA graphs"}
     known = zip(event.ways, event.seconds, event.prepared, strict=False)
     taken = (
-        f"{seconds:.3f} s {names.get(way, way)} (made in {prepared:.0f} s)"
+        f"{seconds:.3f} s {names.get(way, way)}" + (f" (made in {prepared:.0f} s)" if prepared >= 1 else "")
         for way, seconds, prepared in known
         if math.isfinite(seconds)
     )

@@ -15,6 +15,8 @@ from vsrpp_core.messages.events import PassesTimed
 from vsrpp_core.run.config import Compile, TrainingConfig
 from vsrpp_core.training.laps import Lap
 
+TIMED_LAPS = 2
+"""Of each way, after its first lap; the shorter counts: in the other an epoch's smaller last batch may be compiled."""
 WORTH_IT = 0.03
 """Share of a step's time that another way must save to be kept: less could be chance."""
 
@@ -22,7 +24,7 @@ WORTH_IT = 0.03
 class Passes:
     """The network in the way that is chosen or on trial; call it as the network.
 
-    A trial gives each way two laps: its first, in which kernels and code are made, and one that is timed.
+    A trial gives each way a lap in which kernels and code are made, and TIMED_LAPS that are timed.
     """
 
     def __init__(self, network: nn.Module, config: TrainingConfig, device: torch.device, alone: bool = True) -> None:
@@ -33,7 +35,9 @@ class Passes:
         is_tried = config.compile == "auto" and alone and device.type == "cuda"
         self._way: Compile = "off" if config.compile == "auto" else config.compile
         self._left: list[Compile] = ["on", *graphs] if is_tried else []
-        self._is_on_trial, self._first_lap = is_tried, math.nan
+        self._is_on_trial = is_tried
+        self._laps: list[float] = []
+        """Seconds of a step in those of the way on trial."""
         self._seconds: dict[Compile, float] = {}
         self._prepared: dict[Compile, float] = {}
         self._errors: list[str] = []
@@ -59,12 +63,13 @@ class Passes:
             return
         seconds = (lap.seconds - lap.waited) / lap.steps
         if self._way not in self._seconds:  # else the way on trial has failed in this lap
-            if math.isnan(self._first_lap):
-                self._first_lap = seconds
+            self._laps.append(seconds)
+            if len(self._laps) <= TIMED_LAPS:
                 return
-            self._seconds[self._way] = seconds
-            self._prepared[self._way] = max(0.0, self._first_lap - seconds) * lap.steps
-        self._first_lap = math.nan
+            first, *timed = self._laps
+            self._seconds[self._way] = min(timed)
+            self._prepared[self._way] = max(0.0, first - min(timed)) * lap.steps
+        self._laps.clear()
         if self._left:
             self._way = self._left.pop(0)
         else:

@@ -17,7 +17,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.session.session import open_session
-from vsrpp_core.training.distributed import SINGLE_RANK
+from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 from vsrpp_core.training.heat import HeatGuard
 
 
@@ -104,6 +104,17 @@ def test_a_limit_that_is_taken_back_ends_the_wait() -> None:
     assert [type(event) for event in said(guard, 1)[0]] == [ev.CoolingEnded, ev.PhaseChanged]
     with pytest.raises(VsrppError, match="at least 60"):
         RunConfig().with_overrides({"guard.max_temperature": 40})
+
+
+def test_ranks_wait_together_for_the_hottest_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    hottest = iter((90.0, 80.0, 75.0))
+    monkeypatch.setattr(
+        "vsrpp_core.training.distributed.dist.all_reduce", lambda tensor, op: tensor.fill_(next(hottest))
+    )
+    looks = said(HeatGuard(Thermometer([health(50)]), 85, Ranks(rank=0, size=2)), 3)
+    began, *_ = looks[0]
+    assert isinstance(began, ev.CoolingBegan) and began.temperature == 90
+    assert [len(look) for look in looks] == [2, 0, 2]
 
 
 def train(

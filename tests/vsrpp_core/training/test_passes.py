@@ -64,8 +64,8 @@ def new(device: torch.device = CARD, alone: bool = True, **settings: Any) -> Pas
 )
 def test_the_fastest_way_is_kept_if_it_is_worth_it(times: tuple[float, ...], chosen: str) -> None:
     trial = new()
-    answers, (said,) = tried(trial, *(seconds for time in times for seconds in (time + 4, time)))
-    assert answers == ["off", "off", "on", "on", "graphs", "graphs"]
+    answers, (said,) = tried(trial, *(seconds for time in times for seconds in (time + 4, time + 1, time)))
+    assert answers == ["off"] * 3 + ["on"] * 3 + ["graphs"] * 3
     assert (said.chosen, said.ways) == (chosen, ("off", "on", "graphs")) and trial(FRAMES) == chosen
     assert said.seconds == pytest.approx(times) and said.prepared == pytest.approx((40, 40, 40))
     assert list(trial.timed(80, lap(1.0))) == [], "it is over"
@@ -73,18 +73,18 @@ def test_the_fastest_way_is_kept_if_it_is_worth_it(times: tuple[float, ...], cho
 
 def test_a_way_that_fails_is_passed_over_and_named() -> None:
     trial = new()
-    tried(trial, 5.0, 1.0, 30.0)
+    tried(trial, 5.0, 1.0, 1.0, 30.0)
     assert trial.give_up(RuntimeError("no Triton for sm_61\nmore")) and trial(FRAMES) == "off"
-    _, (said,) = tried(trial, 1.0, 5.0, 0.5)
+    _, (said,) = tried(trial, 1.0, 5.0, 0.5, 0.5)
     assert said.errors == ("on: no Triton for sm_61",) and said.chosen == "graphs"
     assert [math.isnan(seconds) for seconds in said.seconds] == [False, True, False]
     assert not trial.give_up(RuntimeError("later"))
 
 
 def test_what_is_not_to_be_tried_is_not(made: list[str]) -> None:
-    assert tried(new(CPU), 5.0, 1.0, 1.0) == (["off"] * 3, []), "a CPU's numbers would change"
-    assert tried(new(alone=False), 5.0, 1.0, 1.0) == (["off"] * 3, [])
-    assert tried(new(accumulation=2), 5.0, 1.0, 5.0, 0.5)[1][0].ways == ("off", "on") and made == ["on"]
+    assert tried(new(CPU), 5.0, 1.0, 1.0, 1.0) == (["off"] * 4, []), "a CPU's numbers would change"
+    assert tried(new(alone=False), 5.0, 1.0, 1.0, 1.0) == (["off"] * 4, [])
+    assert tried(new(accumulation=2), 5.0, 1.0, 1.0, 5.0, 0.5, 0.5)[1][0].ways == ("off", "on") and made == ["on"]
 
 
 def test_settings_of_earlier_versions_and_what_cannot_be() -> None:

@@ -118,11 +118,11 @@ async def caught_up(pilot: Pilot[Any]) -> None:
 
 
 async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
-    """Draw all charts until that changes nothing, a limited number of times.
+    """Draw all charts until that moves nothing, a limited number of times; what is shown then.
 
     How one looks depends on the room that its figures left it.
     """
-    before: Painted = []
+    before: list[object] = []
     for _ in range(ROUNDS):
         for screen in pilot.app.screen_stack:
             if isinstance(screen, TrainingScreen):
@@ -134,10 +134,11 @@ async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
         await pilot.pause()
         await asyncio.sleep(BREATH)
         await pilot.pause()
-        if (now := paint(pilot.app)) == before:
-            return now
+        now: list[object] = [screen._compositor.full_map for screen in pilot.app.screen_stack]
+        if now == before:
+            break
         before = now
-    return before
+    return paint(pilot.app)
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

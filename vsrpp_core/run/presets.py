@@ -70,6 +70,7 @@ def _for_cards(n_feats: int, n_blocks: int, batch: int, crop: int, rate: float) 
         "training.batch_size": batch,
         "training.accumulation": 1,
         "training.checkpointing": "none",
+        "training.folded": True,
         "training.max_steps": 600_000,
         "schedule.lr_max": rate,
         "schedule.warmup_steps": 2_000,

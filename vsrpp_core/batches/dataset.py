@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from vsrpp_core.batches.loader_processes import begin_reading, start_server
+from vsrpp_core.batches.loader_processes import begin_reading, start_server, without_main
 from vsrpp_core.batches.memory_cache import DecodedCache
 from vsrpp_core.batches.patient_reader import PatientReader
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
@@ -211,7 +211,7 @@ class TrainingStream:
 
     def _reader(self) -> "PatientReader[Batch | PipedBatch | VsrppError]":
         if self._batches is None:
-            with os_errors("shared memory (/dev/shm)", "cannot be used", WITHOUT_SHARED_MEMORY):
+            with os_errors("shared memory (/dev/shm)", "cannot be used", WITHOUT_SHARED_MEMORY), without_main():
                 self._batches = PatientReader(iter(self._loader()))
         return self._batches
 

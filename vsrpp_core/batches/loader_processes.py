@@ -7,10 +7,13 @@ first of them before its screen, without torch.
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, parent_process, resource_tracker
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 
 GROUP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 LOOK_SECONDS = 1.0
@@ -25,6 +28,20 @@ def start_server() -> None:
     """Start the tracker and the server that workers are forked from, all with process-group signals blocked."""
     start_tracker()  # first: the server's start would start it with signals unblocked
     _start_with_signals_blocked(forkserver.ensure_running)
+
+
+@contextmanager
+def without_main() -> Iterator[None]:
+    """Processes that are started in this context do not import the main module, of which they need nothing.
+
+    A script that trains without asking for its ``__name__`` would train again in each of them.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def begin_reading(number: int) -> None:

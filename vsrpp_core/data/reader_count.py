@@ -4,6 +4,7 @@ Separate from the loader, because a check of the machine wants to know it too, w
 """
 
 import os
+from multiprocessing import get_all_start_methods
 from pathlib import Path
 
 import psutil
@@ -26,13 +27,13 @@ PROCESS_BYTES = 400 * 2**20
 def most_readers(config: RunConfig, kind: DeviceKind, pairs: int, geometry: StackGeometry, ranks: int = 1) -> int:
     """Processes that may read: ``data.workers``, or by cores, memory and shared memory where that is AUTO.
 
-    0 where a CPU trains, which needs its cores itself. ``geometry`` is that of the dataset, and ``ranks``
-    share the machine.
+    0 where a CPU trains, which needs its cores itself, and on systems that cannot start them. ``geometry`` is that of
+    the dataset, and ``ranks`` share the machine.
     """
     data = config.data
     if data.workers != AUTO:
         return data.workers
-    if kind == "cpu":
+    if kind == "cpu" or "forkserver" not in get_all_start_methods():
         return 0
     kept = min(pairs * geometry.pair_bytes, int(data.cache_gb * GB)) if data.cache == "memory" else 0
     batches = BATCHES_ON_THE_WAY * batch_bytes(config, geometry)

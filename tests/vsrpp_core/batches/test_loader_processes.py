@@ -6,12 +6,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import spawn
 from pathlib import Path
 
 import psutil
 import pytest
 
 from benchmarks.rig.ending import lives
+from vsrpp_core.batches.loader_processes import without_main
 
 PROGRAM = """
 import multiprocessing, os, sys, time
@@ -32,6 +34,13 @@ if __name__ == "__main__":
         print(reader.exitcode, flush=True)
 """
 Program = subprocess.Popen[str]
+
+
+def test_a_process_started_without_main_does_not_begin_the_script_again() -> None:
+    main = sys.modules["__main__"]
+    with without_main():
+        told = spawn.get_preparation_data("reader")
+    assert not [name for name in told if "main" in name] and sys.modules["__main__"] is main
 
 
 @pytest.fixture

@@ -55,7 +55,8 @@ UPSCALING_SECONDS = 20.0
 
 
 def bench(run: Path, data: Path | None) -> Iterator[Part]:
-    """Measure this machine with the settings of ``run``, or those a new run would get. Nothing is left on the disk.
+    """Measure this machine with the settings of ``run``, or those a new run would get: on a card the largest network of
+    the ladder that passes. Nothing is left on the disk.
 
     VsrppError for settings or a dataset that cannot be used, and where the short session fails.
     """
@@ -70,9 +71,13 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
         hardware = choose_hardware(config.training.precision)
         hardware.apply(fixed_shapes=True)
         yield _machine(hardware)
+        search = Search(config, hardware, geometry, measure_steps)
+        for rung in search.rungs:
+            yield _rung(search, rung, hardware)
+        if known is None and hardware.device.type == "cuda" and search.passed:  # what auto-tune would take
+            config, _ = search.choose(search.passed.index)
         own = _own_step(config, hardware, geometry)
         yield own
-        yield from _rungs(config, hardware, geometry)
         pairs = DatasetFolder(root).pairs("train") if root else folder.pairs("train")
         yield from _readings(config, hardware, pairs, geometry, is_made_up=root is None)
         yield _session(Path(place) / "run", config, folder.root, own.seconds)
@@ -161,14 +166,8 @@ def _own_step(config: RunConfig, hardware: Hardware, geometry: StackGeometry) ->
     return _step(0, config, hardware, geometry, seconds, measured.memory_peak, verdict)
 
 
-def _rungs(config: RunConfig, hardware: Hardware, geometry: StackGeometry) -> Iterator[Step]:
-    """The ladder, with the limits of auto-tune; what is ruled out by them is not measured."""
-    search = Search(config, hardware, geometry, measure_steps)
-    for rung in search.rungs:
-        yield _rung(search, rung, hardware)
-
-
 def _rung(search: Search, rung: Rung, hardware: Hardware) -> Step:
+    """With the limits of auto-tune; what is ruled out by them is not measured."""
     reason = "" if rung.modes else rung.verdict
     reason = reason or search.why_not_measure(rung)
     if reason:

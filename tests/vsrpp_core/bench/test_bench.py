@@ -1,14 +1,20 @@
 """The verb on a tiny run, its long measurements made short."""
 
 import json
+import math
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
+from tests.vsrpp_core.tune.cards import UNKNOWN as CARD
 from vsrpp_core.bench import bench
+from vsrpp_core.bench.results import Step
 from vsrpp_core.cli.main import main
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.run.config import RunConfig
@@ -42,7 +48,7 @@ def test_every_part_is_in_the_line_and_nothing_of_the_user_s(
     found = json.loads(line)
     assert str(tmp_path) not in line and list(run.iterdir()) == [run / "config.toml"]
     assert list(found) == ["vsrpp_bench", "steps", "reading", "machine", "loop", "upscaling"]
-    own, *rungs = found["steps"]
+    *rungs, own = found["steps"]
     assert (own["rung"], own["n_feats"], own["seconds"], own["width"]) == (0, 4, 0.5, 16) and own["share"] > 0
     assert [rung["rung"] for rung in rungs] == list(range(1, 9))
     assert [(reading["readers"], reading["is_made_up"]) for reading in found["reading"]] == [(0, False)]
@@ -62,6 +68,21 @@ def test_without_a_run_and_a_dataset_pictures_are_made_up(
     assert not blank and json.loads(line)["reading"][0]["is_made_up"] and not list(tmp_path.iterdir())
     assert any(row.startswith("own ") for row in table) and any("of pictures made up" in row for row in table)
     assert table[-1].startswith("upscaling") and table[-2].startswith("checkpoint")
+
+
+def test_on_a_card_a_new_run_gets_the_largest_network_that_passes(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The defaults may not fit; a card of which nothing is known is measured by its rungs."""
+    card = replace(CARD, device=torch.device("cuda"), precision="fp32")
+    monkeypatch.setattr(bench, "choose_hardware", lambda precision: card)
+    monkeypatch.setattr(bench, "driver_view", lambda: None)
+    monkeypatch.setattr(bench, "convolution_flops", lambda device, precision, n_feats: 1e12)
+    parts = islice(bench.bench(tmp_path / "none", make_dataset()), 10)
+    *rungs, own = (part for part in parts if isinstance(part, Step))
+    first = next(rung for rung in rungs if math.isfinite(rung.seconds))
+    assert own.rung == 0
+    assert (own.n_feats, own.n_blocks, own.batch_size) == (first.n_feats, first.n_blocks, first.batch_size)
 
 
 def test_what_cannot_be_measured_ends_in_a_sentence(

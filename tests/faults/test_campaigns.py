@@ -1,8 +1,12 @@
 """Short forms of the campaigns that end trainings, resume them and count what they hold."""
 
+import json
+import sys
 from pathlib import Path
 
-from tests.faults import resumes, signals, steps
+import pytest
+
+from tests.faults import network, resumes, signals, steps
 
 
 def test_a_second_signal_costs_no_step(tmp_path: Path) -> None:
@@ -18,3 +22,15 @@ def test_all_of_the_state_is_as_undisturbed_after_a_resume(tmp_path: Path) -> No
 def test_steps_leave_nothing_behind(tmp_path: Path) -> None:
     tally = steps.campaign(tmp_path, 400)
     assert (tally.tried, tally.wrong) == (4, [])
+
+
+@pytest.mark.skipif(not network.has_namespaces(), reason="no right to make namespaces")
+def test_without_a_network_nothing_is_called(tmp_path: Path) -> None:
+    done = json.loads(network.campaign(tmp_path, ["check"]).stdout)
+    assert (done["tried"], done["held"]) == (1, 1)
+
+
+def test_a_call_to_the_outside_is_seen(tmp_path: Path) -> None:
+    code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
+    network.watched(tmp_path, [sys.executable, "-c", code])
+    assert (tmp_path / "calls").read_text() == "socket.connect (('127.0.0.1', 9),)\n"

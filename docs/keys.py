@@ -19,7 +19,7 @@ from vsrpp_tui.screens.run.log import LogScreen
 from vsrpp_tui.screens.run.settings import SettingsScreen
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.screens.run.tune import TuneScreen
-from vsrpp_tui.screens.run.watching import PLAYER
+from vsrpp_tui.screens.run.watching import LEAVING, PLAYER
 from vsrpp_tui.screens.shared.key_rows import EVERYWHERE, KeyRow, key_rows, written
 from vsrpp_tui.screens.shared.table import TableScreen
 from vsrpp_tui.screens.start.start import StartScreen
@@ -32,7 +32,9 @@ INTRODUCTION = (
     "This page is written by `python -m docs.keys`."
 )
 
-PLAYER_ROWS: tuple[KeyRow, ...] = tuple((tuple(written(key.key)), str(key.tooltip)) for key in PLAYER)
+PLAYER_ROWS, LEAVING_ROWS = (
+    tuple((tuple(written(key.key)), str(key.tooltip)) for key in keys) for keys in (PLAYER, LEAVING)
+)
 
 SECTIONS: tuple[tuple[str, str, type[Screen[Any]] | Sequence[KeyRow], str], ...] = (
     ("Everywhere", "", EVERYWHERE, ""),
@@ -74,6 +76,13 @@ SECTIONS: tuple[tuple[str, str, type[Screen[Any]] | Sequence[KeyRow], str], ...]
     ("Training", "", TrainingScreen, "Screenshots go into the run's `screenshots/`."),
     ("Settings while training", "", SettingsScreen, ""),
     ("Log", "", LogScreen, ""),
+    (
+        "A run of another process",
+        "`vsrpp-tui --attach RUN`, or `vsrpp-tui RUN` while it is being trained. The keys are those of the training "
+        "screen, but for:",
+        LEAVING_ROWS,
+        "",
+    ),
     ("Replay", "Beside the keys of the training screen that steer nothing:", PLAYER_ROWS, ""),
 )
 """Of each: heading, what stands before the keys, the screen or the keys themselves, what stands after them."""

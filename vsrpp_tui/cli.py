@@ -10,7 +10,8 @@ from pathlib import Path
 from vsrpp_core import __version__
 from vsrpp_core.batches.loader_processes import start_tracker
 from vsrpp_core.errors import UsageError, VsrppError
-from vsrpp_core.run.folder import demo_run_path
+from vsrpp_core.remote.detach import in_background, train_detached
+from vsrpp_core.run.folder import RunFolder, demo_run_path
 from vsrpp_core.run.names import place
 from vsrpp_core.run.presets import PRESET_HELP, PRESETS
 from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
@@ -19,7 +20,7 @@ from vsrpp_tui.state.run import RunState
 from vsrpp_tui.terminal.driver import wait_for_foreground
 from vsrpp_tui.terminal.output import captured_output, log_path
 from vsrpp_tui.user.keys import KeyTable
-from vsrpp_tui.user.preferences import preferences_path, read_preferences
+from vsrpp_tui.user.preferences import Preferences, preferences_path, read_preferences
 
 EXIT_USAGE = 2
 DEFAULT_RUN = "Learn"
@@ -49,14 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _application(options: argparse.Namespace) -> VsrppApp:
     """The application the command line asks for. Raises UsageError, also for a fault in the user's tui.toml."""
     preferences = read_preferences(preferences_path(), _key_tables)
-    if options.replay or options.attach:
-        from vsrpp_tui.app.watching import AttachedApp, ReplayApp
+    if options.replay:
+        from vsrpp_tui.app.watching import ReplayApp
 
-        return ReplayApp(options.replay, preferences) if options.replay else AttachedApp(options.attach, preferences)
+        return ReplayApp(options.replay, preferences)
+    if options.attach:
+        return _attached(options.attach, preferences)
+    if options.demo and RunFolder(demo_run_path()).owner():
+        return _attached(demo_run_path(), preferences)
     if options.demo:
         return VsrppApp(Choice(demo_run_path(), None, demo=True), preferences)
-    data = options.data.absolute() if options.data else None
-    return VsrppApp(Choice((options.run or Path(DEFAULT_RUN)).absolute(), data, preset=options.preset), preferences)
+    run, data = (options.run or Path(DEFAULT_RUN)).absolute(), options.data.absolute() if options.data else None
+    if RunFolder(run).owner():
+        return _attached(run, preferences)
+    return VsrppApp(Choice(run, data, preset=options.preset), preferences)
+
+
+def _attached(run: Path, preferences: Preferences) -> VsrppApp:
+    from vsrpp_tui.app.watching import AttachedApp
+
+    return AttachedApp(run, preferences)
 
 
 WORDS = {
@@ -106,11 +119,22 @@ def run(app: VsrppApp, go_on: bool = False) -> int:
             app.tensorboard.stop()
     if farewell is None:
         farewell = after_crash(app)
+    if farewell.detached:
+        farewell = _train_on(app.folder, farewell)
     if farewell.message:
         print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
     if app.loader and app.loader.is_alive():
         os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
     return farewell.status
+
+
+def _train_on(folder: RunFolder, farewell: Farewell) -> Farewell:
+    """Go on with the run in the background, now that the session here has saved and ended."""
+    try:
+        pid = train_detached(folder, farewell.detached)
+    except VsrppError as error:
+        return Farewell(EXIT_FAILED, f"vsrpp-tui: {error}; {farewell.message}")
+    return Farewell(message="\n".join(in_background(folder, pid)))
 
 
 def after_crash(app: VsrppApp) -> Farewell:
@@ -151,7 +175,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="if the screen crashes, train on until Ctrl-C instead of saving and ending",
     )
     parser.add_argument("--replay", type=place, metavar="JOURNAL", help="replay a recorded events.jsonl")
-    parser.add_argument("--attach", type=place, metavar="RUN", help="watch a run that another process trains")
+    parser.add_argument("--attach", type=place, metavar="RUN", help="watch and steer a run that another process trains")
     parser.add_argument(
         "--completion",
         choices=("bash", "zsh", "fish"),

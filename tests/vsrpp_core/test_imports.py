@@ -10,7 +10,7 @@ LIGHT = """
     vsrpp_core.cli.networks.upscale vsrpp_core.errors vsrpp_core.messages.events vsrpp_core.messages.commands
     vsrpp_core.messages.journal vsrpp_core.run.config vsrpp_core.run.files vsrpp_core.run.folder
     vsrpp_core.messages.describe vsrpp_core.sinks.status_file vsrpp_core.sinks.training_log vsrpp_core.data.stacked
-    vsrpp_core.cli.remote.ps vsrpp_core.cli.remote.status vsrpp_core.cli.remote.logs
+    vsrpp_core.cli.remote.ps vsrpp_core.cli.remote.status vsrpp_core.cli.remote.logs vsrpp_core.cli.remote.orders
 """
 
 

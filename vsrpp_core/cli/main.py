@@ -25,6 +25,14 @@ VERBS = {
     "ps": ("remote.ps", "list your runs: state, step, speed, time left, best"),
     "status": ("remote.status", "say how one run stands, also by the exit status"),
     "logs": ("remote.logs", "print a run's log, and with -f what is added to it"),
+    "stop": ("remote.orders:stop", "save and end a run, wherever it is trained"),
+    "pause": ("remote.orders:pause", "let a run stand still between two steps"),
+    "resume": ("remote.orders:resume", "let a paused run continue"),
+    "checkpoint": ("remote.orders:checkpoint", "save a checkpoint of a run now; it is kept"),
+    "validate": ("remote.orders:validate", "validate a run now"),
+    "set": ("remote.orders:set_settings", "change settings of a run while it trains"),
+    "finish": ("remote.orders:finish", "let the rate of a run fall, and end it there"),
+    "mark": ("remote.orders:mark", "put a note into a run's log and TensorBoard"),
     "tune": ("runs.tune", "find the largest network this device can train"),
     "config": ("runs.config", "list every setting of a run, its value and meaning"),
     "evaluate": ("networks.evaluate", "score networks on ground-truth frames beside bicubic"),
@@ -34,7 +42,8 @@ VERBS = {
     "demo": ("runs.demo", "train a small network on photographs, to see everything work"),
     "completion": ("completion", "print a script that completes this command in bash, zsh or fish"),
 }
-"""Each verb's module, with ``add_options(parser)`` and ``run(options)``, which returns the exit status; its help."""
+"""Each verb's module, or after a colon what is in it, with ``add_options(parser)`` and ``run(options)``, which returns
+the exit status; its help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     faulthandler.enable(STDERR)
     speak_anywhere(sys.stdout)
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = make_parser(next((part for part in arguments if not part.startswith("-")), "")).parse_args(arguments)
+    parser = make_parser(next((part for part in arguments if not part.startswith("-")), ""))
+    options = parser.parse_args(arguments, argparse.Namespace(arguments=arguments[1:]))
     run: Callable[[argparse.Namespace], int] = options.verb
     try:
         return run(options)
@@ -72,9 +82,11 @@ def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     for name, (place, what) in VERBS.items():
         verb = verbs.add_parser(name, help=what)
         if wanted in (None, name):
-            module = import_module(f"vsrpp_core.cli.{place}")
-            module.add_options(verb)
-            verb.set_defaults(verb=module.run)
+            module, _, within = place.partition(":")
+            found = import_module(f"vsrpp_core.cli.{module}")
+            found = getattr(found, within) if within else found
+            found.add_options(verb)
+            verb.set_defaults(verb=found.run)
     return parser
 
 

@@ -6,6 +6,7 @@ each with ``CommandAnswered``.
 """
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,7 +16,8 @@ from typing import ClassVar, Literal
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.events import Checkpointing, SettingValue
 
-_numbers = count(1)
+_numbers = count((secrets.randbits(31) << 21) + 1)
+"""Another range for each process, as several may steer one run; below 2**53, the integers of every reader of JSON."""
 
 MOST_HOURS = 10_000.0
 """That a run may be asked to finish in: more than a year."""
@@ -23,7 +25,7 @@ MOST_HOURS = 10_000.0
 
 @dataclass(frozen=True, slots=True)
 class _Numbered:
-    """Base of all commands; ``number`` is another for each command of a process, and its answer carries it."""
+    """Base of all commands; ``number`` is another for each command, and its answer carries it."""
 
     number: int = field(default_factory=lambda: next(_numbers), kw_only=True, compare=False, repr=False)
 

@@ -144,9 +144,23 @@ def follow(path: Path, wait: Callable[[], bool], begin: Callable[[], object] = l
             return
 
 
-def _follow_file(path: Path, wait: Callable[[], bool]) -> Iterator[Event]:
+def end_of(path: Path) -> int:
+    """Where the journal ends now, in bytes: what comes after is news."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def follow_from(path: Path, position: int, wait: Callable[[], bool]) -> Iterator[Event]:
+    """As ``follow``, from ``position`` on, and only until another file has this name."""
+    while not path.exists():
+        if not wait():
+            return
+    yield from _follow_file(path, wait, position)
+
+
+def _follow_file(path: Path, wait: Callable[[], bool], position: int = 0) -> Iterator[Event]:
     """The events of the file that now has this name, until another has it or ``wait`` says no."""
     with path.open("rb") as file:
+        file.seek(position)
         rest = b""
         while True:
             rest += file.read()

@@ -1,4 +1,4 @@
-"""A run as another process sees it: which there are, and how each stands.
+"""A run as another process sees it: which there are, how each stands, and both ends of its socket for commands.
 
-Reads what a run leaves on disk and never its process's memory; loads no torch.
+Loads no torch: who looks at a run or steers it does not train.
 """

@@ -127,6 +127,16 @@ class RunFolder:
         return self.path / "crash.log"
 
     @property
+    def socket(self) -> Path:
+        """Where the process that trains the run takes commands of others."""
+        return self.path / ".socket"
+
+    @property
+    def output(self) -> Path:
+        """What a session without a terminal prints. Deleting the run leaves it: that session may be writing there."""
+        return self.path / "output.log"
+
+    @property
     def status(self) -> Path:
         return self.path / "training_status.txt"
 

@@ -23,10 +23,11 @@ from vsrpp_core.data.stacked import DatasetFolder, PairPaths
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.device.nvml import monitor_of
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, describe_os_error
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
+from vsrpp_core.remote.channel import Channel
 from vsrpp_core.remote.recent_runs import remember
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.crash_dump import crash_name, dump_crashes, read_crash
@@ -188,7 +189,7 @@ class Session:
         hardware = choose_hardware(self.config.training.precision)
         hardware.apply(fixed_shapes=True)
         self._check_ranks(hardware)
-        for warning in (*self._crash_warnings(), *self._plan.warnings, *self._listed()):
+        for warning in (*self._crash_warnings(), *self._plan.warnings, *self._listed(), *self._opened(commands)):
             yield ev.WarningRaised(message=warning)
         stream = None
         if not self._plan.tune_first or (yield from self._tune(hardware, inbox)):
@@ -230,6 +231,15 @@ class Session:
                 remember(self.folder.path)
         except VsrppError as error:
             yield str(error)
+
+    def _opened(self, commands: CommandQueue) -> Iterator[str]:
+        """Take commands of this user's other processes too; where that cannot be, why."""
+        try:
+            if self._ranks.is_first:
+                self._held.enter_context(Channel(self.folder.socket, commands.put))
+        except OSError as error:
+            failure = describe_os_error(error, self.folder.socket, "cannot be made", "training is not affected")
+            yield f"{failure}; this run can be watched from other terminals, but not steered"
 
     @property
     def _first_step(self) -> int:

@@ -37,6 +37,8 @@ EXIT_DONE, EXIT_FAILED = 0, 1
 PUMP_SECONDS = 0.25
 """Between two looks for events: fast enough for the eye, calm enough for a slow connection."""
 
+DETACHING = ("Detaching", "the step in progress is finished and saved; then training goes on in the background …")
+
 SEARCH = "search"
 """Id of the auto-tune screen."""
 
@@ -47,6 +49,8 @@ class Farewell:
 
     status: int = EXIT_DONE
     message: str = ""
+    detached: tuple[str, ...] = ()
+    """With these arguments ``vsrpp train`` goes on with the run in the background."""
 
 
 class VsrppApp(RunApp[Farewell]):
@@ -84,6 +88,8 @@ class VsrppApp(RunApp[Farewell]):
         self.tensorboard = TensorBoard()
         self._tensorboard_wanted = False
         self._leaving = False
+        self._detaching: tuple[str, ...] = ()
+        """The arguments of the training that goes on in the background."""
         self.loader: Thread | None = None
 
     @property
@@ -277,9 +283,8 @@ class VsrppApp(RunApp[Farewell]):
             return Farewell()
         if state.ended and state.ended.reason == "stopped":
             again = "make demo, or vsrpp-tui --demo" if self._choice.demo else command("vsrpp-tui", run)
-            return Farewell(
-                EXIT_DONE, f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; continue with: {again}"
-            )
+            saved = f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; continue with: {again}"
+            return Farewell(EXIT_DONE, saved, self._detaching)
         if state.ended:
             best = run / BEST_NAME
             network = best if best.exists() else run / state.ended.checkpoint
@@ -319,7 +324,13 @@ class VsrppApp(RunApp[Farewell]):
         self.worker.stop()
         from vsrpp_tui.screens.run.saving import SavingScreen
 
-        self.push_screen(SavingScreen())
+        self.push_screen(SavingScreen(*DETACHING) if self._detaching else SavingScreen())
+
+    def action_detach(self) -> None:
+        """Let the training go on in the background, from the checkpoint that ends it here."""
+        paused = ("--paused",) if self.state.phase == "paused" else ()
+        self._detaching = (str(self._choice.run), "--resume", *paused)
+        self.action_leave()
 
     def _leave_job(self) -> None:
         if self.job:

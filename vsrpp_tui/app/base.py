@@ -87,7 +87,7 @@ class RunApp(App[T]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:
-            case "settings" | "mark" | "finish":
+            case "settings" | "mark" | "finish" | "detach":
                 from vsrpp_tui.screens.run.training import WORKING
 
                 return True if self.state.phase in WORKING else None

@@ -1,4 +1,4 @@
-"""The read-only application: ``--replay`` of a recorded journal, ``--attach`` to a run of another process."""
+"""Applications without a session: ``--replay`` of a recorded journal, ``--attach`` to a run of another process."""
 
 import time
 from pathlib import Path
@@ -7,14 +7,14 @@ from threading import Thread
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import journal
-from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp
 from vsrpp_tui.screens.run.tune import TuneScreen
 from vsrpp_tui.screens.run.watching import (
+    AttachedScreen,
+    AttachedTuneScreen,
     ReadOnlyScreen,
     ReplayScreen,
     ReplayTuneScreen,
-    WatchedTuneScreen,
     WatchingScreen,
     attached_bar,
     replay_bar,
@@ -22,24 +22,12 @@ from vsrpp_tui.screens.run.watching import (
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.replay import Player, Recording
 from vsrpp_tui.threads.follower import Follower, journal_fault
+from vsrpp_tui.threads.orders import Orders
 from vsrpp_tui.user.preferences import Preferences
 
 
-class WatchingApp(VsrppApp):
-    """Has no session: there is nothing to steer, and nothing to save at the end."""
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return False if action in ("settings", "mark", "finish") else super().check_action(action, parameters)
-
-    def send(self, command: cmd.Command) -> None:
-        raise AssertionError(f"{command} from a read-only screen")
-
-    def farewell(self) -> Farewell:
-        return Farewell()
-
-
-class ReplayApp(WatchingApp):
-    """Plays a journal."""
+class ReplayApp(VsrppApp):
+    """Plays a journal. There is nothing to steer, and nothing to save at the end."""
 
     def __init__(self, path: Path, preferences: Preferences | None = None) -> None:
         """``path``: an events.jsonl, or a run's folder that has one. Raises UsageError if there is none."""
@@ -52,6 +40,15 @@ class ReplayApp(WatchingApp):
         self._player: Player | None = None
         self._pumped_at = 0.0
         self._replay_screen = ReplayScreen()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return False if action in ("settings", "mark", "finish", "detach") else super().check_action(action, parameters)
+
+    def send(self, command: cmd.Command) -> None:
+        raise AssertionError(f"{command} from a read-only screen")
+
+    def farewell(self) -> Farewell:
+        return Farewell()
 
     @property
     def journal(self) -> Path:
@@ -117,28 +114,63 @@ class ReplayApp(WatchingApp):
             self._redraw()
 
 
-class AttachedApp(WatchingApp):
-    """Follows the journal of a run."""
+class AttachedApp(VsrppApp):
+    """Follows the journal of a run and gives it commands; ends without any effect on it."""
 
     def __init__(self, run: Path, preferences: Preferences | None = None) -> None:
         """Raises UsageError if there is no such run."""
         if not run.is_dir():
             raise UsageError(f"{run} is not a run's folder; name one that is being trained")
         super().__init__(Choice(run.absolute(), None), preferences)
-        self.follower = Follower(RunFolder(run))
-        self._watching_screen = WatchingScreen()
-        self._watching_screen.silence = lambda: self.follower.silence
+        self.follower = Follower(self.folder)
+        self.orders = Orders(self.folder, self.follower)
+        self._sent: set[int] = set()
+        """Numbers of commands that are not answered yet."""
+        self._attached_screen = AttachedScreen()
+        self._attached_screen.silence = lambda: self.follower.silence
 
-    def first_screen(self) -> WatchingScreen:
+    def first_screen(self) -> AttachedScreen:
         self.follower.start()
-        return self._watching_screen
+        self.orders.start()
+        return self._attached_screen
+
+    def send(self, command: cmd.Command) -> None:
+        self._sent.add(command.number)
+        self.orders.send(command)
 
     def pump(self) -> None:
         self.state = self.follower.state
         self.show_state()
+        self._tell_refusals()
         for screen in self.screen_stack:
-            if isinstance(screen, ReadOnlyScreen) and screen.is_mounted:
-                screen.show_bar(attached_bar(self.follower))
+            if isinstance(screen, WatchingScreen) and screen.is_mounted:
+                screen.show_bar(attached_bar(self.follower, self.orders))
+
+    def _tell_refusals(self) -> None:
+        """What this screen asked for and the run, or the way there, refused; others see it in their logs."""
+        for answer in self.state.answers if self._sent else ():
+            if answer.number in self._sent:
+                self._sent.remove(answer.number)
+                if not answer.accepted:
+                    self.notify(f"{answer.command}: {answer.message}", severity="warning", markup=False)
 
     def search_screen(self) -> TuneScreen:
-        return WatchedTuneScreen()
+        return AttachedTuneScreen()
+
+    def action_stop(self) -> None:
+        """Ask first: on this screen every other way out leaves the run alone."""
+        from vsrpp_tui.screens.shared.ask import AskScreen
+
+        self.push_screen(
+            AskScreen(
+                "Stop the run?",
+                "It is saved after the step in progress, and its process ends; it can continue from there.",
+                "stop it",
+                "go on",
+            ),
+            lambda sure: self.send(cmd.Stop()) if sure else None,
+        )
+
+    def farewell(self) -> Farewell:
+        goes_on = self.follower.owner and not self.state.is_over
+        return Farewell(message="the run goes on" if goes_on else "")

@@ -4,6 +4,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
@@ -12,8 +13,8 @@ from vsrpp_tui.state.run import RunState, reduce
 from vsrpp_tui.terminal.output import log_path
 from vsrpp_tui.threads.background import BackgroundThread
 
-POLL_SECONDS = 0.5
-"""Between two looks at the journal."""
+POLL_SECONDS = 0.1
+"""Between two looks at the journal: an answer is seen as soon as the screen is drawn."""
 
 QUIET_SECONDS = 10.0
 """After so long without an event it is asked, as often, whether a process still trains the run."""
@@ -48,11 +49,20 @@ class Follower(BackgroundThread):
         """PID of the process that trains the run, or 0."""
         self.fault = ""
         """Why nothing can be read now; it is tried again all the time."""
+        self._told: SimpleQueue[ev.Event] = SimpleQueue()
 
     @property
     def silence(self) -> float:
         """Seconds since the newest event."""
         return self._clock() - self._heard_at + self._age
+
+    def tell(self, event: ev.Event) -> None:
+        """An event that is in no journal: of what happened on the way to the trainer."""
+        self._told.put(event)
+
+    def ask_again(self) -> None:
+        """Ask at once who trains the run."""
+        self._asked_at = None
 
     def _work(self) -> None:
         path = self._folder.journal
@@ -78,6 +88,8 @@ class Follower(BackgroundThread):
 
     def _wait(self) -> bool:
         """Called at the journal's end; whether to follow on."""
+        while not self._told.empty():
+            self.state = reduce(self.state, self._told.get())
         now = self._clock()
         if self._asked_at is None or now - max(self._heard_at, self._asked_at) > QUIET_SECONDS:
             self._asked_at, self.owner = now, self._folder.owner()

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from docs.screens.studio.scene import Studio, scene, settled, until
 from docs.screens.studio.stage import MIDDLE, until_step
+from vsrpp_core.remote.channel import Channel
 from vsrpp_tui.app.watching import AttachedApp, ReplayApp
 
 BEFORE_THE_END = 20
@@ -39,9 +40,11 @@ async def _attached(studio: Studio, name: str, trained: bool) -> None:
     with ExitStack() as held:
         if trained:
             held.enter_context(stage.locked(stage.run))
+            held.enter_context(Channel(app.folder.socket, lambda command: None))
         async with studio.open(app) as pilot:
-            await until(lambda: app.follower.caught_up, "the journal's end")
+            await until(lambda: app.follower.caught_up and app.orders.is_connected == trained, "the journal's end")
             app.pump()
             await settled(pilot)
             await studio.shoot(pilot, name)
             app.follower.finish()
+            app.orders.finish()

@@ -144,7 +144,11 @@ async def test_keys_become_commands(tmp_path: Path, make_dataset: MakeDataset, r
         await pilot.press("c", "v", "p")
         assert worker.commands == [cmd.Pause(), cmd.SaveCheckpoint(), cmd.Validate(), cmd.Resume()]
         await until(pilot, lambda: shows(pilot, "‖ paused · resuming"))
-        worker.say(ev.PhaseChanged(phase="training", step=100))
+        number = worker.commands[-1].number
+        worker.say(
+            ev.CommandAnswered(command="Resume", accepted=True, message="resumed", step=100, number=number),
+            ev.PhaseChanged(phase="training", step=100),
+        )
         await until(pilot, lambda: shows(pilot, "● training") and not shows(pilot, "resuming"))
 
 
@@ -275,13 +279,17 @@ async def test_a_request_is_shown_until_it_is_answered(
         worker.say(step(101))
         await until(pilot, lambda: app.state.current_step == 101)
         assert shows(pilot, "saving after this step")
+        worker.say(ev.CommandAnswered(command="SaveCheckpoint", accepted=True, message="done", step=101))
+        await until(pilot, lambda: app.state.answered == 1)
+        assert shows(pilot, "saving after this step"), "that was another one"
+        number = worker.commands[-1].number
         worker.say(  # all in one tick
             ev.PhaseChanged(phase="saving", step=101),
             ev.PhaseChanged(phase="training", step=101),
-            ev.CommandAnswered(command="SaveCheckpoint", accepted=True, message="done", step=101),
+            ev.CommandAnswered(command="SaveCheckpoint", accepted=True, message="done", step=101, number=number),
             ev.PhaseChanged(phase="training", step=101),
         )
-        await until(pilot, lambda: app.state.answered == 1)
+        await until(pilot, lambda: app.state.answered == 2)
         assert not shows(pilot, "saving after this step")
 
 

@@ -1,26 +1,40 @@
-"""A run that another process trains is followed, and only looked at."""
+"""A run that another process trains is followed and steered, and left alone when its watcher goes."""
 
 import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from tests.vsrpp_tui.conftest import NOT_UNDERSTOOD, started, step, validated
-from tests.vsrpp_tui.pilot import SIZES, until
+from tests.vsrpp_tui.pilot import SIZES, shows, until
 from vsrpp_core.errors import UsageError
+from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import JournalWriter
+from vsrpp_core.remote.channel import Channel
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell
 from vsrpp_tui.app.watching import AttachedApp
-from vsrpp_tui.screens.run.watching import WatchingScreen
+from vsrpp_tui.screens.run.watching import AttachedScreen
 from vsrpp_tui.threads.follower import Follower
 
 
 def bar(pilot: Pilot[Farewell]) -> str:
     return str(pilot.app.screen.query_one("#watch-bar", Static).render())
+
+
+def leave(app: AttachedApp) -> None:
+    """End the threads, which in a program end with it."""
+    app.follower.finish()
+    app.orders.finish()
+
+
+def answer(command: cmd.Command, accepted: bool = True) -> ev.CommandAnswered:
+    message = "done" if accepted else "no"
+    return ev.CommandAnswered(command=command.name, accepted=accepted, message=message, step=5, number=command.number)
 
 
 def write(run: Path, *events: ev.Event) -> None:
@@ -41,13 +55,13 @@ async def test_a_growing_journal_is_followed(tmp_path: Path, size: tuple[int, in
         await until(pilot, lambda: app.state.validation is not None and app.state.phase == "training")
         write(tmp_path, ev.SessionFailed(step=400, error="broken over there", checkpoint=""))
         await until(pilot, lambda: app.state.phase == "failed")
-        assert isinstance(app.screen, WatchingScreen)
+        assert isinstance(app.screen, AttachedScreen)
         await pilot.press("q")
     assert app.return_value == Farewell()
-    app.follower.finish()
+    leave(app)
 
 
-async def test_the_process_that_trains_is_named_and_left_alone(tmp_path: Path) -> None:
+async def test_the_process_that_trains_is_named_and_what_it_does_not_take_is_refused(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     write(tmp_path, started(), step(5), ev.PhaseChanged(phase="training", step=5))
     app = AttachedApp(tmp_path)
@@ -55,12 +69,65 @@ async def test_the_process_that_trains_is_named_and_left_alone(tmp_path: Path) -
         before = {path: path.read_bytes() for path in tmp_path.iterdir()}
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await until(pilot, lambda: f"process {folder.owner()} trains it" in bar(pilot))
-            await pilot.press("p", "c", "v", "enter", "m")
-            await until(pilot, lambda: len(app._notifications) >= 5)
-            assert all("steer it from its own terminal" in notice.message for notice in app._notifications)
+            assert "takes no commands" in bar(pilot)
+            await pilot.press("p", "c", "v")
+            await until(pilot, lambda: len(app._notifications) >= 3)
+            assert all("takes no commands from here" in notice.message for notice in app._notifications)
+            assert not shows(pilot, "after this step"), "a refusal is an answer"
             await pilot.press("q")
-        app.follower.finish()
+        leave(app)
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+async def test_keys_steer_it_and_only_its_own_answer_is_taken_for_one(tmp_path: Path) -> None:
+    folder, taken = RunFolder(tmp_path), SimpleQueue[cmd.Command]()
+    write(tmp_path, started(), step(5), ev.PhaseChanged(phase="training", step=5))
+    app = AttachedApp(tmp_path)
+    with folder.lock(), Channel(folder.socket, taken.put):
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await until(pilot, lambda: app.state.phase == "training" and app.orders.is_connected)
+            await pilot.press("p")
+            await until(pilot, lambda: not taken.empty() and shows(pilot, "pausing after this step"))
+            pause = taken.get()
+            write(tmp_path, answer(cmd.Resume(), accepted=False))
+            await until(pilot, lambda: app.state.answered == 1)
+            assert shows(pilot, "pausing after this step") and not app._notifications
+            write(tmp_path, answer(pause), ev.PhaseChanged(phase="paused", step=5))
+            await until(pilot, lambda: shows(pilot, "‖ paused") and not shows(pilot, "pausing after"))
+            await pilot.press("m", "x", "enter")
+            await until(pilot, lambda: not taken.empty())
+            mark = taken.get()
+            assert mark == cmd.Mark("x")
+            write(tmp_path, answer(mark, accepted=False))
+            await until(pilot, lambda: [notice.message for notice in app._notifications] == ["Mark: no"])
+            await pilot.press("Q", "enter")
+            await until(pilot, lambda: not taken.empty())
+            assert taken.get() == cmd.Stop()
+            await pilot.press("d")
+        assert app.return_value == Farewell(message="the run goes on") and taken.empty()
+        leave(app)
+
+
+async def test_a_command_is_refused_when_the_process_that_took_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pace in ("RECONNECT_SECONDS", "LAST_WORDS_SECONDS", "LOOK_SECONDS"):
+        monkeypatch.setattr(f"vsrpp_tui.threads.orders.{pace}", 0.1)
+    folder, taken = RunFolder(tmp_path), SimpleQueue[cmd.Command]()
+    write(tmp_path, started(), step(5), ev.PhaseChanged(phase="training", step=5))
+    app = AttachedApp(tmp_path)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        with folder.lock(), Channel(folder.socket, taken.put):
+            await until(pilot, lambda: app.state.phase == "training" and app.orders.is_connected)
+            await pilot.press("c")
+            await until(pilot, lambda: not taken.empty())
+        await until(pilot, lambda: "no process trains it now" in bar(pilot))
+        await until(pilot, lambda: any("has ended" in notice.message for notice in app._notifications))
+        assert not shows(pilot, "saving after this step")
+        with folder.lock(), Channel(folder.socket, taken.put):  # it is trained again
+            await until(pilot, lambda: app.orders.is_connected and "trains it ·" in bar(pilot))
+            await pilot.press("q")
+    leave(app)
 
 
 async def test_a_run_that_has_no_journal_yet_is_waited_for(tmp_path: Path) -> None:
@@ -69,7 +136,7 @@ async def test_a_run_that_has_no_journal_yet_is_waited_for(tmp_path: Path) -> No
         await until(pilot, lambda: "no event yet" in bar(pilot))
         write(tmp_path, started(), step(7))
         await until(pilot, lambda: app.state.current_step == 7)
-    app.follower.finish()
+    leave(app)
 
 
 async def test_a_line_that_is_not_understood_does_not_end_the_watching(tmp_path: Path) -> None:
@@ -96,7 +163,7 @@ async def test_a_run_that_goes_away_is_missed_and_shown_when_it_is_back(tmp_path
         write(run, started(), step(7))
         await until(pilot, lambda: app.state.current_step == 7 and "no process" in bar(pilot))
         assert [line.event for line in app.state.log] == [ev.SessionStarted], "nothing is left of the other run"
-    app.follower.finish()
+    leave(app)
 
 
 async def test_a_journal_that_cannot_be_read_for_a_moment_is_read_again(tmp_path: Path) -> None:
@@ -107,7 +174,7 @@ async def test_a_journal_that_cannot_be_read_for_a_moment_is_read_again(tmp_path
         (tmp_path / "events.jsonl").rmdir()
         write(tmp_path, started(), step(7))
         await until(pilot, lambda: app.state.current_step == 7 and "cannot be read" not in bar(pilot))
-    app.follower.finish()
+    leave(app)
 
 
 def test_silences_are_measured_by_a_clock_that_nobody_moves(tmp_path: Path) -> None:

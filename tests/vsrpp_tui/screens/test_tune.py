@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from textual.pilot import Pilot
@@ -15,6 +16,7 @@ from tests.vsrpp_tui.program import tiny_run
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
+from vsrpp_core.remote.channel import Channel
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp
@@ -22,7 +24,7 @@ from vsrpp_tui.app.watching import AttachedApp, ReplayApp
 from vsrpp_tui.screens.run.by_hand import ByHandScreen
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.screens.run.tune import TuneScreen
-from vsrpp_tui.screens.run.watching import ReplayTuneScreen, WatchedTuneScreen
+from vsrpp_tui.screens.run.watching import AttachedTuneScreen, ReplayTuneScreen
 from vsrpp_tui.screens.shared.help import HelpScreen
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.widgets.pick_list import PickList
@@ -268,17 +270,21 @@ async def test_a_replay_shows_the_search_again(tmp_path: Path) -> None:
         await until(pilot, lambda: not isinstance(app.screen, TuneScreen))
 
 
-async def test_who_watches_sees_the_search_and_steers_nothing(tmp_path: Path) -> None:
+async def test_the_search_of_another_process_is_steered(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     run.create()
     run.journal.write_text("\n".join(map(journal.encode, fresh(OFFERED))) + "\n")
-    app = AttachedApp(run.path)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, WatchedTuneScreen) and shows(pilot, "ATTACHED"))
-        await pilot.press("up", "enter", "m", "escape")
-        await pilot.click("#tune-rows", offset=(20, 4))
-        await pilot.pause()
-        screen_of(app, WatchedTuneScreen)
+    app, taken = AttachedApp(run.path), SimpleQueue[cmd.Command]()
+    with run.lock(), Channel(run.socket, taken.put):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: isinstance(app.screen, AttachedTuneScreen) and app.orders.is_connected)
+            await until(pilot, lambda: any("✓ passes" in line for line in lines(pilot)))
+            await pilot.press("enter")
+            await until(pilot, lambda: not taken.empty())
+            assert isinstance(taken.get(), cmd.ChooseRung) and shows(pilot, "ATTACHED")
+            await pilot.press("q")
+    app.follower.finish()
+    app.orders.finish()
 
 
 # the real thing

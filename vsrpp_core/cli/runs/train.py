@@ -1,7 +1,9 @@
 """``vsrpp train``: a session without a screen."""
 
 import argparse
-from contextlib import AbstractContextManager, closing
+import os
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,17 +11,19 @@ from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_USAGE,
     Progressed,
     ProgressView,
     Terminal,
     complain,
     on_signals,
 )
-from vsrpp_core.cli.shared.options import add_settings, settings_of
+from vsrpp_core.cli.shared.options import add_settings, finish_option, settings_of
 from vsrpp_core.errors import UsageError, command
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.commands import CommandQueue, FinishNow, Stop, finish_in
+from vsrpp_core.messages.commands import Command, CommandQueue, FinishNow, Pause, Stop
 from vsrpp_core.messages.describe import describe, describe_lost
+from vsrpp_core.remote.detach import READY, DetachError, in_background, train_detached
 from vsrpp_core.run.folder import BEST_NAME, RunFolder
 from vsrpp_core.run.names import place
 from vsrpp_core.run.presets import NAMED, PRESET_HELP, PRESETS
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
 
 SAVING_SECONDS = 60.0
 """What a step and a save may take before a second Ctrl-C gives up on them."""
+
+
+BEGUN = (ev.PreparationProgressed, ev.TuningStarted, ev.SessionStarted)
+"""Events of which a session that cannot begin has none."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--finish",
-        type=_finish,
+        type=finish_option,
         metavar="N",
         help="let the learning rate fall over the next N steps, or with h (3h) hours, and end the run there",
     )
@@ -57,17 +65,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         choices=PRESETS,
         help=f"{PRESET_HELP}. --set still wins",
     )
+    parser.add_argument(
+        "--paused", action="store_true", help="stand still before the first step; `vsrpp resume` continues"
+    )
+    parser.add_argument(
+        "--detach", action="store_true", help="train in a process of its own, which goes on when the terminal is closed"
+    )
+    parser.add_argument("--ready", type=int, default=0, help=argparse.SUPPRESS)  # descriptor of who waits for the start
     add_settings(parser)
 
 
-def _finish(text: str) -> FinishNow:
-    try:
-        return finish_in(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def run(options: argparse.Namespace) -> int:
+    if options.detach and not options.ready:
+        return _detach(options)
     from vsrpp_core.session.plan import Start
     from vsrpp_core.session.session import open_session
     from vsrpp_core.training.distributed import FirstRankError, ranks_of_this_job
@@ -84,7 +94,31 @@ def run(options: argparse.Namespace) -> int:
             )
         except FirstRankError:
             return EXIT_FAILED
-        return run_session(session, options.finish) if ranks.is_first else _follow_session(session, ranks.rank)
+        if not ranks.is_first:
+            return _follow_session(session, ranks.rank)
+        return run_session(session, options.finish, (Pause(),) if options.paused else (), options.ready)
+
+
+def _detach(options: argparse.Namespace) -> int:
+    """Start this command once more, in the background, and wait until it trains."""
+    if "WORLD_SIZE" in os.environ:
+        raise UsageError("--detach starts one process and not those of torchrun; detach torchrun itself, with nohup")
+    _refuse_to_overwrite(options)
+    folder = RunFolder(options.run)
+    try:
+        pid = train_detached(folder, options.arguments)
+    except DetachError as error:
+        complain(f"vsrpp: {error}")
+        return error.status if error.status in (EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED) else EXIT_FAILED
+    Terminal().say(*in_background(folder, pid))
+    return EXIT_DONE
+
+
+def _tell_ready(descriptor: int) -> None:
+    """For the process that started this one and waits: the session has begun."""
+    with suppress(OSError):  # it does not wait any longer
+        os.write(descriptor, READY)
+        os.close(descriptor)
 
 
 def _refuse_to_overwrite(options: argparse.Namespace) -> None:
@@ -97,12 +131,20 @@ def _refuse_to_overwrite(options: argparse.Namespace) -> None:
         )
 
 
-def run_session(session: "Session", finish: FinishNow | None = None) -> int:
-    """Run a session to its end, printing what happens. ``finish`` is given once a step has been timed.
+def run_session(
+    session: "Session",
+    finish: FinishNow | None = None,
+    first: Iterable[Command] = (),
+    ready: int = 0,
+) -> int:
+    """Run a session to its end, printing what happens. ``finish`` is given once a step has been timed, ``first`` before
+    any; the descriptor ``ready`` is told when the session has begun.
 
     Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does a closed output.
     """
     terminal, commands, outcome = Terminal(), CommandQueue(), _Outcome()
+    for order in first:
+        commands.put(order)
     with _stop_on_signals(commands), closing(session.events(commands)) as events:
         try:
             with ProgressView(terminal, first_line_at_once=True) as view:
@@ -110,6 +152,9 @@ def run_session(session: "Session", finish: FinishNow | None = None) -> int:
                 for event in events:
                     outcome.note(event)
                     printer.show(event)
+                    if ready and isinstance(event, BEGUN):
+                        _tell_ready(ready)
+                        ready = 0
                     if finish and isinstance(event, ev.StepReported):
                         commands.put(finish)
                         finish = None

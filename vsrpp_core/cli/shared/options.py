@@ -1,9 +1,11 @@
 """Options that several verbs share."""
 
 import argparse
+from collections.abc import Sequence
 from typing import get_args
 
 from vsrpp_core.errors import UsageError
+from vsrpp_core.messages.commands import FinishNow, finish_in
 from vsrpp_core.run.config import Precision, RunConfig
 from vsrpp_core.run.settings import Overrides, Settings
 
@@ -19,11 +21,24 @@ def add_settings(
 
 def settings_of(options: argparse.Namespace, known: Settings | None = None) -> Overrides:
     """Every --set, as settings of ``known``, by default a run."""
-    pairs = [text.partition("=") for text in options.settings]
+    return pairs_of(options.settings, known, "--set ")
+
+
+def pairs_of(texts: Sequence[str], known: Settings | None = None, option: str = "") -> Overrides:
+    """Every KEY=VALUE, as settings of ``known``, by default a run. Raises UsageError."""
+    pairs = [text.partition("=") for text in texts]
     wrong = [key for key, separator, _ in pairs if not separator]
     if wrong:
-        raise UsageError(f"--set {wrong[0]} has no value; write it as KEY=VALUE")
+        raise UsageError(f"{option}{wrong[0]} has no value; write it as KEY=VALUE")
     return (known or RunConfig()).parse((key.strip(), value.strip()) for key, _, value in pairs)
+
+
+def finish_option(text: str) -> FinishNow:
+    """The type of an option: a number of steps, or of hours."""
+    try:
+        return finish_in(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_precision(parser: argparse.ArgumentParser, default: Precision) -> None:

@@ -97,6 +97,7 @@ class TrainingScreen(BaseScreen[None]):
         Binding("minus", "zoom(-1)", "Further", show=False, id="further", tooltip="pictures: a larger detail, or all"),
         Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
         Binding("q", "app.leave", "Quit", id="quit", tooltip="save, then quit"),
+        Binding("d", "app.detach", "Detach", id="detach", tooltip="train on in the background; the shell is free"),
         Binding("e", "app.finish", "Finish", id="finish", tooltip="let the rate fall, and end the run there"),
         Binding("m", "app.mark", "Mark", id="mark", tooltip="a note for the log and TensorBoard"),
         Binding("b", "app.tensorboard", "TensorBoard", id="tensorboard", tooltip="TensorBoard, on this machine only"),
@@ -131,6 +132,8 @@ class TrainingScreen(BaseScreen[None]):
         """The panel that has the whole screen."""
         self._is_behind = False
         """Whether the panels do not follow the view yet."""
+        self._asked = 0
+        """Number of the command that was sent last, until it is answered."""
         self._header = RunHeader(id="header")
         self._views = ViewLine(id="views")
         self._pictures = ComparisonView(id="comparison")
@@ -166,8 +169,8 @@ class TrainingScreen(BaseScreen[None]):
         """Show ``state`` in every panel; charts follow at their own pace."""
         before, self.state = self.state, state
         moved_on = state.phase != before.phase
-        if moved_on or state.answered != before.answered:  # a short save begins and ends between two updates
-            self._header.asked = ""
+        if self._asked in {answer.number for answer in state.answers} or state.is_over:
+            self._header.asked, self._asked = "", 0
         if moved_on:
             self.refresh_bindings()
         if moved_on or not self._drawn[1]:  # around charts a border costs more: it waits for theirs
@@ -402,7 +405,7 @@ class TrainingScreen(BaseScreen[None]):
     def _order(self, command: cmd.Command, asked: str) -> None:
         if self._header.asked == asked:  # a key that is held asks once
             return
-        self._header.asked = asked
+        self._header.asked, self._asked = asked, command.number
         self._header.show(self.state)
         self.post_message(CommandWanted(command))
 

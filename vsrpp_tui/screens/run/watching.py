@@ -1,4 +1,4 @@
-"""The screens of a run where nothing is trained here: a replay, or a run of another process. They only show."""
+"""The screens of a run where nothing is trained here: a replay, which only shows, and a run of another process."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -15,12 +15,10 @@ from vsrpp_tui.screens.run.tune import TuneScreen
 from vsrpp_tui.screens.shared.base_screen import BaseScreen
 from vsrpp_tui.state.replay import Position
 from vsrpp_tui.threads.follower import Follower
+from vsrpp_tui.threads.orders import Orders
 from vsrpp_tui.widgets.text import bar, duration
 
-ELSEWHERE = "another process trains this run; steer it from its own terminal"
-RECORDED = "this is a replay of what was recorded; nothing is trained here"
-
-STEERING = ("pause", "checkpoint", "validate", "settings", "mark", "finish", "take", "measure", "by_hand")
+STEERING = ("pause", "checkpoint", "validate", "settings", "mark", "finish", "detach", "take", "measure", "by_hand")
 """Ids of the bindings that would steer a session."""
 
 PLAYER: tuple[Binding, ...] = (
@@ -32,6 +30,23 @@ PLAYER: tuple[Binding, ...] = (
     Binding("home", "app.jump(0)", "Start", show=False, id="first", tooltip="to the first event"),
     Binding("end", "app.jump(1)", "End", show=False, id="last", tooltip="to the last event"),
 )
+
+
+LEAVING: tuple[Binding, ...] = (
+    Binding("q,d", "app.leave", "Leave", id="quit", key_display="q", tooltip="leave; the run goes on"),
+    Binding("Q,shift+q", "app.stop", "Stop", id="stop", tooltip="save and end the run, wherever it is trained"),
+)
+"""Of an attached screen, in place of those that end the session."""
+
+
+def _attached(screen: type[Screen[Any]]) -> list[BindingType]:
+    """The bindings of a screen, with other ways out."""
+    ids = {binding.id for binding in LEAVING} | {"detach"}
+    own = [binding for binding in screen.BINDINGS if isinstance(binding, Binding) and binding.id not in ids]
+    place = next(
+        i for i, binding in enumerate(screen.BINDINGS) if isinstance(binding, Binding) and binding.id == "quit"
+    )
+    return [*Screen.BINDINGS, *own[:place], *LEAVING, *own[place:]]
 
 
 def _read_only(screen: type[Screen[Any]]) -> list[BindingType]:
@@ -54,10 +69,8 @@ def _replayed(screen: type[Screen[Any]]) -> list[BindingType]:
     return [*PLAYER, *kept]
 
 
-class ReadOnlyScreen(BaseScreen[None]):
-    """Mixed into a screen that steers a session: no command leaves it, and a line at its end says what is shown."""
-
-    REASON = ELSEWHERE
+class WatchingScreen(BaseScreen[None]):
+    """Mixed into a screen of a session: a line at its end says what is shown."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,49 +83,52 @@ class ReadOnlyScreen(BaseScreen[None]):
     def show_bar(self, content: Content) -> None:
         self._bar.update(content)
 
+
+class ReadOnlyScreen(WatchingScreen):
+    """Mixed into a screen that steers a session: no command leaves it."""
+
     def action_refuse(self, action: str) -> None:
-        self.notify(f"{action}: {self.REASON}", severity="warning", markup=False)
+        reason = "this is a replay of what was recorded; nothing is trained here"
+        self.notify(f"{action}: {reason}", severity="warning", markup=False)
 
     def _order(self, command: cmd.Command, asked: str) -> None:
         """Send nothing, whatever key or click it came by."""
 
 
-class WatchingScreen(ReadOnlyScreen, TrainingScreen, inherit_bindings=False):
-    """The training of another process."""
+class AttachedScreen(WatchingScreen, TrainingScreen, inherit_bindings=False):
+    """The training of another process: steered as if it were this one's, except that leaving leaves it alone."""
 
-    BINDINGS: ClassVar[list[BindingType]] = _read_only(TrainingScreen)
+    BINDINGS: ClassVar[list[BindingType]] = _attached(TrainingScreen)
 
 
-class WatchedTuneScreen(ReadOnlyScreen, TuneScreen, inherit_bindings=False):
+class AttachedTuneScreen(WatchingScreen, TuneScreen, inherit_bindings=False):
     """The search for a network in a run of another process."""
 
-    BINDINGS: ClassVar[list[BindingType]] = _read_only(TuneScreen)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._table.can_focus = False
+    BINDINGS: ClassVar[list[BindingType]] = _attached(TuneScreen)
 
 
-class ReplayScreen(WatchingScreen, inherit_bindings=False):
+class ReplayScreen(ReadOnlyScreen, TrainingScreen, inherit_bindings=False):
     """The training in a recording."""
 
     BINDINGS: ClassVar[list[BindingType]] = _replayed(TrainingScreen)
-    REASON = RECORDED
 
     def __init__(self) -> None:
         super().__init__()
         self.silence = lambda: 0.0  # nobody trains who could be silent
 
 
-class ReplayTuneScreen(WatchedTuneScreen, inherit_bindings=False):
+class ReplayTuneScreen(ReadOnlyScreen, TuneScreen, inherit_bindings=False):
     """The search in a recording."""
 
     BINDINGS: ClassVar[list[BindingType]] = _replayed(TuneScreen)
-    REASON = RECORDED
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._table.can_focus = False
 
 
-def attached_bar(follower: Follower) -> Content:
-    """Who trains the run, and when the last event came."""
+def attached_bar(follower: Follower, orders: Orders) -> Content:
+    """Who trains the run, when the last event came, and whether the keys steer it."""
     if follower.fault:
         return _bar("ATTACHED", Content.styled(follower.fault, "$error"))
     if not follower.caught_up:
@@ -120,7 +136,8 @@ def attached_bar(follower: Follower) -> Content:
     who = f"process {follower.owner} trains it" if follower.owner else "no process trains it now"
     last = f"last event {duration(follower.silence)} ago" if follower.has_events else "no event yet"
     style = "" if follower.owner else "$warning"
-    return _bar("ATTACHED", Content.assemble((who, style), (f" · {last} · read-only", "$secondary")))
+    steered = (" · takes no commands", "$warning") if follower.owner and not orders.is_connected else ""
+    return _bar("ATTACHED", Content.assemble((who, style), (f" · {last}", "$secondary"), steered))
 
 
 def replay_bar(position: Position | None, fault: str, width: int) -> Content:

@@ -204,6 +204,8 @@ class Trainer:
                 break
             yield from self._heat.look(self._progress.step)
             if self._heat.is_cooling:
+                yield from self.report_if_pending()
+                yield from self._save_when_due()  # a card that is too hot may be about to fail
                 continue
             if not self._data_has_come():
                 yield from self._tell_of_stall("training", "training")

@@ -118,12 +118,12 @@ def test_ranks_wait_together_for_the_hottest_card(monkeypatch: pytest.MonkeyPatc
 
 
 def train(
-    run: Path, data: Path, monkeypatch: pytest.MonkeyPatch, readings: list[Health], *orders: cmd.Command
+    run: Path, data: Path, monkeypatch: pytest.MonkeyPatch, readings: list[Health], *orders: cmd.Command, **more: Any
 ) -> list[ev.Event]:
     """A session on a card with these readings, to which ``orders`` are given as soon as it cools."""
     thermometer, queue, events = Thermometer(readings), cmd.CommandQueue(), list[ev.Event]()
     monkeypatch.setattr("vsrpp_core.session.session.monitor_of", lambda hardware: thermometer)
-    settings: dict[str, Any] = {**TINY, "training.max_steps": 4, "guard.max_temperature": 85}
+    settings: dict[str, Any] = {**TINY, "training.max_steps": 4, "guard.max_temperature": 85, **more}
     for event in open_session(run, data, start="fresh", overrides=settings).events(queue):
         events.append(event)
         if isinstance(event, ev.CoolingBegan):
@@ -146,3 +146,17 @@ def test_a_session_waits_and_hears_orders_meanwhile(
     assert isinstance(last, ev.SessionEnded) and (last.reason, last.step) == ("completed", 4)
     stopped = train(tmp_path / "b", make_dataset(), monkeypatch, hot, cmd.Stop())[-1]
     assert isinstance(stopped, ev.SessionEnded) and (stopped.reason, stopped.step) == ("stopped", 1)
+
+
+def test_while_it_waits_the_last_step_is_reported_and_the_run_saved_as_usual(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsrpp_core.training.trainer.REPORT_SECONDS", 999.0)
+    cadences = {f"cadence.{name}_every": 50 for name in ("status", "tensorboard", "journal", "validate")}
+    readings = [health(t) for t in (60, 60, 90, 88, 86, 75, 60)]
+    more = {**cadences, "cadence.recovery_minutes": 1e-6}
+    events = train(tmp_path / "run", make_dataset(), monkeypatch, readings, **more)
+    kinds = [type(event) for event in events]
+    meanwhile = events[kinds.index(ev.CoolingBegan) : kinds.index(ev.CoolingEnded)]
+    assert [event.step for event in meanwhile if isinstance(event, ev.StepReported)] == [2]
+    assert [event.kind for event in meanwhile if isinstance(event, ev.CheckpointSaved)] == ["recovery"] * 3

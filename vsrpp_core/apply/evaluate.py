@@ -200,8 +200,9 @@ def _open_clip(clip: Path, limit: int) -> tuple[int, Iterator[Frame], list[str]]
     No more than ``limit`` frames unless it is 0.
     """
     if not clip.is_dir():
-        expected, frames = reading.probe(clip).frames, reading.frames(clip)
-        return (min(expected, limit), islice(frames, limit), []) if limit else (expected, frames, [])
+        info, frames = reading.probe(clip), reading.frames(clip)
+        notes = list(info.notes)
+        return (min(info.frames, limit), islice(frames, limit), notes) if limit else (info.frames, frames, notes)
     folder = list_folder(clip)
     if folder.videos:
         names = listed([path.name for path in folder.videos])

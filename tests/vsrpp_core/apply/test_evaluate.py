@@ -252,6 +252,9 @@ def test_a_video_is_scored_as_its_frames_are(checkpoint: Path, tmp_path: Path) -
     assert progress == [EvaluationProgress("film.mkv", done, 2) for done in (1, 2)]
     same = run(checkpoint, [write_clip(tmp_path / "film", list(reading.frames(film)))])[-1]
     assert isinstance(same, ClipScores) and row == replace(same, clip="film.mkv")
+    film.write_bytes(film.read_bytes()[:-5])
+    told = run(checkpoint, [film])[0]
+    assert isinstance(told, WarningRaised) and "5 bytes are missing at its end" in told.message
 
 
 def write_video(path: Path, frames: list[Frame]) -> Path:

@@ -4,6 +4,7 @@ Separate from whatever uses it so that a screen or a command line can show, chec
 loading torch. Every setting has a range, a unit where it needs one, and a sentence saying what it does.
 """
 
+import shlex
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -49,6 +50,7 @@ LIVE = (
     "cadence.*",
     "checkpoints.*",
     "guard.*",
+    "hooks.*",
 )
 """What may change while training; anything else is read once, when a session begins."""
 
@@ -348,6 +350,25 @@ class GuardConfig(Section):
         return max_temperature
 
 
+class HooksConfig(Section):
+    """Commands that are run when something happens: words as in a shell, but none is used; docs/remote.md."""
+
+    on_best: str = Field("", description="after a validation that is the best so far")
+    on_finished: str = Field("", description="when the run is complete")
+    on_failed: str = Field("", description="when a session fails, or its network is lost")
+    on_throttled: str = Field("", description="when the card holds its clock down, or is too hot")
+    on_plateau: str = Field("", description="when the learning rate is cut on a plateau")
+
+    @field_validator("*")
+    @staticmethod
+    def _is_words(line: str) -> str:
+        try:
+            shlex.split(line)
+        except ValueError as error:
+            raise RuleError("must be words as in a shell", reason=str(error).lower()) from None
+        return line
+
+
 class TuneConfig(Section):
     """What auto-tune asks of a configuration."""
 
@@ -375,6 +396,7 @@ class RunConfig(Settings):
     cadence: CadenceConfig = CadenceConfig()
     checkpoints: CheckpointsConfig = CheckpointsConfig()
     guard: GuardConfig = GuardConfig()
+    hooks: HooksConfig = HooksConfig()
     tune: TuneConfig = TuneConfig()
 
     @classmethod
@@ -399,13 +421,15 @@ class RunConfig(Settings):
     def from_checkpoint(cls, values: Mapping[str, Any]) -> "RunConfig":
         """The settings stored in a checkpoint, without validating them against today's rules.
 
-        Settings that are newer than the checkpoint take their defaults.
+        Settings that are newer than the checkpoint take their defaults, and so do hooks: a checkpoint may be somebody
+        else's, and must not bring commands with it.
         """
         sections: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
             model = field.annotation
             assert isinstance(model, type) and issubclass(model, BaseModel)
-            known = {key: value for key, value in values.get(name, {}).items() if key in model.model_fields}
+            stored = {} if name == "hooks" else values.get(name, {})
+            known = {key: value for key, value in stored.items() if key in model.model_fields}
             sections[name] = model.model_construct(**known)
         return cls.model_construct(**sections)
 

@@ -35,6 +35,7 @@ from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.session.plan import Plan, Request, Start, settle
 from vsrpp_core.session.shared_cache import shared_cache
+from vsrpp_core.sinks.hooks import Hooks
 from vsrpp_core.sinks.sink import SinkGroup
 from vsrpp_core.sinks.status_file import StatusFile
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
@@ -105,6 +106,7 @@ class Session:
         self._plan, self._geometry, self._state = plan, plan.summary.geometry, state
         self._held, self._ranks = held, ranks
         self._log = TrainingLog(folder.training_log)  # opens its file at the first line
+        self._hooks = Hooks(self.config.hooks, str(folder.path))
         self._trainer: Trainer | None = None
         self._crash = ""
         """What an earlier session that crashed below Python has left."""
@@ -116,13 +118,25 @@ class Session:
         """
         sinks = self._open_sinks()
         try:
-            for event in self._guarded(commands):
+            for event in self._hooked(commands):
                 warnings = list(sinks.handle(event))
                 yield event
                 yield from warnings
         finally:
             sinks.close()
+            for failure in self._hooks.close():
+                self._note(f"warning: {failure}")
             self.close()
+
+    def _hooked(self, commands: CommandQueue) -> Iterator[ev.Event]:
+        """Run the user's command for each event that has one, and say what did not work as long as training goes on."""
+        for event in self._guarded(commands):
+            yield event
+            if not self._ranks.is_first:
+                continue
+            self._hooks.handle(event)
+            if isinstance(event, ev.StepReported):
+                yield from (ev.WarningRaised(message=failure) for failure in self._hooks.failures())
 
     def close(self) -> None:
         """Release the run and the network, whose reducer must not outlive a group of ranks. Safe to call twice."""
@@ -215,6 +229,7 @@ class Session:
         for event in trainer.train(inbox):
             yield event
             if isinstance(event, ev.ParameterChanged):
+                self._hooks.reconfigure(trainer.config.hooks)
                 yield from self._keep_settings(trainer.config)
 
     def _crash_warnings(self) -> Iterator[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.model import VSRBidirectional3x
-from vsrpp_core.run.config import ModelConfig, RunConfig
+from vsrpp_core.run.config import ModelConfig, RunConfig, in_todays_terms
 from vsrpp_core.run.settings import meaning_of
 
 N_FIGURES = 7
@@ -190,6 +190,7 @@ def _settings_faults(config: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
         yield f"its part config.model.{'.'.join(map(str, details['loc']))} {meaning_of(details)}"
+    config = in_todays_terms(config)
     missing = [name for name in SHAPE if name not in config.get("model", {})]
     yield from (f"its part config.model.{name} is missing" for name in missing)
     for setting in RunConfig().settings():

@@ -154,8 +154,7 @@ class TrainingConfig(Section):
     @field_validator("compile", mode="before")
     @staticmethod
     def _as_before(value: Any) -> Any:
-        """Earlier versions had true and false."""
-        return {"true": "on", "false": "off"}.get(str(value).lower(), value)
+        return compile_of(value)
 
     @model_validator(mode="after")
     def _graphs_can_be_replayed(self) -> Self:
@@ -424,7 +423,7 @@ class RunConfig(Settings):
         Settings that are newer than the checkpoint take their defaults, and so do hooks: a checkpoint may be somebody
         else's, and must not bring commands with it.
         """
-        sections: dict[str, Any] = {}
+        values, sections = in_todays_terms(values), dict[str, Any]()
         for name, field in cls.model_fields.items():
             model = field.annotation
             assert isinstance(model, type) and issubclass(model, BaseModel)
@@ -445,6 +444,19 @@ class RunConfig(Settings):
 def setting_ranges() -> dict[str, str]:
     """All settings, dotted, in the order of the file, with what each may be."""
     return {setting.key: setting.range for setting in RunConfig().settings()}
+
+
+def compile_of(value: Any) -> Any:
+    """``training.compile``, which was true or false in earlier versions."""
+    return {"true": "on", "false": "off"}.get(str(value).lower(), value)
+
+
+def in_todays_terms(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings in a checkpoint, where those of an earlier version are written in another way."""
+    training = stored.get("training")
+    if not isinstance(training, Mapping) or "compile" not in training:
+        return stored
+    return {**stored, "training": {**training, "compile": compile_of(training["compile"])}}
 
 
 def _with_preset(values: Mapping[str, Any]) -> Mapping[str, Any]:

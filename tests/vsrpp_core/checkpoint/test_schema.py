@@ -9,6 +9,7 @@ from tests.helpers import FIRST_WEIGHT, SHAPE, make_state
 from vsrpp_core.checkpoint import checkpoints, schema
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import FIGURES
 
 Change = Callable[[dict[str, Any]], object]
@@ -106,3 +107,11 @@ def test_looking_at_a_network_draws_nothing_from_torch_s_generator() -> None:
     before = torch.get_rng_state()
     schema.check_state(make_state(), Path("a.pth"))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_setting_of_an_earlier_version_is_understood() -> None:
+    """``training.compile`` was true or false."""
+    state = make_state()
+    state["config"]["training"]["compile"] = False
+    schema.check_state(state, Path("a.pth"))
+    assert RunConfig.from_checkpoint(state["config"]).training.compile == "off"

@@ -32,6 +32,7 @@ VERBS = {
     "validate": ("remote.orders:validate", "validate a run now"),
     "set": ("remote.orders:set_settings", "change settings of a run while it trains"),
     "finish": ("remote.orders:finish", "let the rate of a run fall, and end it there"),
+    "unit": ("remote.unit", "print a systemd unit by which a run outlives a reboot"),
     "mark": ("remote.orders:mark", "put a note into a run's log and TensorBoard"),
     "tune": ("runs.tune", "find the largest network this device can train"),
     "config": ("runs.config", "list every setting of a run, its value and meaning"),

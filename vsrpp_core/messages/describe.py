@@ -80,6 +80,9 @@ def _line(event: ev.Event) -> Line | str:
         case ev.SessionFailed():
             saved = f"; {event.checkpoint} holds the run" if event.checkpoint else ""
             return Line(f"failed at step {event.step:,}: {event.error}{saved}", "fault")
+        case ev.RestartPlanned():
+            when = f"in {event.seconds:g} s ({event.attempt} of {event.restarts})"
+            return Line(f"step {event.step:,}: starts again {when}: {event.reason}", "warning")
         case _:
             return _searched(event)
 

@@ -548,6 +548,21 @@ class SessionFailed(Event):
     step: int
     error: str
     checkpoint: str
+    may_pass: bool = False
+    """Whether it may work a little later: after a fault of the device or a drive, or of memory that others took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPlanned(Event):
+    """Said by a run's keeper after its session ended: it is started again in ``seconds``."""
+
+    step: int
+    """Of the newest good checkpoint; 0 where there is none and the run starts over."""
+    attempt: int
+    """Which restart in a row, from 1, of ``restarts``."""
+    restarts: int
+    seconds: float
+    reason: str
 
 
 EVENT_TYPES: dict[str, type[Event]] = {

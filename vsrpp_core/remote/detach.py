@@ -38,7 +38,7 @@ def train_detached(folder: RunFolder, arguments: Sequence[str]) -> int:
             os.close(ready)
         if told_file.read(1) == READY:
             process.returncode = 0  # it outlives this program, which does not wait for it
-            return process.pid
+            return folder.owner() or process.pid  # the keeper of the process that trains
         raise DetachError(process.wait(), _printed(folder, begun))
 
 

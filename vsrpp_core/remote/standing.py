@@ -14,15 +14,17 @@ from vsrpp_core.messages.changes import with_change
 from vsrpp_core.run.folder import RunFolder
 
 RunStatus = Literal[
-    "new", "preparing", "training", "paused", "cooling", "validating", "saving", "rolling back", "stopping",
+    "new", "preparing", "training", "paused", "cooling", "validating", "saving", "rolling back", "stopping", "waiting",
     "completed", "stopped", "failed", "killed",
 ]  # fmt: skip
-"""``new`` was never trained; ``killed`` is a run whose process ended without a word."""
+"""``new`` was never trained; ``killed`` is a run whose process ended without a word; one
+that is ``waiting`` will be started again."""
 
 FLEETING = (ev.StepReported, ev.PhaseChanged)
 TOLD = (
     *FLEETING, ev.SessionStarted, ev.ValidationFinished, ev.RunLost, ev.RolledBack, ev.ParameterChanged,
-    ev.FinishBegan, ev.FinishCancelled, ev.SessionEnded, ev.SessionFailed, ev.PreparationProgressed, ev.TuningStarted,
+    ev.FinishBegan, ev.FinishCancelled, ev.SessionEnded, ev.SessionFailed, ev.RestartPlanned,
+    ev.PreparationProgressed, ev.TuningStarted,
 )  # fmt: skip
 """The events that matter here."""
 
@@ -72,6 +74,7 @@ class _Seen:
     """Of steps that training still builds upon, the oldest first."""
     is_lost: bool = False
     end: ev.SessionEnded | ev.SessionFailed | None = None
+    is_waiting: bool = False
     heard_at: float = 0.0
 
 
@@ -110,7 +113,7 @@ def standing_of(folder: RunFolder) -> Standing:
 def _status(seen: _Seen, pid: int) -> RunStatus:
     """A session that has not said its end lives only as long as its process."""
     if pid:
-        return "preparing" if seen.end else seen.phase
+        return "waiting" if seen.is_waiting else "preparing" if seen.end else seen.phase
     match seen.end:
         case ev.SessionEnded():
             return seen.end.reason
@@ -123,9 +126,11 @@ def _status(seen: _Seen, pid: int) -> RunStatus:
 def _after(seen: _Seen, event: ev.Event) -> _Seen:
     match event:
         case ev.SessionStarted():
-            return replace(_up_to(seen, event.step), started=event, phase="preparing", end=None)
+            return replace(_up_to(seen, event.step), started=event, phase="preparing", end=None, is_waiting=False)
+        case ev.RestartPlanned():
+            return replace(seen, is_waiting=True)
         case ev.PreparationProgressed() | ev.TuningStarted():
-            return replace(seen, phase="preparing", end=None)
+            return replace(seen, phase="preparing", end=None, is_waiting=False)
         case ev.PhaseChanged():
             return replace(seen, phase=event.phase, step=event.step, end=None)
         case ev.StepReported():

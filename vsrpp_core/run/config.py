@@ -355,6 +355,7 @@ class HooksConfig(Section):
     on_best: str = Field("", description="after a validation that is the best so far")
     on_finished: str = Field("", description="when the run is complete")
     on_failed: str = Field("", description="when a session fails, or its network is lost")
+    on_restarted: str = Field("", description="when a session is started again after a crash")
     on_throttled: str = Field("", description="when the card holds its clock down, or is too hot")
     on_plateau: str = Field("", description="when the learning rate is cut on a plateau")
 

@@ -47,6 +47,9 @@ from vsrpp_core.training.validator import Validator
 from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.out_of_memory import advice
 
+MAY_PASS = (RuntimeError, MemoryError, OSError)
+"""What torch raises of a device, and the system of memory and drives; any other error is one of the program."""
+
 
 def open_session(
     run: Path,
@@ -168,15 +171,18 @@ class Session:
             self._save_last("recovery")
             raise
         except VsrppError as error:
-            message = str(error)
+            message, may_pass = str(error), isinstance(error.__cause__, OSError)
             self._note_of_rank(message)
         except Exception as error:
+            may_pass = isinstance(error, MAY_PASS)
             if not trouble_of_another_rank(error):
                 self._note(traceback.format_exc())
             message = self._in_words(error)
         else:
             return
-        yield self._failed(message)  # here the error is gone, and with it the memory that the failed step still held
+        yield self._failed(
+            message, may_pass
+        )  # here the error is gone, and with it the memory that the failed step still held
 
     def _in_words(self, error: Exception) -> str:
         if is_out_of_memory(error):
@@ -404,9 +410,9 @@ class Session:
             **asdict(self._trainer.schedule.plan.course),
         )
 
-    def _failed(self, error: str) -> ev.SessionFailed:
+    def _failed(self, error: str, may_pass: bool) -> ev.SessionFailed:
         step = self._trainer.progress.step if self._trainer else 0
-        return ev.SessionFailed(step=step, error=error, checkpoint=self._save_last("emergency"))
+        return ev.SessionFailed(step=step, error=error, checkpoint=self._save_last("emergency"), may_pass=may_pass)
 
     def _save_last(self, kind: ev.CheckpointKind) -> str:
         """Save the current state; returns the file's name, or empty where there was nothing to save or no room."""

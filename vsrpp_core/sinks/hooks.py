@@ -46,6 +46,8 @@ def hook_of(event: ev.Event) -> str:
             return "on_throttled"
         case ev.LearningRateReduced():
             return "on_plateau"
+        case ev.RestartPlanned():
+            return "on_restarted"
         case _:
             return ""
 

@@ -178,6 +178,9 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return replace(state, phase=event.reason, ended=event)
         case ev.SessionFailed():
             return replace(state, phase="failed", failed=event)
+        case ev.RestartPlanned():
+            waiting = ev.PreparationProgressed(time=event.time, task="waiting to start again", done=0, total=0)
+            return replace(state, phase="preparing", preparation=waiting, ended=None, failed=None)
         case _:
             return state
 

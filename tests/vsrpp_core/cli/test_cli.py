@@ -42,6 +42,7 @@ VERBS = [
     "validate",
     "set",
     "finish",
+    "unit",
     "mark",
     "tune",
     "config",

@@ -49,6 +49,7 @@ def test_a_command_is_told_the_event_and_no_shell_reads_its_words(tmp_path: Path
         (make_event(ev.CardThrottled), "on_throttled"),
         (make_event(ev.CoolingBegan), "on_throttled"),
         (make_event(ev.LearningRateReduced), "on_plateau"),
+        (make_event(ev.RestartPlanned), "on_restarted"),
     ],
 )
 def test_each_event_has_its_hook(event: ev.Event, hook: str) -> None:

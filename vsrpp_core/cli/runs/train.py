@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from vsrpp_core.cli.runs.keep import Keeper
 from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 SAVING_SECONDS = 60.0
 """What a step and a save may take before a second Ctrl-C gives up on them."""
 
+
+DETACHED_RESTARTS = 3
+"""In a row, where the user names no other number."""
 
 BEGUN = (ev.PreparationProgressed, ev.TuningStarted, ev.SessionStarted)
 """Events of which a session that cannot begin has none."""
@@ -71,13 +75,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detach", action="store_true", help="train in a process of its own, which goes on when the terminal is closed"
     )
+    parser.add_argument(
+        "--restarts",
+        type=int,
+        metavar="N",
+        choices=range(1_001),
+        help="start again up to N times in a row, with growing waits, after a crash that may pass (3 with --detach)",
+    )
     parser.add_argument("--ready", type=int, default=0, help=argparse.SUPPRESS)  # descriptor of who waits for the start
+    parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)  # started by a keeper
     add_settings(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.detach and not options.ready:
+    if options.detach and not (options.ready or options.kept):
         return _detach(options)
+    restarts = options.restarts if options.restarts is not None else DETACHED_RESTARTS if options.ready else 0
+    if restarts and not options.kept:
+        _refuse_ranks("--restarts", "torchrun has --max-restarts")
+        return Keeper(RunFolder(options.run), options.arguments, restarts, options.ready).run()
     from vsrpp_core.session.plan import Start
     from vsrpp_core.session.session import open_session
     from vsrpp_core.training.distributed import FirstRankError, ranks_of_this_job
@@ -101,8 +117,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _detach(options: argparse.Namespace) -> int:
     """Start this command once more, in the background, and wait until it trains."""
-    if "WORLD_SIZE" in os.environ:
-        raise UsageError("--detach starts one process and not those of torchrun; detach torchrun itself, with nohup")
+    _refuse_ranks("--detach", "detach torchrun itself, with nohup")
     _refuse_to_overwrite(options)
     folder = RunFolder(options.run)
     try:
@@ -112,6 +127,11 @@ def _detach(options: argparse.Namespace) -> int:
         return error.status if error.status in (EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED) else EXIT_FAILED
     Terminal().say(*in_background(folder, pid))
     return EXIT_DONE
+
+
+def _refuse_ranks(option: str, instead: str) -> None:
+    if "WORLD_SIZE" in os.environ:
+        raise UsageError(f"{option} is for one process and not for those of torchrun; {instead}")
 
 
 def _tell_ready(descriptor: int) -> None:

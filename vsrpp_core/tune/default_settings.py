@@ -30,6 +30,7 @@ CPU: Overrides = {
     "training.batch_size": 4,
     "training.accumulation": 1,
     "training.checkpointing": "none",
+    "training.folded": True,
     "training.max_steps": 15_000,
     "schedule.lr_max": 4e-3,
     "schedule.warmup_steps": 200,

@@ -21,6 +21,8 @@ from vsrpp_core.remote.sockets import is_trusted, listen
 
 MOST_SPEAKERS = 64
 RETRY_SECONDS = 0.2
+LOOK_SECONDS = 5.0
+"""Of silence, after which the socket is looked for under its name."""
 LONGEST_FAULT = 1_000
 """Characters: a fault may quote what was sent."""
 
@@ -36,7 +38,7 @@ class Channel:
 
     def __enter__(self) -> Self:
         self._listener = listen(self._path)
-        self._inode = self._path.stat().st_ino
+        self._inode = self._named
         self._end, self._told_to_end = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         for source in (self._listener, self._told_to_end):
@@ -50,12 +52,23 @@ class Channel:
         self._end.close()
         self._thread.join()
         with suppress(OSError):  # the drive is gone, and the socket with it
-            if self._path.stat().st_ino == self._inode:
+            if self._named == self._inode:
                 self._path.unlink()
+
+    @property
+    def _named(self) -> int:
+        """What has the socket's name now; 0 for nothing."""
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return 0
 
     def _work(self) -> None:
         while True:
-            for key, _ in self._selector.select():
+            heard = self._selector.select(LOOK_SECONDS)
+            if not heard and self._named != self._inode:
+                self._listen_again()
+            for key, _ in heard:
                 if key.fileobj is self._told_to_end:
                     self._close()
                     return
@@ -63,6 +76,15 @@ class Channel:
                     self._greet()
                 elif isinstance(key.fileobj, socket.socket):
                     self._hear(key.fileobj)
+
+    def _listen_again(self) -> None:
+        """Somebody has removed the socket; those who have a connection keep it."""
+        with suppress(OSError):  # it is tried again
+            listener = listen(self._path)
+            self._selector.unregister(self._listener)
+            self._listener.close()
+            self._listener, self._inode = listener, self._named
+            self._selector.register(listener, selectors.EVENT_READ)
 
     def _close(self) -> None:
         for source in (self._listener, self._told_to_end, *self._unread):

@@ -151,6 +151,22 @@ def test_what_a_killed_process_left_is_replaced_and_what_is_closed_is_gone(folde
     assert not folder.socket.exists()
 
 
+def test_a_socket_that_somebody_removed_is_made_again(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "LOOK_SECONDS", 0.05)
+    queue: SimpleQueue[cmd.Command] = SimpleQueue()
+    with Channel(folder.socket, queue.put), Link(folder) as before:
+        folder.socket.unlink()
+        folder.socket.write_text("something else")
+        deadline = time.monotonic() + 10
+        while not folder.socket.is_socket():
+            assert time.monotonic() < deadline
+        with Link(folder) as link:
+            link.send(cmd.Pause())
+            before.send(cmd.Resume())
+    assert (queue.get(timeout=5), queue.get(timeout=5)) == (cmd.Pause(), cmd.Resume())
+    assert not folder.socket.exists()
+
+
 def test_a_path_of_any_length_will_do(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / ("a" * 120) / ("b" * 120))
     folder.create()

@@ -1,6 +1,7 @@
 """Peak memory of upscaling a short film and one ten times as long, each in a process of its own: one JSON line."""
 
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -13,25 +14,29 @@ LENGTHS = (100, 1000)
 HEIGHT, WIDTH = 72, 96
 
 
-def write(folder: Path, frames: int) -> tuple[Path, Path]:
+def write(folder: Path, frames: int, height: int = HEIGHT, width: int = WIDTH) -> tuple[Path, Path]:
     """A network that costs next to nothing, and a film."""
     import av
     import numpy as np
-    import torch
 
+    from vsrpp_core.checkpoint.stored_network import StoredNetwork, write_exported
     from vsrpp_core.network.model import VSRBidirectional3x
 
     shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
     model = VSRBidirectional3x(**shape)
-    average = {"updates": 0, "weights": {}}
-    checkpoint, film = folder / "network.pth", folder / f"{frames}.mkv"
-    torch.save({"format": 2, "config": {"model": shape}, "model": model.state_dict(), "average": average}, checkpoint)
-    wall = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH + frames, 3), dtype=np.uint8)
+    checkpoint, film = folder / "network.safetensors", folder / f"{frames}.mkv"
+    write_exported(
+        StoredNetwork(
+            weights=model.state_dict(), alignment="none", step=0, quality=math.nan, is_average=False, **shape
+        ),
+        checkpoint,
+    )
+    wall = np.random.default_rng(1).integers(0, 256, (height, width + frames, 3), dtype=np.uint8)
     with av.open(str(film), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(25), options={"preset": "ultrafast"})
-        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         for place in range(frames):
-            picture = np.ascontiguousarray(wall[:, place : place + WIDTH])
+            picture = np.ascontiguousarray(wall[:, place : place + width])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return checkpoint, film

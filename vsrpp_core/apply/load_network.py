@@ -3,6 +3,7 @@
 Separate because scoring, exporting and upscaling films all open one.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -38,8 +39,15 @@ def build(network: StoredNetwork, form: type[VSRBidirectional3x] = VSRBidirectio
 
 def upscale_frames(upscaler: PictureUpscaler, model: Network, frames: NDArray[Level], source: Path) -> NDArray[Level]:
     """As ``upscaler``; VsrppError naming ``source`` where memory is too short or the picture is not finite."""
+    return started(upscaler, model, frames, source)()
+
+
+def started(
+    upscaler: PictureUpscaler, model: Network, frames: NDArray[Level], source: Path
+) -> Callable[[], NDArray[Level]]:
+    """``upscale_frames`` in two halves, as ``PictureUpscaler.start``."""
     try:
-        picture = upscaler(model, frames)
+        finish = upscaler.start(model, frames)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -48,8 +56,12 @@ def upscale_frames(upscaler: PictureUpscaler, model: Network, frames: NDArray[Le
             f"the device has too little free memory for {source}, LR frames of {width}x{height}, even in tiles; "
             "end what else uses it and try again"
         ) from error
-    if picture is None:
-        raise VsrppError(
-            f"the network's pictures of {source} are not finite; try --precision fp32 or another checkpoint"
-        )
-    return picture
+
+    def finished() -> NDArray[Level]:
+        if (picture := finish()) is None:
+            raise VsrppError(
+                f"the network's pictures of {source} are not finite; try --precision fp32 or another checkpoint"
+            )
+        return picture
+
+    return finished

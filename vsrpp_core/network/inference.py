@@ -4,7 +4,7 @@ Separate from tiles.py, which knows tensors only: here are the bits of the frame
 free before the first picture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -39,8 +39,9 @@ class PictureUpscaler:
     whole one's up to rounding.
     """
 
-    def __init__(self, hardware: Hardware, tile: int = 0) -> None:
-        self._hardware, self._wanted = hardware, tile
+    def __init__(self, hardware: Hardware, tile: int = 0, reserved: int = 0) -> None:
+        """``reserved``: bytes of the host's free memory that the caller will need."""
+        self._hardware, self._wanted, self._reserved = hardware, tile, reserved
         self._upscaler: Upscaler | None = None
         self._size = ""
         self._warned = bool(tile)
@@ -51,16 +52,39 @@ class PictureUpscaler:
         None where the network's output is not finite: as whole levels it would be a picture like any other. Raises the
         device's error where no tile fits either.
         """
-        height, width = frames.shape[1:3]
+        return self.start(model, frames)()
+
+    def start(self, model: Network, frames: NDArray[Level]) -> Callable[[], NDArray[Level] | None]:
+        """As calling it, but a GPU may still work when it returns: what is returned waits and gives the picture.
+
+        Between the two the next may be started, so that the GPU need not wait for the host.
+        """
+        (height, width), level = frames.shape[1:3], frames.dtype
         self._size = f"{width}x{height}"
         if self._upscaler is None:
             self._upscaler = Upscaler(self._most_pixels(model))
         with torch.no_grad(), self._hardware.autocast():
             output = self._upscaler(model, self._stack(frames))
-        if not output.isfinite().all():
-            return None
-        picture = _to_16bit(output) if frames.dtype == np.uint16 else to_8bit(output)
-        return np.asarray(picture[0].permute(1, 2, 0).cpu().numpy()).astype(frames.dtype, copy=False)
+        levels = _to_16bit(output) if frames.dtype == np.uint16 else to_8bit(output)
+        picture, is_finite = levels[0].permute(1, 2, 0), output.isfinite().all()
+        ready: torch.cuda.Event | None = None
+        if output.is_cuda:  # into pinned memory, in the order of the stream
+            picture = picture.contiguous().to("cpu", non_blocking=True)
+            is_finite = is_finite.to("cpu", non_blocking=True)
+            ready = torch.cuda.Event()
+            ready.record()
+
+        def finish() -> NDArray[Level] | None:
+            if ready:
+                ready.synchronize()
+            return np.asarray(picture.cpu().numpy()).astype(level, copy=False) if is_finite else None
+
+        return finish
+
+    @property
+    def in_flight(self) -> int:
+        """Pictures worth starting before the last one is waited for; on the CPU one is there when it is started."""
+        return 1 if self._hardware.device.type == "cuda" else 0
 
     @property
     def tile(self) -> Tile | None:
@@ -84,7 +108,10 @@ class PictureUpscaler:
         """[1, T, 3, h, w] on the device, 1.0 for white."""
         deep = frames.dtype == np.uint16
         known = frames.astype(np.int32) if deep else frames.copy()  # devices know few operations on 16 bits
-        stack = torch.from_numpy(known).to(self._hardware.device).permute(0, 3, 1, 2).unsqueeze(0)
+        packed = torch.from_numpy(known)
+        if self._hardware.device.type == "cuda":  # from memory that is not pinned the device is waited for
+            packed = packed.pin_memory()
+        stack = packed.to(self._hardware.device, non_blocking=True).permute(0, 3, 1, 2).unsqueeze(0)
         return stack.float() / (DEEP_WHITE if deep else 255)
 
     def _most_pixels(self, model: Network) -> int:
@@ -93,7 +120,8 @@ class PictureUpscaler:
             return (self._wanted + 2 * receptive_radius(model)) ** 2
         if self._hardware.device.type != "cpu" or not isinstance(model, LeanVSR):
             return 0
-        return int(HOST_SHARE * psutil.virtual_memory().available / bytes_per_pixel(model))
+        free = HOST_SHARE * psutil.virtual_memory().available - self._reserved
+        return max(1, int(free / bytes_per_pixel(model)))
 
 
 def bytes_per_pixel(model: LeanVSR) -> int:

@@ -280,7 +280,7 @@ def _slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give a person time between two pictures."""
     from vsrpp_core.network.inference import PictureUpscaler
 
-    plain = PictureUpscaler.__call__
+    plain = PictureUpscaler.start
 
     def slow(self: PictureUpscaler, *given: Any) -> object:
         import time
@@ -288,7 +288,7 @@ def _slowly(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.03)
         return plain(self, *given)
 
-    monkeypatch.setattr(PictureUpscaler, "__call__", slow)
+    monkeypatch.setattr(PictureUpscaler, "start", slow)
 
 
 # a new dataset

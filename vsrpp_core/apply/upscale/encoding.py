@@ -18,6 +18,7 @@ import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
@@ -27,17 +28,22 @@ from av.video.stream import VideoStream
 from vsrpp_core.apply.upscale.source import Picture, Pixels, SourceInfo
 from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import OptionError
+from vsrpp_core.video.decoding import reason_of
 from vsrpp_core.video.reading import BT709, SWSCALE_FLAGS, turned
 from vsrpp_core.video.siting import OPTION as SITING_OPTION
 from vsrpp_core.video.siting import UNNAMED, Sited, Siting
 
-CodecName = Literal["libx264", "libx265", "libsvtav1", "ffv1", "png"]
-CODECS: tuple[CodecName, ...] = ("libx264", "libx265", "libsvtav1", "ffv1")
-DEFAULT_CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20}
+CodecName = Literal["libx264", "libx265", "libsvtav1", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc", "png"]
+NVENC: tuple[CodecName, ...] = ("h264_nvenc", "hevc_nvenc", "av1_nvenc")
+"""Encoders that are circuits of an NVIDIA card; whether this card has them shows when one is opened."""
+CODECS: tuple[CodecName, ...] = ("libx264", "libx265", "libsvtav1", "ffv1", *NVENC)
+DEFAULT_CRF = {"libx264": 16, "libx265": 18, "libsvtav1": 20, "h264_nvenc": 18, "hevc_nvenc": 20, "av1_nvenc": 24}
 """Finer than the encoders' own defaults: the detail that the network added should survive."""
 
-HIGHEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63}
-DEFAULT_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6"}
+HIGHEST_CRF = {"libx264": 51, "libx265": 51, "libsvtav1": 63, **dict.fromkeys(NVENC, 51)}
+LOWEST_CRF = dict.fromkeys(NVENC, 1)
+"""0 would leave the quality to NVENC."""
+DEFAULT_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "6", **dict.fromkeys(NVENC, "p6")}
 X26_PRESETS = (
     "ultrafast",
     "superfast",
@@ -51,10 +57,12 @@ X26_PRESETS = (
     "placebo",
 )
 X26_NUMBERS = tuple(map(str, range(len(X26_PRESETS))))
-PRESETS = {
+PRESETS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("libx264", "libx265"), (*X26_PRESETS, *X26_NUMBERS)),
     "libsvtav1": tuple(map(str, range(-2, 14))),
+    **dict.fromkeys(NVENC, tuple(f"p{number}" for number in range(1, 8))),
 }
+PRESETS_TOLD: dict[str, str] = {"libsvtav1": "0 to 13", **dict.fromkeys(NVENC, "p1 to p7")}
 X264_SAME_EVERY_TIME = {"mbtree": "0"}
 """With macroblock trees and B-frames x264 (core 165) made up to 31 different films in 60 encodings of the same small
 pictures, even with one thread; without the trees, one. The result must not depend on where a job was interrupted."""
@@ -67,6 +75,12 @@ SVT_ERRORS_ONLY = "1"
 
 REAL_TIME = (1, 2)
 """SCHED_FIFO and SCHED_RR of Linux."""
+
+SAME_QUALITY = {"rc": "vbr", "b": "0"}
+"""NVENC takes ``cq`` as the quality only where no bitrate is asked for."""
+
+NVENC_DEEP = {"yuv420p10le": "p010le"}
+"""NVENC's layout of 10 bits; in H.264 the cards before Blackwell have none."""
 
 H264_SIDE = 4096
 """The most that hardware decoders of H.264 support; larger pictures become H.265."""
@@ -146,6 +160,19 @@ class Encoding:
         self._set(context)
         open_encoder(context)
         return Encoder(self, context)
+
+    def refuse_without_card(self) -> None:
+        """OptionError where the encoder needs a card that is not there, or that cannot encode this."""
+        if self.codec not in NVENC:
+            return
+        try:
+            self.encoder()
+        except (FFmpegError, ValueError) as error:
+            raise OptionError(
+                "codec",
+                f"{self.codec} needs an NVIDIA card whose NVENC takes {self.width}x{self.height} {self.pixels}, and "
+                f"its driver; it cannot be opened here ({reason_of(error)}); choose another --codec or --pixels",
+            ) from None
 
     def _set(self, context: VideoCodecContext) -> None:
         context.width, context.height, context.pix_fmt = self.width, self.height, self.pixels
@@ -295,6 +322,8 @@ def _pixel_format(codec: CodecName, info: SourceInfo) -> tuple[str, list[str]]:
     bits = 8 if info.bits <= 8 else 10 if info.bits <= 10 else 12
     suffix = {8: "", 10: "10le", 12: "12le"}
     candidates = [f"yuv{c}p{suffix[b]}" for b in (bits, 10, 8) if b <= bits for c in (chroma, "444", "420")]
+    if codec in ("hevc_nvenc", "av1_nvenc"):
+        candidates = [NVENC_DEEP.get(name, name) for name in candidates]
     pixels = next(name for name in candidates if name in _formats(codec))
     if pixels != candidates[0]:
         notes.append(f"{codec} has no {candidates[0]}: stored as {pixels}")
@@ -338,17 +367,20 @@ def _options(codec: CodecName, request: EncodingRequest, info: SourceInfo) -> di
     options: dict[str, str] = {}
     if codec in DEFAULT_CRF:
         crf = DEFAULT_CRF[codec] if request.crf is None else request.crf
-        if not 0 <= crf <= HIGHEST_CRF[codec]:
-            raise OptionError("crf", f"--crf {crf:g} is not between 0 and {HIGHEST_CRF[codec]}, the range of {codec}")
-        options["crf"] = f"{crf:g}"
+        low, high = LOWEST_CRF.get(codec, 0), HIGHEST_CRF[codec]
+        if not low <= crf <= high:
+            raise OptionError("crf", f"--crf {crf:g} is not between {low} and {high}, the range of {codec}")
+        options["cq" if codec in NVENC else "crf"] = f"{crf:g}"
         options["preset"] = request.preset or DEFAULT_PRESET[codec]
         if options["preset"] not in PRESETS[codec]:
-            known = "0 to 13" if codec == "libsvtav1" else ", ".join(X26_PRESETS)
+            known = PRESETS_TOLD.get(codec) or ", ".join(X26_PRESETS)
             raise OptionError("preset", f"--preset {request.preset} is not a preset of {codec}; it has {known}")
     elif request.crf is not None or request.preset:
         raise OptionError("codec", f"{codec} is lossless and takes neither --crf nor --preset")
     if codec == "libx264":
         options |= X264_SAME_EVERY_TIME
+    if codec in NVENC:
+        options |= SAME_QUALITY
     if codec in HDR_WORDS:
         params, display_word, light_word, plain = HDR_WORDS[codec]
         named = {display_word: _mastering(info, plain), light_word: _light_level(info)}

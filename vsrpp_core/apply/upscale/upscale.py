@@ -6,18 +6,21 @@ it ends, it resumes from its last finished segment and makes the same pictures.
 
 import hashlib
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from av.error import FFmpegError
 
-from vsrpp_core.apply.load_network import load_network, upscale_frames
+from vsrpp_core.apply.load_network import load_network, started
 from vsrpp_core.apply.stacks import lead, reach, windows
 from vsrpp_core.apply.upscale import mux
+from vsrpp_core.apply.upscale.beside import Behind, ahead
 from vsrpp_core.apply.upscale.encoding import Encoding
 from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
 from vsrpp_core.apply.upscale.job_events import (
@@ -25,6 +28,7 @@ from vsrpp_core.apply.upscale.job_events import (
     UpscaleEvent,
     UpscaleFailed,
     UpscaleFinished,
+    UpscalePreview,
     UpscaleProgress,
     UpscaleStarted,
 )
@@ -33,13 +37,17 @@ from vsrpp_core.apply.upscale.marks import Mark, Marks
 from vsrpp_core.apply.upscale.origins import record
 from vsrpp_core.apply.upscale.preview import Previews
 from vsrpp_core.apply.upscale.segments import Segment, SegmentWriter, UpscaleFolder, clear_finished, put_in_place
-from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, exact
+from vsrpp_core.apply.upscale.source import Film, Picture, Pixels, SourceInfo, exact
 from vsrpp_core.apply.upscale.tracks import LeftOut
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.errors import CHECK_DISK, WHAT_TO_DO, VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import PictureUpscaler
-from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.network.model import SCALE, VSRBidirectional3x
+
+WAITING = 3
+"""Stacks that are decoded ahead of the network, and pictures that wait behind it for the encoder: enough that pictures
+which take one of the three longer than usual do not stop the others."""
 
 
 def upscale(checkpoint: Path, jobs: list[Job], options: Options | None = None) -> Generator[UpscaleEvent, None, None]:
@@ -91,6 +99,7 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
     film = open_film(job, options)
     film.check()
     encoding, notes = encoding_of(job, film, options)
+    encoding.refuse_without_card()
     try:
         with UpscaleFolder(job.out) as work:
             left_out: list[LeftOut] = []
@@ -170,28 +179,52 @@ class _Task:
         yield UpscaleFinished(self.job.source.name, self.job.out, sink.done, resumed_from, seconds)
 
     def _upscale(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
-        """All remaining pictures."""
-        network, n_frames = self.network, self.network.n_frames
-        upscaler = PictureUpscaler(network.hardware, network.tile)
+        """All remaining pictures: decoded, upscaled (here) and encoded on three threads.
+
+        A picture counts as done when the encoder has been given it, which it is whatever comes after.
+        """
+        network, done = self.network, sink.done
+        upscaler = PictureUpscaler(network.hardware, network.tile, waiting_bytes(self.film.info))
         previews = Previews(self.work.path, self.options.preview_every, self.film.info.matrix)
-        begin = max(0, sink.done - lead(n_frames))
-        if sink.done:
-            yield self._progress("reading", sink.done, sink.done)
-        with closing(self.film.pictures(begin)) as pictures:
-            for window in windows(pictures, n_frames, skip=sink.done - begin):
-                middle, frames = window[n_frames // 2], np.stack([picture.rgb for picture in window])
-                rgb = upscale_frames(upscaler, network.model, frames, self.film.info.path)
-                sink.add(rgb, middle)
+        if done:
+            yield self._progress("reading", done, done)
+        encoder: Behind[UpscalePreview] = Behind(WAITING)
+        with closing(ahead(self._stacks(done), WAITING)) as stacks, encoder:
+            for picture, rgb in self._upscaled(stacks, upscaler):
+                done += 1
+                yield from encoder.do(partial(self._store, sink, previews, picture, rgb))
                 yield from upscaler.warnings()
                 yield from self._notes()
                 side = max(upscaler.tile or (0,))
-                yield self._progress("upscaling", sink.done, self.film.info.frames, sink.count + 1, side)
-                if previews.is_due:
-                    yield previews.write(self.job.source.name, sink.done, middle, rgb)
-        sink.end_segment()
+                yield self._progress("upscaling", done, self.film.info.frames, sink.count + 1, side)
+            yield from encoder.do(sink.end_segment)
+            yield from encoder.rest()
         yield from self._notes()
-        if not sink.done:
+        if not done:
             raise VsrppError(f"{self.film.info.path} has no pictures in that part; choose another --start")
+
+    def _stacks(self, done: int) -> Generator[list[Picture], None, None]:
+        """The windows of all pictures but those ``done``."""
+        begin = max(0, done - lead(self.network.n_frames))
+        with closing(self.film.pictures(begin)) as pictures:
+            yield from windows(pictures, self.network.n_frames, skip=done - begin)
+
+    def _upscaled(self, stacks: Iterable[list[Picture]], upscaler: PictureUpscaler) -> Iterator[tuple[Picture, Pixels]]:
+        """A GPU is given the next picture before the last one is waited for."""
+        model, path = self.network.model, self.film.info.path
+        begun: deque[tuple[Picture, Callable[[], Pixels]]] = deque()
+        for stack in stacks:
+            frames = np.stack([picture.rgb for picture in stack])
+            begun.append((stack[len(stack) // 2], started(upscaler, model, frames, path)))
+            if len(begun) > upscaler.in_flight:
+                picture, finished = begun.popleft()
+                yield picture, finished()
+        for picture, finished in begun:
+            yield picture, finished()
+
+    def _store(self, sink: "_Sink", previews: Previews, picture: Picture, rgb: Pixels) -> UpscalePreview | None:
+        sink.add(rgb, picture)
+        return previews.write(self.job.source.name, sink.done, picture, rgb) if previews.is_due else None
 
     def _join(self, sink: "_Sink") -> Iterator[UpscaleEvent]:
         made = self.work.path / f"joined{self.job.out.suffix.lower()}"
@@ -212,11 +245,16 @@ class _Task:
 
     def _notes(self) -> Iterator[WarningRaised]:
         """Notes since the last call."""
-        notes, self.film.notes[:] = list(self.film.notes), []
-        return _as_warnings(notes)
+        while self.film.notes:  # the thread that decodes may add to them meanwhile
+            yield WarningRaised(message=self.film.notes.pop(0))
 
     def _progress(self, stage: Stage, done: int, total: int, segment: int = 0, tile: int = 0) -> UpscaleProgress:
         return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0, segment, tile)
+
+
+def waiting_bytes(info: SourceInfo) -> int:
+    """Memory of the pictures that wait on either side of the network, and of one that is being encoded."""
+    return (WAITING + 1) * (1 + SCALE**2) * 3 * info.width * info.height * (1 if info.bits <= 8 else 2)
 
 
 class _Sink:

@@ -49,12 +49,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--fps", metavar="RATE", help=f"of a folder of images that becomes a video (default {DEFAULT_FPS:g})"
     )
     parser.add_argument(
-        "--codec", choices=CODECS, help=f"default libx264; libx265 for more than 8 bits or {H264_SIDE} pixels"
+        "--codec",
+        choices=CODECS,
+        help=f"default libx264; libx265 for more than 8 bits or {H264_SIDE} pixels; *_nvenc: an NVIDIA card's",
     )
-    x264, svt = DEFAULT_PRESET["libx264"], DEFAULT_PRESET["libsvtav1"]
+    x264, svt, nvenc = (DEFAULT_PRESET[codec] for codec in ("libx264", "libsvtav1", "hevc_nvenc"))
     by_codec = ", ".join(f"{crf} {codec}" for codec, crf in DEFAULT_CRF.items())
     parser.add_argument("--crf", type=float, help=f"quality, lower is better (default {by_codec})")
-    parser.add_argument("--preset", help=f"effort of the encoder (default {x264}; {svt} for libsvtav1)")
+    parser.add_argument(
+        "--preset", help=f"effort of the encoder (default {x264}; {svt} for libsvtav1, {nvenc} for NVENC)"
+    )
     parser.add_argument("--pixels", metavar="FORMAT", help="pixel format, e.g. yuv420p10le (default: as the source)")
     parser.add_argument(
         "--tile", type=int, default=0, help="largest part at once, LR pixels a side (default 0: by the memory)"

@@ -16,7 +16,7 @@ from vsrpp_tui.screens.shared.form_screen import FormScreen
 from vsrpp_tui.screens.shared.pick_network import PickNetwork
 from vsrpp_tui.widgets.fields import Field, FieldRow, Tick
 
-CODECS = ("libx264", "libx265", "libsvtav1", "ffv1")
+CODECS = ("libx264", "libx265", "libsvtav1", "ffv1", "h264_nvenc", "hevc_nvenc", "av1_nvenc")
 PRESETS = ("medium", "slow", "slower", "veryslow", "fast", "faster", "veryfast", "ultrafast")
 PRECISIONS = get_args(Precision)
 PIXELS = ("yuv420p", "yuv420p10le", "yuv422p10le", "yuv444p", "yuv444p10le")

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import shutil
@@ -5,10 +6,12 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,12 +39,12 @@ from tests.vsrpp_core.apply.conftest import (
     tracks,
     write_film,
 )
-from vsrpp_core.apply.upscale.encoding import EncodingRequest
+from vsrpp_core.apply.upscale.encoding import EncodingRequest, choose_encoding
 from vsrpp_core.apply.upscale.job_events import UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
 from vsrpp_core.apply.upscale.jobs import Options, plan
-from vsrpp_core.apply.upscale.segments import UpscaleFolder
-from vsrpp_core.apply.upscale.source import Span
-from vsrpp_core.apply.upscale.upscale import upscale
+from vsrpp_core.apply.upscale.segments import SegmentWriter, UpscaleFolder
+from vsrpp_core.apply.upscale.source import SourceInfo, Span, VideoFilm
+from vsrpp_core.apply.upscale.upscale import upscale, waiting_bytes
 from vsrpp_core.cli.main import main
 from vsrpp_core.errors import OptionError, UsageError, VsrppError
 from vsrpp_core.messages.events import WarningRaised
@@ -451,6 +454,29 @@ def test_signals_stop_it_and_tell_how_to_go_on(tmp_path: Path, network: Path, nu
     assert not out.exists() and not list(tmp_path.glob(".out.mkv.vsrpp/.tmp-*"))
 
 
+def test_a_full_disk_is_told_and_the_job_resumes(
+    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing fails on the encoder's thread, a picture or some after it was given to it."""
+    source, written = write_film(tmp_path / "film.mkv", Film(shot(1, 25))), count(1)
+    run(network, source, tmp_path / "whole.mkv")
+    plain = SegmentWriter.add
+
+    def full(self: SegmentWriter, packets: Any) -> None:
+        if next(written) == 14:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(self, packets)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SegmentWriter, "add", full)
+        with pytest.raises(VsrppError, match=r"out\.mkv cannot be written \(No space left on device\)"):
+            run(network, source, tmp_path / "out.mkv")
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(("ahead", "behind"))]
+    events = run(network, source, tmp_path / "out.mkv")
+    assert next(e for e in events if isinstance(e, UpscaleStarted)).resumed_from == 10
+    assert tracks(tmp_path / "out.mkv") == tracks(tmp_path / "whole.mkv")
+
+
 def test_two_processes_do_not_make_the_same_file(tmp_path: Path, network: Path) -> None:
     source, out = write_film(tmp_path / "film.mkv", Film(shot(1, 9))), tmp_path / "out.mkv"
     events = upscale(network, plan([source], out, False, False).jobs, Options(precision="fp32"))
@@ -530,6 +556,53 @@ def test_settings_the_encoder_refuses_are_told_before_any_work(tmp_path: Path, b
     assert not list(tmp_path.glob(".out*"))
     with refused("pixels", "libx264 has no pixel format gbrp16le; it has yuv420p,"):
         run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("libx264", pixels="gbrp16le"))
+
+
+def test_a_card_s_encoder_is_tried_before_any_work(
+    tmp_path: Path, bilinear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(context: object) -> None:
+        raise av.error.PermissionError(1, "Operation not permitted")  # what libav says without a driver
+
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 2)))
+    monkeypatch.setattr("vsrpp_core.apply.upscale.encoding.open_encoder", unavailable)
+    with refused("codec", r"hevc_nvenc needs an NVIDIA card .* cannot be opened here .*; choose another --codec"):
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("hevc_nvenc"))
+    assert not list(tmp_path.glob(".out*"))
+    monkeypatch.setattr(av, "Codec", lambda name, mode: (_ for _ in ()).throw(ValueError(name)))
+    with refused("codec", "this build of PyAV has no encoder hevc_nvenc; choose another"):
+        run(bilinear, source, tmp_path / "out.mkv", encoding=EncodingRequest("hevc_nvenc"))
+
+
+@pytest.mark.skipif("hevc_nvenc" not in av.codecs_available, reason="this PyAV has no NVENC")
+def test_a_card_s_encoder_takes_quality_presets_and_ten_bits() -> None:
+    info = SourceInfo(Path("film.mkv"), 320, 180, "yuv420p10le", 10, Fraction(25), Fraction(1, 25), 9)
+    encoding, notes = choose_encoding(info, EncodingRequest("hevc_nvenc", crf=22, preset="p3"))
+    assert encoding.options.items() >= {"cq": "22", "preset": "p3", "rc": "vbr", "b": "0"}.items()
+    assert encoding.pixels == "p010le" and not notes
+    assert choose_encoding(info, EncodingRequest("h264_nvenc"))[0].pixels == "yuv420p"
+    for codec, wrong in (("h264_nvenc", {"crf": 0.0}), ("av1_nvenc", {"preset": "medium"})):
+        with refused(next(iter(wrong)), f"is not .*{codec}"):
+            choose_encoding(info, EncodingRequest(codec, **wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("codec", ["h264_nvenc", "hevc_nvenc", "av1_nvenc"])
+def test_a_card_encodes_a_film_and_resumes_it(tmp_path: Path, network: Path, codec: Any) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 30, 96, 128)))
+    encoding = EncodingRequest(codec)
+    try:
+        choose_encoding(VideoFilm(source).info, encoding)[0].refuse_without_card()
+    except OptionError as error:
+        pytest.skip(str(error))
+    jobs = plan([source], tmp_path / "out.mkv", False, False).jobs
+    events = upscale(network, jobs, Options(encoding, "fp32", segment_seconds=0.2))
+    for _ in range(20):
+        next(events)
+    events.close()
+    *_, finished = run(network, source, tmp_path / "out.mkv", encoding=encoding)
+    assert isinstance(finished, UpscaleFinished) and finished.resumed_from and finished.frames == 30
+    assert seconds(tmp_path / "out.mkv") == seconds(source)
 
 
 # parts, pictures, many
@@ -704,7 +777,8 @@ def test_a_cpu_takes_tiles_before_its_memory_is_full(
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 96, 96)))
     exact = EncodingRequest("ffv1", pixels="bgr0")
     assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", encoding=exact))
-    free = psutil.virtual_memory()._replace(available=2 * 60**2 * bytes_per_pixel(LeanVSR(4, 2, 5)))
+    waiting = waiting_bytes(VideoFilm(source).info)
+    free = psutil.virtual_memory()._replace(available=2 * (60**2 * bytes_per_pixel(LeanVSR(4, 2, 5)) + waiting))
     monkeypatch.setattr("psutil.virtual_memory", lambda: free)
     events = run(network, source, tmp_path / "tiles.mkv", encoding=exact)
     assert "no memory for whole LR frames of 96x96; they are upscaled in tiles of at most 48x48" in warned(events)

@@ -6,6 +6,7 @@ milliseconds (median and worst), and the CPU seconds of a step with watchers ove
 """
 
 import json
+import random
 import statistics
 import subprocess
 import sys
@@ -27,7 +28,9 @@ from vsrpp_core.remote.link import NoLinkError, ask
 from vsrpp_core.remote.standing import standing_of
 from vsrpp_core.run.folder import RunFolder
 
-COMMANDS, WATCHERS, ROUNDS, ROUND_SECONDS = 100, 10, 4, 15.0
+COMMANDS, WATCHERS, ROUNDS, ROUND_SECONDS = 40, 10, 3, 15.0
+LONGEST_PAUSE = 0.5
+"""Seconds before a command: one that follows at once finds the trainer between the same two steps."""
 
 WATCH = """
 import sys, time
@@ -64,6 +67,7 @@ def _summary(values: list[float]) -> dict[str, float]:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
+    time.sleep(random.uniform(0, LONGEST_PAUSE))
     begun = time.perf_counter()
     work()
     return 1000 * (time.perf_counter() - begun)

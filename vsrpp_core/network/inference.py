@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vsrpp_core.device.hardware import Hardware
+from vsrpp_core.device.transfer import Fetched, on_device
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.alignment import OFFSETS
 from vsrpp_core.network.lean import LeanVSR
@@ -59,27 +60,23 @@ class PictureUpscaler:
 
         Between the two the next may be started, so that the GPU need not wait for the host.
         """
-        (height, width), level = frames.shape[1:3], frames.dtype
+        output, level = self.output(model, frames), frames.dtype
+        levels = _to_16bit(output) if level == np.uint16 else to_8bit(output)
+        picture, is_finite = Fetched(levels[0].permute(1, 2, 0).contiguous()), Fetched(output.isfinite().all())
+
+        def finish() -> NDArray[Level] | None:
+            return np.asarray(picture.take().numpy()).astype(level, copy=False) if is_finite.take() else None
+
+        return finish
+
+    def output(self, model: Network, frames: NDArray[Level]) -> Tensor:
+        """The network's output [1, 3, 3h, 3w] on the device, 1.0 for white; a GPU may still work on it."""
+        height, width = frames.shape[1:3]
         self._size = f"{width}x{height}"
         if self._upscaler is None:
             self._upscaler = Upscaler(self._most_pixels(model))
         with torch.no_grad(), self._hardware.autocast():
-            output = self._upscaler(model, self._stack(frames))
-        levels = _to_16bit(output) if frames.dtype == np.uint16 else to_8bit(output)
-        picture, is_finite = levels[0].permute(1, 2, 0), output.isfinite().all()
-        ready: torch.cuda.Event | None = None
-        if output.is_cuda:  # into pinned memory, in the order of the stream
-            picture = picture.contiguous().to("cpu", non_blocking=True)
-            is_finite = is_finite.to("cpu", non_blocking=True)
-            ready = torch.cuda.Event()
-            ready.record()
-
-        def finish() -> NDArray[Level] | None:
-            if ready:
-                ready.synchronize()
-            return np.asarray(picture.cpu().numpy()).astype(level, copy=False) if is_finite else None
-
-        return finish
+            return self._upscaler(model, self._stack(frames))
 
     @property
     def in_flight(self) -> int:
@@ -107,11 +104,8 @@ class PictureUpscaler:
     def _stack(self, frames: NDArray[Level]) -> Tensor:
         """[1, T, 3, h, w] on the device, 1.0 for white."""
         deep = frames.dtype == np.uint16
-        known = frames.astype(np.int32) if deep else frames.copy()  # devices know few operations on 16 bits
-        packed = torch.from_numpy(known)
-        if self._hardware.device.type == "cuda":  # from memory that is not pinned the device is waited for
-            packed = packed.pin_memory()
-        stack = packed.to(self._hardware.device, non_blocking=True).permute(0, 3, 1, 2).unsqueeze(0)
+        known = frames.astype(np.int32) if deep else frames  # devices know few operations on 16 bits
+        stack = on_device(known, self._hardware.device).permute(0, 3, 1, 2).unsqueeze(0)
         return stack.float() / (DEEP_WHITE if deep else 255)
 
     def _most_pixels(self, model: Network) -> int:

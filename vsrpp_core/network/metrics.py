@@ -1,6 +1,7 @@
 """PSNR, SSIM and quality as the field measures them (BasicSR's conventions).
 
-Pictures are tensors [B, C, H, W] of 8-bit values 0..255 in any dtype; arithmetic is float64. No border is cropped here.
+Pictures are tensors [B, C, H, W] of 8-bit values 0..255 in any dtype, on any device; arithmetic is float64 unless it
+is said otherwise. No border is cropped here.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from torch import Tensor
 
 SSIM_WINDOW = 11
 SSIM_SIGMA = 1.5
+MIDDLE = 128.0
+"""Of the levels."""
 
 PSNR_CEILING = 100.0
 """dB; the score of a pixel-perfect picture (an all-black one, say), so that the mean stays finite."""
@@ -30,27 +33,49 @@ def luma(rgb: Tensor) -> Tensor:
 
 def psnr(image: Tensor, reference: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB over all channels, [B]; infinite where the pictures are equal."""
-    error = (image.double() - reference.double()).square().flatten(1).mean(dim=1)
+    if image.dtype == reference.dtype == torch.uint8:  # whole numbers, exact in far less memory
+        squares = (image.short() - reference.short()).float().square_()
+    else:
+        squares = (image.double() - reference.double()).square()
+    error = squares.flatten(1).mean(dim=1, dtype=torch.float64)
     return 10 * torch.log10(255.0**2 / error)
 
 
-def ssim(image: Tensor, reference: Tensor) -> Tensor:
-    """Structural similarity, mean over the valid region and over channels, [B].
+def ssim(image: Tensor, reference: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Structural similarity, mean over the valid region and over channels, float64 [B].
 
-    Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03 and population covariance (Wang et al. 2004).
-    Raises ValueError for pictures smaller than the window.
+    Gaussian window 11x11 with sigma 1.5, K1 = 0.01, K2 = 0.03 and population covariance (Wang et al. 2004). Computed in
+    ``dtype``: float32 takes a third of the time and is off by less than 1e-5. Raises ValueError for pictures smaller
+    than the window.
     """
     if min(image.shape[-2:]) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs at least {SSIM_WINDOW}x{SSIM_WINDOW} pixels, got {list(image.shape[-2:])}")
-    x, y = image.double(), reference.double()
-    mean_x, mean_y = _blur(x), _blur(y)
-    variance_x = _blur(x * x) - mean_x.square()
-    variance_y = _blur(y * y) - mean_y.square()
-    covariance = _blur(x * y) - mean_x * mean_y
+    channels = [
+        _ssim_of_channel(image[:, channel].to(dtype), reference[:, channel].to(dtype))  # one at a time stays in caches
+        for channel in range(image.shape[1])
+    ]
+    return torch.stack(channels).mean(dim=0)
+
+
+def _ssim_of_channel(x: Tensor, y: Tensor) -> Tensor:
+    """[B, H, W] to [B].
+
+    Written with the sum and the difference of the pictures, of which each factor of SSIM is 1 less a share: the share
+    of the difference is small where pictures are alike, and float32 then loses nothing in it. The sum is taken around
+    0, where its variance is not the difference of two large numbers.
+    """
+    around = 2 * MIDDLE
+    total, difference = (x + y).sub_(around), x - y
+    planes = torch.stack((total, difference, total.square(), difference.square()))
+    mean_total, mean_difference, of_total, of_difference = _blur(planes)
+    variance_total = of_total.sub_(mean_total.square())
+    brightness, variance = mean_difference.square_(), of_difference
+    variance.sub_(brightness)
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    energy = (mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)
-    return (likeness / energy).flatten(1).mean(dim=1)
+    unlike_brightness = 2 * brightness / mean_total.add_(around).square_().add_(brightness).add_(2 * c1)
+    unlike_structure = 2 * variance / variance_total.add_(variance).add_(2 * c2)
+    likeness: Tensor = (1 - unlike_brightness).mul_(1 - unlike_structure)
+    return likeness.flatten(1).mean(dim=1, dtype=torch.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +93,12 @@ class Score:
 def score(image: Tensor, reference: Tensor) -> Score:
     """Of one picture [1, C, H, W]."""
     return Score(min(float(psnr(image, reference)), PSNR_CEILING), float(ssim(image, reference)))
+
+
+def device_score(image: Tensor, reference: Tensor) -> Tensor:
+    """PSNR, at most PSNR_CEILING, and SSIM of one picture [1, C, H, W], float64 [2] on its device: nothing is waited
+    for. SSIM is computed in float32."""
+    return torch.cat((psnr(image, reference).clamp(max=PSNR_CEILING), ssim(image, reference, torch.float32)))
 
 
 def mean_score(scores: Iterable[Score]) -> Score:
@@ -90,20 +121,22 @@ def quality(psnr_db: float, ssim_value: float) -> float:
 
 
 def _blur(image: Tensor) -> Tensor:
-    """Valid-region Gaussian blur of float64 planes, rows then columns.
+    """Valid-region Gaussian blur of planes, columns then rows.
 
-    A sum of shifted planes: torch's float64 convolution on a CPU copies every window first, eight times slower.
+    A sum of shifted planes: torch's convolution of single planes on a CPU copies every window first, eight times
+    slower, and on a card TF32 might round it.
     """
     offsets = torch.arange(SSIM_WINDOW, dtype=torch.float64) - SSIM_WINDOW // 2
     kernel = torch.exp(-offsets.square() / (2 * SSIM_SIGMA**2))
     kernel = kernel / kernel.sum()
-    return _correlate(_correlate(image, kernel, dim=-1), kernel, dim=-2)
+    return _correlate(_correlate(image, kernel, dim=-2), kernel, dim=-1)
 
 
 def _correlate(image: Tensor, kernel: Tensor, dim: int) -> Tensor:
     """Valid-region correlation along one dimension."""
     size = image.shape[dim] - len(kernel) + 1
-    total = torch.zeros_like(image.narrow(dim, 0, size))
-    for shift, weight in enumerate(kernel.tolist()):
+    first, *weights = kernel.tolist()
+    total: Tensor = image.narrow(dim, 0, size) * first
+    for shift, weight in enumerate(weights, start=1):
         total.add_(image.narrow(dim, shift, size), alpha=weight)
     return total

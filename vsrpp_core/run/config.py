@@ -302,6 +302,13 @@ class CadenceConfig(Section):
     tensorboard_every: int = Field(100, ge=1, le=100_000, description="steps between TensorBoard points")
     journal_every: int = Field(10, ge=1, le=100_000, description="steps between step figures in events.jsonl")
     validate_every: int = Field(500, ge=1, le=1_000_000, description="steps between validations")
+    validate_minutes: float = Field(
+        0.0,
+        ge=0,
+        le=1_440,
+        description="least minutes between validations; those due sooner are left out. No plateau is judged then: "
+        "the clock would decide on the rate, and a resumed run be another. 0: all that are due",
+    )
     checkpoint_every: int = Field(10_000, ge=1, le=10_000_000, description="steps between regular checkpoints")
     best_from: int = Field(
         2_000, ge=0, le=10_000_000, description="first step of each checkpoint period in which a best one is kept"

@@ -43,7 +43,7 @@ from vsrpp_core.sinks.training_log import TrainingLog
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks, trouble_of_another_rank
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.trainer import Trainer
-from vsrpp_core.training.validator import Validator
+from vsrpp_core.training.validator import Validator, room_for_pairs
 from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.out_of_memory import advice
 
@@ -219,7 +219,8 @@ class Session:
             return
         self._held.callback(stream.close)
         validation = DatasetFolder(Path(self.config.data.root)).pairs("val")
-        validator = Validator(validation, self._geometry, hardware, self.folder.pictures)
+        room = room_for_pairs(self.config.data)
+        validator = Validator(validation, self._geometry, hardware, self.folder.pictures, room)
         store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()

@@ -91,7 +91,7 @@ class Trainer:
         self._memory, self._heat = MemoryMeter(hardware), HeatGuard(monitor, config.guard.max_temperature, ranks)
         self._saving = CheckpointSaver(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
         self._inbox = Inbox(CommandQueue())
-        self._skipped_steps, self._validation_seconds = 0, 0.0
+        self._skipped_steps, self._validation_seconds, self._validated_at = 0, 0.0, -math.inf
         self._inputs = self._inputs_for(step=1)
         self._reported_step = -1
         self._stall = Stall()
@@ -403,8 +403,11 @@ class Trainer:
     # validation
 
     def _validate_when_due(self) -> Iterator[ev.Event]:
-        if self._progress.step % self._cadence.validate_every == 0:
+        if self._progress.step % self._cadence.validate_every == 0 and self._ranks.agree(self._minutes_are_over()):
             yield from self.validate()
+
+    def _minutes_are_over(self) -> bool:
+        return time.monotonic() - self._validated_at >= 60 * self._cadence.validate_minutes
 
     def validate(self) -> Iterator[ev.Event]:
         """Score the network on the whole validation set, and keep it if it is the best; a Stop ends it early.
@@ -497,14 +500,16 @@ class Trainer:
     def _take_in(self, quality: float | None) -> Gain | None:
         """Record a validation on every rank by the first one's quality; the gain where the rate was cut for it.
 
-        None stands for a validation that was aborted. For the rate only those that are due count: one that the user
-        asks for must not change the training.
+        None stands for a validation that was aborted. For the rate only those that are due by steps count: one that the
+        user asks for, or that the clock chose, must not change the training.
         """
+        self._validated_at = time.monotonic()
         step, quality = self._progress.step, self._ranks.agree(quality)
         if quality is None:
             return None
         self._progress.last_quality, self._progress.last_quality_step = quality, step
-        return self._schedule.observe(step, quality) if step % self._cadence.validate_every == 0 else None
+        counts = not self._cadence.validate_minutes and step % self._cadence.validate_every == 0
+        return self._schedule.observe(step, quality) if counts else None
 
     # checkpoints
 

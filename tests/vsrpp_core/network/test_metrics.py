@@ -15,7 +15,18 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vsrpp_core.data.resize import imresize
-from vsrpp_core.network.metrics import Score, luma, mean_over_clips, mean_score, psnr, quality, ssim, to_8bit
+from vsrpp_core.network.metrics import (
+    Score,
+    device_score,
+    luma,
+    mean_over_clips,
+    mean_score,
+    psnr,
+    quality,
+    score,
+    ssim,
+    to_8bit,
+)
 
 Picture = NDArray[np.uint8]
 ALIKE = 1e-9
@@ -99,6 +110,17 @@ def test_psnr_and_ssim_are_scikit_image_s(name: str, degrade: Callable[[Picture]
     image = degrade(reference)
     assert float(psnr(as_batch(image), as_batch(reference))) == pytest.approx(skimage_psnr(image, reference), abs=ALIKE)
     assert float(ssim(as_batch(image), as_batch(reference))) == pytest.approx(skimage_ssim(image, reference), abs=ALIKE)
+
+
+@pytest.mark.parametrize("degrade", DEGRADATIONS, ids=lambda degrade: degrade.__name__)
+def test_the_score_of_a_validation_agrees_with_them(degrade: Callable[[Picture], Picture]) -> None:
+    """SSIM in float32, also where it is hardest: in a bright flat picture of little noise."""
+    bright = (np.full((120, 90, 3), 250) + np.random.default_rng(1).integers(-1, 2, (120, 90, 3))).astype(np.uint8)
+    for reference in (bright, REFERENCES["rocket"]()):
+        image = degrade(reference)
+        of_psnr, of_ssim = device_score(as_batch(image), as_batch(reference)).tolist()
+        exact = score(as_batch(image), as_batch(reference))
+        assert of_psnr == exact.psnr and of_ssim == pytest.approx(exact.ssim, abs=1e-5)
 
 
 @pytest.mark.parametrize("degrade", DEGRADATIONS, ids=lambda degrade: degrade.__name__)

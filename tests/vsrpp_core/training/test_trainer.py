@@ -19,7 +19,6 @@ from vsrpp_core.data.stacked import load_pair
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
-from vsrpp_core.network.metrics import Score
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.session.session import open_session
 from vsrpp_core.sinks import sink
@@ -212,12 +211,16 @@ def test_a_rollback_in_the_warm_up_slows_down_too(
     assert after == pytest.approx(0.5 * before)
 
 
+def score_as(monkeypatch: pytest.MonkeyPatch, psnr: Callable[[], float]) -> None:
+    monkeypatch.setattr(validator, "device_score", lambda image, reference: torch.tensor([psnr(), 0.5]).double())
+
+
 def test_the_best_outlives_a_rollback(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Best at 20; from 21 on all fails, and the second rollback goes back to 10."""
     scores = itertools.count(2000)
-    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    score_as(monkeypatch, lambda: next(scores) / 100)
     break_gradients(monkeypatch, first=21, last=999)
     run, settings = tmp_path / "run", {**ROLLING, "training__max_rollbacks": 2, "cadence__validate_every": 10}
     settings.update(cadence__best_from=0, cadence__checkpoint_every=20, cadence__best_until=19)
@@ -234,7 +237,7 @@ def test_a_best_that_could_not_be_saved_is_not_the_best(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = itertools.count(5000, -1)
-    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    score_as(monkeypatch, lambda: next(scores) / 100)
     save, calls = torch.save, itertools.count(1)
 
     def full_at_first(*anything: Any) -> None:
@@ -316,7 +319,7 @@ def test_superseded_best_files_stay_where_that_is_asked_for(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = itertools.count(2000)
-    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    score_as(monkeypatch, lambda: next(scores) / 100)
     settings: Settings = {
         "cadence__validate_every": 4,
         "cadence__best_from": 0,
@@ -417,11 +420,27 @@ def test_a_recovery_checkpoint_has_a_clock_of_its_own(
     assert "recovery" in kinds and kinds.count("regular") == 12
 
 
+def test_the_clock_leaves_validations_out_and_has_no_part_in_the_rate(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the clock the same validations are a plateau."""
+    score_as(monkeypatch, lambda: 20.0)
+    settings: Settings = {"cadence__validate_every": 2, "training__max_steps": 13, "schedule__warmup_steps": 0}
+    settings |= {"schedule__plateau_validations": 5, "schedule__plateau_cooldown": 0}
+    reached = {}
+    for minutes in (0, 1e-9, 60):
+        events = train(tmp_path / f"{minutes}", make_dataset(), cadence__validate_minutes=minutes, **settings)
+        validated = [event.step for event in events if isinstance(event, ev.ValidationFinished)]
+        reached[minutes] = validated, any(isinstance(event, ev.LearningRateReduced) for event in events)
+    every = [2, 4, 6, 8, 10, 12, 13]
+    assert reached == {0: (every, True), 1e-9: (every, False), 60: ([2, 13], False)}
+
+
 def test_a_quality_that_is_no_number_is_never_the_best_and_the_best_is_remembered(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     psnr = {"value": 30.0}
-    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(psnr["value"], 0.5))
+    score_as(monkeypatch, lambda: psnr["value"])
     run, settings = tmp_path / "run", {"cadence__validate_every": 4, "cadence__best_from": 0}
     train(run, make_dataset(), at_step(6, cmd.Stop()), **settings)
     best = []
@@ -439,7 +458,7 @@ def test_a_checkpoint_asked_for_stays_one_after_a_resume(
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = itertools.count(2000)
-    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    score_as(monkeypatch, lambda: next(scores) / 100)
     run, data = tmp_path / "run", make_dataset()
     train(run, data, at_step(4, cmd.SaveCheckpoint(), cmd.Stop()), cadence__best_from=0)
     queue, events = cmd.CommandQueue(), []
@@ -459,7 +478,7 @@ def test_a_checkpoint_asked_for_is_kept_when_it_is_the_best_too(
 ) -> None:
     """Saved by hand, then found to be the best of its time, then superseded twice."""
     scores = itertools.count(2000)
-    monkeypatch.setattr(validator, "_score", lambda image, reference: Score(next(scores) / 100, 0.5))
+    score_as(monkeypatch, lambda: next(scores) / 100)
     run, settings = tmp_path / "run", {"cadence__validate_every": 8, "cadence__best_from": 0}
     asked = (cmd.Pause(), cmd.SaveCheckpoint(), cmd.Validate(), cmd.Resume())
     events = train(run, make_dataset(), at_step(4, *asked), **settings)

@@ -6,9 +6,12 @@ import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import psutil
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tests.conftest import MakeDataset
@@ -18,10 +21,11 @@ from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.events import Alignment
-from vsrpp_core.network.metrics import Score, to_8bit
+from vsrpp_core.network.metrics import Score, score, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
+from vsrpp_core.run.config import DataConfig
 from vsrpp_core.training import validator as validator_module
-from vsrpp_core.training.validator import COMPARISONS, ValidationResult, Validator
+from vsrpp_core.training.validator import COMPARISONS, ValidationResult, Validator, room_for_pairs
 
 Items = list[ev.Event | ValidationResult | None]
 
@@ -58,13 +62,19 @@ def hardware() -> Hardware:
     return choose_hardware("fp32")
 
 
-def make_validator(root: Path, hardware: Hardware, names: list[str] | None = None, side: int = LR_SIDE) -> Validator:
+def make_validator(
+    root: Path, hardware: Hardware, names: list[str] | None = None, side: int = LR_SIDE, room: int = 0
+) -> Validator:
     """Of the dataset at ``root``, its validation pairs renamed to ``names``."""
     folder = DatasetFolder(root)
     for pair, name in zip(folder.pairs("val"), names or [], strict=names is not None):
         pair.lr.rename(pair.lr.with_name(name))
         pair.gt.rename(pair.gt.with_name(name))
-    return Validator(folder.pairs("val"), StackGeometry(5, side, side), hardware, root / "pictures")
+    return Validator(folder.pairs("val"), StackGeometry(5, side, side), hardware, root / "pictures", room)
+
+
+def as_batch(image: NDArray[np.uint8]) -> Tensor:
+    return torch.tensor(image).permute(2, 0, 1)[None]
 
 
 def network(hardware: Hardware) -> VSRBidirectional3x:
@@ -87,8 +97,8 @@ def test_a_long_clip_does_not_outweigh_the_others(
     """Three samples of one film, one of each of two others; KI is scored before LR, which is 10 dB and 0.25 lower."""
     names = [f"{film}_0000{n:02d}_30_60.png" for film, n in (("a_1", 1), ("a_1", 2), ("a_1", 3), ("a_2", 7), ("b", 5))]
     ki = [Score(30.0, 0.75), Score(33.0, 0.5), Score(36.0, 0.625), Score(21.0, 0.375), Score(24.0, 1.0)]
-    scores = itertools.chain.from_iterable((one, Score(one.psnr - 10, one.ssim - 0.25)) for one in ki)
-    monkeypatch.setattr(validator_module, "_score", lambda image, reference: next(scores))
+    scores = itertools.chain.from_iterable(((one.psnr, one.ssim), (one.psnr - 10, one.ssim - 0.25)) for one in ki)
+    monkeypatch.setattr(validator_module, "device_score", lambda image, reference: torch.tensor(next(scores)).double())
     validator = make_validator(make_dataset(n_val=5), hardware, names)
     outcome = result(list(validator.run(Bilinear(), step=1)))
     assert (outcome.samples, outcome.clips) == (5, 3)
@@ -111,28 +121,51 @@ def test_any_module_is_scored_by_its_8_bit_picture(make_dataset: MakeDataset, ha
         stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2)[None].to(hardware.device).float() / 255
         picture = to_8bit(Bilinear()(stack))[0].permute(1, 2, 0).cpu().numpy()
         bicubic = upscale3(frames[2])
-        expected.append([validator_module._score(image, truth) for image in (picture, bicubic)])
-    for column, score in enumerate((outcome.ki, outcome.lr)):
-        assert score.psnr == pytest.approx(sum(row[column].psnr for row in expected) / 2, abs=1e-9)
-        assert score.ssim == pytest.approx(sum(row[column].ssim for row in expected) / 2, abs=1e-9)
+        expected.append([score(as_batch(image), as_batch(truth)) for image in (picture, bicubic)])
+    for column, mean in enumerate((outcome.ki, outcome.lr)):
+        assert mean.psnr == pytest.approx(sum(row[column].psnr for row in expected) / 2, abs=1e-9)
+        assert mean.ssim == pytest.approx(sum(row[column].ssim for row in expected) / 2, abs=1e-5)
 
 
-def test_no_picture_outlives_its_sample(
-    make_dataset: MakeDataset, hardware: Hardware, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held: list[weakref.ref[object]] = []
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[tuple[weakref.ref[object], weakref.ref[object]]]:
+    """The pairs that were read from files, as long as they are there."""
+    pairs: list[tuple[weakref.ref[object], weakref.ref[object]]] = []
 
     def watched(*pair_and_geometry: Any) -> object:
         frames, truth = load_pair(*pair_and_geometry)
-        held.extend((weakref.ref(frames), weakref.ref(truth)))
+        pairs.append((weakref.ref(frames), weakref.ref(truth)))
         return frames, truth
 
     monkeypatch.setattr(validator_module, "load_pair", watched)
-    left = []
-    for item in make_validator(make_dataset(n_val=6), hardware).run(Bilinear(), step=1):
+    return pairs
+
+
+def test_three_pairs_at_most_are_held(
+    make_dataset: MakeDataset, hardware: Hardware, read: list[tuple[weakref.ref[object], weakref.ref[object]]]
+) -> None:
+    """One whose picture is written, one under way and one that is read meanwhile; none when all is done."""
+    most = 0
+    for item in make_validator(make_dataset(n_val=9), hardware).run(Bilinear(), step=1):
         if isinstance(item, ev.ValidationProgressed):
-            left.append(sum(picture() is not None for picture in held))
-    assert left == [0] * 6 and len(held) == 12
+            most = max(most, sum(truth() is not None for _, truth in read))
+    assert most <= 3 and len(read) == 9
+    assert not any(frames() or truth() for frames, truth in read)
+
+
+def test_pairs_are_read_once_as_far_as_there_is_room(
+    make_dataset: MakeDataset, hardware: Hardware, read: list[tuple[weakref.ref[object], weakref.ref[object]]]
+) -> None:
+    room = 2 * StackGeometry(5, LR_SIDE, LR_SIDE).pair_bytes
+    validator = make_validator(make_dataset(n_val=5), hardware, room=room)
+    first, second = (result(list(validator.run(Bilinear(), step))) for step in (1, 2))
+    assert len(read) == 5 + 3 and first == second
+
+
+def test_the_room_is_what_the_settings_give_other_pictures_within_free_memory() -> None:
+    assert room_for_pairs(DataConfig(cache="none")) == room_for_pairs(DataConfig(cache_gb=0)) == 0
+    assert room_for_pairs(DataConfig(cache_gb=2**-20)) == 2**10
+    assert room_for_pairs(DataConfig(cache_gb=1024)) < 0.2 * psutil.virtual_memory().available
 
 
 def test_tiles_are_reported_once_and_the_scores_are_those_of_whole_pictures(
@@ -147,10 +180,9 @@ def test_tiles_are_reported_once_and_the_scores_are_those_of_whole_pictures(
     (warning,) = warnings(tiled)
     assert "whole LR frames of 60x60" in warning and "tiles of at most 30x30" in warning
     for items in (tiled, again):
-        for score, plain in ((result(items).ki, result(whole).ki), (result(items).lr, result(whole).lr)):
-            assert score.psnr == pytest.approx(plain.psnr, abs=1e-3) and score.ssim == pytest.approx(
-                plain.ssim, abs=1e-4
-            )
+        for tiled_score, plain in ((result(items).ki, result(whole).ki), (result(items).lr, result(whole).lr)):
+            assert tiled_score.psnr == pytest.approx(plain.psnr, abs=1e-3)
+            assert tiled_score.ssim == pytest.approx(plain.ssim, abs=1e-4)
 
 
 def test_every_validation_tries_whole_pictures_first(make_dataset: MakeDataset, hardware: Hardware) -> None:

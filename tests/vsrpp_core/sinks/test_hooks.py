@@ -2,8 +2,10 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.helpers import make_event
@@ -56,15 +58,20 @@ def test_each_event_has_its_hook(event: ev.Event, hook: str) -> None:
     assert hook_of(event) == hook and (not hook or hook in HooksConfig.model_fields)
 
 
+def is_running(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def test_a_command_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
-    hooks = Hooks(HooksConfig(on_best=f"sh -c 'sleep 60 & echo $! > {tmp_path}/pid; wait'"), "run", seconds=0.3)
-    begun = time.monotonic()
+    hooks = Hooks(HooksConfig(on_best=f"sh -c 'sleep 600 & echo $! > {tmp_path}/pid; wait'"), "run", seconds=1.5)
     hooks.handle(BEST)
-    assert time.monotonic() - begun < 0.3, "training does not wait"
-    assert list(hooks.close()) == ["hooks.on_best: sh did not end within 0.3 seconds and was killed"]
-    child = int((tmp_path / "pid").read_text())
-    status = Path(f"/proc/{child}/stat")
-    assert not status.exists() or status.read_text().split()[2] == "Z"
+    assert list(hooks.failures()) == [], "training does not wait"
+    assert list(hooks.close()) == ["hooks.on_best: sh did not end within 1.5 seconds and was killed"]
+    started, deadline = int((tmp_path / "pid").read_text()), time.monotonic() + 30
+    while is_running(started):
+        assert time.monotonic() < deadline
 
 
 def test_what_fails_is_said_once_until_it_is_changed(tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ class DataConfig(Section):
         2.0,
         ge=0,
         le=1024,
-        description="cache = memory: room for them in each process that reads, GB; 0 reads each time",
+        description="cache = memory: room for them in each process that reads, and for those validated on, GB; "
+        "0 reads each time",
     )
 
     @field_validator("root")

@@ -5,8 +5,8 @@
 The network is taken out: one costs nothing, another sleeps for as long as encoding a picture takes, as the host does
 while a card computes. Decoding alone, jobs on one thread and jobs on three take turns; encoding is what a job on one
 thread spends on it. Of jobs the time is taken that their pictures take, without opening and joining. libav's own
-threads are left as they are. One JSON line: medians in seconds, and jobs over the slower of decoding and encoding, of
-the same round each.
+threads are left as they are. One JSON line: medians in seconds; jobs over the slower of their own encoding and network,
+which a machine that is busy slows alike; and jobs over those on one thread.
 """
 
 import argparse
@@ -47,27 +47,28 @@ def main() -> None:
         for _ in range(options.rounds):
             times["decoding"].append(bench.decoding())
             times["in_turn_free"].append(bench.pictures(in_turn=True))
-            times["encoding"].append(InTurn.seconds)
+            times["encoding"].append(Beside.seconds)
             sleep = times["encoding"][-1] / options.pictures
             for name, seconds in (("free", 0.0), ("as_encoding", sleep)):
                 times[f"beside_{name}"].append(bench.pictures(seconds))
+                times[f"slower beside {name}"].append(max(Beside.seconds, seconds * options.pictures))
             times["in_turn_as_encoding"].append(bench.pictures(sleep, in_turn=True))
     print(json.dumps(report(times, options)))
 
 
 def report(times: dict[str, list[float]], options: argparse.Namespace) -> dict[str, Any]:
-    def ratio(name: str) -> float:
-        """Median over the rounds; the slower part is of the same round."""
-        slower = [max(pair) for pair in zip(times["decoding"], times["encoding"], strict=True)]
-        return round(statistics.median(a / b for a, b in zip(times[name], slower, strict=True)), 3)
+    def ratio(name: str, slower: str) -> float:
+        """Median over the rounds."""
+        return round(statistics.median(a / b for a, b in zip(times[name], times[slower], strict=True)), 3)
 
     return {
         "benchmark": "upscale_pipeline",
         "codec": options.codec,
         "film": [*options.size, options.pictures],
         "seconds": {name: round(statistics.median(values), 2) for name, values in times.items()},
-        "over_the_slower": {name: ratio(name) for name in times if "_" in name},
-        "share_of_decoding": ratio("decoding"),
+        "over_the_slower": {name: ratio(f"beside_{name}", f"slower beside {name}") for name in ("free", "as_encoding")},
+        "over_one_thread": {name: ratio(f"beside_{name}", f"in_turn_{name}") for name in ("free", "as_encoding")},
+        "share_of_decoding": ratio("decoding", "encoding"),
     }
 
 
@@ -104,9 +105,11 @@ class Bench:
             time.sleep(sleep)
             return lambda: next(pictures)
 
-        one_thread: dict[str, Any] = {"ahead": lambda items, length: items, "Behind": InTurn} if in_turn else {}
+        parts: dict[str, Any] = {"started": started, "Behind": InTurn if in_turn else Beside}
+        if in_turn:
+            parts["ahead"] = lambda items, length: items
         jobs = plan([self._film], self._film.with_name("out.mkv"), overwrite=True).jobs
-        with mock.patch.multiple(job, **{"started": started, **one_thread}):
+        with mock.patch.multiple(job, **parts):
             for event in job.upscale(self._checkpoint, jobs, self._options):
                 if isinstance(event, UpscaleStarted):
                     begin = time.perf_counter()
@@ -115,19 +118,29 @@ class Bench:
         return end - begin
 
 
-class InTurn(Behind[Any]):
-    """Without a thread; ``seconds`` is what the work of the newest took."""
+class Beside(Behind[Any]):
+    """``seconds`` is what the work of the newest took."""
 
     seconds = 0.0
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
-        InTurn.seconds = 0.0
+        Beside.seconds = 0.0
 
     def do(self, work: Callable[[], object]) -> Iterator[object]:
+        return super().do(lambda: self._timed(work))
+
+    def _timed(self, work: Callable[[], object]) -> None:
         begin = time.perf_counter()
         work()
-        InTurn.seconds += time.perf_counter() - begin
+        Beside.seconds += time.perf_counter() - begin
+
+
+class InTurn(Beside):
+    """Without a thread."""
+
+    def do(self, work: Callable[[], object]) -> Iterator[object]:
+        self._timed(work)
         return iter(())
 
 

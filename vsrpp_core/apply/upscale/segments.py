@@ -75,6 +75,12 @@ class UpscaleFolder(JobFolder):
             return wanted == found or (wanted[:seen] == found[:seen] and min(len(wanted), len(found)) >= seen)
         return super().is_same(key, wanted, found)
 
+    def remove(self) -> None:
+        """What says that the result is complete goes last: a kill may come here too."""
+        for path in list(self.path.glob("segment_*")):
+            path.unlink(missing_ok=True)
+        super().remove()
+
     def _described(self) -> Iterator[Segment]:
         index = 0
         while segment := self._parse(index):

@@ -3,11 +3,8 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import pytest
-from rich.console import RenderableType
-from textual._compositor import Compositor
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 
@@ -128,28 +125,6 @@ def _styles_parsed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(Stylesheet, "_parse_rules", parse_once)
-        yield
-
-
-PAINTED = 8
-"""One of so many updates."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _painted_now_and_then() -> Iterator[None]:
-    """Without a terminal what is painted is thrown away, and it is a third of the work.
-
-    What an update leaves is painted with a later one, so that a widget that cannot be drawn is still found.
-    """
-    paint = Compositor.render_update
-    waiting: WeakKeyDictionary[Compositor, int] = WeakKeyDictionary()
-
-    def paint_some(compositor: Compositor, full: bool = False, **options: Any) -> RenderableType | None:
-        waiting[compositor] = (waiting.get(compositor, -1) + 1) % PAINTED
-        return paint(compositor, full=full, **options) if full or not waiting[compositor] else None
-
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(Compositor, "render_update", paint_some)
         yield
 
 

@@ -118,11 +118,11 @@ async def caught_up(pilot: Pilot[Any]) -> None:
 
 
 async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
-    """Draw all charts until that moves nothing, a limited number of times; what is shown then.
+    """Draw all charts until that changes nothing, a limited number of times.
 
     How one looks depends on the room that its figures left it.
     """
-    before: list[object] = []
+    before: Painted = []
     for _ in range(ROUNDS):
         for screen in pilot.app.screen_stack:
             if isinstance(screen, TrainingScreen):
@@ -134,11 +134,10 @@ async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
         await pilot.pause()
         await asyncio.sleep(BREATH)
         await pilot.pause()
-        now: list[object] = [screen._compositor.full_map for screen in pilot.app.screen_stack]
-        if now == before:
-            break
+        if (now := paint(pilot.app)) == before:
+            return now
         before = now
-    return paint(pilot.app)
+    return before
 
 
 async def until(condition: Callable[[], object], what: str) -> None:

@@ -33,6 +33,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.files import nearest_folder
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.session.session import open_session
 from vsrpp_core.training.step import build_model
@@ -62,7 +63,7 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
     """
     known = RunConfig.load_if_any(RunFolder(run).config)
     root = data or (Path(known.data.root) if known and known.data.root else None)
-    with tempfile.TemporaryDirectory(prefix=".vsrpp-bench-", dir=_nearest_folder(run)) as place:
+    with tempfile.TemporaryDirectory(prefix=".vsrpp-bench-", dir=nearest_folder(run)) as place:
         folder = _dataset(root, Path(place) / "data")
         summary = summarize(root or folder.root)
         geometry = training_geometry(root or folder.root, summary, known.data.crop if known else 0)
@@ -82,10 +83,6 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
         yield from _readings(config, hardware, pairs, geometry, is_made_up=root is None)
         yield _session(Path(place) / "run", config, folder.root, own.seconds)
         yield _upscaling(config, hardware)
-
-
-def _nearest_folder(run: Path) -> Path:
-    return next(place for place in (run.absolute(), *run.absolute().parents) if place.is_dir())
 
 
 def _machine(hardware: Hardware) -> Machine:

@@ -19,6 +19,7 @@ from rich.console import Console
 from vsrpp_core.data.reader_count import BATCHES_ON_THE_WAY, SHARED_MEMORY
 from vsrpp_core.doctor.findings import Codecs, Host, OpenFiles, Room, RunDisk, Screen, SharedMemory, Tmux
 from vsrpp_core.run.disk import free_bytes
+from vsrpp_core.run.files import nearest_folder
 from vsrpp_core.run.locks import take
 
 WRITTEN = 64 * 2**20
@@ -53,20 +54,16 @@ def open_files() -> OpenFiles | None:
 
 def room(run: Path, wanted: int) -> Room | None:
     """None where the disk cannot be asked."""
-    folder = _nearest_folder(run)
+    folder = nearest_folder(run)
     try:
         return Room(folder, free_bytes(folder), wanted)
     except OSError:
         return None
 
 
-def _nearest_folder(run: Path) -> Path:
-    return next(place for place in (run.absolute(), *run.absolute().parents) if place.is_dir())
-
-
 def run_disk(run: Path, checkpoint: int) -> RunDisk:
     """Tries the nearest folder that exists; leaves nothing behind."""
-    folder = _nearest_folder(run)
+    folder = nearest_folder(run)
     try:
         with tempfile.TemporaryDirectory(prefix=".vsrpp-doctor-", dir=folder) as trial:
             speed = _write_speed(Path(trial) / "written", min(WRITTEN, free_bytes(folder) // 2))

@@ -41,6 +41,11 @@ class Pace:
         return (total - self.seen[-1][1]) / self.rate
 
 
+def with_validations(step: float, validation: float, validate_every: int) -> float:
+    """Seconds of a step and its share of a validation, from the seconds of each."""
+    return step + validation / max(validate_every, 1)
+
+
 def clock(seconds: float) -> str:
     """``1:02:03``, of constant width below ten hours."""
     minutes, rest = divmod(int(seconds), 60)

@@ -4,13 +4,14 @@ Apart from the report, which judges what was learned and reads every step for it
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vsrpp_core.errors import os_errors
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.changes import with_change
+from vsrpp_core.messages.pace import with_validations
 from vsrpp_core.run.folder import RunFolder
 
 RunStatus = Literal[
@@ -62,7 +63,7 @@ class Standing:
         return self.pid != 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Seen:
     """What the journal has said so far."""
 
@@ -70,12 +71,44 @@ class _Seen:
     phase: ev.RunPhase = "preparing"
     step: int = 0
     seconds: float = math.nan
-    validations: tuple[ev.ValidationFinished, ...] = ()
+    validations: list[ev.ValidationFinished] = field(default_factory=list)
     """Of steps that training still builds upon, the oldest first."""
     is_lost: bool = False
     end: ev.SessionEnded | ev.SessionFailed | None = None
     is_waiting: bool = False
     heard_at: float = 0.0
+
+    def hear(self, event: ev.Event) -> None:
+        self.heard_at = event.time
+        match event:
+            case ev.SessionStarted():
+                self._go_back(event.step)
+                self.started, self.phase, self.end, self.is_waiting = event, "preparing", None, False
+            case ev.RestartPlanned():
+                self.is_waiting = True
+            case ev.PreparationProgressed() | ev.TuningStarted():
+                self.phase, self.end, self.is_waiting = "preparing", None, False
+            case ev.PhaseChanged():
+                self.phase, self.step, self.end = event.phase, event.step, None
+            case ev.StepReported():
+                self.step, self.seconds = event.step, event.seconds_per_step
+            case ev.ValidationFinished():
+                self.validations.append(event)
+                self.is_lost = False
+            case ev.RunLost():
+                self.is_lost = True
+            case ev.RolledBack():
+                self._go_back(event.to_step)
+            case ev.ParameterChanged() | ev.FinishBegan() | ev.FinishCancelled() if self.started:
+                self.started = with_change(self.started, event)
+            case ev.SessionEnded() | ev.SessionFailed():
+                self.end, self.step = event, max(event.step, self.step)
+
+    def _go_back(self, step: int) -> None:
+        """Forget the validations of steps that are taken again."""
+        kept = [one for one in self.validations if one.step <= step]
+        self.is_lost = self.is_lost and len(kept) == len(self.validations)
+        self.step, self.validations = step, kept
 
 
 def standing_of(folder: RunFolder) -> Standing:
@@ -83,13 +116,13 @@ def standing_of(folder: RunFolder) -> Standing:
     pid, seen = folder.owner(), _Seen()
     with os_errors(folder.journal, "cannot be read"):
         for event in journal.replay_of(folder.journal, TOLD, FLEETING):
-            seen = replace(_after(seen, event), heard_at=event.time)
+            seen.hear(event)
     started, newest = seen.started, seen.validations[-1] if seen.validations else None
     best = max(seen.validations, key=lambda one: one.ki_quality, default=None)
     max_steps = started.max_steps if started else 0
     each = seen.seconds
     if started and newest:
-        each += newest.seconds / max(started.validate_every, 1)
+        each = with_validations(each, newest.seconds, started.validate_every)
     return Standing(
         run=str(folder.path),
         status=_status(seen, pid),
@@ -121,35 +154,3 @@ def _status(seen: _Seen, pid: int) -> RunStatus:
             return "failed"
         case _:
             return "killed" if seen.heard_at else "new"
-
-
-def _after(seen: _Seen, event: ev.Event) -> _Seen:
-    match event:
-        case ev.SessionStarted():
-            return replace(_up_to(seen, event.step), started=event, phase="preparing", end=None, is_waiting=False)
-        case ev.RestartPlanned():
-            return replace(seen, is_waiting=True)
-        case ev.PreparationProgressed() | ev.TuningStarted():
-            return replace(seen, phase="preparing", end=None, is_waiting=False)
-        case ev.PhaseChanged():
-            return replace(seen, phase=event.phase, step=event.step, end=None)
-        case ev.StepReported():
-            return replace(seen, step=event.step, seconds=event.seconds_per_step)
-        case ev.ValidationFinished():
-            return replace(seen, validations=(*seen.validations, event), is_lost=False)
-        case ev.RunLost():
-            return replace(seen, is_lost=True)
-        case ev.RolledBack():
-            return _up_to(seen, event.to_step)
-        case ev.ParameterChanged() | ev.FinishBegan() | ev.FinishCancelled() if seen.started:
-            return replace(seen, started=with_change(seen.started, event))
-        case ev.SessionEnded() | ev.SessionFailed():
-            return replace(seen, end=event, step=max(event.step, seen.step))
-        case _:
-            return seen
-
-
-def _up_to(seen: _Seen, step: int) -> _Seen:
-    """Without the validations of steps that are taken again."""
-    kept = tuple(one for one in seen.validations if one.step <= step)
-    return replace(seen, step=step, validations=kept, is_lost=seen.is_lost and len(kept) == len(seen.validations))

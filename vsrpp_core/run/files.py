@@ -64,11 +64,15 @@ def beside(path: Path, prefix: str, suffix: str = "") -> Path:
     return path.with_name(f"{prefix}{middle}{suffix}")
 
 
+def nearest_folder(path: Path) -> Path:
+    """``path``, or the first of the folders above it that exists."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.is_dir())
+
+
 def name_bytes(folder: Path) -> int:
     """The longest name that a folder takes, in bytes, whether or not it exists already."""
-    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), folder)
     try:
-        return os.pathconf(there, "PC_NAME_MAX")
+        return os.pathconf(nearest_folder(folder), "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):
         return NAME_BYTES
 

@@ -24,6 +24,7 @@ from vsrpp_core.device.hardware import Hardware, MemoryMeter
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
+from vsrpp_core.messages.pace import with_validations
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, measure_activity
 from vsrpp_core.run.config import RunConfig
@@ -122,7 +123,8 @@ class Trainer:
 
     def steps_in(self, hours: float) -> int:
         """How many steps fit into ``hours``, with their validations; 0 while their pace is not known."""
-        each = self._clock.usual and self._clock.usual + self._validation_seconds / self._cadence.validate_every
+        usual, every = self._clock.usual, self._cadence.validate_every
+        each = usual and with_validations(usual, self._validation_seconds, every)
         return self._ranks.agree(int(3600 * hours / each) if each else 0)
 
     @property

@@ -11,6 +11,7 @@ from typing import Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.changes import with_change
+from vsrpp_core.messages.pace import with_validations
 from vsrpp_core.report.record import RunRecord
 from vsrpp_tui.state.log import Log, with_event
 from vsrpp_tui.state.series import Curves
@@ -109,8 +110,8 @@ class RunState:
         """With its share of the validations; NaN while that is unknown."""
         if not self.started or not self.seconds_per_step:
             return math.nan
-        validating = self.validation.seconds / max(self.started.validate_every, 1) if self.validation else 0.0
-        return self.seconds_per_step + validating
+        validating = self.validation.seconds if self.validation else 0.0
+        return with_validations(self.seconds_per_step, validating, self.started.validate_every)
 
     def is_quiet(self, seconds: float) -> bool:
         """Whether training without a step for so long, and without a change of phase, is unusual."""

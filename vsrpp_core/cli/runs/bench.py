@@ -2,11 +2,10 @@
 
 import argparse
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal, strict_json
-from vsrpp_core.run.names import place
+from vsrpp_core.cli.shared.options import add_run_to_examine
 
 if TYPE_CHECKING:
     from vsrpp_core.bench.results import Part
@@ -18,16 +17,7 @@ WHILE_BUSY = ": figures tell little while they run"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "run",
-        type=place,
-        nargs="?",
-        default=Path("Learn"),
-        metavar="RUN",
-        help="the run whose settings and disk are measured (default Learn, also where it does not exist yet)",
-    )
-    parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; the run knows its own")
-    parser.add_argument("--json", action="store_true", help="the line of JSON alone")
+    add_run_to_examine(parser, "measured", "the line of JSON alone")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,11 +1,10 @@
 """``vsrpp doctor``: what this machine will do to a long run, before it is begun."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Terminal, strict_json
-from vsrpp_core.run.names import place
+from vsrpp_core.cli.shared.options import add_run_to_examine
 
 if TYPE_CHECKING:
     from vsrpp_core.doctor.findings import Finding, Outlook, Verdict
@@ -22,16 +21,7 @@ WIDTH = 15
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "run",
-        type=place,
-        nargs="?",
-        default=Path("Learn"),
-        metavar="RUN",
-        help="the run whose settings and disk are looked at (default Learn, also where it does not exist yet)",
-    )
-    parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; the run knows its own")
-    parser.add_argument("--json", action="store_true", help="one line of JSON for each check, for scripts")
+    add_run_to_examine(parser, "looked at", "one line of JSON for each check, for scripts")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.commands import FinishNow, finish_in
 from vsrpp_core.run.config import Precision, RunConfig
+from vsrpp_core.run.names import place
 from vsrpp_core.run.settings import Overrides, Settings
 
 CHECKPOINT_HELP = "a checkpoint (.pth) of a run"
@@ -39,6 +41,20 @@ def finish_option(text: str) -> FinishNow:
         return finish_in(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def add_run_to_examine(parser: argparse.ArgumentParser, done: str, as_json: str) -> None:
+    """RUN, which need not exist, with --data and --json. ``done``: what is done with its settings and disk."""
+    parser.add_argument(
+        "run",
+        type=place,
+        nargs="?",
+        default=Path("Learn"),
+        metavar="RUN",
+        help=f"the run whose settings and disk are {done} (default Learn, also where it does not exist yet)",
+    )
+    parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; the run knows its own")
+    parser.add_argument("--json", action="store_true", help=as_json)
 
 
 def add_precision(parser: argparse.ArgumentParser, default: Precision) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vsrpp_core.run.files import TEMPORARY_PREFIX
+
 LONGEST_ADDRESS = 103
 """Bytes: macOS takes 103 and Linux 107."""
 
@@ -20,15 +22,17 @@ def listen(path: Path) -> socket.socket:
 
     For the holder of the run's lock: nobody else listens there. Raises OSError where the drive has no sockets.
     """
+    draft = path.with_name(f"{TEMPORARY_PREFIX}{path.name.lstrip('.')}")
     listener = _new_socket()
     try:
         os.fchmod(listener.fileno(), 0o600)  # before it has a name, or others could reach it for a moment
-        path.unlink(missing_ok=True)
-        with _address(path) as address:
+        draft.unlink(missing_ok=True)
+        with _address(draft) as address:
             listener.bind(address)
-        path.chmod(0o600)  # for systems on which the first has no effect
+        draft.chmod(0o600)  # for systems on which the first has no effect
         listener.listen(WAITING)
         listener.setblocking(False)
+        draft.replace(path)  # whoever finds it is not turned away
     except OSError:
         listener.close()
         raise

@@ -167,6 +167,21 @@ def test_a_socket_that_somebody_removed_is_made_again(folder: RunFolder, monkeyp
     assert not folder.socket.exists()
 
 
+def test_whoever_finds_the_socket_is_not_turned_away(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[bool] = []
+
+    class Watched(socket.socket):
+        def listen(self, backlog: int = 0, /) -> None:
+            found.append(folder.socket.exists())
+            super().listen(backlog)
+
+    monkeypatch.setattr(sockets, "_new_socket", lambda: Watched(socket.AF_UNIX, socket.SOCK_STREAM))
+    with closing(sockets.listen(folder.socket)):
+        assert found == [False]
+        sockets.connect(folder.socket, 1).close()
+    assert {path.name for path in folder.path.iterdir() if path.is_socket()} == {folder.socket.name}
+
+
 def test_a_path_of_any_length_will_do(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / ("a" * 120) / ("b" * 120))
     folder.create()

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vsrpp_core.device.hardware import Hardware, choose_hardware
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss
 from vsrpp_core.network.model import VSRBidirectional3x

@@ -25,7 +25,8 @@ from vsrpp_core.data.demo import demo_dataset_root, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetFolder, measure
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.messages.commands import CommandQueue
-from vsrpp_core.messages.events import ComputePrecision, SessionFailed
+from vsrpp_core.messages.events import SessionFailed
+from vsrpp_core.messages.kinds import ComputePrecision
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import Overrides
 from vsrpp_core.session.session import open_session

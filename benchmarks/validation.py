@@ -31,7 +31,7 @@ from benchmarks.rig.load import OtherLoad
 from vsrpp_core.data.resize import downscale3, imresize, upscale3
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths, StackGeometry, load_pair, write_pair
 from vsrpp_core.device.hardware import choose_hardware
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.metrics import _blur, device_score
 from vsrpp_core.run.comparison_picture import side_by_side
 from vsrpp_core.run.files import write_atomically

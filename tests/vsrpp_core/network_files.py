@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from tests.helpers import SHAPE, whole_state
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.model import VSRBidirectional3x
 
 

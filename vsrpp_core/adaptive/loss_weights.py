@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vsrpp_core.adaptive.sharpness import SharpnessJudge
-from vsrpp_core.messages.events import Adaptation
+from vsrpp_core.messages.kinds import Adaptation
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import LossConfig
 

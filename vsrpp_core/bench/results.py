@@ -6,7 +6,7 @@ Separate from the measurements, so that tests and the table of results need none
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from vsrpp_core.messages.events import Checkpointing, ComputePrecision, DeviceKind, ThrottleReason
+from vsrpp_core.messages.kinds import Checkpointing, ComputePrecision, DeviceKind, ThrottleReason
 
 FORMAT = 1
 """Of the line of JSON; another number once a name or its meaning changes."""

@@ -17,7 +17,7 @@ import torch
 
 from vsrpp_core.checkpoint.schema import check_state
 from vsrpp_core.errors import VsrppError, describe_os_error, first_line, os_errors
-from vsrpp_core.messages.events import CheckpointKind
+from vsrpp_core.messages.kinds import CheckpointKind
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.files import TEMPORARY_PREFIX, write_atomically
 from vsrpp_core.run.folder import RunFolder

@@ -20,7 +20,7 @@ from vsrpp_core import __version__
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.schema import weights_fault
 from vsrpp_core.errors import VsrppError, first_line
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.run.config import ModelConfig
 from vsrpp_core.run.files import write_atomically
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from vsrpp_core.data.stacked import StackGeometry
-from vsrpp_core.messages.events import DeviceKind
+from vsrpp_core.messages.kinds import DeviceKind
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB, free_bytes
 

@@ -12,7 +12,7 @@ import psutil
 import torch
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import ComputePrecision, DeviceKind
+from vsrpp_core.messages.kinds import ComputePrecision, DeviceKind
 from vsrpp_core.run.config import Precision
 
 

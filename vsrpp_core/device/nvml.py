@@ -16,7 +16,7 @@ import pynvml
 import torch
 
 from vsrpp_core.device.hardware import Hardware
-from vsrpp_core.messages.events import ThrottleReason
+from vsrpp_core.messages.kinds import ThrottleReason
 
 REASONS: dict[ThrottleReason, int] = {
     "power cap": pynvml.nvmlClocksThrottleReasonSwPowerCap,

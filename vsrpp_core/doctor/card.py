@@ -15,7 +15,7 @@ from vsrpp_core.device.nvml import asked, card_handle, nvml, throttle_reasons
 from vsrpp_core.device.speed import convolution_flops
 from vsrpp_core.doctor.findings import Arithmetic, Card, Speed, TorchBuild
 from vsrpp_core.errors import first_line
-from vsrpp_core.messages.events import ComputePrecision
+from vsrpp_core.messages.kinds import ComputePrecision
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import FIGURES, OptimizerStep, build_model

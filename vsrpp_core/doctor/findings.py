@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from vsrpp_core.messages.events import ComputePrecision, ThrottleReason
+from vsrpp_core.messages.kinds import ComputePrecision, ThrottleReason
 
 Verdict = Literal["good", "warning", "fault", "unknown"]
 Problem = Literal[

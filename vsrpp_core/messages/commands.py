@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import ClassVar, Literal
 
 from vsrpp_core.errors import UsageError
-from vsrpp_core.messages.events import Checkpointing, SettingValue
+from vsrpp_core.messages.kinds import Checkpointing, SettingValue
 
 _numbers = count((secrets.randbits(31) << 21) + 1)
 """Another range for each process, as several may steer one run; below 2**53, the integers of every reader of JSON."""

@@ -21,11 +21,11 @@ from vsrpp_core.messages.events import (
     ParameterChanged,
     SessionEnded,
     SessionFailed,
-    SettingValue,
     StepReported,
     ValidationProgressed,
     WarningRaised,
 )
+from vsrpp_core.messages.kinds import SettingValue
 
 LONGEST_LINE = 1_000_000
 """Characters; no event is that long."""

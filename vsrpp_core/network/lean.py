@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vsrpp_core.messages.events import Alignment, Checkpointing
+from vsrpp_core.messages.kinds import Alignment, Checkpointing
 from vsrpp_core.network.folded import enlarge_folded
 from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, ResidualBlock, VSRBidirectional3x
 

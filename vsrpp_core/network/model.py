@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.alignment import LocalAlignment
 
 SCALE = 3

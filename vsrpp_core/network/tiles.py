@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vsrpp_core.device.memory import is_out_of_memory
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.alignment import REACH, STRIDE
 from vsrpp_core.network.model import SCALE
 

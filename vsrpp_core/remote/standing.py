@@ -11,6 +11,7 @@ from vsrpp_core.errors import os_errors
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.changes import with_change
+from vsrpp_core.messages.kinds import RunPhase
 from vsrpp_core.messages.pace import with_validations
 from vsrpp_core.run.folder import RunFolder
 
@@ -68,7 +69,7 @@ class _Seen:
     """What the journal has said so far."""
 
     started: ev.SessionStarted | None = None
-    phase: ev.RunPhase = "preparing"
+    phase: RunPhase = "preparing"
     step: int = 0
     seconds: float = math.nan
     validations: list[ev.ValidationFinished] = field(default_factory=list)

@@ -16,7 +16,7 @@ from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import os_errors
-from vsrpp_core.messages.events import Alignment, Checkpointing, ComputePrecision, PassKind, RateShape
+from vsrpp_core.messages.kinds import Alignment, Checkpointing, ComputePrecision, PassKind, RateShape
 from vsrpp_core.run.files import read_text, write_text_atomically
 from vsrpp_core.run.names import in_home
 from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from vsrpp_core.errors import os_errors
-from vsrpp_core.messages.events import CheckpointKind
+from vsrpp_core.messages.kinds import CheckpointKind
 from vsrpp_core.run.files import read_json, write_text_atomically
 
 BEST_NAME = "checkpoint_best.pth"

@@ -19,7 +19,8 @@ from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import Alignment, CheckpointSaved
+from vsrpp_core.messages.events import CheckpointSaved
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.legacy_settings import NAME, OriginalSettings, read_original_settings

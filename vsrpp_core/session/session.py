@@ -27,6 +27,7 @@ from vsrpp_core.errors import VsrppError, describe_os_error
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.journal import JournalWriter
+from vsrpp_core.messages.kinds import CheckpointKind
 from vsrpp_core.remote.channel import Channel
 from vsrpp_core.remote.recent_runs import remember
 from vsrpp_core.run.config import RunConfig
@@ -415,7 +416,7 @@ class Session:
         step = self._trainer.progress.step if self._trainer else 0
         return ev.SessionFailed(step=step, error=error, checkpoint=self._save_last("emergency"), may_pass=may_pass)
 
-    def _save_last(self, kind: ev.CheckpointKind) -> str:
+    def _save_last(self, kind: CheckpointKind) -> str:
         """Save the current state; returns the file's name, or empty where there was nothing to save or no room."""
         if self._trainer is None or self._trainer.progress.step == 0 or not self._ranks.is_first:
             return ""

@@ -8,6 +8,7 @@ from typing import Any
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import CheckpointKind
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import DiskWatch
 from vsrpp_core.run.folder import BEST_NAME, CheckpointInfo
@@ -54,7 +55,7 @@ class CheckpointSaver:
         """Whether this step already has a file that is kept for good."""
         return self._kept_step == self._progress.step
 
-    def due(self) -> Iterator[ev.CheckpointKind]:
+    def due(self) -> Iterator[CheckpointKind]:
         """Kinds to save now; the last checkpoint of a completed run is written when the session ends."""
         if self._regular_is_due() and not self.is_complete and not self.step_is_kept:
             yield "regular"
@@ -69,7 +70,7 @@ class CheckpointSaver:
         cadence = self._config.cadence
         return cadence.best_from <= self._progress.step % cadence.checkpoint_every <= cadence.best_until
 
-    def kind_of_best(self) -> ev.CheckpointKind:
+    def kind_of_best(self) -> CheckpointKind:
         """A step has one file: one kept for good as regular or manual keeps that kind when it is the best too."""
         if self._regular_is_due():
             return "regular"
@@ -78,7 +79,7 @@ class CheckpointSaver:
     # saving
 
     def save_and_report(
-        self, kind: ev.CheckpointKind
+        self, kind: CheckpointKind
     ) -> Iterator[ev.CheckpointSaved | ev.CheckpointFailed | ev.WarningRaised]:
         """Save and report; if the disk refuses, that is reported and training continues. Only the first rank writes."""
         if not self._ranks.is_first:
@@ -92,7 +93,7 @@ class CheckpointSaver:
         if shortage := self._disk.look(saved.size):
             yield ev.WarningRaised(message=shortage)
 
-    def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
+    def save(self, kind: CheckpointKind) -> ev.CheckpointSaved:
         """Write a checkpoint now. Raises CheckpointError; earlier checkpoints are then intact."""
         start, progress = time.perf_counter(), self._progress
         info = self._store.save(self._state(), lambda name, size: self._describe(kind, name, size))
@@ -156,11 +157,11 @@ class CheckpointSaver:
         """After a rollback steps that were saved are taken, and saved, again."""
         self._kept_step = -1
 
-    def name_of(self, kind: ev.CheckpointKind) -> str:
+    def name_of(self, kind: CheckpointKind) -> str:
         """The file name of a checkpoint made now."""
         return self._store.path(kind, self._progress.step).name
 
-    def _describe(self, kind: ev.CheckpointKind, name: str, size: int) -> CheckpointInfo:
+    def _describe(self, kind: CheckpointKind, name: str, size: int) -> CheckpointInfo:
         progress = self._progress
         return CheckpointInfo(
             name=name,

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from vsrpp_core.device.nvml import Health
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import ThrottleReason
 from vsrpp_core.run.config import COOL_BY
 from vsrpp_core.training.distributed import Ranks
 
@@ -36,7 +37,7 @@ class HeatGuard:
         """°C; 0: training never waits."""
         self._monitor, self._ranks = monitor, ranks
         self._health: Health | None = None
-        self._reasons: set[ev.ThrottleReason] = set()
+        self._reasons: set[ThrottleReason] = set()
         """Those said in this spell."""
         self._throttled_at = -math.inf
         self._waits_since = math.nan

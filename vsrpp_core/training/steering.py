@@ -7,6 +7,7 @@ from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import CheckpointKind, RunPhase
 from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress
@@ -25,7 +26,7 @@ class Steerable(Protocol):
     def schedule(self) -> LRSchedule: ...
 
     @property
-    def phase(self) -> ev.RunPhase: ...
+    def phase(self) -> RunPhase: ...
 
     def steps_in(self, hours: float) -> int: ...
 
@@ -35,7 +36,7 @@ class Steerable(Protocol):
 
     def validate(self) -> Iterator[ev.Event]: ...
 
-    def save_and_report(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]: ...
+    def save_and_report(self, kind: CheckpointKind) -> Iterator[ev.Event]: ...
 
     def reconfigure(self, config: RunConfig) -> None: ...
 
@@ -86,7 +87,7 @@ class Steering:
                     yield from self._cancel_finish(command)
                 case _:
                     yield self._answer(command, False, "training has begun, and a network keeps its size")
-            phase: ev.RunPhase = "stopping" if self._stopping else "paused" if paused else self._trainer.phase
+            phase: RunPhase = "stopping" if self._stopping else "paused" if paused else self._trainer.phase
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
 
     def reject_pending(self) -> Iterator[ev.Event]:

@@ -24,6 +24,7 @@ from vsrpp_core.device.hardware import Hardware, MemoryMeter
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
+from vsrpp_core.messages.kinds import CheckpointKind, RunPhase
 from vsrpp_core.messages.pace import with_validations
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, measure_activity
@@ -113,7 +114,7 @@ class Trainer:
         return self._schedule
 
     @property
-    def phase(self) -> ev.RunPhase:
+    def phase(self) -> RunPhase:
         """Between two orders."""
         return "cooling" if self._heat.is_cooling else "training"
 
@@ -234,7 +235,7 @@ class Trainer:
             self._stall.end()
         return has_come
 
-    def _tell_of_stall(self, split: str, phase: ev.RunPhase) -> Iterator[ev.Event]:
+    def _tell_of_stall(self, split: str, phase: RunPhase) -> Iterator[ev.Event]:
         """The drive may never answer again, so the run is saved too."""
         if told := self._stall.told(split, self._config.data.root):
             yield told
@@ -519,13 +520,13 @@ class Trainer:
         for kind in self._saving.due():
             yield from self.save_and_report(kind)
 
-    def save_and_report(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
+    def save_and_report(self, kind: CheckpointKind) -> Iterator[ev.Event]:
         """Save as ``kind``; a disk that refuses it costs only this checkpoint."""
         yield self._phase("saving")
         yield from self._saving.save_and_report(kind)
         yield self._phase(self.phase)
 
-    def save(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
+    def save(self, kind: CheckpointKind) -> ev.CheckpointSaved:
         """Write a checkpoint now. Raises CheckpointError; earlier checkpoints are then intact."""
         return self._saving.save(kind)
 
@@ -534,7 +535,7 @@ class Trainer:
         if self.is_complete and not steering.stopping and self._progress.last_quality_step != self._progress.step:
             yield from self.validate()
         yield self._phase("stopping")
-        kind: ev.CheckpointKind = "regular" if self.is_complete else "recovery"
+        kind: CheckpointKind = "regular" if self.is_complete else "recovery"
         if self._ranks.is_first and (kind == "recovery" or not self._saving.step_is_kept):
             yield self._save_last(kind)
         yield from steering.reject_pending()
@@ -544,7 +545,7 @@ class Trainer:
             checkpoint=self._saving.name_of(kind),
         )
 
-    def _save_last(self, kind: ev.CheckpointKind) -> ev.CheckpointSaved:
+    def _save_last(self, kind: CheckpointKind) -> ev.CheckpointSaved:
         try:
             return self.save(kind)
         except CheckpointError as error:
@@ -552,5 +553,5 @@ class Trainer:
 
     # events
 
-    def _phase(self, phase: ev.RunPhase) -> ev.Event:
+    def _phase(self, phase: RunPhase) -> ev.Event:
         return ev.PhaseChanged(phase=phase, step=self._progress.step)

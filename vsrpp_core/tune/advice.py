@@ -11,7 +11,7 @@ from typing import Literal
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.device.speed import DeviceSpeed
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.tune.default_settings import SMALLEST_CROP

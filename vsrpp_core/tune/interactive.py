@@ -12,7 +12,7 @@ from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.training.inbox import Inbox

@@ -12,7 +12,7 @@ from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.device.speed import DeviceSpeed, speed_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing, TuneFault
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.settings import Overrides
@@ -64,7 +64,7 @@ class Rung:
     mode: Checkpointing
     """The first that is predicted to fit, without a margin for doubt; else the one that needs least memory."""
     verdict: str
-    fault: ev.TuneFault = ""
+    fault: TuneFault = ""
     """What rules it out, if anything."""
     also: Overrides = field(default_factory=dict)
     """Settings that belong to it beside its sizes."""
@@ -92,7 +92,7 @@ class Rung:
     def tried(
         self,
         mode: Checkpointing,
-        fault: ev.TuneFault,
+        fault: TuneFault,
         verdict: str,
         seconds: float = math.nan,
         memory_peak: int = 0,
@@ -212,7 +212,7 @@ def _verdict(
     may_fit: tuple[Checkpointing, ...],
     modes: tuple[Checkpointing, ...],
     limits: Limits,
-) -> tuple[ev.TuneFault, str]:
+) -> tuple[TuneFault, str]:
     first, leanest = next(iter(predictions)), list(predictions)[-1]
     if modes:
         return "", "may fit" if modes[0] == "none" else f"may fit with checkpointing {modes[0]}"

@@ -15,7 +15,7 @@ from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing, TuneFault
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
@@ -137,7 +137,7 @@ class Search:
             self._misses[key] = self._missed(rung, tried, result.out_of_memory)
         return tried
 
-    def _judge(self, result: Measurement, seconds: float) -> tuple[ev.TuneFault, str]:
+    def _judge(self, result: Measurement, seconds: float) -> tuple[TuneFault, str]:
         """Time is judged first: a rung that is too slow would not pass with less memory either."""
         limits, share = self.limits, self.config.tune.max_memory
         if result.out_of_memory:
@@ -224,7 +224,7 @@ class Search:
         """The prediction for sizes that a user is considering."""
         model, training, limits = chosen.model, chosen.training, self.limits
         prediction = predict(chosen, self.geometry, self.hardware)
-        fault: ev.TuneFault = "time" if prediction.seconds > limits.seconds else ""
+        fault: TuneFault = "time" if prediction.seconds > limits.seconds else ""
         fault = fault or ("memory" if prediction.memory > limits.memory else "")
         return ev.ConfigurationPredicted(
             index=0,

@@ -9,7 +9,7 @@ what torch does. ``training.compile`` may fuse some of it away; that is not coun
 from dataclasses import dataclass
 
 from vsrpp_core.data.stacked import SCALE, StackGeometry
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.network.alignment import KEYS, OFFSETS, RADIUS, STRIDE
 from vsrpp_core.run.config import RunConfig
 

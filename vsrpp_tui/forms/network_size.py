@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from vsrpp_core.errors import OverrideError
 from vsrpp_core.messages.commands import PredictByHand, SetByHand
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.run.config import RunConfig
 
 FIELDS = {

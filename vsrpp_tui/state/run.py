@@ -11,6 +11,7 @@ from typing import Literal
 
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.changes import with_change
+from vsrpp_core.messages.kinds import SettingValue
 from vsrpp_core.messages.pace import with_validations
 from vsrpp_core.report.record import RunRecord
 from vsrpp_tui.state.log import Log, with_event
@@ -58,7 +59,7 @@ class RunState:
     """Commands that the session has answered."""
     answers: tuple[ev.CommandAnswered, ...] = ()
     """The last of these answers, no more than ANSWER_LIMIT."""
-    changed: tuple[tuple[str, ev.SettingValue], ...] = ()
+    changed: tuple[tuple[str, SettingValue], ...] = ()
     """Settings that were changed during the session, and their values now."""
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None

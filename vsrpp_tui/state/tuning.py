@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import Checkpointing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class RungState:
         return any(tried.passed for tried in self.tries)
 
     @property
-    def checkpointing(self) -> ev.Checkpointing:
+    def checkpointing(self) -> Checkpointing:
         tried = self.decisive
         return tried.checkpointing if tried else self.predicted.checkpointing
 

@@ -9,6 +9,7 @@ from textual.screen import Screen
 from docs.screens.studio.scene import NORMAL, Studio, scene, settled
 from docs.screens.studio.stage import EARLY, MIDDLE, Stage, recorded, until_step
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import RunPhase
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.failed import FailedScreen
 from vsrpp_tui.screens.run.saving import SavingScreen
@@ -127,7 +128,7 @@ def _states() -> dict[str, tuple[tuple[ev.Event, ...], float]]:
     }
 
 
-def _phase(phase: ev.RunPhase) -> ev.PhaseChanged:
+def _phase(phase: RunPhase) -> ev.PhaseChanged:
     return ev.PhaseChanged(phase=phase, step=MIDDLE)
 
 

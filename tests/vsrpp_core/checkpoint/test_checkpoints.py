@@ -16,7 +16,7 @@ from tests.helpers import FIRST_WEIGHT, files_of_at_most, make_info, make_state
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore, DamagedCheckpointError
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import CheckpointKind
+from vsrpp_core.messages.kinds import CheckpointKind
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import CheckpointInfo, info_path, read_checkpoint_info, write_checkpoint_info
 

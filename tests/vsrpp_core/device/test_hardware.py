@@ -3,7 +3,7 @@ import torch
 
 from vsrpp_core.device.hardware import DeviceDescription, Hardware, MemoryMeter, choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.messages.events import ComputePrecision
+from vsrpp_core.messages.kinds import ComputePrecision
 from vsrpp_core.run.config import Precision
 
 

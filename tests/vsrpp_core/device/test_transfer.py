@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vsrpp_core.device.transfer import as_floats, brought
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import bicubic_edges, hybrid_loss
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from tests.helpers import GOLDEN
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import CommandName
 
 NAMES = GOLDEN / "messages.txt"
 
@@ -33,7 +34,7 @@ def test_every_command_can_be_sent_and_answered() -> None:
     public = [name for name, kind in vars(cmd).items() if isinstance(kind, type) and kind.__module__ == cmd.__name__]
     assert {name for name in public if not name.startswith("_")} == {kind.__name__ for kind in kinds}
     assert all(kind.name == kind.__name__ for kind in kinds)
-    assert {kind.__name__ for kind in kinds} == set(get_args(ev.CommandName))
+    assert {kind.__name__ for kind in kinds} == set(get_args(CommandName))
 
 
 def test_every_command_has_a_number_of_its_own() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.helpers import kept_for_backward, most_held
-from vsrpp_core.messages.events import Alignment, Checkpointing
+from vsrpp_core.messages.kinds import Alignment, Checkpointing
 from vsrpp_core.network.inference import bytes_per_pixel
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.loss import LossWeights, hybrid_loss

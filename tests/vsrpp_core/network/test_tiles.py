@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.helpers import GOLDEN
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.alignment import REACH
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.network.tiles import Upscaler, _cheapest, receptive_radius, upscale

@@ -5,7 +5,7 @@ import torch
 
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
-from vsrpp_core.messages.events import ComputePrecision
+from vsrpp_core.messages.kinds import ComputePrecision
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.presets import CARDS, CLASSIC, NAMED, PRESETS, Preset

@@ -15,13 +15,14 @@ from vsrpp_core.device.nvml import Health
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import ThrottleReason
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.session.session import open_session
 from vsrpp_core.training.distributed import SINGLE_RANK, Ranks
 from vsrpp_core.training.heat import HeatGuard
 
 
-def health(temperature: float, *throttled: ev.ThrottleReason) -> Health:
+def health(temperature: float, *throttled: ThrottleReason) -> Health:
     return Health(temperature, 70.0, 75.0, 1e9, 1.5e9, throttled)
 
 

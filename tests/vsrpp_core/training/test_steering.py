@@ -8,6 +8,7 @@ from tests.helpers import make_event
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import CheckpointKind, RunPhase
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress
@@ -24,7 +25,7 @@ class Counting:
         self._queue, self._meanwhile = queue, meanwhile
 
     @property
-    def phase(self) -> ev.RunPhase:
+    def phase(self) -> RunPhase:
         return "training"
 
     def steps_in(self, hours: float) -> int:
@@ -43,7 +44,7 @@ class Counting:
         self._meanwhile = ()
         yield make_event(ev.ValidationFinished)
 
-    def save_and_report(self, kind: ev.CheckpointKind) -> Iterator[ev.Event]:
+    def save_and_report(self, kind: CheckpointKind) -> Iterator[ev.Event]:
         self.saves += 1
         yield make_event(ev.CheckpointFailed, error="disk full") if self.saves == 1 else make_event(ev.CheckpointSaved)
 

@@ -20,7 +20,7 @@ from vsrpp_core.data.resize import upscale3
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import Alignment
+from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.metrics import Score, score, to_8bit
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import DataConfig

@@ -8,7 +8,7 @@ from tests.helpers import TINY
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware, describe_device
 from vsrpp_core.device.speed import DeviceSpeed, speed_of
-from vsrpp_core.messages.events import ComputePrecision
+from vsrpp_core.messages.kinds import ComputePrecision
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.predict import predict
 

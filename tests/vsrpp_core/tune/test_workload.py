@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.helpers import kept_for_backward, most_held
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.step import OptimizerStep, build_model

@@ -11,7 +11,7 @@ from tests.vsrpp_tui.pilot import SIZES, NewestWorker, setting_row, settings_for
 from tests.vsrpp_tui.program import TINY
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import SetParameter
-from vsrpp_core.messages.events import CommandName
+from vsrpp_core.messages.kinds import CommandName
 from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp

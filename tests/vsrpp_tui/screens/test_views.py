@@ -17,6 +17,7 @@ from tests.helpers import ROOT, make_event
 from tests.vsrpp_tui.conftest import compared, started, step
 from tests.vsrpp_tui.pilot import NOW, SIZES, learned, on_screen, until
 from vsrpp_core.messages import events as ev
+from vsrpp_core.messages.kinds import RunPhase
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.state.run import RunState, reduce, replay
@@ -344,7 +345,7 @@ async def test_a_silence_is_shown_calmly(tmp_path: Path) -> None:
         ("cooling", "‖ cooling 86 °C"),
     ],
 )
-async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phase: ev.RunPhase, words: str) -> None:
+async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phase: RunPhase, words: str) -> None:
     state = reduce(learned(tmp_path), ev.PhaseChanged(phase=phase, step=160))
     if phase == "validating":
         state = reduce(state, ev.ValidationProgressed(step=160, done=3, total=8))

@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, RadioButton, RadioSet, Static
 
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.events import Checkpointing
+from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_tui.forms import network_size
 from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.state.run import RunState

@@ -314,6 +314,9 @@ class ValidationFinished(Event):
     uncertainty: float = 0.0
     judged: int = 0
     patience: int = 0
+    agreement: float = math.nan
+    """Of the gradients of successive steps: 1 where they are equal, 0 where they are noise, less where steps undo one
+    another; NaN in journals of versions that did not measure it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

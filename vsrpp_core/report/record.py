@@ -32,6 +32,8 @@ class Sample:
     """Standard deviation of these over their mean; NaN for fewer than two."""
     waited: float
     """Share of the time that steps waited for data, 0..1; NaN where nothing is known."""
+    agreement: float = math.nan
+    """Of the gradients, as ValidationFinished has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,16 @@ class RunRecord:
 
     def _validated(self, event: ev.ValidationFinished) -> "RunRecord":
         hours, batches = self.hours + event.seconds / 3600, self.batches
-        sample = Sample(event.step, hours, event.ki_psnr, event.lr_psnr, batches.mean, batches.scatter, batches.waiting)
+        sample = Sample(
+            event.step,
+            hours,
+            event.ki_psnr,
+            event.lr_psnr,
+            batches.mean,
+            batches.scatter,
+            batches.waiting,
+            event.agreement,
+        )
         samples = (*(known for known in self.samples if known.step < event.step), sample)
         if len(samples) > MOST_SAMPLES:
             half = MOST_SAMPLES // 2

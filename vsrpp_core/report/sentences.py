@@ -15,6 +15,7 @@ NAMES: dict[Kind, str] = {
     "waiting": "waiting",
     "rate": "rate",
     "data": "training loss",
+    "gradients": "gradients",
     "noise": "batches",
     "size": "network",
 }
@@ -88,6 +89,15 @@ def _sentence(finding: Finding, report: Report) -> str:
                 "falls" if value < -uncertainty else "rises" if value > uncertainty else "stands, within its noise"
             )
             return f"{verdict}: {value:+.1%} ± {uncertainty:.1%} over the same validations"
+        case "gradients":
+            verdict = (
+                "steps undo one another"
+                if value < -uncertainty
+                else "steps go one way"
+                if value > uncertainty
+                else "noise, as far as can be told"
+            )
+            return f"{verdict}: successive ones agree by {value:+.1%} ± {uncertainty:.1%}"
         case "noise":
             return f"their loss scatters by {value:.0%} from one to the next"
         case "size":

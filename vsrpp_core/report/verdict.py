@@ -1,11 +1,12 @@
 """What a run learned lately, and what limits it: figures with their uncertainty, and the one that comes first."""
 
 import math
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from vsrpp_core.adaptive.plateau import LEAST_VALIDATIONS, fitted_gain
+from vsrpp_core.adaptive.plateau import LEAST_VALIDATIONS, STANDARD_ERRORS, fitted_gain
 from vsrpp_core.messages import events as ev
 from vsrpp_core.report.record import RunRecord, Sample
 
@@ -22,7 +23,7 @@ HIGH_RATE = 0.1
 LATE = 0.05
 """The last share of a run, in which the rate may be at its least."""
 
-Kind = Literal["lost", "waiting", "rate", "learning", "data", "noise", "size"]
+Kind = Literal["lost", "waiting", "rate", "learning", "data", "gradients", "noise", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,9 @@ class Finding:
     """One figure of a run. ``value`` and ``uncertainty`` are in the unit of its kind, NaN where nothing is known.
 
     lost: dB below bicubic or its own best. waiting: share of the time, 0..1. rate: the learning rate. learning: dB of
-    validation PSNR an hour. data: relative change of the training loss (L1) over the validations judged. noise:
-    standard deviation of the batches' loss over its mean. size: the network's parameters.
+    validation PSNR an hour. data: relative change of the training loss (L1) over the validations judged. gradients: how
+    far those of successive steps agree, as OptimizerStep.agreement has it. noise: standard deviation of the batches'
+    loss over its mean. size: the network's parameters.
     """
 
     kind: Kind
@@ -103,15 +105,21 @@ def _findings(record: RunRecord, started: ev.SessionStarted, judged: list[Sample
     if record.lost:
         yield Finding("lost", record.lost.below, since=record.lost.step)
     yield _learning(judged)
-    waited = [sample.waited for sample in judged if not math.isnan(sample.waited)]
-    share = sum(waited) / len(waited) if waited else record.batches.waiting
-    yield Finding("waiting", share)
+    waited = _mean([sample.waited for sample in judged])
+    yield Finding("waiting", record.batches.waiting if math.isnan(waited) else waited)
     rate = record.step.learning_rate if record.step else math.nan
     yield Finding("rate", rate, since=record.least_rate_since, cut=record.cut, factor=started.schedule_factor)
     yield _of_training(judged)
-    scatters = [sample.scatter for sample in judged if not math.isnan(sample.scatter)]
-    yield Finding("noise", sum(scatters) / len(scatters) if scatters else record.batches.scatter)
+    yield _of_gradients(judged)
+    scatter = _mean([sample.scatter for sample in judged])
+    yield Finding("noise", record.batches.scatter if math.isnan(scatter) else scatter)
     yield Finding("size", started.parameters)
+
+
+def _mean(figures: list[float]) -> float:
+    """Of those that are known."""
+    known = [figure for figure in figures if not math.isnan(figure)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _learning(judged: list[Sample]) -> Finding:
@@ -131,8 +139,17 @@ def _of_training(judged: list[Sample]) -> Finding:
     return Finding("data", math.expm1(change.value), change.uncertainty)
 
 
+def _of_gradients(judged: list[Sample]) -> Finding:
+    """One validation tells little: an average of ten gradients scatters by as much as it is."""
+    known = [sample.agreement for sample in judged if not math.isnan(sample.agreement)]
+    if len(known) < LEAST_VALIDATIONS:
+        return Finding("gradients", math.nan)
+    error = statistics.stdev(known) / math.sqrt(len(known))
+    return Finding("gradients", statistics.fmean(known), STANDARD_ERRORS * error)
+
+
 def _limit(found: dict[Kind, Finding], record: RunRecord, started: ev.SessionStarted) -> Kind | Literal[""]:
-    learning, training, rate = found["learning"], found["data"], found["rate"]
+    learning, training, rate, gradients = found["learning"], found["data"], found["rate"], found["gradients"]
     if "lost" in found:
         return "lost"
     if found["waiting"].value > WAITING:
@@ -146,6 +163,7 @@ def _limit(found: dict[Kind, Finding], record: RunRecord, started: ev.SessionSta
         return "learning"
     if training.value < -training.uncertainty:  # what it learns of its training pairs no longer helps on others
         return "data"
-    if rate.value >= HIGH_RATE * started.lr_max:
+    steps_undo_one_another = gradients.value < -gradients.uncertainty
+    if steps_undo_one_another or rate.value >= HIGH_RATE * started.lr_max:
         return "noise"
     return "size"

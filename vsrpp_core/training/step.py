@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from vsrpp_core.batches.dataset import Batch
 from vsrpp_core.device.hardware import Hardware
@@ -103,7 +104,7 @@ class OptimizerStep:
 
     def _update(self, clip_norm: float, learning_rate: float) -> Tensor:
         self._scaler.unscale_(self._optimizer)
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+        norm = get_total_norm([p.grad for p in self._parameters if p.grad is not None])
         torch.nn.utils.clip_grads_with_norm_(self._parameters, clip_norm, norm)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
@@ -115,6 +116,23 @@ class OptimizerStep:
             self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         return norm
+
+    def agreement(self) -> float:
+        """How far the gradients of successive steps agree: 1 where they are equal, 0 where each is noise of its own,
+        less where steps undo one another; NaN before the first.
+
+        From AdamW's moments: of independent gradients the squared mean is (1 - beta1) / (1 + beta1) of the mean square.
+        """
+        states = list(self._optimizer.state.values())
+        steps = float(states[0]["step"]) if states else 0.0
+        group, *_ = self._optimizer.param_groups
+        beta1, beta2 = group["betas"]
+        if not steps:
+            return math.nan
+        mean = float(get_total_norm([state["exp_avg"] for state in states])) / (1 - beta1**steps)
+        mean_square = float(get_total_norm([state["exp_avg_sq"] for state in states], 1.0)) / (1 - beta2**steps)
+        of_noise = (1 - beta1) / (1 + beta1)
+        return (mean**2 / mean_square - of_noise) / (1 - of_noise) if mean_square else math.nan
 
     def load_optimizer(self, optimizer: dict[str, Any]) -> None:
         """Load the moments of another AdamW of the same parameters; rates and decays are those of the settings."""

@@ -459,6 +459,7 @@ class Trainer:
             is_best=is_best,
             best_quality=progress.best_quality,
             best_step=progress.best_step,
+            agreement=self._step.agreement(),
             **self._judged(plateau),
         )
         if is_lost:

@@ -33,7 +33,7 @@ def test_it_names_the_limit_and_a_figure_for_each(tmp_path: Path, capsys: pytest
     assert said[1].startswith("waiting for data limits it")
     assert "▸ waiting         50% of the time went into waiting for data" in said
     assert [line[2:].split("  ")[0] for line in said[2:]] == [
-        "learning", "waiting", "rate", "training loss", "batches", "network",
+        "learning", "waiting", "rate", "training loss", "gradients", "batches", "network",
     ]  # fmt: skip
 
 

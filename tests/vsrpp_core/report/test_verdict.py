@@ -49,6 +49,7 @@ def trained(
     loss: Course = lambda step: 0.01,
     rate: Course = lambda step: 5e-4,
     waited: float = 0.02,
+    agreement: float = math.nan,
     seconds: float = 0.5,
     seed: int = 0,
 ) -> Iterator[ev.Event]:
@@ -64,7 +65,12 @@ def trained(
             data_wait=waited,
         )
         if step % EVERY == 0:
-            yield replace(VALIDATION, step=step, ki_psnr=psnr(step) + noise.gauss(0, 0.005))
+            yield replace(
+                VALIDATION,
+                step=step,
+                ki_psnr=psnr(step) + noise.gauss(0, 0.005),
+                agreement=noise.gauss(agreement, 0.01),
+            )
 
 
 def after(*events: ev.Event) -> RunRecord:
@@ -139,7 +145,9 @@ def test_the_end_of_a_cosine_is_no_limit() -> None:
         ("data", {"psnr": flat, "loss": falling}),
         ("data", {"psnr": lambda step: 30 - step * 2e-5, "loss": falling}),
         ("noise", {"psnr": flat}),
+        ("noise", {"psnr": flat, "rate": constant(5e-5), "agreement": -0.04}),
         ("size", {"psnr": flat, "rate": constant(5e-5)}),
+        ("size", {"psnr": flat, "rate": constant(5e-5), "agreement": 0.001}),
         ("waiting", {"psnr": rising, "waited": 0.35}),
     ],
 )

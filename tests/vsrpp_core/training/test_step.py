@@ -114,6 +114,22 @@ def test_the_rate_is_the_one_given() -> None:
     assert moved == pytest.approx(1e-2, rel=0.1)
 
 
+def test_gradients_that_repeat_agree_and_others_do_not() -> None:
+    """A batch that repeats gives one direction; a new one each time, little more than noise; none, nothing."""
+    _, step = make_step()
+    assert math.isnan(step.agreement())
+    for _ in range(20):
+        step.run([batch(1)], WEIGHTS, 1.5, learning_rate=0.0)
+    assert step.agreement() == pytest.approx(1, abs=1e-3)
+    _, other = make_step()
+    of_noise = torch.Generator().manual_seed(0)
+    for _ in range(150):
+        for parameter in other._parameters:
+            parameter.grad = torch.randn(parameter.shape, generator=of_noise)
+        other._update(1e9, 0.0)
+    assert other.agreement() == pytest.approx(0, abs=0.02)
+
+
 def test_state_survives() -> None:
     (one, first), (two, second) = make_step(), make_step()
     first.run([batch(2)], WEIGHTS, 1.5, RATE)

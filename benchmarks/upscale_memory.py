@@ -8,7 +8,6 @@ import sys
 import tempfile
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 LENGTHS = (100, 1000)
 HEIGHT, WIDTH = 72, 96
@@ -21,14 +20,13 @@ def write(folder: Path, frames: int, height: int = HEIGHT, width: int = WIDTH) -
 
     from vsrpp_core.checkpoint.stored_network import StoredNetwork, write_exported
     from vsrpp_core.network.model import VSRBidirectional3x
+    from vsrpp_core.run.config import ModelConfig
 
-    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
-    model = VSRBidirectional3x(**shape)
+    form = ModelConfig(n_feats=4, n_blocks=2, n_frames=5)
+    model = VSRBidirectional3x(**form.model_dump())
     checkpoint, film = folder / "network.safetensors", folder / f"{frames}.mkv"
     write_exported(
-        StoredNetwork(
-            weights=model.state_dict(), alignment="none", step=0, quality=math.nan, is_average=False, **shape
-        ),
+        StoredNetwork(weights=model.state_dict(), form=form, step=0, quality=math.nan, is_average=False),
         checkpoint,
     )
     wall = np.random.default_rng(1).integers(0, 256, (height, width + frames, 3), dtype=np.uint8)

@@ -32,7 +32,7 @@ def load_network(path: Path, hardware: Hardware | None = None) -> VSRBidirection
 
 def build(network: StoredNetwork, form: type[VSRBidirectional3x] = VSRBidirectional3x) -> VSRBidirectional3x:
     """The network itself, on the CPU, ready for inference."""
-    model = form(**network.shape, alignment=network.alignment)
+    model = form(**network.form.model_dump())
     model.load_state_dict(network.weights)
     return model.eval()
 

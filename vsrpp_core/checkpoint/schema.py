@@ -158,6 +158,11 @@ def weights_fault(weights: Mapping[str, Any], shape: Mapping[str, Any], part: st
     return next(_weights_faults(weights, shape, part), "")
 
 
+def weight_names(shape: Mapping[str, Any]) -> list[str]:
+    """Of a network of ``shape``, in the order in which an optimizer numbers them."""
+    return [name for name, _ in _network(shape).named_parameters()]
+
+
 def moments_fault(state: Mapping[Any, Any], shape: Mapping[str, Any], part: str) -> str:
     """As ``weights_fault``, of what AdamW keeps of each weight; nothing is kept before the first step."""
     return next(_moments_faults(state, shape, part), "")

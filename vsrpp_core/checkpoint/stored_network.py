@@ -9,7 +9,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -18,15 +18,18 @@ from torch import Tensor
 
 from vsrpp_core import __version__
 from vsrpp_core.checkpoint import checkpoints
-from vsrpp_core.checkpoint.schema import weights_fault
+from vsrpp_core.checkpoint.schema import SHAPE, weights_fault
 from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.messages.kinds import Alignment
-from vsrpp_core.run.config import ModelConfig
+from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE
+from vsrpp_core.run.config import ModelConfig, RunConfig
 from vsrpp_core.run.files import write_atomically
 
 SUFFIX = ".safetensors"
 FORMAT = "vsrpp-network"
 FORMAT_VERSION = 1
+OTHER_BLOCKS_VERSION = 2
+"""Of networks whose blocks are not as all were before: a version that does not know of that must not guess."""
 CHECKSUM = "sha256"
 
 
@@ -35,30 +38,22 @@ class StoredNetwork:
     """A network of ``vsrpp_core.network.model`` that is not built yet; the weights are on the CPU."""
 
     weights: dict[str, Tensor]
-    n_feats: int
-    n_blocks: int
-    n_frames: int
-    alignment: Alignment
+    form: ModelConfig
+    """What the network's constructor takes."""
     step: int
     quality: float
     """Validation quality of these weights, 0..1, or NaN when they were not validated."""
     is_average: bool
     """The weights are the moving average of those that were trained."""
 
-    @property
-    def shape(self) -> dict[str, int]:
-        """What the network's constructor takes, beside ``alignment``."""
-        return {"n_feats": self.n_feats, "n_blocks": self.n_blocks, "n_frames": self.n_frames}
-
     def metadata(self) -> dict[str, str]:
         """What a program that knows nothing of VSR++ needs in order to use the weights; docs/formats.md lists it."""
         quality = {} if math.isnan(self.quality) else {"quality": repr(self.quality)}
         return {
             "format": FORMAT,
-            "format_version": str(FORMAT_VERSION),
+            "format_version": str(FORMAT_VERSION if self._has_usual_blocks else OTHER_BLOCKS_VERSION),
             "vsrpp_version": __version__,
-            **{name: str(value) for name, value in self.shape.items()},
-            "alignment": self.alignment,
+            **{name: str(value) for name, value in self.form.model_dump().items()},
             "scale": "3",
             "step": str(self.step),
             **quality,
@@ -68,6 +63,10 @@ class StoredNetwork:
             "colour_order": "RGB",
             "value_range": "0..1",
         }
+
+    @property
+    def _has_usual_blocks(self) -> bool:
+        return (self.form.slope, self.form.residual_scale) == (NEGATIVE_SLOPE, RESIDUAL_SCALE)
 
 
 def read_stored(path: Path) -> StoredNetwork:
@@ -82,14 +81,11 @@ def is_exported(path: Path) -> bool:
 
 def from_checkpoint(state: dict[str, Any]) -> StoredNetwork:
     """Of what ``checkpoints.load`` read: the weights that are validated and used."""
-    shape, progress = state["config"]["model"], state["progress"]
+    progress = state["progress"]
     is_validated = progress["last_quality_step"] == progress["step"]
     return StoredNetwork(
         weights=checkpoints.network_weights(state),
-        n_feats=shape["n_feats"],
-        n_blocks=shape["n_blocks"],
-        n_frames=shape["n_frames"],
-        alignment=shape.get("alignment", "none"),  # absent in checkpoints of earlier versions
+        form=RunConfig.from_checkpoint(state["config"]).model,
         step=progress["step"],
         quality=progress["last_quality"] if is_validated else math.nan,
         is_average=bool(state["average"]["weights"]),
@@ -109,32 +105,34 @@ def read_exported(path: Path) -> StoredNetwork:
     metadata, weights = _read(path)
     if metadata.get("format") != FORMAT:
         raise VsrppError(f"{path} was not written by vsrpp export; name another file")
-    if (version := metadata.get("format_version")) != str(FORMAT_VERSION):
+    if (version := metadata.get("format_version")) not in (str(FORMAT_VERSION), str(OTHER_BLOCKS_VERSION)):
         raise VsrppError(f"{path} is of format {version}, which this version of VSR++ does not know; use a newer one")
     if metadata.pop(CHECKSUM, None) != _checksum(weights, metadata):
         raise VsrppError(f"{path} is damaged (its content fails the check); export the network again")
     try:
-        shape = {name: int(metadata[name]) for name in ("n_feats", "n_blocks", "n_frames")}
-        alignment = _alignment(metadata, path)
-        ModelConfig(**shape, alignment=alignment)
+        _check_alignment(metadata, path)
+        form = ModelConfig.model_validate_strings(_form(metadata))
         step, quality = int(metadata["step"]), float(metadata.get("quality", "nan"))
     except (KeyError, ValueError) as error:
         raise VsrppError(
             f"{path} does not say which network it holds ({first_line(error)}); export the network again"
         ) from None
-    if fault := weights_fault(weights, {**shape, "alignment": alignment}):
+    if fault := weights_fault(weights, form.model_dump()):
         raise VsrppError(f"{path} is not a whole network: {fault}; export the network again")
     average = metadata.get("weights") == "moving average"
-    return StoredNetwork(weights=weights, **shape, alignment=alignment, step=step, quality=quality, is_average=average)
+    return StoredNetwork(weights=weights, form=form, step=step, quality=quality, is_average=average)
 
 
-def _alignment(metadata: dict[str, str], path: Path) -> Alignment:
-    """Of a file that passed its check; VsrppError where a later version of VSR++ knows more forms than this one."""
-    match name := metadata.get("alignment", "none"):  # absent in files of earlier versions
-        case "none" | "local":
-            return name
-        case _:
-            raise VsrppError(f"{path} has alignment {name}, which this version of VSR++ does not know; use a newer one")
+def _form(metadata: dict[str, str]) -> dict[str, str]:
+    """KeyError where what every file says is missing; the rest is absent in files of earlier versions."""
+    sizes = {name: metadata[name] for name in SHAPE}
+    return {**sizes, **{name: metadata[name] for name in ModelConfig.model_fields if name in metadata}}
+
+
+def _check_alignment(metadata: dict[str, str], path: Path) -> None:
+    """VsrppError where a later version of VSR++ knows more forms than this one."""
+    if (name := metadata.get("alignment", "none")) not in get_args(Alignment):
+        raise VsrppError(f"{path} has alignment {name}, which this version of VSR++ does not know; use a newer one")
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -25,12 +25,12 @@ class LeanResidualBlock(ResidualBlock):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.leaky_relu_(self.conv1(x), NEGATIVE_SLOPE)  # in place: no backward pass needs what it overwrites
+        inner = F.leaky_relu_(self.conv1(x), self.slope)  # in place: no backward pass needs what it overwrites
         change: Tensor = self.conv2(inner)
         if torch.is_grad_enabled():
-            return torch.add(x, change, alpha=RESIDUAL_SCALE)
+            return torch.add(x, change, alpha=self.scale)
         del inner
-        return torch.add(x, change, alpha=RESIDUAL_SCALE, out=change)
+        return torch.add(x, change, alpha=self.scale, out=change)
 
 
 class LeanVSR(VSRBidirectional3x):
@@ -56,8 +56,10 @@ class LeanVSR(VSRBidirectional3x):
         checkpointing: Checkpointing = "none",
         alignment: Alignment = "none",
         folded: bool = False,
+        slope: float = NEGATIVE_SLOPE,
+        residual_scale: float = RESIDUAL_SCALE,
     ) -> None:
-        super().__init__(n_feats, n_blocks, n_frames, alignment)
+        super().__init__(n_feats, n_blocks, n_frames, alignment, slope, residual_scale)
         self._checkpointing, self._folded = checkpointing, folded
 
     def _extract(self, frames: Tensor) -> tuple[Iterable[Tensor], Iterable[Tensor]]:

@@ -20,17 +20,18 @@ NEGATIVE_SLOPE = 0.2
 
 
 class ResidualBlock(nn.Module):
-    """conv, LeakyReLU, conv, scaled by 0.1, plus the input. [B, C, h, w] to the same."""
+    """conv, LeakyReLU of ``slope``, conv, times ``scale``, plus the input. [B, C, h, w] to the same."""
 
-    def __init__(self, n_feats: int) -> None:
+    def __init__(self, n_feats: int, slope: float = NEGATIVE_SLOPE, scale: float = RESIDUAL_SCALE) -> None:
         super().__init__()
+        self.slope, self.scale = slope, scale
         self.conv1 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
         self.conv2 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner = F.leaky_relu(self.conv1(x), NEGATIVE_SLOPE)
+        inner = F.leaky_relu(self.conv1(x), self.slope)
         change: Tensor = self.conv2(inner)
-        return x + RESIDUAL_SCALE * change
+        return x + self.scale * change
 
 
 class VSRBidirectional3x(nn.Module):
@@ -39,7 +40,9 @@ class VSRBidirectional3x(nn.Module):
     Input [B, T, 3, h, w] with T = n_frames, values 0..1; output [B, 3, 3h, 3w], values near 0..1 and not clamped.
     Both directions of the propagation start from the centre frame's features as their state, not from zeros: backward
     then consumes the frames after the centre one by one, forward those before it. With ``alignment`` "local" their
-    features are first moved to where the centre frame has what they show; "none" is the original network.
+    features are first moved to where the centre frame has what they show; "none" is the original network. ``slope`` is
+    that of the blocks' LeakyReLU, ``residual_scale`` what a block's change is multiplied by: the original's later
+    versions had 0.1 and 1.
 
     Raises ValueError for an even n_frames, an odd n_blocks, or a stack of another shape.
     """
@@ -47,7 +50,13 @@ class VSRBidirectional3x(nn.Module):
     block: type[ResidualBlock] = ResidualBlock
 
     def __init__(
-        self, n_feats: int = 128, n_blocks: int = 32, n_frames: int = 5, alignment: Alignment = "none"
+        self,
+        n_feats: int = 128,
+        n_blocks: int = 32,
+        n_frames: int = 5,
+        alignment: Alignment = "none",
+        slope: float = NEGATIVE_SLOPE,
+        residual_scale: float = RESIDUAL_SCALE,
     ) -> None:
         super().__init__()
         if n_frames % 2 == 0 or n_frames < 3:
@@ -58,8 +67,9 @@ class VSRBidirectional3x(nn.Module):
         self.feat_extract = nn.Conv2d(3, n_feats, 3, padding=1)
         self.backward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
         self.forward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
-        self.backward_trunk = nn.Sequential(*(self.block(n_feats) for _ in range(n_blocks // 2)))
-        self.forward_trunk = nn.Sequential(*(self.block(n_feats) for _ in range(n_blocks // 2)))
+        form = n_feats, slope, residual_scale
+        self.backward_trunk = nn.Sequential(*(self.block(*form) for _ in range(n_blocks // 2)))
+        self.forward_trunk = nn.Sequential(*(self.block(*form) for _ in range(n_blocks // 2)))
         self.fusion = nn.Conv2d(2 * n_feats, n_feats, 1)
         self.upsample = nn.Sequential(
             nn.Conv2d(n_feats, n_feats * SCALE**2, 3, padding=1),

@@ -74,6 +74,8 @@ class ModelConfig(Section):
     alignment: Alignment = Field(
         "none", description="neighbouring frames used where they lie, or moved onto the centre frame first"
     )
+    slope: float = Field(0.2, ge=0, le=1, description="LeakyReLU of the blocks: what a negative value is multiplied by")
+    residual_scale: float = Field(0.1, gt=0, le=10, description="what each residual block's change is multiplied by")
 
     @field_validator("n_frames")
     @staticmethod

@@ -14,14 +14,13 @@ from torch import Tensor
 
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
-from vsrpp_core.checkpoint.legacy_checkpoint import N_FRAMES, read_original
+from vsrpp_core.checkpoint.legacy_checkpoint import AS_NAMED, Blocks, OriginalCheckpoint, read_original
 from vsrpp_core.checkpoint.stored_network import is_exported, read_exported
 from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import choose_hardware
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages.events import CheckpointSaved
-from vsrpp_core.messages.kinds import Alignment
-from vsrpp_core.run.config import RunConfig
+from vsrpp_core.run.config import ModelConfig, RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.legacy_settings import NAME, OriginalSettings, read_original_settings
 from vsrpp_core.training.trainer import Trainer
@@ -47,20 +46,19 @@ class _Source:
     weights: dict[str, Tensor]
     optimizer: dict[str, Any]
     step: int
-    shape: dict[str, int]
+    form: ModelConfig
     notes: tuple[str, ...] = ()
-    alignment: Alignment = "none"
 
 
-def import_run(path: Path, run: Path, settings_file: Path | None = None) -> ImportedRun:
+def import_run(path: Path, run: Path, settings_file: Path | None = None, blocks: Blocks = AS_NAMED) -> ImportedRun:
     """Make ``run`` from ``path``, an original checkpoint or an exported network: a checkpoint of its step and shape.
 
     The original's settings are read from ``settings_file``, else from the ``train_config.json`` beside an original
     checkpoint where there is one and ``run`` has no settings yet. Settings that ``run`` has already are kept except for
-    those and the shape. Raises VsrppError where a file is of the wrong kind or the run holds a network already; the run
-    is then unchanged.
+    those and the shape. ``blocks`` says what an original checkpoint does not. Raises VsrppError where a file is of the
+    wrong kind or the run holds a network already; the run is then unchanged.
     """
-    source, folder = _read(path), RunFolder(run)
+    source, folder = _read(path, blocks), RunFolder(run)
     settings, notes = _settings(path, folder, settings_file)
     with folder.lock():
         if checkpoints := folder.checkpoint_infos():
@@ -76,15 +74,31 @@ def import_run(path: Path, run: Path, settings_file: Path | None = None) -> Impo
     return ImportedRun(saved, config, settings, (*source.notes, *notes, *_notes(source, config, settings, folder)))
 
 
-def _read(path: Path) -> _Source:
+def _read(path: Path, blocks: Blocks) -> _Source:
     if not is_exported(path):
-        original = read_original(path)
-        shape = {"n_feats": original.n_feats, "n_blocks": original.n_blocks, "n_frames": N_FRAMES}
-        return _Source(original.weights, original.optimizer, original.step, shape)
+        original = read_original(path, blocks)
+        return _Source(
+            original.weights, original.optimizer, original.step, original.form, tuple(_told(path, original, blocks))
+        )
+    if blocks != AS_NAMED:
+        raise UsageError(f"{path} says itself how its blocks are; leave --slope and --residual-scale out")
     network = read_exported(path)
     weights = "the moving average of the weights" if network.is_average else "the weights"
     note = f"{path} holds {weights} and no optimizer: training continues from them with a fresh optimizer"
-    return _Source(network.weights, {}, network.step, network.shape, (note,), network.alignment)
+    return _Source(network.weights, {}, network.step, network.form, (note,))
+
+
+def _told(path: Path, original: OriginalCheckpoint, blocks: Blocks) -> Iterator[str]:
+    """What a file does not say, or cannot bring along."""
+    slope, scale = original.form.slope, original.form.residual_scale
+    if blocks == AS_NAMED:
+        yield (
+            f"{path}: slope {slope:g} and residual scale {scale:g} are those of the versions that name weights as it "
+            "does; for another one give --slope and --residual-scale"
+        )
+    if len(original.rates) > 1:
+        rates = ", ".join(f"{rate:.3g}" for rate in original.rates)
+        yield f"{path}: groups of weights had learning rates of their own ({rates}); here all weights have one"
 
 
 def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[OriginalSettings | None, list[str]]:
@@ -101,13 +115,12 @@ def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[Origin
 
 def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | None) -> RunConfig:
     known = RunConfig.load_if_any(folder.config) or RunConfig()
-    shape = {f"model.{name}": value for name, value in source.shape.items()}
-    overrides = {**(settings.overrides if settings else {}), **shape, "model.alignment": source.alignment}
-    return known.with_overrides(overrides)
+    shape = {f"model.{name}": value for name, value in source.form.model_dump().items()}
+    return known.with_overrides({**(settings.overrides if settings else {}), **shape})
 
 
 def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:
-    if settings and (different := settings.contradictions(source.shape["n_feats"], source.shape["n_blocks"])):
+    if settings and (different := settings.contradictions(source.form.n_feats, source.form.n_blocks)):
         yield f"{settings.path}: {'; '.join(different)}; the checkpoint's values are used"
     if config.data.root and not Path(config.data.root).is_dir():
         yield f"the dataset {config.data.root} does not exist here; name its new place with --data ROOT"

@@ -151,8 +151,6 @@ class OptimizerStep:
 def build_model(config: RunConfig, hardware: Hardware) -> VSRBidirectional3x:
     """The network of a configuration, freshly initialized, on its device and in the layout that convolutions prefer."""
     shape, training = config.model, config.training
-    model = LeanVSR(
-        shape.n_feats, shape.n_blocks, shape.n_frames, training.checkpointing, shape.alignment, training.folded
-    )
+    model = LeanVSR(checkpointing=training.checkpointing, folded=training.folded, **shape.model_dump())
     model.initialize()
     return model.to(hardware.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -23,6 +23,7 @@ from vsrpp_core.checkpoint.stored_network import (
     write_exported,
 )
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.config import ModelConfig
 
 
 @pytest.fixture
@@ -35,7 +36,8 @@ def network(tmp_path: Path) -> StoredNetwork:
 def test_a_checkpoint_gives_the_weights_to_use(tmp_path: Path, average: bool) -> None:
     model = write_checkpoint(tmp_path / "a.pth", average)
     network = read_stored(tmp_path / "a.pth")
-    assert (network.shape, network.step, network.quality, network.is_average) == (SHAPE, 1234, 0.625, average)
+    assert network.form == ModelConfig(**SHAPE)
+    assert (network.step, network.quality, network.is_average) == (1234, 0.625, average)
     assert all(torch.equal(network.weights[name], weight) for name, weight in model.state_dict().items())
 
 
@@ -67,6 +69,8 @@ def test_the_description_says_how_to_use_it(network: StoredNetwork, tmp_path: Pa
         "n_blocks": "2",
         "n_frames": "3",
         "alignment": "none",
+        "slope": "0.2",
+        "residual_scale": "0.1",
         "scale": "3",
         "step": "1234",
         "quality": "0.625",
@@ -79,11 +83,12 @@ def test_the_description_says_how_to_use_it(network: StoredNetwork, tmp_path: Pa
 
 
 def test_a_file_of_an_earlier_version_is_of_the_plain_form(network: StoredNetwork, tmp_path: Path) -> None:
-    assert network.alignment == "none", "the checkpoint does not have the setting"
+    assert network.form == ModelConfig(**SHAPE), "the checkpoint does not have the settings"
     write_exported(network, tmp_path / "n.safetensors")
-    metadata = {name: value for name, value in network.metadata().items() if name != "alignment"}
+    later = ("alignment", "slope", "residual_scale")
+    metadata = {name: value for name, value in network.metadata().items() if name not in later}
     path = rewritten(network, metadata, tmp_path / "old.safetensors")
-    assert read_exported(path).alignment == "none"
+    assert read_exported(path).form == ModelConfig(**SHAPE)
 
 
 def test_a_form_of_a_later_version_is_refused(network: StoredNetwork, tmp_path: Path) -> None:
@@ -100,7 +105,7 @@ def rewritten(network: StoredNetwork, metadata: dict[str, str], path: Path) -> P
 
 
 def test_the_quality_of_an_earlier_step_is_not_told(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "a.pth", last_quality_step=1000)
+    write_checkpoint(tmp_path / "a.pth", progress={"last_quality_step": 1000})
     network = read_stored(tmp_path / "a.pth")
     assert math.isnan(network.quality) and "quality" not in network.metadata()
     write_exported(network, tmp_path / "n.safetensors")
@@ -143,8 +148,8 @@ def test_another_program_s_file_is_refused(network: StoredNetwork, tmp_path: Pat
 
 def test_a_later_format_is_refused(network: StoredNetwork, tmp_path: Path) -> None:
     path = tmp_path / "n.safetensors"
-    save_file({"weight": torch.zeros(2)}, path, {**network.metadata(), "format_version": "2"})
-    with pytest.raises(VsrppError, match=r"is of format 2, which this version of VSR\+\+ does not know"):
+    save_file({"weight": torch.zeros(2)}, path, {**network.metadata(), "format_version": "3"})
+    with pytest.raises(VsrppError, match=r"is of format 3, which this version of VSR\+\+ does not know"):
         read_exported(path)
 
 
@@ -173,12 +178,22 @@ def test_a_write_that_fails_leaves_the_earlier_file(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.pth", "n.safetensors"]
 
 
+def test_blocks_of_another_kind_come_back_in_a_format_that_older_versions_refuse(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "a.pth", slope=0.1, residual_scale=1.0)
+    network = read_stored(tmp_path / "a.pth")
+    write_exported(network, tmp_path / "n.safetensors")
+    assert network.metadata()["format_version"] == "2"
+    assert read_exported(tmp_path / "n.safetensors").form == ModelConfig(**SHAPE, slope=0.1, residual_scale=1.0)
+
+
 def test_an_export_of_another_network_than_it_says_is_told(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "a.pth")
     network = read_stored(tmp_path / "a.pth")
-    write_exported(replace(network, n_feats=8), tmp_path / "other.safetensors")
+    write_exported(replace(network, form=ModelConfig(**{**SHAPE, "n_feats": 8})), tmp_path / "other.safetensors")
     with pytest.raises(VsrppError, match=r"is not a whole network: it has feat_extract.weight of shape \[4, 3, 3, 3\]"):
         read_exported(tmp_path / "other.safetensors")
-    write_exported(replace(network, n_blocks=3), tmp_path / "none.safetensors")
+    write_exported(
+        replace(network, form=ModelConfig.model_construct(**{**SHAPE, "n_blocks": 3})), tmp_path / "none.safetensors"
+    )
     with pytest.raises(VsrppError, match="does not say which network it holds"):
         read_exported(tmp_path / "none.safetensors")

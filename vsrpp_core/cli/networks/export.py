@@ -19,12 +19,12 @@ def run(options: argparse.Namespace) -> int:
     from vsrpp_core.apply.export import export
 
     made = export(options.checkpoint, options.out, options.overwrite)
-    network = made.network
+    network, form = made.network, made.network.form
     weights = "the moving average of the weights" if network.is_average else "the raw weights"
     terminal = Terminal()
     terminal.say(
-        f"wrote {options.out}, {made.size / 1e6:.1f} MB: {network.n_feats} feature maps, {network.n_blocks} blocks, "
-        f"{network.n_frames} frames, {weights} at step {network.step:,}"
+        f"wrote {options.out}, {made.size / 1e6:.1f} MB: {form.n_feats} feature maps, {form.n_blocks} blocks, "
+        f"{form.n_frames} frames, {weights} at step {network.step:,}"
     )
     if not math.isnan(made.difference):
         terminal.say(f"onnxruntime and torch agree: largest difference {made.difference:.1e}")

@@ -25,12 +25,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="the original's settings (default: train_config.json beside OLD, if RUN has no settings yet)",
     )
+    blocks = "of the residual blocks in OLD, where its version differs from what the names in it suggest"
+    parser.add_argument("--slope", type=float, metavar="S", help=f"LeakyReLU {blocks} (0.2, later 0.1)")
+    parser.add_argument("--residual-scale", type=float, metavar="S", help=f"scale {blocks} (0.1, later 1)")
 
 
 def run(options: argparse.Namespace) -> int:
+    from vsrpp_core.checkpoint.legacy_checkpoint import Blocks
     from vsrpp_core.session.import_run import import_run
 
-    made = import_run(options.checkpoint, options.run, options.config)
+    made = import_run(options.checkpoint, options.run, options.config, Blocks(options.slope, options.residual_scale))
     data = () if made.config.data.root and Path(made.config.data.root).is_dir() else ("--data", "ROOT")
     Terminal().say(
         *(_imported(made.settings) if made.settings else ()),

@@ -39,7 +39,7 @@ VERBS = {
     "evaluate": ("networks.evaluate", "score networks on ground-truth frames beside bicubic"),
     "export": ("networks.export", "write a network for other programs, as safetensors or ONNX"),
     "upscale": ("networks.upscale", "upscale videos or folders of images 3x"),
-    "import": ("runs.import_run", "make a run from a checkpoint of the original VSR++, or an export"),
+    "import": ("runs.import_run", "make a run from a checkpoint or folder of the original VSR++, or an export"),
     "demo": ("runs.demo", "train a small network on photographs, to see everything work"),
     "completion": ("completion", "print a script that completes this command in bash, zsh or fish"),
 }

@@ -40,7 +40,7 @@ class ImportedRun:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """What is imported from a file; ``optimizer`` is the state_dict of torch's AdamW, or empty."""
 
     weights: dict[str, Tensor]
@@ -61,31 +61,45 @@ def import_run(path: Path, run: Path, settings_file: Path | None = None, blocks:
     source, folder = _read(path, blocks), RunFolder(run)
     settings, notes = _settings(path, folder, settings_file)
     with folder.lock():
-        if checkpoints := folder.checkpoint_infos():
-            raise VsrppError(f"{run} holds a network at step {checkpoints[0].step:,} already; name another run")
-        config = _config(folder, source, settings)
-        trainer = _trainer_without_data(config, folder)
-        trainer.start_from(source.weights, source.optimizer, source.step)
-        try:
-            saved = trainer.save("manual")
-        except CheckpointError as error:
-            raise VsrppError(str(error)) from None
+        config = config_for(folder, source, settings)
+        saved = save(source, config, folder)
         config.save(folder.config)
-    return ImportedRun(saved, config, settings, (*source.notes, *notes, *_notes(source, config, settings, folder)))
+    return ImportedRun(saved, config, settings, (*source.notes, *notes, *notes_on(source, config, settings, folder)))
 
 
-def _read(path: Path, blocks: Blocks) -> _Source:
+def config_for(folder: RunFolder, source: Source, settings: OriginalSettings | None) -> RunConfig:
+    """What the run has, the original's settings and the network's form; VsrppError where it holds a network already."""
+    if there := folder.checkpoint_infos():
+        raise VsrppError(f"{folder.path} holds a network at step {there[0].step:,} already; name another run")
+    known = RunConfig.load_if_any(folder.config) or RunConfig()
+    shape = {f"model.{name}": value for name, value in source.form.model_dump().items()}
+    return known.with_overrides({**(settings.overrides if settings else {}), **shape})
+
+
+def save(source: Source, config: RunConfig, folder: RunFolder) -> CheckpointSaved:
+    """A checkpoint of it in the run, which is locked. VsrppError where the disk does not take it."""
+    trainer = _trainer_without_data(config, folder)
+    trainer.start_from(source.weights, source.optimizer, source.step)
+    try:
+        return trainer.save("manual")
+    except CheckpointError as error:
+        raise VsrppError(str(error)) from None
+
+
+def _read(path: Path, blocks: Blocks) -> Source:
     if not is_exported(path):
-        original = read_original(path, blocks)
-        return _Source(
-            original.weights, original.optimizer, original.step, original.form, tuple(_told(path, original, blocks))
-        )
+        return of_original(path, read_original(path, blocks), blocks)
     if blocks != AS_NAMED:
         raise UsageError(f"{path} says itself how its blocks are; leave --slope and --residual-scale out")
     network = read_exported(path)
     weights = "the moving average of the weights" if network.is_average else "the weights"
     note = f"{path} holds {weights} and no optimizer: training continues from them with a fresh optimizer"
-    return _Source(network.weights, {}, network.step, network.form, (note,))
+    return Source(network.weights, {}, network.step, network.form, (note,))
+
+
+def of_original(path: Path, original: OriginalCheckpoint, blocks: Blocks) -> Source:
+    notes = tuple(_told(path, original, blocks))
+    return Source(original.weights, original.optimizer, original.step, original.form, notes)
 
 
 def _told(path: Path, original: OriginalCheckpoint, blocks: Blocks) -> Iterator[str]:
@@ -113,15 +127,11 @@ def _settings(path: Path, folder: RunFolder, named: Path | None) -> tuple[Origin
     return read_original_settings(beside), []
 
 
-def _config(folder: RunFolder, source: _Source, settings: OriginalSettings | None) -> RunConfig:
-    known = RunConfig.load_if_any(folder.config) or RunConfig()
-    shape = {f"model.{name}": value for name, value in source.form.model_dump().items()}
-    return known.with_overrides({**(settings.overrides if settings else {}), **shape})
-
-
-def _notes(source: _Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:
+def notes_on(source: Source, config: RunConfig, settings: OriginalSettings | None, folder: RunFolder) -> Iterator[str]:
+    """What may need an answer before the run goes on from ``source``."""
     if settings and (different := settings.contradictions(source.form.n_feats, source.form.n_blocks)):
-        yield f"{settings.path}: {'; '.join(different)}; the checkpoint's values are used"
+        named = ", ".join(map(str, settings.paths))
+        yield f"{named}: {'; '.join(different)}; the checkpoint's values are used"
     if config.data.root and not Path(config.data.root).is_dir():
         yield f"the dataset {config.data.root} does not exist here; name its new place with --data ROOT"
     if source.step >= (end := config.training.max_steps):

@@ -8,7 +8,7 @@ import pytest
 from tests.vsrpp_core.network_files import write_original_settings
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.config import RunConfig, setting_ranges
-from vsrpp_core.run.legacy_settings import SETTINGS, read_original_settings
+from vsrpp_core.run.legacy_settings import SETTINGS, read_original_settings, read_settings_of_folder
 
 
 def config_from(path: Path) -> RunConfig:
@@ -39,7 +39,7 @@ def test_everything_with_an_equivalent_is_taken_over(tmp_path: Path) -> None:
 
 def test_nothing_else_changes(tmp_path: Path) -> None:
     settings = read_original_settings(write_original_settings(tmp_path))
-    changed = {setting.key for setting in config_from(settings.path).settings() if setting.value != setting.default}
+    changed = {setting.key for setting in config_from(settings.paths[0]).settings() if setting.value != setting.default}
     assert changed == {mapped.setting for mapped in settings.mapped}
 
 
@@ -162,3 +162,50 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     path = write_original_settings(tmp_path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert config_from(path).training.max_steps == 60_000
+
+
+# the files of later versions
+
+
+PROGRAM = """
+import os
+N_FEATS = 8
+BATCH_SIZE: int = 2
+MAX_LR = 2e-4
+L1_WEIGHT, MS_WEIGHT = 0.55, 0.2
+L1_WEIGHT = 0.55
+MS_WEIGHT = 0.2
+GRAD_WEIGHT = 0.2
+PERCEPTUAL_WEIGHT = 0.05
+USE_GRADIENT_CHECKPOINTING = True
+INITIAL_GRAD_CLIP = 1.25
+LR_EXPONENT = -5
+DATASET_ROOT = f"{os.mkdir('harm')}/Dataset"
+MAX_STEPS = 10 ** 5
+os.mkdir("harm")
+def get_config():
+    return {"BATCH_SIZE": BATCH_SIZE}
+"""
+
+
+def test_a_program_of_settings_is_read_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.py").write_text(PROGRAM)
+    (tmp_path / "runtime_config.json").write_text('{"max_lr": 0.0003, "batch_size": 2, "plateau_patience": 250}')
+    settings = read_settings_of_folder(tmp_path)
+    assert settings.overrides == {
+        "schedule.lr_max": 0.0003,
+        "training.batch_size": 2,
+        "training.checkpointing": "block",
+        "clipping.initial": 1.25,
+    }
+    assert settings.shape == (("N_FEATS", 8),) and settings.computed == ("DATASET_ROOT", "MAX_STEPS")
+    assert set(settings.unused) == {"plateau_patience", "PERCEPTUAL_WEIGHT", "LR_EXPONENT"}
+    (fault,) = settings.faults  # beside the perceptual loss, which there is none of here, they are no whole
+    assert set(fault.settings) == {"L1_WEIGHT", "MS_WEIGHT", "GRAD_WEIGHT"} and not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("text", ["N_FEATS = ", "(" * 5000, "a = 1\0", "def"])
+def test_what_is_no_program_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.py").write_text(text)
+    assert "is not valid Python" in refusal(tmp_path / "config.py")

@@ -18,7 +18,7 @@ from vsrpp_core.session.import_run import ImportedRun, Source, config_for, notes
 
 CHECKPOINT = re.compile(r"checkpoint_(?:step_(\d+)(_emergency)?|emergency)\.pth")
 
-HISTORY = "what was trained until now stays where it is: a run's log, charts and journal begin with it"
+HISTORY = "the history stays where it is; the run's own log and charts begin now"
 OLDER_SETTINGS = "settings as they were at a checkpoint; those of the newest are used"
 OTHER = "nothing that a run has"
 REASONS = (

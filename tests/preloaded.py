@@ -34,6 +34,7 @@ LOADED = (
     "torch.utils.tensorboard",
     "vsrpp_core.apply.upscale.upscale",
     "vsrpp_core.session.session",
+    "vsrpp_tui.app.watching",
     "vsrpp_tui.cli",
     "vsrpp_tui.screens.run.training",
     "vsrpp_tui.screens.shared.help",

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from vsrpp_core import __version__
@@ -14,7 +15,7 @@ from vsrpp_core.remote.detach import in_background, train_detached
 from vsrpp_core.run.folder import RunFolder, demo_run_path
 from vsrpp_core.run.names import place
 from vsrpp_core.run.presets import PRESET_HELP, PRESETS
-from vsrpp_tui.app.app import EXIT_FAILED, Farewell, VsrppApp
+from vsrpp_tui.app.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.screens.start.start import Choice
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.terminal.driver import wait_for_foreground
@@ -34,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(completion_script(make_parser(), options.completion))
         return 0
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        print("vsrpp-tui: this is not a terminal; use `vsrpp train` to train without a screen", file=sys.stderr)  # noqa: T201
-        return EXIT_USAGE
     try:
         refuse_contradictions(options)
+        if options.serve:
+            return _serve(options)
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise UsageError("this is not a terminal; use `vsrpp train` to train without a screen")
         if not wait_for_foreground():
             raise UsageError("this was started in the background; start it in the foreground of a terminal")
         return run(_application(options), options.go_on)
@@ -66,6 +68,20 @@ def _application(options: argparse.Namespace) -> VsrppApp:
     return VsrppApp(Choice(run, data, preset=options.preset), preferences)
 
 
+def _serve(options: argparse.Namespace) -> int:
+    """Serve the run to browsers until Ctrl-C. Raises UsageError where it, or what that needs, is not there."""
+    if not find_spec("textual_serve"):
+        raise UsageError("--serve needs textual-serve; install with: pip install 'vsrpp[web]'")
+    from vsrpp_tui.web.server import serve
+
+    run = (options.run or Path(DEFAULT_RUN)).absolute()
+    if not run.is_dir():
+        raise UsageError(f"{run} is not a run's folder; name one to serve")
+    read_preferences(preferences_path(), _key_tables)  # a fault is said here, and not to a visitor
+    serve(run, options.host or LOCAL_HOST, options.port if options.port is not None else PORT)
+    return EXIT_DONE
+
+
 def _attached(run: Path, preferences: Preferences) -> VsrppApp:
     from vsrpp_tui.app.watching import AttachedApp
 
@@ -80,18 +96,33 @@ WORDS = {
     "replay": "--replay",
     "go_on": "--go-on",
     "preset": "--preset",
+    "serve": "--serve",
+    "host": "--host",
+    "port": "--port",
 }
-ONLY_WITH: dict[str, tuple[str, ...]] = {"demo": ("go_on",), "attach": (), "replay": ()}
+ONLY_WITH: dict[str, tuple[str, ...]] = {
+    "demo": ("go_on",),
+    "attach": (),
+    "replay": (),
+    "serve": ("run", "host", "port"),
+    "host": ("run", "serve", "port"),
+    "port": ("run", "serve", "host"),
+}
 """What each may be combined with."""
+
+LOCAL_HOST, PORT = "127.0.0.1", 8000
 
 
 def refuse_contradictions(options: argparse.Namespace) -> None:
     """Nothing that was asked for is passed over. Raises UsageError."""
-    given = [name for name in WORDS if getattr(options, name)]
+    default = make_parser().get_default
+    given = [name for name in WORDS if getattr(options, name) != default(name)]
     for word, others in ONLY_WITH.items():
         surplus = [WORDS[name] for name in given if name not in (word, *others)]
         if word in given and surplus:
             raise UsageError(f"{WORDS[word]} cannot be combined with {' and '.join(surplus)}; leave one out")
+    if not options.serve and {"host", "port"}.intersection(given):
+        raise UsageError("--host and --port say where --serve serves; add --serve")
 
 
 def _key_tables() -> list[KeyTable]:
@@ -152,6 +183,13 @@ def after_crash(app: VsrppApp) -> Farewell:
     return Farewell(EXIT_FAILED, f"vsrpp-tui: {crash_message(drain(worker, app.state) if worker else RunState())}")
 
 
+def port_number(text: str) -> int:
+    """A port, 0 to 65535."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; one is a number up to 65535")
+    return int(text)
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vsrpp-tui",
@@ -176,6 +214,15 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--replay", type=place, metavar="JOURNAL", help="replay a recorded events.jsonl")
     parser.add_argument("--attach", type=place, metavar="RUN", help="watch and steer a run that another process trains")
+    parser.add_argument(
+        "--serve", action="store_true", help="watch and steer RUN in browsers, at the address it prints"
+    )
+    parser.add_argument(
+        "--host", metavar="NAME", help=f"where --serve serves (default: {LOCAL_HOST}, this machine only)"
+    )
+    parser.add_argument(
+        "--port", type=port_number, metavar="N", help=f"port of --serve (default: {PORT}; 0: any that is free)"
+    )
     parser.add_argument(
         "--completion",
         choices=("bash", "zsh", "fish"),

@@ -1,4 +1,4 @@
 """The applications, which connect screens, threads and states.
 
-The top layer: it may import all rooms of the application, and only ``cli`` imports it.
+The top layer: it may import all rooms of the application, and only ``cli`` and ``web`` import it.
 """

@@ -58,7 +58,7 @@ class VsrppApp(RunApp[Farewell]):
 
     CSS_PATH = Path(__file__).parents[1] / "app.tcss"  # also for a subclass elsewhere
     TITLE = "VSR++"
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-slim"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (45, "-slim"), (80, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-squat"), (20, "-low"), (32, "-tall")]  # noqa: RUF012  as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", "Quit", show=False, priority=True, id="leave"),

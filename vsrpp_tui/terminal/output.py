@@ -41,7 +41,7 @@ def log_path() -> Path:
 
 
 @contextmanager
-def captured_output() -> Iterator[None]:
+def captured_output(terminal_descriptor: int = 2) -> Iterator[None]:
     """Point file descriptors 1 and 2 at the log, and Python's original streams, which Textual uses, at the terminal."""
     log = _open_log()
     sys.stdout.flush()
@@ -49,7 +49,7 @@ def captured_output() -> Iterator[None]:
     saved = {number: os.dup(number) for number in (1, 2)}
     terminals = [number for number in saved if os.isatty(number)]
     originals = (sys.__stdout__, sys.__stderr__)
-    raw = TerminalFile(os.dup(2), "w")
+    raw = TerminalFile(os.dup(terminal_descriptor), "w")
     terminal = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="replace")
     os.dup2(log, 1)
     os.dup2(log, 2)

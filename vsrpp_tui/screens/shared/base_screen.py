@@ -11,7 +11,7 @@ from vsrpp_tui.widgets.footer import KeyFooter
 from vsrpp_tui.widgets.text import spread
 
 Result = TypeVar("Result")
-TOO_SMALL = "This terminal is too small for VSR++; at least 60 × 16 is needed."
+TOO_SMALL = "This terminal is too small for VSR++; at least 45 × 16 is needed."
 BRAND = ("VSR++", "bold $primary")
 
 

@@ -6,6 +6,7 @@ python -m tests.preloaded FOLDER    serve in FOLDER until that folder is gone
 """
 
 import fcntl
+import gc
 import importlib
 import io
 import os
@@ -150,6 +151,7 @@ def serve(folder: Path) -> Order:
     """Returns in every process that was ordered."""
     for name in LOADED:
         importlib.import_module(name)
+    gc.freeze()  # or the first full collection of each program would copy all these pages
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that watch over a program
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(folder / "socket"))

@@ -7,8 +7,10 @@ flipped bit loads silently, so the file carries one.
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args
 
 import torch
@@ -92,10 +94,13 @@ def from_checkpoint(state: dict[str, Any]) -> StoredNetwork:
     )
 
 
-def write_exported(network: StoredNetwork, path: Path) -> None:
-    """Write ``path``, found whole when read back before it takes the name. OSError where the disk does not take it."""
+def write_exported(network: StoredNetwork, path: Path, about: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Write ``path``, found whole when read back before it takes the name. OSError where the disk does not take it.
+
+    ``about`` is added to the description.
+    """
     weights = {name: weight.contiguous() for name, weight in network.weights.items()}
-    metadata = network.metadata()
+    metadata = {**network.metadata(), **about}
     content = save(weights, {**metadata, CHECKSUM: _checksum(weights, metadata)})
     write_atomically(path, lambda temporary: _write(content, temporary))
 

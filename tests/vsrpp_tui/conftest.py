@@ -85,6 +85,7 @@ VALIDATION: dict[str, Any] = {
     "is_best": True,
     "best_quality": 0.47,
     "best_step": 100,
+    "agreement": 0.0,
 }
 
 

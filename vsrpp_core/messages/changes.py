@@ -12,6 +12,7 @@ from vsrpp_core.messages.events import FinishBegan, FinishCancelled, ParameterCh
 STARTED_WITH = {
     "training.max_steps": "max_steps",
     "cadence.validate_every": "validate_every",
+    "cadence.validate_minutes": "validate_minutes",
     "cadence.checkpoint_every": "checkpoint_every",
     "schedule.lr_max": "lr_max",
     "schedule.lr_min": "lr_min",

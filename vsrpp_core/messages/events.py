@@ -93,6 +93,8 @@ class SessionStarted(Event):
     """Step from which the rate falls to its end (FinishBegan); 0 where the run was not asked to finish."""
     planned_steps: int = 0
     """``max_steps`` before that."""
+    validate_minutes: float = 0.0
+    """At least so many between two validations; 0 also in journals of versions that did not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

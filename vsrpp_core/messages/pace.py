@@ -41,9 +41,15 @@ class Pace:
         return (total - self.seen[-1][1]) / self.rate
 
 
-def with_validations(step: float, validation: float, validate_every: int) -> float:
+def steps_apart(step: float, validate_every: int, validate_minutes: float) -> int:
+    """Between two validations, from the seconds of a step: as ``cadence`` has it, which may leave some out."""
+    every = max(validate_every, 1)
+    return every * max(1, math.ceil(60 * validate_minutes / (every * step))) if step > 0 else every
+
+
+def with_validations(step: float, validation: float, validate_every: int, validate_minutes: float) -> float:
     """Seconds of a step and its share of a validation, from the seconds of each."""
-    return step + validation / max(validate_every, 1)
+    return step + validation / steps_apart(step, validate_every, validate_minutes)
 
 
 def clock(seconds: float) -> str:

@@ -123,7 +123,7 @@ def standing_of(folder: RunFolder) -> Standing:
     max_steps = started.max_steps if started else 0
     each = seen.seconds
     if started and newest:
-        each = with_validations(each, newest.seconds, started.validate_every)
+        each = with_validations(each, newest.seconds, started.validate_every, started.validate_minutes)
     return Standing(
         run=str(folder.path),
         status=_status(seen, pid),

@@ -409,6 +409,7 @@ class Session:
             max_memory=config.tune.max_memory,
             rate_shape=config.schedule.shape,
             rate_decay=config.schedule.decay,
+            validate_minutes=config.cadence.validate_minutes,
             **asdict(self._trainer.schedule.plan.course),
         )
 

@@ -124,8 +124,8 @@ class Trainer:
 
     def steps_in(self, hours: float) -> int:
         """How many steps fit into ``hours``, with their validations; 0 while their pace is not known."""
-        usual, every = self._clock.usual, self._cadence.validate_every
-        each = usual and with_validations(usual, self._validation_seconds, every)
+        usual, every, minutes = self._clock.usual, self._cadence.validate_every, self._cadence.validate_minutes
+        each = usual and with_validations(usual, self._validation_seconds, every, minutes)
         return self._ranks.agree(int(3600 * hours / each) if each else 0)
 
     @property

@@ -12,7 +12,7 @@ from typing import Literal
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.changes import with_change
 from vsrpp_core.messages.kinds import SettingValue
-from vsrpp_core.messages.pace import with_validations
+from vsrpp_core.messages.pace import steps_apart, with_validations
 from vsrpp_core.report.record import RunRecord
 from vsrpp_tui.state.log import Log, with_event
 from vsrpp_tui.state.series import Curves
@@ -83,8 +83,15 @@ class RunState:
 
     @property
     def next_validation(self) -> int:
-        """Steps until the next regular validation; 0 before the session has begun."""
-        return self._until_next(self.started.validate_every if self.started else 0)
+        """Steps until the next regular validation, as far as can be foretold; 0 before the session has begun."""
+        if not self.started:
+            return 0
+        every, minutes = self.started.validate_every, self.started.validate_minutes
+        soonest = self._until_next(every)
+        if not minutes or not self.validation:
+            return soonest
+        least = self.validation.step + steps_apart(self.seconds_per_step, every, minutes)
+        return max(soonest, least - least % every - self.current_step)
 
     @property
     def next_save(self) -> int:
@@ -112,7 +119,8 @@ class RunState:
         if not self.started or not self.seconds_per_step:
             return math.nan
         validating = self.validation.seconds if self.validation else 0.0
-        return with_validations(self.seconds_per_step, validating, self.started.validate_every)
+        every, minutes = self.started.validate_every, self.started.validate_minutes
+        return with_validations(self.seconds_per_step, validating, every, minutes)
 
     def is_quiet(self, seconds: float) -> bool:
         """Whether training without a step for so long, and without a change of phase, is unusual."""

@@ -12,7 +12,7 @@ from vsrpp_core.messages.journal import JournalWriter, replay, replay_of
 from vsrpp_core.remote.standing import FLEETING, TOLD, RunStatus, standing_of
 from vsrpp_core.run.folder import RunFolder
 
-STARTED = make_event(ev.SessionStarted, step=0, max_steps=100, validate_every=10)
+STARTED = make_event(ev.SessionStarted, step=0, max_steps=100, validate_every=10, validate_minutes=0.0)
 TRAINING = ev.PhaseChanged(phase="training", step=0)
 
 

@@ -32,6 +32,16 @@ def test_time_left_counts_validations_in() -> None:
     assert math.isnan(replay([started()]).seconds_left)
 
 
+def test_minutes_between_validations_make_them_fewer() -> None:
+    """Ten minutes are 300 steps of two seconds, and so are seven: of three validations due two are left out."""
+    for minutes in (7.0, 10.0):
+        state = replay([started(validate_minutes=minutes), step(250), validated(200)])
+        assert state.seconds_left == pytest.approx(750 * (2.0 + 10.0 / 300))
+        assert state.next_validation == 250
+    late = replay([started(validate_minutes=10.0), step(590), validated(200)])
+    assert late.next_validation == 10, "the network was slower than it is"
+
+
 def test_time_left_in_the_epoch_counts_validations_in() -> None:
     state = replay([started(), step(100, epoch_step=30), validated(100)])
     assert state.epoch_seconds_left == pytest.approx(10 * (2.0 + 10.0 / 100))

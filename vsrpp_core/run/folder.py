@@ -16,7 +16,7 @@ from filelock import FileLock
 from vsrpp_core.errors import VsrppError, describe_os_error, os_errors
 from vsrpp_core.run.crash_dump import crash_name, read_crash
 from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
-from vsrpp_core.run.locks import take
+from vsrpp_core.run.locks import is_taken, take
 from vsrpp_core.run.names import user_folder
 from vsrpp_core.run.sidecar import (
     BEST_NAME,
@@ -287,16 +287,10 @@ class RunFolder:
 
     def owner(self) -> int:
         """PID of the process that holds the lock now, or 0."""
-        if not (self.path / ".lock").exists():
-            return 0
-        probe = FileLock(self.path / ".lock")
         try:
-            if not take(probe):
-                return self._owner_pid()
-        except OSError:  # a folder that may not be written cannot be trained in either
+            return self._owner_pid() if is_taken(self.path / ".lock") else 0
+        except OSError:  # there is none yet; or the drive takes none, and nothing is trained there either
             return 0
-        probe.release()
-        return 0
 
     def _owner_pid(self) -> int:
         try:

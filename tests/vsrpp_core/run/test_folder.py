@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -6,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from filelock import FileLock
@@ -175,6 +177,26 @@ def test_the_lock_refuses_a_second_process_and_names_the_first(folder: RunFolder
         assert folder.contents() == []
 
 
+def test_who_looks_for_the_owner_keeps_nobody_from_becoming_it(folder: RunFolder) -> None:
+    """As ``vsrpp ps`` does while a training is started."""
+    (folder.path / ".lock").touch()
+    with (folder.path / ".lock").open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        Timer(0.05, fcntl.flock, (looked_at, fcntl.LOCK_UN)).start()
+        assert folder.owner() == 0
+        with folder.lock():
+            assert folder.owner() == os.getpid()
+
+
+def test_the_lock_of_a_run_that_may_only_be_read_is_seen(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FileLock, "acquire", lambda *_, **__: pytest.fail("it is looked at by taking it"))
+    (folder.path / ".owner").write_text("7")
+    with (folder.path / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert folder.owner() == 7
+    assert folder.owner() == 0
+
+
 def test_the_lock_goes_with_a_killed_process(folder: RunFolder) -> None:
     with holder(folder) as process:
         process.send_signal(signal.SIGKILL)
@@ -186,8 +208,6 @@ def test_the_lock_goes_with_a_killed_process(folder: RunFolder) -> None:
 
 
 def test_a_folder_that_cannot_be_locked_is_told(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    from filelock import FileLock
-
     def read_only(self: FileLock, **settings: object) -> None:
         raise PermissionError(13, "Permission denied")
 

@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(50_000, 20, 20)
     if not hasattr(config, "workerinput"):
         os.environ[preloaded.FOLDER] = tempfile.mkdtemp(prefix="vsrpp-tests-")
+        os.environ[preloaded.OWNER] = str(os.getpid())
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,7 +2,7 @@
 
 Loading torch and the rest takes over a second of CPU, and some sixty tests start a program.
 
-python -m tests.preloaded FOLDER    serve in FOLDER until that folder is gone
+python -m tests.preloaded FOLDER PID    serve in FOLDER until that folder or that process is gone
 """
 
 import fcntl
@@ -13,6 +13,7 @@ import os
 import pickle
 import runpy
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -26,8 +27,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-FOLDER = "VSRPP_TEST_SERVER"
-"""The environment variable that names the folder of this test run's server."""
+FOLDER, OWNER = "VSRPP_TEST_SERVER", "VSRPP_TEST_RUN"
+"""The environment variables that name the folder of this test run's server, and the process of the test run."""
 
 LOADED = (
     "av",
@@ -138,7 +139,7 @@ def connected() -> socket.socket:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "socket").exists():
-            words = [sys.executable, "-m", "tests.preloaded", str(folder)]
+            words = [sys.executable, "-m", "tests.preloaded", str(folder), os.environ[OWNER]]
             os.posix_spawn(sys.executable, words, os.environ, setsid=True)
         end = time.monotonic() + START_SECONDS
         while connection.connect_ex(str(folder / "socket")):
@@ -147,8 +148,9 @@ def connected() -> socket.socket:
     return connection
 
 
-def serve(folder: Path) -> Order:
-    """Returns in every process that was ordered."""
+def serve(folder: Path, owner: int) -> Order:
+    """Returns in every process that was ordered. Ends with ``owner``, which may be killed."""
+    watched = os.pidfd_open(owner)
     for name in LOADED:
         importlib.import_module(name)
     gc.freeze()  # or the first full collection of each program would copy all these pages
@@ -156,12 +158,15 @@ def serve(folder: Path) -> Order:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(folder / "socket"))
         listener.listen(64)
-        listener.settimeout(1)
         while folder.is_dir():
-            with suppress(TimeoutError):
+            ready, _, _ = select.select([listener.fileno(), watched], [], [], 1)
+            if watched in ready:
+                shutil.rmtree(folder, ignore_errors=True)
+            elif ready:
                 connection, _ = listener.accept()
                 if os.fork() == 0:
                     listener.close()
+                    os.close(watched)
                     return watch_over(connection)
                 connection.close()
     sys.exit(0)
@@ -215,4 +220,4 @@ def become(order: Order) -> None:
 
 
 if __name__ == "__main__":
-    become(serve(Path(sys.argv[1])))
+    become(serve(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,8 +1,8 @@
 """Everything a running session obeys, on one page.
 
-A front end puts commands into one queue; the trainer drains it between optimizer steps (and between
-validation samples, where only ``Stop`` is acted on at once, and between the measurements of auto-tune) and answers
-each with ``CommandAnswered``.
+A front end puts commands into one queue; the trainer drains it between optimizer steps and between the measurements of
+auto-tune, and answers each with ``CommandAnswered``. Within a validation only ``Stop`` is acted on at once; the others
+wait for its end, unless its pictures do not come: then what can be done is done, and the rest refused.
 """
 
 import re

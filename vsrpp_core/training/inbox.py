@@ -21,6 +21,10 @@ class Inbox:
             return self._waiting.popleft()
         return self._queue.get() if wait else None
 
+    def next_here(self) -> Command | None:
+        """The oldest command, for this rank alone; None also while a Stop waits, which is for all."""
+        return None if self.stop_is_wanted() else Inbox.next(self)
+
     def twins(self, command: Command) -> Iterator[Command]:
         """Take those that ask for the same as ``command`` and come next: a key that was held."""
         self._fetch()

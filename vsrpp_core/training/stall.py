@@ -9,8 +9,9 @@ from pathlib import Path
 
 from vsrpp_core.messages.events import WarningRaised
 
-LOOK_SECONDS, STALLED_SECONDS = 0.5, 45.0
-"""Between two looks for commands while there are no pictures, and after which the wait is told."""
+LOOK_SECONDS, LONG_SECONDS, STALLED_SECONDS = 0.5, 5.0, 45.0
+"""Between two looks for commands while there are no pictures, after which commands do not wait for the pictures of a
+validation, and after which the wait is told."""
 
 
 class Stall:
@@ -21,6 +22,11 @@ class Stall:
 
     def end(self) -> None:
         self._since, self._has_told = math.inf, False
+
+    @property
+    def is_long(self) -> bool:
+        """Whether pictures may not come soon."""
+        return time.monotonic() - self._since >= LONG_SECONDS
 
     def told(self, split: str, root: Path | str) -> WarningRaised | None:
         """There are no pictures of ``split`` yet; the warning where it is time for that."""

@@ -12,6 +12,8 @@ from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.training.inbox import Inbox
 from vsrpp_core.training.progress import Progress
 
+WAITING = "a validation waits for its pictures; stop the run, or ask again when it goes on"
+
 
 class Steerable(Protocol):
     """What a trainer exposes to commands."""
@@ -89,6 +91,23 @@ class Steering:
                     yield self._answer(command, False, "training has begun, and a network keeps its size")
             phase: RunPhase = "stopping" if self._stopping else "paused" if paused else self._trainer.phase
             yield ev.PhaseChanged(phase=phase, step=self._trainer.progress.step)
+
+    def stop_is_wanted(self) -> bool:
+        """Whether a Stop is waiting; takes no command."""
+        return self._inbox.stop_is_wanted()
+
+    def meanwhile(self) -> Iterator[ev.Event]:
+        """While a validation waits for its pictures: do what needs neither a step nor other ranks, and refuse the rest,
+        as nobody knows when it could be done."""
+        while command := self._inbox.next_here():
+            match command:
+                case cmd.SaveCheckpoint():
+                    yield from self._answered(command, self._trainer.save_and_report("manual"))
+                case cmd.Mark():
+                    yield from self._mark(command)
+                case _:
+                    yield self._answer(command, False, WAITING)
+            yield ev.PhaseChanged(phase="validating", step=self._trainer.progress.step)
 
     def reject_pending(self) -> Iterator[ev.Event]:
         """Commands that came too late are answered like any other."""

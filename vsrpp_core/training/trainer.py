@@ -92,11 +92,10 @@ class Trainer:
         self._figures, self._clock, self._progress = StepFigures(), StepClock(), Progress()
         self._memory, self._heat = MemoryMeter(hardware), HeatGuard(monitor, config.guard.max_temperature, ranks)
         self._saving = CheckpointSaver(store, config, self._progress, self.state_dict, lambda: stream.epoch, ranks)
-        self._inbox = Inbox(CommandQueue())
+        self._steering = Steering(self, Inbox(CommandQueue()))
         self._skipped_steps, self._validation_seconds, self._validated_at = 0, 0.0, -math.inf
         self._inputs = self._inputs_for(step=1)
-        self._reported_step = -1
-        self._stall = Stall()
+        self._reported_step, self._stall = -1, Stall()
 
     # for the session
 
@@ -196,8 +195,7 @@ class Trainer:
 
     def train(self, inbox: Inbox) -> Iterator[ev.Event]:
         """Steps until ``max_steps`` or a Stop; ends with everything saved."""
-        self._inbox = inbox
-        steering = Steering(self, inbox)
+        self._steering = steering = Steering(self, inbox)
         yield self._phase("training")
         if self._progress.step and not self.is_complete and self._progress.last_quality_step != self._progress.step:
             yield from self._validate_when_due()  # a Stop came between the step and its validation
@@ -214,8 +212,7 @@ class Trainer:
                 yield from self._tell_of_stall("training", "training")
                 continue
             activity = self._advance()
-            for note in self._stream.take_warnings():
-                yield ev.WarningRaised(message=note)
+            yield from (ev.WarningRaised(message=note) for note in self._stream.take_warnings())
             yield from self._adapt_when_due()
             if self._progress.skipped_in_a_row >= self._config.training.max_skipped:
                 yield from self._roll_back()
@@ -331,8 +328,7 @@ class Trainer:
         name, state, faults = self._saving.last_good(before)
         if not name:
             name, state, faults = self._saving.last_good(failed_at)
-        for fault in faults:
-            yield ev.WarningRaised(message=fault)
+        yield from (ev.WarningRaised(message=fault) for fault in faults)
         if not name:
             raise self._rollback_error(f"{reason}, and no checkpoint to go back to")
         best = progress.best_quality, progress.best_step, progress.best_branch
@@ -431,7 +427,10 @@ class Trainer:
                 yield item
             else:
                 yield from self._tell_of_stall("validation", "validating")
-            if self._inbox.stop_is_wanted():
+                if self._stall.is_long:
+                    yield from self._steering.meanwhile()
+                    self._saving.forget_kept_step()  # what was saved there lacks this validation
+            if self._steering.stop_is_wanted():
                 yield ev.ValidationAborted(step=step, reason="the session is to stop")
                 self._take_in(None)
                 break

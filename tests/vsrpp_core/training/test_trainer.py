@@ -520,6 +520,7 @@ def test_while_no_validation_pictures_come_orders_are_heard_and_the_run_is_told_
     make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vsrpp_core.training.stall.STALLED_SECONDS", 0.0)
+    monkeypatch.setattr("vsrpp_core.training.stall.LONG_SECONDS", 0.0)
     monkeypatch.setattr("vsrpp_core.training.validator.LOOK_SECONDS", 0.01)
     is_back = Event()
 
@@ -529,13 +530,19 @@ def test_while_no_validation_pictures_come_orders_are_heard_and_the_run_is_told_
 
     monkeypatch.setattr(validator, "load_pair", away)
 
-    def stop(event: ev.Event) -> Iterable[cmd.Command]:
-        return (cmd.Stop(),) if isinstance(event, ev.WarningRaised) else ()
+    def steer(event: ev.Event) -> Iterable[cmd.Command]:
+        if isinstance(event, ev.CommandAnswered) and event.command == "Mark":
+            return (cmd.Stop(),)
+        orders = cmd.Pause(), cmd.SaveCheckpoint(), cmd.Mark(text="still here")
+        return orders if isinstance(event, ev.WarningRaised) else ()
 
-    events = train(tmp_path / "run", make_dataset(), stop)
+    events = train(tmp_path / "run", make_dataset(), steer)
     is_back.set()
+    answers = {event.command: event.accepted for event in events if isinstance(event, ev.CommandAnswered)}
+    assert answers == {"Pause": False, "SaveCheckpoint": True, "Mark": True, "Stop": True}
+    assert checkpoints.load(tmp_path / "run/checkpoint_step_12.pth")["progress"]["last_quality_step"] == -1
     told = [event.message for event in events if isinstance(event, ev.WarningRaised)]
     assert len(told) == 1 and "no validation pictures could be read" in told[0]
-    assert [event.step for event in events if isinstance(event, ev.CheckpointSaved)] == [12, 12]
+    assert [event.step for event in events if isinstance(event, ev.CheckpointSaved)] == [12, 12, 12]
     assert any(isinstance(event, ev.ValidationAborted) for event in events)
     assert isinstance(events[-1], ev.SessionEnded) and events[-1].step == 12

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,26 @@ def modules() -> list[str]:
     return sorted(name.removesuffix(".py") for name in names if name not in WITHOUT_MAIN)
 
 
+def command_of(module: str) -> list[str]:
+    return [sys.executable, "-m", f"tests.faults.{module}"]
+
+
 def lines_of(module: str) -> list[dict[str, Any]]:
-    """The lines of JSON that a campaign's module prints; one that says so where it ends without any."""
+    """The lines of JSON that a campaign's module prints; one more where it broke off, after some of them or before."""
     began = time.monotonic()
-    command = [sys.executable, "-m", f"tests.faults.{module}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command_of(module), stdout=subprocess.PIPE, text=True, check=False)
     found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     seconds = round(time.monotonic() - began)
-    return [{"seconds": seconds, **line} for line in found] or [
-        {"faults": f"{module}, which ended with {done.returncode}", "tried": 1, "held": 0, "seconds": seconds}
-    ]
+    lines = [{"seconds": seconds, **line} for line in found]
+    if not lines or (done.returncode and all(line["held"] == line["tried"] for line in lines)):
+        end = f"{module}, which ended with {done.returncode}"
+        lines.append({"faults": end, "tried": 1, "held": 0, "seconds": seconds})
+    return lines
 
 
-def main() -> None:
+def main(names: Sequence[str]) -> None:
     lines = []
-    for module in sys.argv[1:] or modules():
+    for module in names or modules():
         for line in lines_of(module):
             lines.append(line)
             sys.stdout.write(json.dumps(line) + "\n")
@@ -47,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

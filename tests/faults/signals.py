@@ -57,7 +57,8 @@ WAYS: tuple[End, ...] = (by_sigterm, by_sighup, by_closing_its_terminal, by_a_se
 
 
 def take_terminal() -> None:
-    """Its own input is what a closed terminal closes."""
+    """Its own input is what a closed terminal closes; that is heard of also where the campaign runs under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

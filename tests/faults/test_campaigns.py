@@ -6,8 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import network, resumes, signals
+from tests.faults import every, network, resumes, signals
 from tests.preloaded import run
+
+
+def test_a_campaign_that_breaks_off_is_a_line_of_the_table_and_its_exit_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = 'print(\'{"faults": "kills", "tried": 3, "held": 3}\'); raise SystemExit(%d)'
+    for number, held in ((0, True), (1, False)):
+        monkeypatch.setattr(every, "command_of", lambda module, n=number: [sys.executable, "-c", said % n])
+        with pytest.raises(SystemExit) as end:
+            every.main(["kills"])
+        table = capsys.readouterr().out.partition("\n\n")[2].splitlines()
+        assert end.value.code == (not held) and len(table) == (2 if held else 3)
 
 
 def test_a_second_signal_costs_no_step(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
+from av.video.codeccontext import VideoCodecContext
 from PIL import Image
 
 from tests.preloaded import Preloaded
@@ -39,7 +40,8 @@ from tests.vsrpp_core.apply.conftest import (
     tracks,
     write_film,
 )
-from vsrpp_core.apply.upscale.encoding import EncodingRequest, choose_encoding
+from vsrpp_core.apply.upscale import encoding
+from vsrpp_core.apply.upscale.encoding import EncodingRequest, choose_encoding, open_encoder
 from vsrpp_core.apply.upscale.job_events import UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
 from vsrpp_core.apply.upscale.jobs import Options, plan
 from vsrpp_core.apply.upscale.segments import SegmentWriter, UpscaleFolder
@@ -839,17 +841,28 @@ def test_other_codecs(tmp_path: Path, bilinear: Path, codec: Any) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the policy of each thread")
 def test_an_encoder_leaves_the_program_at_its_ordinary_priority(
-    tmp_path: Path, bilinear: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, bilinear: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SVT-AV1 would schedule it in real time for root, and stop all else on the machine."""
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 7, 48, 48)))
     jobs, ordinary = plan([source], tmp_path / "out.mkv", False, False).jobs, os.sched_getscheduler(0)
-    for event in upscale(bilinear, jobs, Options(precision="fp32", encoding=EncodingRequest("libsvtav1"))):
-        policies = set()
+    policies: list[set[int]] = []
+
+    def look() -> None:
+        policies.append(set())
         for thread in Path("/proc/self/task").iterdir():
             with suppress(ProcessLookupError):  # it has ended since the list was read
-                policies.add(os.sched_getscheduler(int(thread.name)))
-        assert policies == {ordinary}, event
+                policies[-1].add(os.sched_getscheduler(int(thread.name)))
+
+    def opened(context: VideoCodecContext) -> None:
+        """Looked at by the thread that opens it: another one would see what it is within that moment."""
+        open_encoder(context)
+        look()
+
+    monkeypatch.setattr(encoding, "open_encoder", opened)
+    run(bilinear, source, jobs[0].out, encoding=EncodingRequest("libsvtav1"))
+    look()
+    assert len(policies) > 1 and set().union(*policies) == {ordinary}
     assert "Svt" not in capfd.readouterr().err
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -153,7 +154,8 @@ def run(app: VsrppApp, go_on: bool = False) -> int:
     if farewell.detached:
         farewell = _train_on(app.folder, farewell)
     if farewell.message:
-        print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
+        with suppress(OSError):  # the terminal may be closed
+            print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
     if app.loader and app.loader.is_alive():
         os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
     return farewell.status

@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from vsrpp_core import __version__
-from vsrpp_core.cli.shared.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain
+from vsrpp_core.cli.shared.console import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, complain, settled
 from vsrpp_core.errors import UsageError, VsrppError, describe_os_error
 from vsrpp_core.run.crash_dump import STDERR
 from vsrpp_core.run.names import speak_anywhere
@@ -55,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = make_parser(next((part for part in arguments if not part.startswith("-")), ""))
     options = parser.parse_args(arguments, argparse.Namespace(arguments=arguments[1:]))
+    return settled(_status(options))
+
+
+def _status(options: argparse.Namespace) -> int:
     run: Callable[[argparse.Namespace], int] = options.verb
     try:
         return run(options)
@@ -65,7 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader (head, less) has left; nothing more can be said to it
-        sys.stderr.close()
         return EXIT_FAILED
     except OSError as error:  # one that nothing nearer expected
         with suppress(OSError):  # it may be the terminal itself that is gone

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from queue import Full, Queue, SimpleQueue
 from threading import Thread
 from typing import BinaryIO
@@ -107,7 +108,7 @@ class Hooks:
 
 def run_command(words: list[str], event: ev.Event, run: str, seconds: float) -> str:
     """Run a command about ``event``; why it failed, or empty. Raises OSError where it cannot be started."""
-    with tempfile.TemporaryFile() as errors:
+    with _place_for_errors() as errors:
         process = subprocess.Popen(
             words,
             stdin=subprocess.PIPE,
@@ -126,6 +127,15 @@ def run_command(words: list[str], event: ev.Event, run: str, seconds: float) -> 
         if process.returncode:
             return f"{words[0]} failed with status {process.returncode}{_said(errors)}"
     return ""
+
+
+def _place_for_errors() -> BinaryIO:
+    """A file rather than a pipe, which a command's children may hold open. Where the disk is full the command runs
+    without: it may be there to tell just that."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("w+b")
 
 
 def _said(errors: BinaryIO) -> str:

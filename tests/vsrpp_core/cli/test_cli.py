@@ -1,5 +1,4 @@
 import errno
-import io
 import json
 import os
 import signal
@@ -18,7 +17,7 @@ from tests.preloaded import Preloaded
 from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core import __version__
 from vsrpp_core.cli.main import main, make_parser
-from vsrpp_core.cli.shared.console import Terminal
+from vsrpp_core.cli.shared.console import Terminal, settled
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
 from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
@@ -207,7 +206,32 @@ def test_a_full_output_is_not_a_traceback(tmp_path: Path) -> None:
         Preloaded(command, stdout=full, stderr=subprocess.PIPE, text=True) as process,
     ):
         _, errors = process.communicate()
-    assert process.returncode != 0 and "Traceback" not in errors and "No space left on device" in errors
+    assert process.returncode == 1 and errors.count("\n") == 1 and "No space left on device" in errors
+
+
+@pytest.mark.parametrize(("status", "then"), [(0, 1), (130, 130)])
+def test_what_cannot_be_written_at_the_end_leaves_the_status(
+    monkeypatch: pytest.MonkeyPatch, status: int, then: int
+) -> None:
+    """The interpreter would flush once more and end with 120, as where a terminal is closed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "w") as output:  # noqa: PTH123
+        output.write("words")
+        monkeypatch.setattr(sys, "stdout", output)
+        assert settled(status) == then
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_training_goes_on_where_its_output_has_no_room(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of a detached one lies on the run's disk."""
+    data = make_dataset(n_train=3)
+    with monkeypatch.context() as patched, Path("/dev/full").open("w") as full:
+        patched.setattr(sys, "stdout", full)
+        assert train(tmp_path / "run", data, training__max_steps=2) == 0
+    assert "completed at step 2" in (tmp_path / "run/training.log").read_text()
 
 
 # training
@@ -390,7 +414,6 @@ def test_the_figures_of_finished_clips_are_in_the_file_whatever_happens_then(
 
     with monkeypatch.context() as patched:
         patched.setattr(Terminal, "print", left)
-        patched.setattr(sys, "stderr", io.StringIO())  # it is closed then
         assert main([*command[:3], *command[4:]]) == 1
     assert len(table.read_text().splitlines()) == 2
 

@@ -1,6 +1,8 @@
 """A training that is started again: after what, how often, and how it is stopped meanwhile."""
 
+import errno
 import os
+import random
 import signal
 import sys
 import time
@@ -8,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
-from tests.helpers import make_info
+from tests.helpers import files_of_at_most, make_info
 from vsrpp_core.cli.runs import keep
 from vsrpp_core.cli.runs.keep import Keeper
 from vsrpp_core.messages import commands as cmd
@@ -200,3 +203,42 @@ def test_a_signal_ends_the_session_and_the_keeping(folder: RunFolder, monkeypatc
     before = signal.getsignal(signal.SIGTERM)
     assert Keeper(folder, ["run"], 3).run() == 130
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_months_of_crashes_in_which_the_clock_is_put_back(
+    folder: RunFolder, at_once: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions of minutes or hours, ended by a signal or a failure that may pass; then two short ones in a row."""
+    chance, now = random.Random(1), [0.0, 1e9]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: now[1])
+    lasts = [chance.choice((60.0, 5_000.0, 90_000.0)) for _ in range(60)] + [60.0] * 2
+    lasts[1:60:2] = [5_000.0] * 30
+    keeper = Played(folder, 2, *[chance.choice([(-9, None), (1, PASSING)]) for _ in lasts])
+    train, took = keeper._train, iter(lasts)
+
+    def later(arguments: object) -> int:
+        seconds = next(took)
+        now[0] += seconds
+        now[1] += chance.choice((seconds, -7_200.0))
+        return train(arguments)
+
+    keeper._train = later  # type: ignore[method-assign]
+    assert keeper.run() == 1 and keeper.sessions == []
+    assert max(at_once) == 60 and len(at_once) == len(lasts) - 1
+
+
+def test_a_full_disk_does_not_end_the_keeping(
+    folder: RunFolder, at_once: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither its journal nor its output can be written, nor a file in which a hook's errors would be kept."""
+    RunConfig().with_overrides({"hooks.on_restarted": f"touch {tmp_path}/told"}).save(folder.config)
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(write=full, flush=full, isatty=lambda: False, encoding="utf-8"))
+    with files_of_at_most(0):
+        assert Played(folder, 3, (-9, None), (0, None)).run() == 0
+    assert at_once == [10] and (tmp_path / "told").exists()
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -11,10 +11,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
-from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, Terminal, on_signals
+from vsrpp_core.cli.shared.console import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    on_signals,
+    patient_terminal,
+)
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
@@ -52,11 +60,11 @@ class Keeper:
         with on_signals(self._stop, patience=float("inf")):
             attempt, arguments = 0, self._arguments
             while True:
-                begun_at, begun = time.time(), time.monotonic()
+                before, begun = self._last_end, time.monotonic()
                 status = self._train(arguments)
                 if self._is_stopped:
                     return status if status >= 0 else EXIT_INTERRUPTED  # it may not have come to hear signals
-                reason = self._may_pass(status, begun_at, attempt)
+                reason = self._may_pass(status, before, attempt)
                 attempt = 0 if time.monotonic() - begun >= STEADY_SECONDS else attempt
                 if not reason:
                     return status if status >= 0 else EXIT_FAILED
@@ -93,18 +101,22 @@ class Keeper:
         finally:
             self._trainer = None
 
-    def _may_pass(self, status: int, begun_at: float, attempt: int) -> str:
-        """Why the session ended, where another start may help; else empty."""
+    @property
+    def _last_end(self) -> ev.Event | None:
+        """Of the sessions of this run. Told apart by itself: a clock may be put back while one trains."""
+        kinds, ends = (ev.SessionFailed, ev.SessionEnded), deque[ev.Event](maxlen=1)
+        with suppress(OSError):  # the drive is gone, which may pass
+            ends.extend(journal.replay_of(self._folder.journal, kinds, kinds))
+        return ends[0] if ends else None
+
+    def _may_pass(self, status: int, before: ev.Event | None, attempt: int) -> str:
+        """Why the session ended, where another start may help; else empty. ``before``: the end of the one before."""
         if status in FOR_GOOD:
             return ""
         if status < 0:
             return f"the process was ended by {signal.Signals(-status).name}"
-        kinds = (ev.SessionFailed, ev.SessionEnded)
-        ends: list[ev.Event] = []
-        with suppress(OSError):  # the drive is gone, which may pass
-            ends += journal.replay_of(self._folder.journal, kinds, kinds)
-        last = ends[-1] if ends else None
-        if isinstance(last, ev.SessionFailed) and last.time >= begun_at:
+        last = self._last_end
+        if isinstance(last, ev.SessionFailed) and last != before:
             return last.error if last.may_pass else ""
         return "it could not be resumed" if attempt else ""
 
@@ -113,20 +125,20 @@ class Keeper:
         seconds = min(FIRST_WAIT * GROWTH ** (attempt - 1), LONGEST_WAIT)
         deadline, heard = time.monotonic() + seconds, queue.SimpleQueue[cmd.Command]()
         with ExitStack() as held:
+            channel: Channel | None = Channel(self._folder.socket, heard.put)
             try:
                 held.enter_context(self._folder.lock())
-            except VsrppError:
+            except VsrppError:  # a full disk may be free by then
                 if self._folder.owner():  # somebody has resumed it by hand
                     return False
-            else:
-                step = self._newest.step if self._newest else 0
-                self._tell(
-                    ev.RestartPlanned(
-                        step=step, attempt=attempt, restarts=self._restarts, seconds=seconds, reason=reason
-                    )
-                )
+                channel = None
+            step = self._newest.step if self._newest else 0
+            self._tell(
+                ev.RestartPlanned(step=step, attempt=attempt, restarts=self._restarts, seconds=seconds, reason=reason)
+            )
+            if channel:
                 with suppress(OSError):  # without sockets it can be stopped by a signal
-                    held.enter_context(Channel(self._folder.socket, heard.put))
+                    held.enter_context(channel)
             return self._hear(heard, deadline)
 
     def _hear(self, heard: "queue.SimpleQueue[cmd.Command]", deadline: float) -> bool:
@@ -169,7 +181,8 @@ class Keeper:
 
     def _tell(self, event: ev.Event) -> None:
         """As a session does: in the journal, in the log, to whom it prints to, and to the user's hooks."""
-        Terminal().say(describe(event).in_full)
+        terminal = patient_terminal()
+        terminal.say(describe(event).in_full)
         with suppress(OSError), JournalWriter(self._folder.journal) as writer:  # the drive that failed before
             writer.handle(event)
             log = TrainingLog(self._folder.training_log)
@@ -179,4 +192,4 @@ class Keeper:
             hooks = Hooks(RunConfig.load(self._folder.config).hooks, str(self._folder.path))
             hooks.handle(event)
             for failure in hooks.close():
-                Terminal().say(failure)
+                terminal.say(failure)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import replace
@@ -17,7 +18,9 @@ from vsrpp_core.cli.shared.console import (
     ProgressView,
     Terminal,
     complain,
+    let_go,
     on_signals,
+    patient_terminal,
 )
 from vsrpp_core.cli.shared.options import add_settings, finish_option, settings_of
 from vsrpp_core.errors import UsageError, command
@@ -162,7 +165,7 @@ def run_session(
 
     Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does a closed output.
     """
-    terminal, commands, outcome = Terminal(), CommandQueue(), _Outcome()
+    terminal, commands, outcome = patient_terminal(), CommandQueue(), _Outcome()
     for order in first:
         commands.put(order)
     with _stop_on_signals(commands), closing(session.events(commands)) as events:
@@ -183,6 +186,7 @@ def run_session(
             commands.put(Stop())
             for event in events:
                 outcome.note(event)
+    let_go(sys.stdout)  # a job that is done has not failed for want of room for its words
     return outcome.status
 
 

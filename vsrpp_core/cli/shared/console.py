@@ -3,24 +3,27 @@
 Light to import: no torch, as ``vsrpp VERB --help`` answers at once.
 """
 
+import errno
 import json
 import math
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import IO, Any, Self, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from vsrpp_core.errors import command
+from vsrpp_core.errors import command, describe_os_error
 from vsrpp_core.messages.pace import Pace, clock
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 PLAIN_SECONDS = 10.0
 """Without a terminal a line of progress is printed this often."""
@@ -36,6 +39,64 @@ class Terminal(Console):
     def on_broken_pipe(self) -> None:
         """Raise, so that the verb can finish its work; rich would end the program on the spot."""
         raise BrokenPipeError
+
+
+class PatientOutput:
+    """Standard output of a job of days: words that a full disk has no room for are left out, as the job's log has them
+    too. All else that output may raise ends the job in order."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        with _where_room_is():
+            self._output.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with _where_room_is():
+            self._output.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
+
+
+@contextmanager
+def _where_room_is() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+
+
+def patient_terminal() -> Terminal:
+    return Terminal(file=cast(IO[str], PatientOutput(sys.stdout)))
+
+
+def let_go(output: TextIO) -> OSError | None:
+    """Write what an output still holds back, or drop it and return why: the interpreter would try it once more at its
+    end, and turn any exit status into 120."""
+    try:
+        output.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, output.fileno())
+        os.close(nowhere)
+        return error
+    return None
+
+
+def settled(status: int) -> int:
+    """The exit status once both outputs are let go; of a success that could not be told, failure."""
+    error = let_go(sys.stdout)
+    if error and status == EXIT_DONE:
+        status = EXIT_FAILED
+        if error.errno != errno.EPIPE:  # whoever read it is there
+            with suppress(OSError):
+                complain(f"vsrpp: {describe_os_error(error, 'the output', 'cannot be written')}")
+    let_go(sys.stderr)
+    return status
 
 
 def strict_json(value: Any) -> str:

@@ -21,11 +21,12 @@ NOT_STATED = "not stated"
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """``footage`` and ``scores`` are sentences, empty where nothing is known."""
+    """``footage``, ``scores`` and ``origin`` are sentences, empty where nothing is known."""
 
     network: StoredNetwork
     footage: str
     scores: str
+    origin: str
     licence: str
 
     def metadata(self) -> dict[str, str]:
@@ -41,7 +42,7 @@ class ModelCard:
             "input": f"{form.n_frames} consecutive frames, RGB, 0..1",
             "output": "the middle frame, 3x as high and wide",
             "network": f"{form.n_feats} feature maps, {blocks}, alignment {form.alignment}",
-            "trained": f"{network.step:,} steps; {weights}",
+            "trained": f"{network.step:,} steps{self.origin}; {weights}",
             "footage": self.footage or NOT_STATED,
             "scores": self.scores or NOT_STATED,
             "licence": self.licence,
@@ -54,7 +55,9 @@ class ModelCard:
 def card_of(network: StoredNetwork, source: Path, licence: str = NOT_STATED) -> ModelCard:
     """The card of a network that was read from ``source``; what its run's folder knows where that is a checkpoint."""
     started, validated = _told(RunFolder(source.parent), network.step)
-    return ModelCard(network, ", ".join(_footage(started)) if started else "", _scores(validated), licence)
+    footage = ", ".join(_footage(started)) if started else ""
+    origin = f" from the weights of {Path(started.init).name}" if started and started.init else ""
+    return ModelCard(network, footage, _scores(validated), origin, licence)
 
 
 def _told(folder: RunFolder, step: int) -> tuple[SessionStarted | None, ValidationFinished | None]:

@@ -106,7 +106,8 @@ def _searched(event: ev.Event) -> Line:
 
 def _started(event: ev.SessionStarted) -> Line:
     aligned = "" if event.alignment == "none" else f"{event.alignment} alignment, "
-    origin = f"resumed from {event.resumed_from}" if event.resumed_from else "fresh"
+    begun = f"with the weights of {event.init}" if event.init else "fresh"
+    origin = f"resumed from {event.resumed_from}" if event.resumed_from else begun
     return Line(
         f"{origin}, step {event.step:,} of {event.max_steps:,}; "
         f"{event.train_samples:,} training and {event.val_samples:,} validation samples",

@@ -87,6 +87,8 @@ class SessionStarted(Event):
     alignment: Alignment = "none"
     rate_shape: RateShape = "cosine"
     rate_decay: float = 0.2
+    init: str = ""
+    """File of the weights that the run began with; empty where they were untrained."""
     reentered_at: int = 0
     """Last step of the run when it was complete and was given more steps; the rate rose once more from there."""
     finish_from: int = 0

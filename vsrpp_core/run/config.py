@@ -128,6 +128,9 @@ class TrainingConfig(Section):
     """The optimizer's steps."""
 
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of weights, order and augmentation")
+    init: str = Field(
+        "", description="what a fresh run begins with: a checkpoint or an exported network; empty: untrained weights"
+    )
     batch_size: int = Field(4, ge=1, le=256, description="samples in one forward pass, of all devices together")
     accumulation: int = Field(1, ge=1, le=256, description="forward passes in one optimizer step")
     max_steps: int = Field(100_000, ge=1, le=100_000_000, description="optimizer steps in all")

@@ -4,12 +4,13 @@ Separate from session.py, which runs a plan, because all that can be refused is 
 untouched.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
+from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, measure, summarize, training_geometry
 from vsrpp_core.device.hardware import choose_hardware, describe_device
@@ -42,6 +43,8 @@ class Plan:
     """Whether a user can choose between the networks that auto-tune finds."""
     small: Overrides = field(default_factory=dict)
     """Settings of the network for CPUs, where auto-tune was asked for on one."""
+    start_network: StoredNetwork | None = None
+    """Whose weights a fresh run begins with, as ``training.init`` names it; read before the run is touched."""
     warnings: tuple[str, ...] = ()
 
 
@@ -78,6 +81,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
         CheckpointStore(folder).describe_missing()
         resumed, state, damaged = _read(folder, request.checkpoint)
     known, retired = RunConfig.load_known(folder.config)
+    request, start_network = _with_start_network(request, known)
     root, summary = _settle_data(folder, known, request)
     untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
@@ -104,7 +108,26 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
         moved.append(describe_retired(folder.config, retired))
     if request.checkpoint:
         moved += move_newer_to_trash(folder, resumed, state)
-    return Plan(config, summary, resumed, untuned, request.attended, small, (*moved, *damaged)), state
+    return Plan(config, summary, resumed, untuned, request.attended, small, start_network, (*moved, *damaged)), state
+
+
+def _with_start_network(request: Request, known: RunConfig | None) -> tuple[Request, StoredNetwork | None]:
+    """The network that a fresh run begins with, if any, and the request with its form, where that asks for no other.
+
+    The number of frames is the dataset's. VsrppError where it cannot be read, or auto-tune would choose another form.
+    """
+    named = request.overrides.get("training.init", known.training.init if known else "")
+    if not named or request.start == "resume":
+        return request, None
+    if request.tune:
+        raise VsrppError(
+            f'auto-tune chooses a form of its own, and {named} has one; set training.init to "", or do not tune'
+        )
+    source = Path(in_home(str(named))).absolute()
+    network = read_stored(source)
+    form = network.form.model_dump(exclude={"n_frames"})
+    shape = {f"model.{name}": value for name, value in form.items()}
+    return replace(request, overrides={**shape, **request.overrides, "training.init": str(source)}), network
 
 
 def _root_in(overrides: Overrides) -> Path | None:

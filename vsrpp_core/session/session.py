@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from vsrpp_core.adaptive.lr_schedule import LRSchedule
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
+from vsrpp_core.checkpoint.start_weights import carried
+from vsrpp_core.checkpoint.stored_network import StoredNetwork
 from vsrpp_core.data.disk_cache import DiskCache
 from vsrpp_core.data.reader_count import AUTO, FIRST, most_readers
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths
@@ -231,6 +233,8 @@ class Session:
         trainer = Trainer(self.config, hardware, stream, validator, store, self._ranks, monitor)
         if self._state:
             yield from self._restore(trainer, stream, validator)
+        if self._plan.start_network:
+            yield from self._begin_with(self._plan.start_network, trainer)
         self._trainer = trainer
         yield self._started(hardware, stream, validator)
         yield from self._tell_reentry(trainer)
@@ -309,6 +313,15 @@ class Session:
             trainer.forget_best()
         yield from trainer.repair_best()
         self._state = {}  # no second copy of the network during training
+
+    def _begin_with(self, network: StoredNetwork, trainer: Trainer) -> Iterator[ev.Event]:
+        """Train on from another run's weights; says what of them did not come along."""
+        source, form = Path(self.config.training.init), self.config.model
+        weights, notes = carried(network, source, form, trainer.model.state_dict())
+        trainer.start_from(weights, {}, 0)
+        self._plan = replace(self._plan, start_network=None)  # no second copy of the network during training
+        for note in notes:
+            yield ev.WarningRaised(message=note)
 
     def _warn_of_early_cuts(self, schedule: LRSchedule) -> Iterator[ev.WarningRaised]:
         """A run whose rate an earlier version's rule has cut may learn next to nothing."""
@@ -410,6 +423,7 @@ class Session:
             rate_shape=config.schedule.shape,
             rate_decay=config.schedule.decay,
             validate_minutes=config.cadence.validate_minutes,
+            init=config.training.init,
             **asdict(self._trainer.schedule.plan.course),
         )
 

@@ -62,6 +62,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="with --resume: continue from this checkpoint of the run; newer ones move into its .trash",
     )
     parser.add_argument(
+        "--init",
+        type=place,
+        metavar="FILE",
+        help="begin with the weights of a checkpoint or an exported network; the run takes its form (training.init)",
+    )
+    parser.add_argument(
         "--finish",
         type=finish_option,
         metavar="N",
@@ -105,6 +111,10 @@ def run(options: argparse.Namespace) -> int:
     settings = {**NAMED.get(options.preset, NO_OVERRIDES), **settings_of(options)}
     if options.checkpoint and not options.resume:
         raise UsageError("--from names a checkpoint to resume from; add --resume")
+    if options.init:
+        settings["training.init"] = str(options.init)
+        if options.resume:
+            raise UsageError("--init is what a fresh run begins with; a resumed one has its weights, so leave it out")
     with ranks_of_this_job() as ranks:
         try:
             ranks.from_first(lambda: _refuse_to_overwrite(options))

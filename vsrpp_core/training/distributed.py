@@ -161,6 +161,11 @@ OF_TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What torchrun sets for each rank beside WORLD_SIZE."""
 
 
+RESTARTS = "TORCHELASTIC_RESTART_COUNT"
+"""How often torchrun has started the ranks again after a failure. Its store outlives them, with the addresses of those
+that are gone: each start has a part of it for itself. Machines that join are no failure, but change the size."""
+
+
 def _number(name: str, default: int = 0) -> int:
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or (name == "WORLD_SIZE" and int(text) < 1):
@@ -168,11 +173,17 @@ def _number(name: str, default: int = 0) -> int:
     return int(text)
 
 
+def restarts() -> int:
+    """Of this job's ranks by torchrun, so far."""
+    return _number(RESTARTS)
+
+
 def _met(size: int) -> tuple[Store, int]:
     """Where all ranks have met, and which one this is. VsrppError where one does not come: the group waits for days."""
     rank = _number("RANK")
     try:
-        store, rank, _ = next(rendezvous("env://", timeout=ARRIVAL))
+        shared, rank, _ = next(rendezvous("env://", timeout=ARRIVAL))
+        store = PrefixStore(f"vsrpp {restarts()} {size}", shared)
         store.set(f"rank {rank}", "is here")
         store.wait([f"rank {other}" for other in range(size)], ARRIVAL)
     except RuntimeError as error:
@@ -181,7 +192,7 @@ def _met(size: int) -> tuple[Store, int]:
             f"({first_line(error)}); start one for each GPU that WORLD_SIZE counts, with torchrun"
         ) from error
     store.set_timeout(GROUP_TIMEOUT)
-    return PrefixStore("vsrpp", store), rank
+    return store, rank
 
 
 @contextmanager

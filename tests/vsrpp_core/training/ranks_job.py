@@ -1,4 +1,4 @@
-"""What the two ranks of test_distributed.py do; torchrun starts this file once for each."""
+"""What the two ranks of test_distributed.py do."""
 
 import itertools
 import json
@@ -72,6 +72,7 @@ def main(folder: Path, settings: Overrides) -> None:
             assert [(e.step, e.to_step) for e in back] == [(20, 10)], back
         if not ranks.is_first:
             (folder / "second-rank-was-here").touch()
+        ranks.wait()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Two ranks train as one does, obey together, and only the first writes."""
 
-import contextlib
 import json
 import os
-import signal
 import socket
-import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,20 +14,24 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from tests.helpers import ROOT, TINY, write_dataset
+from tests.helpers import TINY, write_dataset
 from tests.preloaded import Preloaded
 from tests.vsrpp_core.training.ranks_job import STEERED, train
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.cli.main import main
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.journal import replay
+from vsrpp_core.messages.journal import follow, replay
+from vsrpp_core.remote.link import ask
+from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.training import distributed
 from vsrpp_core.training.distributed import ranks_of_this_job, trouble_of_another_rank
 
 pytestmark = pytest.mark.timeout(900)
-"""Three trainings of two processes each, on a machine that may be busy."""
+"""Five trainings of two processes each, on a machine that may be busy."""
 
 RANKS_SECONDS = 600
 """Ranks that take longer hang: they are killed, and the test tells it."""
@@ -35,9 +39,9 @@ RANKS_SECONDS = 600
 SETTINGS = {
     **TINY,
     "data.cache": "disk",
-    "training.max_steps": 50,
+    "training.max_steps": 24,
     "schedule.lr_max": 1e-4,
-    "cadence.validate_every": 25,
+    "cadence.validate_every": 12,
 }
 """Ten samples in micro-batches of three: two and one, and of the last of an epoch one and none."""
 
@@ -47,45 +51,30 @@ FIGURES = (
 )  # fmt: skip
 
 
-def run_ranks(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    errors = folder / "errors.txt"
-    with errors.open("w") as stderr:  # a file: a rank that is left over would hold a pipe open for ever
-        started = subprocess.Popen(
-            [*launcher, *arguments], cwd=folder, env=environment, stderr=stderr, stdout=stderr, start_new_session=True
-        )
-        try:
-            status = started.wait(RANKS_SECONDS)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(started.args, status, stderr=errors.read_text())
-
-
-def run_ranks_at_once(folder: Path, *words: str) -> tuple[int, str]:
-    """As ``run_ranks``, but without torchrun: its environment and preloaded ranks. The first rank's exit status, after
-    which the other is killed, and all that they wrote."""
+@contextmanager
+def two_ranks(folder: Path, *words: str) -> Iterator[tuple[Preloaded, Preloaded]]:
+    """Both processes of ``python -m words``, in the environment that torchrun gives them; killed in the end."""
     given = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    errors = folder / "errors.txt"
-    with errors.open("w") as out:
-        ranks = [
-            Preloaded(
-                [sys.executable, "-m", *words],
-                env={**given, "RANK": rank, "LOCAL_RANK": rank},
-                cwd=folder,
-                stdout=out,
-                stderr=out,
-            )
-            for rank in "01"
-        ]
+
+    def rank(number: str) -> Preloaded:
+        environment = {**given, "RANK": number, "LOCAL_RANK": number}
+        return Preloaded([sys.executable, "-m", *words], env=environment, cwd=folder, stdout=out, stderr=out)
+
+    with (folder / "errors.txt").open("w") as out:
+        ranks = rank("0"), rank("1")
         try:
-            status = ranks[0].wait(RANKS_SECONDS)
+            yield ranks
         finally:
-            for rank in ranks:
-                rank.kill()
-                rank.wait()
-    return status, errors.read_text()
+            for each in ranks:
+                each.kill()
+                each.wait()
+
+
+def run_ranks(folder: Path, *words: str) -> tuple[int, str]:
+    """The first rank's exit status, after which the other is killed, and all that they wrote."""
+    with two_ranks(folder, *words) as (first, _):
+        status = first.wait(RANKS_SECONDS)
+    return status, (folder / "errors.txt").read_text()
 
 
 def free_port() -> int:
@@ -99,8 +88,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two ranks have done their job."""
     folder = tmp_path_factory.mktemp("ranks")
     write_dataset(folder / "data")
-    done = run_ranks(folder, str(Path(__file__).with_name("ranks_job.py")), str(folder), json.dumps(SETTINGS))
-    assert done.returncode == 0, done.stderr[-3000:]
+    status, told = run_ranks(folder, "tests.vsrpp_core.training.ranks_job", str(folder), json.dumps(SETTINGS))
+    assert status == 0, told[-3000:]
     assert (folder / "second-rank-was-here").exists()
     return folder
 
@@ -124,7 +113,7 @@ def assert_same_weights(one: Path, two: Path) -> None:
 def test_two_ranks_are_one_with_the_whole_batch(job: Path) -> None:
     train(job / "whole-1", job / "data", SETTINGS)
     assert_same_training(steps(job / "whole-1"), steps(job / "whole-2"))
-    assert_same_weights(job / "whole-1" / "checkpoint_step_50.pth", job / "whole-2" / "checkpoint_step_50.pth")
+    assert_same_weights(job / "whole-1" / "checkpoint_step_24.pth", job / "whole-2" / "checkpoint_step_24.pth")
 
 
 def test_commands_reach_every_rank_at_the_same_step(job: Path) -> None:
@@ -153,14 +142,14 @@ def test_a_rollback_is_of_all_ranks(job: Path) -> None:
 def test_one_rank_tells_and_one_run_is_written(job: Path) -> None:
     events = list(replay(job / "whole-2" / "events.jsonl"))
     assert len([event for event in events if isinstance(event, ev.SessionStarted)]) == 1
-    assert [event.step for event in events if isinstance(event, ev.ValidationFinished)] == [25, 50]
+    assert [event.step for event in events if isinstance(event, ev.ValidationFinished)] == [12, 24]
     assert len(list((job / "whole-2" / "logs").iterdir())) == 1
 
 
 def test_a_mistake_is_reported_once(job: Path) -> None:
-    status, told = run_ranks_at_once(job, "vsrpp_core", "train", str(job / "whole-2"))
+    status, told = run_ranks(job, "vsrpp_core", "train", str(job / "whole-2"))
     assert status != 0
-    assert told.count("already holds a run at step 50") == 1
+    assert told.count("already holds a run at step 24") == 1
 
 
 ENDED, LATE = "another rank has ended", "another rank has not answered for 10 minutes"
@@ -187,10 +176,53 @@ def test_a_rank_that_is_gone_is_known_by_its_words(error: Exception, trouble: st
 def test_a_rank_that_hangs_ends_the_job_with_everything_saved(tmp_path: Path) -> None:
     write_dataset(tmp_path / "data")
     module = "tests.vsrpp_core.training.ranks_hang"
-    status, told = run_ranks_at_once(tmp_path, module, str(tmp_path), json.dumps(SETTINGS))
+    status, told = run_ranks(tmp_path, module, str(tmp_path), json.dumps(SETTINGS))
     assert status != 0, told
     assert "another rank has not answered" in (tmp_path / "run" / "training.log").read_text()
     assert checkpoints.load(tmp_path / "run" / "checkpoint_emergency.pth")["progress"]["step"] == 4
+
+
+def test_ranks_are_steered_from_outside_and_outlive_one_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is killed, torchrun ends the other, and its restart goes on, here with one rank alone."""
+    write_dataset(tmp_path / "data")
+    folder = RunFolder(tmp_path / "run")
+    endless = [f"--set={key}={value}" for key, value in {**TINY, "training.max_steps": 10**6}.items()]
+    words = ["train", str(folder.path), "--data", str(tmp_path / "data"), "--fresh", *endless]
+    with two_ranks(tmp_path, "vsrpp_core", *words) as (first, second):
+        wait_for_step(folder)
+        step = ask(folder, cmd.Pause(), 60).step
+        orders = (
+            cmd.SetParameter("training.max_steps", step + 4),
+            cmd.SaveCheckpoint(),
+            cmd.Validate(),
+            cmd.Mark("here"),
+        )
+        answers = [ask(folder, order, 60) for order in orders]
+        assert all(answer.accepted and answer.step == step for answer in answers)
+        second.kill()
+        second.wait()
+        first.terminate()
+        assert first.wait(RANKS_SECONDS) != 0
+    failed = list(replay(folder.journal))[-1]
+    assert isinstance(failed, ev.SessionFailed) and failed.may_pass and failed.error.startswith(ENDED)
+    assert (failed.step, failed.checkpoint) == (step, "checkpoint_emergency.pth")
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert main(words) == 0
+    started = [event for event in replay(folder.journal) if isinstance(event, ev.SessionStarted)]
+    assert [event.step for event in started] == [0, step]
+    assert list(steps(folder.path)) == list(range(1, step + 5))
+
+
+def wait_for_step(folder: RunFolder) -> None:
+    end = time.monotonic() + RANKS_SECONDS
+
+    def wait() -> bool:
+        time.sleep(0.05)
+        return time.monotonic() < end
+
+    assert any(isinstance(event, ev.StepReported) for event in follow(folder.journal, wait))
 
 
 @pytest.mark.parametrize("n_ranks", [2, 3, 4])

@@ -99,14 +99,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     if options.detach and not (options.ready or options.kept):
         return _detach(options)
-    restarts = options.restarts if options.restarts is not None else DETACHED_RESTARTS if options.ready else 0
-    if restarts and not options.kept:
+    wanted = options.restarts if options.restarts is not None else DETACHED_RESTARTS if options.ready else 0
+    if wanted and not options.kept:
         _refuse_ranks("--restarts", "torchrun has --max-restarts")
-        return Keeper(RunFolder(options.run), options.arguments, restarts, options.ready).run()
+        return Keeper(RunFolder(options.run), options.arguments, wanted, options.ready).run()
     from vsrpp_core.session.plan import Start
     from vsrpp_core.session.session import open_session
-    from vsrpp_core.training.distributed import FirstRankError, ranks_of_this_job
+    from vsrpp_core.training.distributed import FirstRankError, ranks_of_this_job, restarts
 
+    if restarts() and any(not info.is_damaged for info in RunFolder(options.run).checkpoint_infos()):
+        _take_as_it_stands(options)
     start: Start = "resume" if options.resume else "fresh"
     settings = {**NAMED.get(options.preset, NO_OVERRIDES), **settings_of(options)}
     if options.checkpoint and not options.resume:
@@ -124,8 +126,12 @@ def run(options: argparse.Namespace) -> int:
         except FirstRankError:
             return EXIT_FAILED
         if not ranks.is_first:
-            return _follow_session(session, ranks.rank)
-        return run_session(session, options.finish, (Pause(),) if options.paused else (), options.ready)
+            status = _follow_session(session, ranks.rank)
+        else:
+            status = run_session(session, options.finish, (Pause(),) if options.paused else (), options.ready)
+    if ranks.size > 1 and status == EXIT_INTERRUPTED:
+        return EXIT_DONE  # any other status is a crash to torchrun, after which it would start a stopped run again
+    return status
 
 
 def _detach(options: argparse.Namespace) -> int:
@@ -140,6 +146,12 @@ def _detach(options: argparse.Namespace) -> int:
         return error.status if error.status in (EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED) else EXIT_FAILED
     Terminal().say(*in_background(folder, pid))
     return EXIT_DONE
+
+
+def _take_as_it_stands(options: argparse.Namespace) -> None:
+    """What a keeper does: torchrun repeats the command of the beginning, in which --fresh would undo the run."""
+    options.resume, options.fresh, options.checkpoint = True, False, ""
+    options.settings, options.preset, options.finish, options.paused = [], None, None, False
 
 
 def _refuse_ranks(option: str, instead: str) -> None:

@@ -12,17 +12,16 @@ import numpy as np
 from av.codec.context import CodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, zoom
 
+from vsrpp_core.prepare.frames import TO_YCC, Stack, levels
+from vsrpp_core.prepare.old_footage import FILM_FRAMES, bled, copied, dotted, off_levels, ringing, telecined
 from vsrpp_core.prepare.recipe import DegradationPart
 from vsrpp_core.video.reading import SWSCALE_FLAGS
 from vsrpp_core.video.siting import Sited
 
-Stack = NDArray[np.uint8]
 Applied = dict[str, Any]
 Step = tuple[str, Any, Callable[[Stack], Stack]]
-TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
 def degrade_real(stack: Stack, random: np.random.Generator, part: DegradationPart) -> tuple[Stack, list[Applied]]:
@@ -62,18 +61,47 @@ def _draw_steps(random: np.random.Generator, part: DegradationPart) -> list[Step
         steps[4] = ("h264", {"crf": crf}, lambda s: recompressed(s, "libx264", crf))
     elif codec < part.h264_share + part.mpeg2_share:
         steps[4] = ("mpeg2", {"quantizer": quantizer}, lambda s: recompressed(s, "mpeg2video", quantizer))
-    return steps
+    return [*_draw_old(random, part), *steps]
+
+
+def _draw_old(random: np.random.Generator, part: DegradationPart) -> list[Step | None]:
+    """Nothing, and no draw, in recipes without them: what those made before they were known stays as it was."""
+    shares = (
+        *(part.telecine_share, part.dots_share, part.ringing_share),
+        *(part.bleed_share, part.levels_share, part.generations_share),
+    )
+    if not any(shares):
+        return []
+    happens = random.random(len(shares)) < shares
+
+    def within(span: list[float]) -> float:
+        return round(float(random.uniform(span[0], span[1])), 3)
+
+    phase, dots, kept, reach = int(random.integers(FILM_FRAMES)), *map(within, (part.dots, part.ringing, part.bleed))
+    black, white, turn = within(part.black), within(part.white), float(random.uniform(0, 2 * np.pi))
+    off = within(part.tint)
+    tint = [round(off * float(share), 2) for share in (np.cos(turn), np.sin(turn))]
+    copies, seed = round(within(part.generations)), int(random.integers(2**31))
+    steps: list[Step] = [
+        ("telecine", {"phase": phase}, lambda s: telecined(s, phase)),
+        ("dots", {"strength": dots}, lambda s: dotted(s, dots)),
+        ("ringing", {"kept": kept}, lambda s: ringing(s, kept)),
+        ("bleed", {"reach": reach}, lambda s: bled(s, reach)),
+        ("levels", {"black": black, "white": white, "tint": tint}, lambda s: off_levels(s, black, white, tint)),
+        ("generations", {"copies": copies}, lambda s: copied(s, copies, seed)),
+    ]
+    return [step if chosen else None for step, chosen in zip(steps, happens, strict=True)]
 
 
 def blurred(stack: Stack, vertical: float, horizontal: float) -> Stack:
     soft = gaussian_filter1d(stack.astype(np.float32), vertical, axis=1, mode="nearest")
-    return _levels(gaussian_filter1d(soft, horizontal, axis=2, mode="nearest"))
+    return levels(gaussian_filter1d(soft, horizontal, axis=2, mode="nearest"))
 
 
 def noisy(stack: Stack, sigma: float, grey: bool, seed: int) -> Stack:
     shape = (*stack.shape[:3], 1) if grey else stack.shape
     grain = np.random.default_rng(seed).standard_normal(shape, np.float32)
-    return _levels(stack + np.float32(sigma) * grain)
+    return levels(stack + np.float32(sigma) * grain)
 
 
 def half_colour(stack: Stack) -> Stack:
@@ -84,14 +112,14 @@ def half_colour(stack: Stack) -> Stack:
     small = padded.reshape(t, h // 2, 2, w // 2, 2, 2).mean(axis=(2, 4))
     large = zoom(small, (1, 2, 2, 1), order=1, mode="nearest", grid_mode=True)
     ycc[..., 1:] = large[:, : stack.shape[1], : stack.shape[2]]
-    return _levels(ycc @ np.linalg.inv(TO_YCC).T)
+    return levels(ycc @ np.linalg.inv(TO_YCC).T)
 
 
 def combed(stack: Stack, strength: float) -> Stack:
     """Every other line partly from the next frame, as a bad deinterlacer leaves it; the last from the one before."""
     other = np.concatenate([stack[1:], stack[-2:-1]])[:, 1::2].astype(np.float32)
     out = stack.copy()
-    out[:, 1::2] = _levels((1 - strength) * stack[:, 1::2] + strength * other)
+    out[:, 1::2] = levels((1 - strength) * stack[:, 1::2] + strength * other)
     return out
 
 
@@ -131,7 +159,3 @@ def _ycc(picture: Stack, number: int, sited: Sited) -> VideoFrame:
 def _rgb(frame: VideoFrame) -> Stack:
     shown = frame.reformat(format="gbrp", src_colorspace=Colorspace.ITU601, interpolation=SWSCALE_FLAGS)
     return shown.to_ndarray()  # type: ignore[return-value]
-
-
-def _levels(values: NDArray[Any]) -> Stack:
-    return np.asarray(np.clip(np.floor(values + 0.5), 0, 255), np.uint8)

@@ -109,6 +109,23 @@ class SourcePart(Section):
     interlaced: Literal["deinterlace", "refuse"] = Field("deinterlace", description="by bwdif, or leave out")
 
 
+LIMITS = {
+    "blur": (0.0, 20.0),
+    "noise": (0.0, 100.0),
+    "interlace": (0.0, 1.0),
+    "h264_crf": (0.0, 51.0),
+    "mpeg2_quantizer": (1.0, 31.0),
+    "dots": (0.0, 1.0),
+    "ringing": (0.2, 1.0),
+    "bleed": (0.0, 20.0),
+    "black": (-64.0, 64.0),
+    "white": (-64.0, 128.0),
+    "tint": (0.0, 64.0),
+    "generations": (1.0, 20.0),
+}
+"""Of the ranges in ``[degradation]``."""
+
+
 class DegradationPart(Section):
     """What the LR side suffers. Drawn once for a stack; a range is [least, most]."""
 
@@ -127,6 +144,19 @@ class DegradationPart(Section):
     h264_crf: Span = Field([20.0, 34.0], description="its CRF; more is worse")
     mpeg2_share: Share = Field(0.2, description="share recompressed by MPEG-2")
     mpeg2_quantizer: Span = Field([3.0, 10.0], description="its quantizer scale; more is worse")
+    telecine_share: Share = Field(0.0, description="share in which two of five frames have lines of the next")
+    dots_share: Share = Field(0.0, description="share with dot crawl")
+    dots: Span = Field([0.2, 0.8], description="part of the colour's carrier left in the brightness")
+    ringing_share: Share = Field(0.0, description="share whose edges ring")
+    ringing: Span = Field([0.5, 0.85], description="part of the resolution that is left; less rings wider")
+    bleed_share: Share = Field(0.0, description="share whose colours bleed along the lines")
+    bleed: Span = Field([1.0, 4.0], description="how far, LR pixels")
+    levels_share: Share = Field(0.0, description="share whose levels and colours are off")
+    black: Span = Field([-8.0, 24.0], description="level of black")
+    white: Span = Field([-8.0, 40.0], description="levels that white is short of 255")
+    tint: Span = Field([0.0, 10.0], description="how far Cb and Cr are off together, levels")
+    generations_share: Share = Field(0.0, description="share copied from tape to tape")
+    generations: Span = Field([1.0, 4.0], description="how often; softer, noisier and less steady each time")
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -135,9 +165,7 @@ class DegradationPart(Section):
                 "h264_share + mpeg2_share must be at most 1, as a stack is recompressed once",
                 *("h264_share", "mpeg2_share"),
             )
-        limits = {"blur": 20.0, "noise": 100.0, "interlace": 1.0, "h264_crf": 51.0, "mpeg2_quantizer": 31.0}
-        for name, most in limits.items():
-            least = 1.0 if name == "mpeg2_quantizer" else 0.0
+        for name, (least, most) in LIMITS.items():
             if not least <= getattr(self, name)[0] <= getattr(self, name)[1] <= most:
                 raise RuleError(f"{name} must be between {least:g} and {most:g}, not {getattr(self, name)}", name)
         return self

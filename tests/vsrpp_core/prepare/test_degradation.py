@@ -5,8 +5,6 @@ import pytest
 
 from vsrpp_core.data.resize import imresize
 from vsrpp_core.prepare.degradation import (
-    TO_YCC,
-    Stack,
     blurred,
     combed,
     degrade_real,
@@ -14,6 +12,7 @@ from vsrpp_core.prepare.degradation import (
     noisy,
     recompressed,
 )
+from vsrpp_core.prepare.frames import TO_YCC, Stack
 from vsrpp_core.prepare.recipe import DegradationPart
 
 

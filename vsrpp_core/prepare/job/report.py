@@ -4,6 +4,7 @@ Separate from pipeline.py because it only describes; it contains no time of day,
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -81,24 +82,51 @@ def manifest_lines(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[s
 
 
 def contact_sheet(folder: DatasetFolder, chosen: Sequence[SelectedPair], recipe: Recipe) -> Image.Image:
-    """Samples of each category, evenly spaced: the enlarged LR frame on the left, the ground truth on the right."""
-    bands = [(name, _evenly([p for p in chosen if p.source.category == name])) for name in recipe.category][:CATEGORIES]
-    bands = [(name, pairs) for name, pairs in bands if pairs]
-    height = sum(LABEL + -(-len(pairs) // COLUMNS) * (TILE + LABEL) for _, pairs in bands)
+    """Samples of each category, evenly spaced: the enlarged LR frame on the left, the ground truth on the right.
+
+    Then one for each degradation that occurs.
+    """
+    bands = list(_bands(chosen, recipe))
+    height = sum(LABEL + -(-len(band.pairs) // COLUMNS) * (TILE + LABEL) for band in bands)
     sheet = Image.new("RGB", (COLUMNS * TILE, max(1, height)), (24, 24, 24))
     pen, top = ImageDraw.Draw(sheet), 0
-    for name, pairs in bands:
-        count = sum(pair.source.category == name for pair in chosen)
-        pen.text((2, top + 1), f"{_plain(name)}: {count} pairs; left half LR, right half ground truth", fill="white")
+    for band in bands:
+        pen.text((2, top + 1), _plain(band.title), fill="white")
         top += LABEL
-        for place, pair in enumerate(pairs):
+        for place, (caption, pair) in enumerate(band.pairs):
             row, column = divmod(place, COLUMNS)
             at = column * TILE, top + row * (TILE + LABEL)
             sheet.paste(_tile(folder, pair, recipe), at)
-            mark = "V " if pair.split == "val" else ""
-            pen.text((at[0] + 2, at[1] + TILE + 1), _plain(mark + pair.cut.name)[:20], fill=(170, 170, 170))
-        top += -(-len(pairs) // COLUMNS) * (TILE + LABEL)
+            pen.text((at[0] + 2, at[1] + TILE + 1), _plain(caption)[:20], fill=(170, 170, 170))
+        top += -(-len(band.pairs) // COLUMNS) * (TILE + LABEL)
     return sheet
+
+
+@dataclass(frozen=True, slots=True)
+class _Band:
+    """A row or some of pairs, each with what is said below it."""
+
+    title: str
+    pairs: list[tuple[str, SelectedPair]]
+
+
+def _bands(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[_Band]:
+    own = {name: [pair for pair in chosen if pair.source.category == name] for name in recipe.category}
+    for name, pairs in list(own.items())[:CATEGORIES]:
+        if pairs:
+            title = f"{name}: {len(pairs)} pairs; left half LR, right half ground truth"
+            yield _Band(title, [("V " * (pair.split == "val") + pair.cut.name, pair) for pair in _evenly(pairs)])
+    if examples := _examples(chosen):
+        yield _Band("degradations, each where it has least company", list(examples.items()))
+
+
+def _examples(chosen: Sequence[SelectedPair]) -> dict[str, SelectedPair]:
+    """For each step of the degradation the pair with the fewest others."""
+    found: dict[str, SelectedPair] = {}
+    for pair in sorted(chosen, key=lambda pair: (len(pair.cut.degradation), pair.cut.name)):
+        for step in pair.cut.degradation:
+            found.setdefault(step["step"], pair)
+    return dict(sorted(found.items()))
 
 
 def _evenly(pairs: list[SelectedPair]) -> list[SelectedPair]:

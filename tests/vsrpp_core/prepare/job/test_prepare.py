@@ -213,13 +213,15 @@ def test_manifest_tells_where_each_patch_is_from(two: list[Path], tmp_path: Path
 
 def test_degradation_is_told_and_spares_the_ground_truth(two: list[Path], tmp_path: Path) -> None:
     run(two, tmp_path / "clean")
-    run(two, tmp_path / "real", degradation__kind="real", degradation__clean_share=0)
+    run(two, tmp_path / "real", degradation__kind="real", degradation__clean_share=0, degradation__bleed_share=0.5)
     steps = {step["step"] for line in manifest(tmp_path / "real") for step in line["degradation"]}
     assert steps >= {"blur", "noise", "chroma"} and steps & {"h264", "mpeg2"}
     clean, real = everything(tmp_path / "clean"), everything(tmp_path / "real")
     truths = [name for name in clean if "GT" in name]
     assert truths and all(clean[name] == real[name] for name in truths)
     assert any(clean[name] != real[name] for name in clean if "/LR/" in name)
+    sheets = [read_image(tmp_path / kind / "contact_sheet.png") for kind in ("clean", "real")]
+    assert "bleed" in steps and len(sheets[1]) >= len(sheets[0]) + 128, "a row of degradations"
 
 
 def test_a_limit_is_divided_by_weights_and_priorities(make_video: MakeVideo, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault(
@@ -53,7 +54,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def make_dataset(tmp_path: Path) -> MakeDataset:
     """``write_dataset`` under the test's own folder."""
 
-    def make(root: Path | None = None, **shape: int) -> Path:
+    def make(root: Path | None = None, **shape: Any) -> Path:
         return write_dataset(root or tmp_path / "data", **shape)
 
     return make

@@ -149,19 +149,23 @@ def files_of_at_most(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def write_dataset(root: Path, n_train: int = 10, n_val: int = 2, side: int = LR_SIDE) -> Path:
-    """Write a dataset of smooth random pictures that move by a pixel a frame; LR patches are ``side`` pixels wide."""
+def write_dataset(
+    root: Path, n_train: int = 10, n_val: int = 2, side: int = LR_SIDE, height: int = 0, prefix: str = "s"
+) -> Path:
+    """Write a dataset of smooth random pictures that move by a pixel a frame; LR patches are ``side`` pixels wide, and
+    as high, or ``height``."""
     for split, count in (("Patches", n_train), ("Val", n_val)):
         for index in range(count):
-            _write_sample(root / split, f"s{index:03d}.png", side, seed=index + (1000 if split == "Val" else 0))
+            seed = index + (1000 if split == "Val" else 0)
+            _write_sample(root / split, f"{prefix}{index:03d}.png", (height or side, side), seed)
     return root
 
 
-def _write_sample(base: Path, name: str, side: int, seed: int) -> None:
+def _write_sample(base: Path, name: str, size: tuple[int, int], seed: int) -> None:
     random = np.random.default_rng(seed)
-    full = 3 * side
-    scene = imresize(random.integers(0, 256, (side, side, 3), dtype=np.uint8), full + 8, full + 8)
-    frames = [scene[shift : shift + full, 4 : 4 + full] for shift in range(1, 1 + N_FRAMES)]
+    full, wide = 3 * size[0], 3 * size[1]
+    scene = imresize(random.integers(0, 256, (*size, 3), dtype=np.uint8), full + 8, wide + 8)
+    frames = [scene[shift : shift + full, 4 : 4 + wide] for shift in range(1, 1 + N_FRAMES)]
     for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", np.concatenate([downscale3(f) for f in frames]))):
         (base / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(base / folder / name)

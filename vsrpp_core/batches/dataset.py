@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from vsrpp_core.batches.epoch_order import EpochOrder
 from vsrpp_core.batches.loader_processes import begin_reading, start_server, without_main
 from vsrpp_core.batches.memory_cache import DecodedCache
 from vsrpp_core.batches.patient_reader import PatientReader
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
+from vsrpp_core.data.survey import groups_of
 from vsrpp_core.device.transfer import as_floats, brought
 from vsrpp_core.errors import VsrppError, first_line, os_errors
 
@@ -76,6 +78,7 @@ class PairDataset(Dataset[Sample]):
     """Training samples: a random crop, flipped, transposed and reversed in time, the same for LR and GT.
 
     A sample's key is (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
+    ``geometry`` is that of pairs which were not measured, and of a dataset of several sizes the largest.
     Pictures come from ``disk_cache`` where there is one, which holds the same pairs in the same order; up to
     ``cache_bytes`` of them are kept in memory.
     """
@@ -97,6 +100,10 @@ class PairDataset(Dataset[Sample]):
 
     def __len__(self) -> int:
         return len(self._pairs)
+
+    def groups(self) -> list[int]:
+        """For each sample the number of its size; samples of one size make a batch."""
+        return [0] * len(self) if self._crop else groups_of(self._pairs)
 
     def identity(self) -> dict[str, Any]:
         """What a checkpoint keeps of the dataset, to recognize another one: plain types."""
@@ -133,8 +140,8 @@ class PairDataset(Dataset[Sample]):
 class TrainingStream:
     """The endless sequence of optimizer steps, each a list of micro-batches; Stateful.
 
-    An epoch visits every sample once, in an order drawn from (seed, epoch). Its last step takes the rest and is
-    weighted by the samples it really has; it takes none from the next epoch.
+    An epoch visits every sample once, in an order drawn from (seed, epoch); the samples of a micro-batch have one size.
+    Its last step takes the rest and is weighted by the samples it really has; it takes none from the next epoch.
 
     A step counts as done when ``confirm`` is called after it: a resumed run draws again what failed in between.
 
@@ -154,13 +161,15 @@ class TrainingStream:
         most_workers: int = 0,
     ) -> None:
         """``most_workers``: up to which more may be asked for while it is used."""
-        self._dataset, self._seed = dataset, seed
+        self._dataset = dataset
         self.workers, self.most_workers = workers, most_workers
-        self._batch_size, self._accumulation = batch_size, accumulation
+        self._order, self._accumulation = EpochOrder(seed, dataset.groups(), batch_size), accumulation
         self._rank, self._n_ranks = rank, n_ranks
         self._epoch, self._seen = 1, 0
         self._drawn = 0
         self._identity = dataset.identity()
+        if self._order.n_groups > 1:  # what an epoch has taken depends on it
+            self._identity["batch_size"] = batch_size
         self._batches: PatientReader[Batch | PipedBatch | VsrppError] | None = None
         self._is_piped = False
         self._warnings: list[str] = []
@@ -173,15 +182,11 @@ class TrainingStream:
     @property
     def epoch_step(self) -> int:
         """Steps of this epoch taken so far."""
-        return -(-self._seen // self._samples_per_step)
+        return -(-self._order.taken(self._seen) // self._accumulation)
 
     @property
     def steps_per_epoch(self) -> int:
-        return -(-len(self._dataset) // self._samples_per_step)
-
-    @property
-    def _samples_per_step(self) -> int:
-        return self._batch_size * self._accumulation
+        return -(-len(self._order) // self._accumulation)
 
     @property
     def samples_drawn(self) -> int:
@@ -205,9 +210,7 @@ class TrainingStream:
 
     def _sizes(self) -> list[int]:
         """Of the micro-batches of the next step, over all ranks."""
-        left = len(self._dataset) - self._seen % len(self._dataset)
-        drawn = min(self._samples_per_step, left)
-        return [min(self._batch_size, drawn - start) for start in range(0, drawn, self._batch_size)]
+        return self._order.sizes(self._seen % len(self._dataset), self._accumulation)
 
     def _reader(self) -> "PatientReader[Batch | PipedBatch | VsrppError]":
         if self._batches is None:
@@ -282,13 +285,14 @@ class TrainingStream:
             return f"LR stacks of {_in_words(now['geometry'])} instead of {_in_words(then['geometry'])}"
         if then.get("fingerprint", now["fingerprint"]) != now["fingerprint"]:
             return f"{now['samples']:,} training pairs as before, but other files"
+        if then.get("batch_size") != now.get("batch_size"):
+            return "its sizes are put into batches in another way"
         return ""
 
     def _plan(self, epoch: int, seen: int) -> list[list[list[SampleKey]]]:
         """Steps of the rest of an epoch, each a list of micro-batches, each a list of sample keys."""
-        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._dataset))
-        keys = [(epoch, int(index)) for index in order[seen:]]
-        return [_chunks(step, self._batch_size) for step in _chunks(keys, self._samples_per_step)]
+        batches = [[(epoch, index) for index in batch] for batch in self._order.batches(epoch, seen)]
+        return _chunks(batches, self._accumulation)
 
     def _micro_batches(self) -> Iterator[list[SampleKey]]:
         epoch, seen = self._epoch, self._seen

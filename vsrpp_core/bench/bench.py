@@ -22,9 +22,9 @@ from vsrpp_core.data.stacked import (
     Split,
     StackGeometry,
     summarize,
-    training_geometry,
     write_pair,
 )
+from vsrpp_core.data.survey import geometry_to_train, measured
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.speed import convolution_flops
 from vsrpp_core.doctor.card import driver_view
@@ -65,8 +65,7 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
     root = data or (Path(known.data.root) if known and known.data.root else None)
     with tempfile.TemporaryDirectory(prefix=".vsrpp-bench-", dir=nearest_folder(run)) as place:
         folder = _dataset(root, Path(place) / "data")
-        summary = summarize(root or folder.root)
-        geometry = training_geometry(root or folder.root, summary, known.data.crop if known else 0)
+        geometry = geometry_to_train(root or folder.root, known.data.crop if known else 0)
         config = known or default_config(describe_device(), min(geometry.height, geometry.width))
         config = config.with_overrides({"model.n_frames": geometry.n_frames, "data.root": str(folder.root)})
         hardware = choose_hardware(config.training.precision)
@@ -79,7 +78,7 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
             config, _ = search.choose(search.passed.index)
         own = _own_step(config, hardware, geometry)
         yield own
-        pairs = DatasetFolder(root).pairs("train") if root else folder.pairs("train")
+        pairs = list(measured(DatasetFolder(root or folder.root).pairs("train")))
         yield from _readings(config, hardware, pairs, geometry, is_made_up=root is None)
         yield _session(Path(place) / "run", config, folder.root, own.seconds)
         yield _upscaling(config, hardware)

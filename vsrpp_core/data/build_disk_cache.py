@@ -61,7 +61,7 @@ def make_cache(
     """
     wanted = header_for(pairs, geometry)
     if found := find_cache(root, wanted):
-        return DiskCache(found, wanted)
+        return DiskCache(found, wanted, pairs)
     path = _writable_place(root)
     try:
         with _build_lock(path) as lock:
@@ -71,7 +71,7 @@ def make_cache(
                     return None
                 time.sleep(POLL_SECONDS)
             if found := find_cache(root, wanted):  # built while we waited
-                return DiskCache(found, wanted)
+                return DiskCache(found, wanted, pairs)
             yield from _clear(path, wanted)
             _refuse_without_room(path, wanted.file_bytes)
             yield from _write(path, pairs, wanted, stopped)
@@ -81,7 +81,7 @@ def make_cache(
         raise VsrppError(
             f"{path} could not be written ({error.strerror}); make room, or set data.cache to memory"
         ) from None
-    return DiskCache(path, wanted)
+    return DiskCache(path, wanted, pairs)
 
 
 def remove_cache(root: Path) -> list[tuple[Path, int]]:

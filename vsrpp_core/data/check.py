@@ -61,6 +61,9 @@ PNG_COLOUR_TYPES = {
 }
 """Of a PNG's first chunk (PNG specification, IHDR), with how they are read where the network wants 8-bit RGB."""
 
+RARE = 0.005
+"""Share of the pairs below which a size is worth a remark: it may be a mistake, and its batches are not whole."""
+
 Picture = NDArray[np.uint8]
 
 
@@ -87,18 +90,25 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """``problems`` are in the order of the splits and their names; ``geometry`` is that of most pairs."""
+    """``problems`` are in the order of the splits and their names; ``geometry`` is that of most pairs of ``sizes``."""
 
     root: Path
     train: int
     val: int
     geometry: StackGeometry | None
     problems: tuple[Problem, ...]
+    sizes: int = 1
+
+    @property
+    def shape(self) -> str:
+        """The geometry in words, or empty."""
+        others = {1: "", 2: " and another size"}.get(self.sizes, f" and {self.sizes - 1} other sizes")
+        return f"{self.geometry}{others}" if self.geometry else ""
 
     def __str__(self) -> str:
         count = len(self.problems)
         found = "no problems" if not count else "1 problem" if count == 1 else f"{count:,} problems"
-        shape = f", {self.geometry}" if self.geometry else ""
+        shape = f", {self.shape}" if self.geometry else ""
         return f"{self.root}: {self.train:,} training and {self.val:,} validation pairs{shape}: {found}"
 
 
@@ -135,13 +145,13 @@ def check(root: Path) -> Generator[CheckProgress | CheckReport, None, None]:
             yield CheckProgress(len(findings), len(every))
     finally:
         pool.shutdown(cancel_futures=True)  # a caller that stops early does not wait for the rest
-    geometry = _usual_geometry(findings)
+    sizes = Counter(finding.geometry for finding in findings if finding.geometry is not None)
+    geometry = sizes.most_common(1)[0][0] if sizes else None
     for finding in findings:
-        if finding.geometry is not None and finding.geometry != geometry:
-            finding.add(f"{finding.pair.lr} is a stack of {finding.geometry}, but most pairs are {geometry}")
+        _compare_with_others(finding, sizes)
         problems += finding.problems
     problems += _shared(findings[: len(train)], findings[len(train) :])
-    yield CheckReport(root, len(train), len(val), geometry, tuple(problems))
+    yield CheckReport(root, len(train), len(val), geometry, tuple(problems), max(1, len(sizes)))
 
 
 # problems of folders
@@ -272,9 +282,19 @@ def _shared(train: list[_Finding], val: list[_Finding]) -> list[Problem]:
     ]
 
 
-def _usual_geometry(findings: list[_Finding]) -> StackGeometry | None:
-    counts = Counter(finding.geometry for finding in findings if finding.geometry is not None)
-    return counts.most_common(1)[0][0] if counts else None
+def _compare_with_others(finding: _Finding, sizes: Counter[StackGeometry]) -> None:
+    """Add that a stack has another number of frames than most, or a size that hardly any other has."""
+    geometry = finding.geometry
+    if geometry is None:
+        return
+    usual, path = sizes.most_common(1)[0][0], finding.pair.lr
+    if geometry.n_frames != usual.n_frames:
+        finding.add(
+            f"{path} is a stack of {geometry}, but most are of {usual.n_frames} frames, and a network takes one"
+        )
+    elif sizes[geometry] < RARE * sizes.total():
+        text = f"{path} is a stack of {geometry}, as only {sizes[geometry]:,} of {sizes.total():,} pairs are"
+        finding.add(text, is_remark=True)
 
 
 def _psnr(a: Picture, b: Picture) -> float:

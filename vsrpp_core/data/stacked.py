@@ -86,6 +86,8 @@ class PairPaths:
     name: str
     lr: Path
     gt: Path
+    geometry: StackGeometry | None = None
+    """Where it was measured."""
 
 
 _POSITION = re.compile(r"([ _.-][A-Za-z]?[0-9]+){1,3}$")
@@ -207,7 +209,8 @@ def read_stack(path: Path, geometry: StackGeometry) -> NDArray[np.uint8]:
 
 
 def load_pair(pair: PairPaths, geometry: StackGeometry) -> Pair:
-    """A pair of ``geometry`` from its files; VsrppError naming the file that does not fit."""
+    """A pair from its files; VsrppError naming the file that does not have its geometry, or ``geometry``."""
+    geometry = pair.geometry or geometry
     return read_stack(pair.lr, geometry), read_image(pair.gt, (geometry.gt_width, geometry.gt_height))
 
 
@@ -290,19 +293,6 @@ def _left_out(root: Path, *listings: Listing) -> str:
         if parts
         else ""
     )
-
-
-def training_geometry(root: Path, summary: DatasetSummary, crop: int) -> StackGeometry:
-    """The stacks that ``summary`` found in ``root``; VsrppError where there are none, or ``data.crop`` is larger."""
-    geometry = summary.geometry
-    if geometry is None:
-        raise VsrppError(summary.problem)
-    if crop > min(geometry.height, geometry.width):
-        raise VsrppError(
-            f"data.crop = {crop} is larger than the LR patches in {root} "
-            f"({geometry.width}x{geometry.height}); choose a smaller crop, or 0 for whole patches"
-        )
-    return geometry
 
 
 def fingerprint(pairs: Sequence[PairPaths]) -> str:

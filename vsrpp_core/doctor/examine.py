@@ -11,7 +11,16 @@ from pathlib import Path
 from vsrpp_core.data.build_disk_cache import find_cache
 from vsrpp_core.data.disk_cache import DiskCache, header_for
 from vsrpp_core.data.reader_count import batch_bytes, most_readers
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, PairPaths, StackGeometry, load_pair, summarize
+from vsrpp_core.data.stacked import (
+    DatasetFolder,
+    DatasetSummary,
+    PairPaths,
+    StackGeometry,
+    load_pair,
+    measure,
+    summarize,
+)
+from vsrpp_core.data.survey import measured
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.doctor import card, machine
 from vsrpp_core.doctor.findings import DatasetSpeed, Finding, NotChecked, Outlook
@@ -104,7 +113,7 @@ def _dataset_speed(root: Path, summary: DatasetSummary, config: RunConfig, worke
             if cache:
                 cache.read(index)
             else:
-                load_pair(pairs[index], geometry)
+                load_pair(pairs[index], measure(pairs[index]))
             done += 1
             if done >= READ_AT_LEAST and time.monotonic() - start > READING_SECONDS:
                 break
@@ -114,9 +123,10 @@ def _dataset_speed(root: Path, summary: DatasetSummary, config: RunConfig, worke
 
 
 def _disk_cache(root: Path, pairs: list[PairPaths], geometry: StackGeometry) -> DiskCache | None:
+    pairs = list(measured(pairs))
     header = header_for(pairs, geometry)
     file = find_cache(root, header)
-    return DiskCache(file, header) if file else None
+    return DiskCache(file, header, pairs) if file else None
 
 
 def _spread(count: int) -> Iterator[int]:

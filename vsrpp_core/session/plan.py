@@ -12,7 +12,8 @@ from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
-from vsrpp_core.data.stacked import DatasetFolder, DatasetSummary, measure, summarize, training_geometry
+from vsrpp_core.data.stacked import DatasetSummary, summarize
+from vsrpp_core.data.survey import Survey, crop_fits, survey
 from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.run.config import RunConfig, describe_retired
@@ -36,6 +37,8 @@ class Plan:
 
     config: RunConfig
     summary: DatasetSummary
+    """Its geometry is the largest that is trained on."""
+    pairs: Survey
     resumed_from: str = ""
     """Name of the checkpoint to resume from, or empty."""
     tune_first: bool = False
@@ -83,6 +86,10 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     known, retired = RunConfig.load_known(folder.config)
     request, start_network = _with_start_network(request, known)
     root, summary = _settle_data(folder, known, request)
+    pairs = Survey((), ())
+    if not summary.problem:
+        pairs = survey(root)
+        summary = replace(summary, geometry=pairs.geometry)
     untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
         raise VsrppError(
@@ -95,7 +102,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     else:
         config = _settle_config(known, root, summary, request.demo, resumed, state)
     config = config.with_overrides({**request.overrides, "data.root": str(root)})
-    _check_dataset(root, summary, config)
+    _check_dataset(root, summary, pairs, config)
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
     if resumed:
         _check_resumable(folder, config, resumed, state)
@@ -108,7 +115,9 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
         moved.append(describe_retired(folder.config, retired))
     if request.checkpoint:
         moved += move_newer_to_trash(folder, resumed, state)
-    return Plan(config, summary, resumed, untuned, request.attended, small, start_network, (*moved, *damaged)), state
+    return Plan(
+        config, summary, pairs, resumed, untuned, request.attended, small, start_network, (*moved, *damaged)
+    ), state
 
 
 def _with_start_network(request: Request, known: RunConfig | None) -> tuple[Request, StoredNetwork | None]:
@@ -184,21 +193,15 @@ def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Override
     return small_settings(summary.geometry, known, overrides)
 
 
-def _check_dataset(root: Path, summary: DatasetSummary, config: RunConfig) -> None:
+def _check_dataset(root: Path, summary: DatasetSummary, pairs: Survey, config: RunConfig) -> None:
     if summary.problem:
         raise VsrppError(summary.problem)
-    geometry = training_geometry(root, summary, config.data.crop)
+    geometry = crop_fits(root, pairs, config.data.crop)
     if geometry.n_frames != config.model.n_frames:
         raise VsrppError(
             f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "
             f"set model.n_frames = {geometry.n_frames} for a fresh run or use another dataset"
         )
-    for pair in DatasetFolder(root).pairs("val"):  # by their headers: one would end the session at its first validation
-        if (found := measure(pair)) != geometry:
-            raise VsrppError(
-                f"{pair.lr} has {found}, where training has {geometry}; "
-                f"`{command('vsrpp', 'check', root)}` lists every such pair"
-            )
 
 
 def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:

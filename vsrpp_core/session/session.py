@@ -21,7 +21,7 @@ from vsrpp_core.checkpoint.start_weights import carried
 from vsrpp_core.checkpoint.stored_network import StoredNetwork
 from vsrpp_core.data.disk_cache import DiskCache
 from vsrpp_core.data.reader_count import AUTO, FIRST, most_readers
-from vsrpp_core.data.stacked import DatasetFolder, PairPaths
+from vsrpp_core.data.stacked import PairPaths
 from vsrpp_core.device.hardware import Hardware, choose_hardware, describe_device
 from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.device.nvml import monitor_of
@@ -221,9 +221,8 @@ class Session:
             yield ev.SessionEnded(reason="stopped", step=self._first_step, checkpoint=self._plan.resumed_from)
             return
         self._held.callback(stream.close)
-        validation = DatasetFolder(Path(self.config.data.root)).pairs("val")
         room = room_for_pairs(self.config.data)
-        validator = Validator(validation, self._geometry, hardware, self.folder.pictures, room)
+        validator = Validator(list(self._plan.pairs.val), self._geometry, hardware, self.folder.pictures, room)
         store = CheckpointStore(self.folder, self.config.checkpoints.keep_superseded_best)
         if self._ranks.is_first:
             store.clean()
@@ -287,8 +286,7 @@ class Session:
 
     def _open_stream(self, inbox: Inbox) -> Generator[ev.Event, None, TrainingStream | None]:
         """The training data, from the disk cache where the settings ask for one; None after a Stop meanwhile."""
-        root = Path(self.config.data.root)
-        pairs = DatasetFolder(root).pairs("train")
+        root, pairs = Path(self.config.data.root), list(self._plan.pairs.train)
         if self.config.data.cache != "disk":
             return self._make_stream(pairs, None)
         cache = yield from shared_cache(root, pairs, self._geometry, self._ranks, inbox.stop_is_wanted)

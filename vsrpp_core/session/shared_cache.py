@@ -33,4 +33,4 @@ def shared_cache(
     found = find_cache(root, wanted)
     if found is None:
         raise VsrppError(f"rank {ranks.rank} does not see the cache of {root} that the first made; share that folder")
-    return DiskCache(found, wanted)
+    return DiskCache(found, wanted, pairs)

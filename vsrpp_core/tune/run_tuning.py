@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsrpp_core.data.stacked import StackGeometry, summarize, training_geometry
+from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.data.survey import geometry_to_train
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.messages import events as ev
@@ -117,7 +118,7 @@ def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = NO_O
     known = RunConfig.load_if_any(folder.config) if folder else None
     config = reset_for_search(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
-    geometry = training_geometry(root, summarize(root), config.data.crop) if root else ASSUMED
+    geometry = geometry_to_train(root, config.data.crop) if root else ASSUMED
     hardware = choose_hardware(config.training.precision)
     return Listing(hardware, geometry, root is None, config, forecast(config, hardware, geometry))
 
@@ -133,7 +134,7 @@ def _target(run: Path, data: Path | None, overrides: Overrides) -> _Target:
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
     if root is None:
         raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
-    geometry = training_geometry(root, summarize(root), config.data.crop)
+    geometry = geometry_to_train(root, config.data.crop)
     return _Target(folder, config, known, retired, root, geometry)
 
 

@@ -8,7 +8,8 @@ from PIL import Image
 
 from tests.conftest import MakeDataset
 from vsrpp_core.batches.dataset import Batch, PairDataset, TrainingStream
-from vsrpp_core.data.stacked import DatasetFolder, measure, write_pair
+from vsrpp_core.data.stacked import DatasetFolder, PairPaths, measure, write_pair
+from vsrpp_core.data.survey import measured
 from vsrpp_core.errors import VsrppError
 
 SIDE, N_FRAMES = 12, 5
@@ -159,6 +160,68 @@ def test_a_resumed_stream_goes_on_with_the_next_sample(marked: Path, taken: int)
         (one,), (two,) = take(whole), take(resumed)
         assert torch.equal(one.frames, two.frames) and torch.equal(one.ground_truth, two.ground_truth)
         assert (whole.epoch, whole.epoch_step) == (resumed.epoch, resumed.epoch_step)
+
+
+# several sizes
+
+
+@pytest.fixture
+def mixed(marked: Path, make_dataset: MakeDataset) -> list[PairPaths]:
+    """Six square pairs and five oblong ones."""
+    make_dataset(marked, n_train=5, n_val=0, side=SIDE, height=7, prefix="oblong_")
+    return list(measured(DatasetFolder(marked).pairs("train")))
+
+
+def of_sizes(
+    pairs: list[PairPaths], batch_size: int = 2, accumulation: int = 2, crop: int = 0, workers: int = 0
+) -> TrainingStream:
+    dataset = PairDataset(pairs, measure(pairs[0]), 0, crop, augment=True, cache_bytes=0)
+    return TrainingStream(dataset, 0, batch_size, accumulation, workers)
+
+
+def test_a_batch_has_one_size_and_an_epoch_has_every_sample_once(mixed: list[PairPaths]) -> None:
+    steps = of_sizes(mixed)
+    assert steps.steps_per_epoch == 3
+    for _ in range(2):
+        batches = [batch for _ in range(3) for batch in take(steps)]
+        assert sorted(map(len, batches)) == [1, 2, 2, 2, 2, 2]
+        heights = [batch.frames.shape[-2] for batch in batches for _ in range(len(batch))]
+        assert sorted(heights) == [7] * 5 + [SIDE] * 6
+    assert steps.epoch == 2
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2, 3, 4])
+def test_a_resumed_stream_of_sizes_goes_on_with_the_next_batch(mixed: list[PairPaths], taken: int) -> None:
+    whole, resumed = of_sizes(mixed), of_sizes(mixed)
+    for _ in range(taken):
+        take(whole)
+    resumed.load_state_dict(whole.state_dict())
+    for _ in range(4):
+        for one, two in zip(take(whole), take(resumed), strict=True):
+            assert torch.equal(one.frames, two.frames) and one.share == two.share
+        assert (whole.epoch, whole.epoch_step) == (resumed.epoch, resumed.epoch_step)
+
+
+def test_other_batches_of_sizes_begin_with_the_next_epoch(mixed: list[PairPaths]) -> None:
+    steps = of_sizes(mixed)
+    take(steps)
+    for other in (of_sizes(mixed, batch_size=3), of_sizes(mixed, crop=6)):
+        assert "put into batches in another way" in other.difference(steps.state_dict())
+        other.load_state_dict(steps.state_dict())
+        take(other)
+        assert other.epoch == 2
+    assert not of_sizes(mixed, accumulation=1).difference(steps.state_dict())
+
+
+def test_crops_of_several_sizes_are_of_one(mixed: list[PairPaths]) -> None:
+    steps = of_sizes(mixed, crop=6)
+    assert [len(batch) for _ in range(3) for batch in take(steps)] == [2, 2, 2, 2, 2, 1]
+
+
+def test_an_oblong_pair_is_never_transposed(mixed: list[PairPaths]) -> None:
+    oblong = [pair for pair in mixed if pair.name.startswith("oblong")]
+    dataset = PairDataset(oblong, measure(oblong[0]), 0, 0, augment=True, cache_bytes=0)
+    assert {dataset[epoch, 0][1].shape for epoch in range(1, 20)} == {(3, 21, 36)}
 
 
 def test_with_another_number_of_samples_the_next_epoch_begins(marked: Path) -> None:

@@ -100,10 +100,23 @@ def test_sizes_that_make_no_pair(make_dataset: MakeDataset) -> None:
     assert "s002.png and its ground truth are not a pair: the LR stack's height 64" in only_problem(root)
 
 
-def test_other_geometry_than_most(make_dataset: MakeDataset) -> None:
+def test_several_sizes_are_no_problem_and_a_lonely_one_is_remarked(
+    make_dataset: MakeDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = make_dataset()
     make_dataset(n_train=1, n_val=0, side=8, root=root)
-    assert "s000.png is a stack of 5 × 8×8 → 24×24, but most pairs are 5 × 16×16" in only_problem(root)
+    assert not report_of(root).problems and "5 × 16×16 → 48×48 and another size" in str(report_of(root))
+    monkeypatch.setattr("vsrpp_core.data.check.RARE", 0.2)
+    assert "s000.png is a stack of 5 × 8×8 → 24×24, as only 1 of 12 pairs are" in only_problem(root)
+
+
+def test_another_number_of_frames_than_most_have(make_dataset: MakeDataset) -> None:
+    root = make_dataset()
+    path = root / "Patches/LR/s000.png"
+    with Image.open(path) as image:
+        seven = np.concatenate([np.asarray(image), np.asarray(image)[:32]])
+    Image.fromarray(seven).save(path)
+    assert any("s000.png is a stack of 7 × 16×16" in problem.text for problem in report_of(root).problems)
 
 
 @pytest.mark.parametrize(("mode", "words"), [("RGBA", "without its alpha"), ("L", "8-bit grey"), ("P", "palette")])

@@ -297,7 +297,7 @@ def test_without_a_dataset_there_is_nothing_to_tune_for(tmp_path: Path) -> None:
     ("setting", "phrase"),
     [
         ({"model.n_feats": 16}, "--set model.n_feats is what auto-tune finds"),
-        ({"data.crop": 64}, "data.crop = 64 is larger than the LR patches"),
+        ({"data.crop": 64}, "data.crop = 64 is larger than the smallest LR patches"),
         ({"tune.max_second": 6}, "did you mean tune.max_seconds"),
     ],
 )

@@ -40,8 +40,9 @@ def _make(terminal: Terminal, root: Path) -> int:
     from vsrpp_core.data.build_disk_cache import find_cache, make_cache
     from vsrpp_core.data.disk_cache import header_for
     from vsrpp_core.data.stacked import DatasetFolder, measure
+    from vsrpp_core.data.survey import measured
 
-    pairs = DatasetFolder(root).pairs("train")
+    pairs = list(measured(DatasetFolder(root).pairs("train")))
     if not pairs:
         raise VsrppError(f"{root} has no training pairs (equal names in Patches/LR and Patches/GT)")
     geometry = measure(pairs[0])

@@ -46,7 +46,7 @@ class CheckScreen(JobScreen):
 
     def bars(self, state: CheckState, width: int) -> tuple[Content, ...]:
         if report := state.report:
-            shape = f" · {report.geometry}" if report.geometry else ""
+            shape = f" · {report.shape}" if report.geometry else ""
             return (
                 Content(f"{report.train:,} training · {report.val:,} validation pairs{shape}"),
                 Content.styled(home_for_short(report.root), "$secondary"),

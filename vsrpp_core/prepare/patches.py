@@ -116,8 +116,8 @@ def _write(folder: DatasetFolder, name: str, lr: list[Frame], truth: Frame) -> t
 
 
 def _look(truth: Frame) -> NDArray[np.uint8]:
-    side = truth.shape[0] // LOOK * LOOK
-    blocks = truth[:side, :side, 1].reshape(LOOK, side // LOOK, LOOK, side // LOOK)
+    down, across = (size // LOOK for size in truth.shape[:2])
+    blocks = truth[: down * LOOK, : across * LOOK, 1].reshape(LOOK, down, LOOK, across)
     return np.asarray(blocks.mean(axis=(1, 3)), np.uint8)
 
 
@@ -127,9 +127,10 @@ def _random(window: Window, source: Source, recipe: Recipe, purpose: int) -> np.
 
 def _choose_place(frames: Sequence[Stored], window: Window, source: Source, recipe: Recipe) -> tuple[int, int]:
     """Top and left of the patch in the shrunk frame, multiples of 3: of a few drawn, the most textured that moves."""
-    random, side = _random(window, source, recipe, 0), recipe.dataset.patch
+    random, frame = _random(window, source, recipe, 0), (source.height, source.width)
     rows, columns = (
-        SCALE * random.integers((size - side) // SCALE + 1, size=CANDIDATES) for size in (source.height, source.width)
+        SCALE * random.integers((size - side) // SCALE + 1, size=CANDIDATES)
+        for size, side in zip(frame, recipe.dataset.patch_size, strict=True)
     )
     places = [(int(top), int(left)) for top, left in zip(rows, columns, strict=True)]
     return max(places, key=lambda place: _merit(frames, source, place, recipe))
@@ -137,10 +138,10 @@ def _choose_place(frames: Sequence[Stored], window: Window, source: Source, reci
 
 def _merit(frames: Sequence[Stored], source: Source, place: tuple[int, int], recipe: Recipe) -> tuple[bool, float]:
     """Whether a position moves throughout, and its texture, from samples an LR pixel apart: only for comparison."""
-    (top, left), side = place, recipe.dataset.patch
+    (top, left), (height, width) = place, recipe.dataset.patch_size
     down, across = source.info.height / source.height, source.info.width / source.width
-    rows = slice(round(down * top), round(down * (top + side)), max(1, round(SCALE * down)))
-    columns = slice(round(across * left), round(across * (left + side)), max(1, round(SCALE * across)))
+    rows = slice(round(down * top), round(down * (top + height)), max(1, round(SCALE * down)))
+    columns = slice(round(across * left), round(across * (left + width)), max(1, round(SCALE * across)))
     looks = [_upper(frame[rows, columns, 1]) for frame in frames]
     moves = not any(is_repeat(a, b, recipe.skip.still) for a, b in pairwise(looks))
     return moves, texture(looks[len(looks) // 2])
@@ -151,14 +152,14 @@ def _upper(values: Stored) -> NDArray[np.uint8]:
 
 
 def _patch(frame: Stored, source: Source, top: int, left: int, recipe: Recipe) -> tuple[Frame, Frame]:
-    """LR [side / 3, side / 3, 3] and ground truth [side, side, 3] of the patch at ``top``, ``left``."""
-    reach, side = SCALE * MARGIN, recipe.dataset.patch
-    up, down = max(0, top - reach), min(source.height // SCALE * SCALE, top + side + reach)
-    west, east = max(0, left - reach), min(source.width // SCALE * SCALE, left + side + reach)
+    """LR [height / 3, width / 3, 3] and ground truth [height, width, 3] of the patch at ``top``, ``left``."""
+    reach, (height, width) = SCALE * MARGIN, recipe.dataset.patch_size
+    up, down = max(0, top - reach), min(source.height // SCALE * SCALE, top + height + reach)
+    west, east = max(0, left - reach), min(source.width // SCALE * SCALE, left + width + reach)
     around = _shrunk(frame, source, (up, down), (west, east), recipe.source.hdr_peak)
     row, column = (top - up) // SCALE, (left - west) // SCALE
-    lr = downscale3(around)[row : row + side // SCALE, column : column + side // SCALE]
-    return lr, np.ascontiguousarray(around[top - up : top - up + side, left - west : left - west + side])
+    lr = downscale3(around)[row : row + height // SCALE, column : column + width // SCALE]
+    return lr, np.ascontiguousarray(around[top - up : top - up + height, left - west : left - west + width])
 
 
 def _shrunk(frame: Stored, source: Source, rows: tuple[int, int], columns: tuple[int, int], hdr_peak: float) -> Frame:

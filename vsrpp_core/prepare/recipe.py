@@ -4,7 +4,8 @@ Separate from the work so that a command line or a screen can check it before an
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -50,6 +51,7 @@ class DatasetPart(Section):
     """What a pair is, and how many there are."""
 
     patch: int = Field(540, ge=SMALLEST_PATCH, le=4096, description="side of the ground truth, pixels; a multiple of 3")
+    patch_width: int = Field(0, ge=0, le=8192, description="its width where it is not square; 0: as high as wide")
     frames: int = Field(5, ge=3, le=99, description="frames in a stack; odd")
     frame_step: int = Field(1, ge=1, le=30, description="a stack takes every so many-th frame")
     height: int = Field(0, ge=0, le=8192, description="shrink higher frames to this height first; 0: leave them")
@@ -61,6 +63,11 @@ class DatasetPart(Section):
     def _fits(self) -> Self:
         if self.patch % SCALE:
             raise RuleError(f"patch must be a multiple of {SCALE}, not {self.patch}", "patch")
+        if self.patch_width and (self.patch_width % SCALE or self.patch_width < SMALLEST_PATCH):
+            raise RuleError(
+                f"patch_width must be a multiple of {SCALE} and at least {SMALLEST_PATCH}, not {self.patch_width}",
+                "patch_width",
+            )
         if self.frames % 2 == 0:
             raise RuleError(f"frames must be odd, not {self.frames}", "frames")
         if self.height and self.height < self.patch:
@@ -70,6 +77,16 @@ class DatasetPart(Section):
                 reason=f"choose a patch up to {self.height}, a multiple of {SCALE}",
             )
         return self
+
+    @property
+    def patch_size(self) -> tuple[int, int]:
+        """Height and width of the ground truth."""
+        return self.patch, self.patch_width or self.patch
+
+    @property
+    def patch_in_words(self) -> str:
+        height, width = self.patch_size
+        return f"{height}" if height == width else f"{width}×{height}"
 
 
 class ValidationPart(Section):
@@ -229,8 +246,12 @@ class Recipe(Settings):
 
     @property
     def geometry(self) -> StackGeometry:
-        side = self.dataset.patch // SCALE
-        return StackGeometry(self.dataset.frames, side, side)
+        height, width = self.dataset.patch_size
+        return StackGeometry(self.dataset.frames, height // SCALE, width // SCALE)
+
+    def parse(self, texts: Iterable[tuple[str, str]]) -> Overrides:
+        """As every file of settings; a patch may be typed as WIDTHxHEIGHT, and a number alone is that of a square."""
+        return super().parse(part for key, text in texts for part in _sides(key, text))
 
     def to_toml(self) -> str:
         """What ``load`` reads again, each setting with what it means."""
@@ -251,6 +272,13 @@ class Recipe(Settings):
         if local := models.get(prefix.split(".")[0]):
             return {f"{prefix}.{name}": range_of(field) for name, field in local.model_fields.items()}
         return super().names_beside(key)
+
+
+def _sides(key: str, text: str) -> Iterator[tuple[str, str]]:
+    oblong = re.fullmatch(r"(\d+)[x×](\d+)", text)
+    yield key, oblong[2] if oblong and key == "dataset.patch" else text
+    if key == "dataset.patch":
+        yield "dataset.patch_width", oblong[1] if oblong else "0"
 
 
 def _bare(name: str) -> bool:

@@ -155,10 +155,12 @@ def _source(named: NamedVideo, label: str, recipe: Recipe) -> Source:
     path, rule, category = named.path, named.rule or VideoRule(path=""), recipe.category[named.category]
     info = reading.probe(path, lambda f, s, p: footage.refuse(recipe.source, f, s, p))
     height, width = _shrunk_size(info, recipe.dataset.height)
-    if min(height, width) < recipe.dataset.patch:
+    high, wide = recipe.dataset.patch_size
+    if height < high or width < wide:
+        most = (min(high, height // SCALE * SCALE), min(wide, width // SCALE * SCALE))
         raise TooSmallError(
-            f"{path} gives frames of {width}×{height}, smaller than the patch of {recipe.dataset.patch}; "
-            f"choose a patch of at most {min(height, width) // SCALE * SCALE}"
+            f"{path} gives frames of {width}×{height}, smaller than the patch of {recipe.dataset.patch_in_words}; "
+            f"choose a patch of at most {min(most) if high == wide else f'{most[1]}x{most[0]}'}"
         )
     start = seconds(rule.start or category.start)
     end = seconds(rule.end or category.end) or math.inf

@@ -96,3 +96,17 @@ def test_the_recipe_explained_in_the_documentation_is_one() -> None:
     assert set(recipe.category) == {"general", "space", "toon"} and recipe.degradation.kind == "real"
     for setting in Recipe().settings():
         assert f"`{setting.key.partition('.')[2]}`" in text, setting.key
+
+
+@pytest.mark.parametrize(("text", "size"), [("960x540", (540, 960)), ("960×540", (540, 960)), ("300", (300, 300))])
+def test_a_patch_may_be_oblong(text: str, size: tuple[int, int]) -> None:
+    recipe = Recipe.of(["a"], {"dataset.patch_width": 720})
+    typed = recipe.with_overrides(recipe.parse([("dataset.patch", text)]))
+    assert typed.dataset.patch_size == size and typed.geometry.gt_width == size[1]
+
+
+@pytest.mark.parametrize("text", ["960x", "x540", "960x541", "961x540", "x", "9x540"])
+def test_what_is_no_patch_is_refused(text: str) -> None:
+    recipe = Recipe.of(["a"])
+    with pytest.raises(UsageError, match="patch"):
+        recipe.with_overrides(recipe.parse([("dataset.patch", text)]))

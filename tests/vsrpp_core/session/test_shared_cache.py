@@ -1,5 +1,6 @@
 """A session that trains from the cache on the disk takes the very steps that it takes from the PNGs."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_a_stop_while_it_is_made(make_dataset: MakeDataset, tmp_path: Path) -> N
 
 def test_a_broken_pair_ends_it_before_the_first_step(make_dataset: MakeDataset, tmp_path: Path) -> None:
     data = make_dataset()
-    (data / "Patches/LR/s007.png").write_bytes(b"no picture")
+    os.truncate(data / "Patches/LR/s007.png", 60)  # a whole header, by which every pair is measured first
     (failed,) = of(train(tmp_path / "run", data, data__cache="disk", **SHORT), ev.SessionFailed)
     assert "s007.png cannot be read as an image" in failed.error and failed.step == 0
 

@@ -40,7 +40,11 @@ OPTIONS = {
 }
 """Options and the settings of a recipe that they override."""
 
+TYPED = ("patch",)
+"""Options whose texts the recipe reads itself."""
+
 HELP = {
+    "dataset.patch": "ground truth, pixels, multiples of 3: side of a square, or WIDTHxHEIGHT, e.g. 960x540",
     "dataset.height": "shrink higher frames to this height first, which hides the noise of web video; 0: leave them",
     "degradation.kind": "LR frames by bicubic alone, or like old footage",
 }
@@ -87,7 +91,7 @@ def _add_recipe_settings(parser: argparse.ArgumentParser) -> None:
         shown = default if isinstance(default, str) else f"{default:g}"
         parser.add_argument(
             f"--{option.replace('_', '-')}",
-            type=type(default),
+            type=str if option in TYPED else type(default),
             choices=get_args(field.annotation) or None,
             help=f"{what} (default {shown})",
         )
@@ -137,7 +141,8 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
         category = Category(paths=[str(path) for path in options.videos])
         recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: category}})
     given = {key: value for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None}
-    return recipe.with_overrides({**settings_of(options, recipe), **given})
+    typed = recipe.parse((OPTIONS[name], given.pop(OPTIONS[name])) for name in TYPED if OPTIONS[name] in given)
+    return recipe.with_overrides({**settings_of(options, recipe), **given, **typed})
 
 
 def _progressed(step: "PrepareProgress") -> Progressed:

@@ -71,6 +71,7 @@ def manifest_lines(chosen: Sequence[SelectedPair], recipe: Recipe) -> Iterator[s
             "x": cut.x,
             "y": cut.y,
             "side": recipe.dataset.patch,
+            **({"patch_width": recipe.dataset.patch_width} if recipe.dataset.patch_width else {}),
             "width": source.width,
             "height": source.height,
             "stored": [source.info.width, source.info.height],
@@ -136,12 +137,14 @@ def _evenly(pairs: list[SelectedPair]) -> list[SelectedPair]:
 
 def _tile(folder: DatasetFolder, pair: SelectedPair, recipe: Recipe) -> Image.Image:
     geometry = recipe.geometry
+    width, height = (TILE * side // max(geometry.width, geometry.height) for side in (geometry.width, geometry.height))
     with Image.open(folder.gt_folder(pair.split) / pair.cut.name) as truth:
-        tile = truth.convert("RGB").resize((TILE, TILE), Image.Resampling.BICUBIC)
+        tile = truth.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
     with Image.open(folder.lr_folder(pair.split) / pair.cut.name) as stack:
         top = geometry.n_frames // 2 * geometry.height
         centre = stack.convert("RGB").crop((0, top, geometry.width, top + geometry.height))
-    tile.paste(centre.resize((TILE, TILE), Image.Resampling.NEAREST).crop((0, 0, TILE // 2, TILE)), (0, 0))
+    half = centre.resize((width, height), Image.Resampling.NEAREST).crop((0, 0, width // 2, height))
+    tile.paste(half, (0, 0))
     return tile
 
 

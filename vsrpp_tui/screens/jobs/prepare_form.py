@@ -14,7 +14,7 @@ class PrepareForm(FormScreen[PrepareRequest]):
         Field("videos", "Videos", "files, folders of them, or patterns like *.mkv", "path", "~/films"),
         Field("recipe", "Recipe", "TOML with categories and settings, in place of videos", "path", "none"),
         Field("out", "Dataset", "the folder to make", "path", "~/data/films"),
-        Field("patch", "Patch", "ground truth's side, a multiple of 3", placeholder="540"),
+        Field("patch", "Patch", "ground truth's side, or 960x540", placeholder="540"),
         Field("height", "Height", "shrink to it, e.g. 480: hides noise", placeholder="as they are"),
         Field("frames", "Frames", "of a stack, an odd number", placeholder="5"),
         Field("per_minute", "Per minute", "places tried in a minute of video", placeholder="60"),

@@ -36,16 +36,17 @@ def test_dataset_is_whole_and_sound(two: list[Path], tmp_path: Path) -> None:
 
 
 def test_pairs_are_cut_from_the_whole_downscaled_frame(two: list[Path], tmp_path: Path) -> None:
-    run(two, tmp_path / "out")
+    report = run(two, tmp_path / "out", dataset__patch_width=54)
+    assert report.geometry == StackGeometry(3, 12, 18) and manifest(tmp_path / "out")[0]["patch_width"] == 54
     folder = DatasetFolder(tmp_path / "out")
     frames = {path.stem: list(reading.frames(path)) for path in two}
     for split in SPLITS:
         for pair in folder.pairs(split):
             stem, centre, x, y = pair.name.removesuffix(".png").rsplit("_", 3)
             left, top, n = int(x), int(y), int(centre)
-            assert np.array_equal(read_image(pair.gt), frames[stem][n][top : top + 36, left : left + 36])
-            lr = [downscale3(f)[top // 3 :, left // 3 :][:12, :12] for f in frames[stem][n - 1 : n + 2]]
-            assert np.array_equal(read_stack(pair.lr, StackGeometry(3, 12, 12)), np.stack(lr))
+            assert np.array_equal(read_image(pair.gt), frames[stem][n][top : top + 36, left : left + 54])
+            lr = [downscale3(f)[top // 3 :, left // 3 :][:12, :18] for f in frames[stem][n - 1 : n + 2]]
+            assert np.array_equal(read_stack(pair.lr, report.geometry), np.stack(lr))
 
 
 def test_windows_never_cross_a_cut(make_video: MakeVideo, tmp_path: Path) -> None:

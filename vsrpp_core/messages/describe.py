@@ -35,6 +35,8 @@ def _line(event: ev.Event) -> Line | str:
     match event:
         case ev.SessionStarted():
             return _started(event)
+        case ev.RunBranched():
+            return f"step {event.step:,}: branched from {event.parent}, {event.checkpoint}"
         case ev.WeightsAdapted(reason="aggressive mode began" | "aggressive mode ended"):
             return f"step {event.step:,}: {event.reason} at {_sharpness(event)}"
         case ev.LearningRateReduced():

@@ -44,6 +44,16 @@ class PreparationProgressed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunBranched(Event):
+    """The first of a journal: the run goes on from a checkpoint of another. Its ancestors' come before its own."""
+
+    parent: str
+    """The other run's folder."""
+    checkpoint: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted(Event):
     """The session is wired and about to train; everything that stays constant during it."""
 

@@ -5,6 +5,7 @@ Apart from the report, which judges what was learned and reads every step for it
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from vsrpp_core.errors import os_errors
@@ -26,7 +27,7 @@ FLEETING = (ev.StepReported, ev.PhaseChanged)
 TOLD = (
     *FLEETING, ev.SessionStarted, ev.ValidationFinished, ev.RunLost, ev.RolledBack, ev.ParameterChanged,
     ev.FinishBegan, ev.FinishCancelled, ev.SessionEnded, ev.SessionFailed, ev.RestartPlanned,
-    ev.PreparationProgressed, ev.TuningStarted,
+    ev.PreparationProgressed, ev.TuningStarted, ev.RunBranched,
 )  # fmt: skip
 """The events that matter here."""
 
@@ -58,6 +59,8 @@ class Standing:
     device: str
     heard_at: float
     """When the newest of these events happened, seconds since the Unix epoch; 0 where there is none."""
+    branched_from: tuple[str, ...] = ()
+    """The checkpoint files from which its ancestors, the oldest first, and itself were branched."""
 
     @property
     def is_trained(self) -> bool:
@@ -78,8 +81,12 @@ class _Seen:
     end: ev.SessionEnded | ev.SessionFailed | None = None
     is_waiting: bool = False
     heard_at: float = 0.0
+    origins: tuple[str, ...] = ()
 
     def hear(self, event: ev.Event) -> None:
+        if isinstance(event, ev.RunBranched):  # which is not training yet
+            self.origins, self.step = (*self.origins, str(Path(event.parent, event.checkpoint))), event.step
+            return
         self.heard_at = event.time
         match event:
             case ev.SessionStarted():
@@ -141,6 +148,7 @@ def standing_of(folder: RunFolder) -> Standing:
         error=seen.end.error if isinstance(seen.end, ev.SessionFailed) and not pid else "",
         device=started.device if started else "",
         heard_at=seen.heard_at,
+        branched_from=seen.origins,
     )
 
 

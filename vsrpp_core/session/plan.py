@@ -82,7 +82,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     resumed, state, damaged = "", dict[str, Any](), list[str]()
     if request.start == "resume":
         CheckpointStore(folder).describe_missing()
-        resumed, state, damaged = _read(folder, request.checkpoint)
+        resumed, state, damaged = read_checkpoint(folder, request.checkpoint)
     known, retired = RunConfig.load_known(folder.config)
     request, start_network = _with_start_network(request, known)
     root, summary = _settle_data(folder, known, request)
@@ -105,7 +105,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     _check_dataset(root, summary, pairs, config)
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
     if resumed:
-        _check_resumable(folder, config, resumed, state)
+        check_resumable(folder, config, resumed, state)
     if not untuned:
         config.save(folder.config)  # auto-tune saves what it finds; interrupted, it begins again
     trash = None if resumed else folder.move_to_trash()
@@ -204,7 +204,7 @@ def _check_dataset(root: Path, summary: DatasetSummary, pairs: Survey, config: R
         )
 
 
-def _read(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:
+def read_checkpoint(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:
     """Name, contents and warnings of the checkpoint asked for, or of the newest that can be read."""
     return (*read_named(folder, checkpoint), []) if checkpoint else _read_newest(folder)
 
@@ -242,7 +242,7 @@ def _older_one(folder: RunFolder, older: list[CheckpointInfo]) -> str:
     return f"; `{way}` continues from an older one and moves this one into the run's .trash" if name else ""
 
 
-def _check_resumable(folder: RunFolder, config: RunConfig, resumed: str, state: dict[str, Any]) -> None:
+def check_resumable(folder: RunFolder, config: RunConfig, resumed: str, state: dict[str, Any]) -> None:
     """VsrppError where the network's shape differs from the checkpoint's, or nothing is left to train."""
     step, max_steps = state["progress"]["step"], config.training.max_steps
     if step >= max_steps:

@@ -30,6 +30,7 @@ VERBS = [
     "train",
     "doctor",
     "bench",
+    "branch",
     "report",
     "ps",
     "status",

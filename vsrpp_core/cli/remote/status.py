@@ -59,4 +59,5 @@ def _lines(standing: Standing) -> list[tuple[str, str]]:
         ("device", standing.device or "–"),
         ("last event", f"{datetime.fromtimestamp(standing.heard_at):%Y-%m-%d %H:%M:%S}" if standing.heard_at else "–"),
     ]
+    lines += [("branched", f"from {origin}") for origin in reversed(standing.branched_from)]
     return [*lines, ("error", standing.error)] if standing.error else lines

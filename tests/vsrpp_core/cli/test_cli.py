@@ -256,10 +256,11 @@ def test_a_failed_session_is_status_1(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = make_dataset(n_train=3)
-    Image.new("RGB", (9, 9)).save(data / "Patches" / "GT" / "s001.png")
+    damaged = data / "Patches" / "GT" / "s001.png"
+    damaged.write_bytes(damaged.read_bytes()[:100])  # its header is whole
     assert train(tmp_path / "run", data) == 1
     told = capsys.readouterr().out
-    assert "s001.png is 9x9" in told and f"`vsrpp check {data}` lists every such file" in told
+    assert "s001.png" in told and f"`vsrpp check {data}` lists every such file" in told
 
 
 def test_an_interrupted_training_is_saved_and_can_be_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -158,18 +158,20 @@ def check(root: Path) -> Generator[CheckProgress | CheckReport, None, None]:
 
 
 def _folder_problems(folder: DatasetFolder, split: Split) -> list[Problem]:
-    lr, gt = folder.lr_folder(split), folder.gt_folder(split)
-    missing = [path for path in (lr, gt) if not path.is_dir()]
+    places, found = folder.places(split), folder.listing(split)
+    folders = [path for place in places for path in (place.lr, place.gt)]
+    missing = [path for path in folders if not path.is_dir()]
     problems = [Problem(f"{path} is missing; a dataset has Patches and Val, each with LR and GT") for path in missing]
-    found = folder.listing(split)
+    partner = {**{place.lr: place.gt for place in places}, **{place.gt: place.lr for place in places}}
     for path in found.unpaired:
-        there = gt if path.parent == lr else lr
-        problems.append(Problem(f"{path} has no partner in {there}; restore that or delete this", (path,)))
+        problems.append(
+            Problem(f"{path} has no partner in {partner[path.parent]}; restore that or delete this", (path,))
+        )
     for path in found.others:
-        problems.append(Problem(f"{path} is not a PNG file, so it is left out; convert it or move it elsewhere"))
-    if lr.is_dir() and gt.is_dir() and not found.pairs:
-        problems.append(Problem(f"{lr.parent} holds no pairs; equal names in LR and GT make one"))
-    for path in (lr, gt):
+        problems.append(Problem(f"{path} is no PNG or BMP file, so it is left out; convert it or move it elsewhere"))
+    if not missing and not found.pairs:
+        problems.append(Problem(f"{places[0].lr.parent} holds no pairs; equal names in LR and GT make one"))
+    for path in dict.fromkeys(folders):
         for left in _leftovers(path):
             problems.append(Problem(f"{left} is a leftover of an interrupted writer; delete it", (left,)))
     return problems
@@ -237,6 +239,8 @@ def _refuse_bomb(width: int, height: int) -> None:
 
 def _oddity(path: Path, image_format: str | None) -> str:
     """The bit depth is read from the file, as Pillow does not report that of RGB."""
+    if image_format == "BMP":  # which has no loss, and Pillow reads every kind of it as RGB
+        return ""
     if image_format != "PNG":
         return f"{image_format}, not PNG; it is read, with what its compression did to it"
     with path.open("rb") as file:

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from vsrpp_core.data.layouts import Place, places
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
 
 SCALE = 3
-SUFFIX = ".png"
+SUFFIXES = (".png", ".bmp")
+"""Of the images of a pair, in any case; PNG is what is written."""
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
@@ -112,9 +114,13 @@ def clip_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFolder:
-    """Where a dataset keeps its pairs: ``ROOT/Patches/{GT,LR}`` and ``ROOT/Val/{GT,LR}``, equal names in both."""
+    """Where a dataset keeps its pairs: ``ROOT/Patches/{GT,LR}`` and ``ROOT/Val/{GT,LR}``, equal names in both.
+
+    Datasets of the original are read as they are (``places``), stacks of ``n_frames`` first where there are several.
+    """
 
     root: Path
+    n_frames: int = 0
 
     def lr_folder(self, split: Split) -> Path:
         return self.root / SPLIT_FOLDERS[split] / "LR"
@@ -127,20 +133,41 @@ class DatasetFolder:
         return self.listing(split).pairs
 
     def listing(self, split: Split) -> "Listing":
-        """Equal names make a pair, also where only the case of the suffix differs; the pair then has that of GT."""
-        lr, gt = self.lr_folder(split), self.gt_folder(split)
-        lr_names, gt_names = _names(lr), _names(gt)
-        partners = _partners(lr_names, gt_names)
-        pairs = [PairPaths(name, lr / partners[name], gt / name) for name in sorted(partners)]
-        alone = [lr / name for name in sorted(lr_names.difference(partners.values()))]
-        alone += [gt / name for name in sorted(gt_names.difference(partners))]
-        others = [path for path in alone if path.suffix.lower() in IMAGE_SUFFIXES and not _is_png(path.name)]
-        return Listing(pairs, [path for path in alone if _is_png(path.name)], others)
+        """Equal names make a pair, also where only the suffix differs; the pair then has that of GT."""
+        listings = [_listing(place) for place in self.places(split)]
+        kept = self._stacks_of_val() if split == "train" else set[Path]()
+        pairs = [pair for one in listings for pair in one.pairs if pair.lr not in kept]
+        return Listing(
+            sorted(pairs, key=lambda pair: pair.name),
+            [path for one in listings for path in one.unpaired if path not in kept],
+            [path for one in listings for path in one.others],
+        )
+
+    def _stacks_of_val(self) -> set[Path]:
+        """Those that lie among the stacks trained on; what is validated on is not trained on."""
+        borrowing = [place for place in self.places("val") if not place.owns_lr]
+        return {pair.lr for place in borrowing for pair in _listing(place).pairs}
+
+    def places(self, split: Split) -> list[Place]:
+        """The folders in which its pairs are."""
+        own = Place(self.gt_folder(split), self.lr_folder(split))
+        return places(self.root, own, split == "val", self.n_frames)
+
+
+def _listing(place: Place) -> "Listing":
+    lr, gt = place.lr, place.gt
+    lr_names, gt_names = _names(lr), _names(gt)
+    partners = _partners(lr_names, gt_names)
+    pairs = [PairPaths(place.prefix + name, lr / partners[name], gt / name) for name in sorted(partners)]
+    alone = [lr / name for name in sorted(lr_names.difference(partners.values()))] if place.owns_lr else []
+    alone += [gt / name for name in sorted(gt_names.difference(partners))]
+    others = [path for path in alone if path.suffix.lower() in IMAGE_SUFFIXES and not _is_read(path.name)]
+    return Listing(pairs, [path for path in alone if _is_read(path.name)], others)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a split holds: ``pairs``, PNG files without a partner, and images of other formats, which are not read."""
+    """What a split holds: ``pairs``, files without a partner, and images of other formats, which are not read."""
 
     pairs: list[PairPaths]
     unpaired: list[Path]
@@ -157,16 +184,16 @@ def _names(folder: Path) -> set[str]:
             return set()
 
 
-def _is_png(name: str) -> bool:
-    return name.lower().endswith(SUFFIX)
+def _is_read(name: str) -> bool:
+    return name.lower().endswith(SUFFIXES)
 
 
 def _partners(lr: set[str], gt: set[str]) -> dict[str, str]:
-    """The LR name of each GT name that has one; names of a different case of suffix only where no equal one is left."""
-    partners = {name: name for name in lr & gt if _is_png(name)}
-    rest = {name[: -len(SUFFIX)]: name for name in sorted(lr - gt) if _is_png(name)}
+    """The LR name of each GT name that has one; names of a different suffix only where no equal one is left."""
+    partners = {name: name for name in lr & gt if _is_read(name)}
+    rest = {PurePath(name).stem: name for name in sorted(lr - gt) if _is_read(name)}
     for name in sorted(gt - lr):
-        if _is_png(name) and (partner := rest.pop(name[: -len(SUFFIX)], None)):
+        if _is_read(name) and (partner := rest.pop(PurePath(name).stem, None)):
             partners[name] = partner
     return partners
 
@@ -255,20 +282,20 @@ class DatasetSummary:
     """A sentence on files that are in no pair, or empty."""
 
 
-def summarize(root: Path) -> DatasetSummary:
+def summarize(root: Path, n_frames: int = 0) -> DatasetSummary:
     """Quick: folders are listed and one pair is measured. ``vsrpp check`` reads every pair."""
     if not root.is_dir():
         return DatasetSummary(0, 0, None, f"{root} is not a folder; give a dataset with --data ROOT")
-    folder = DatasetFolder(root)
+    folder = DatasetFolder(root, n_frames)
     try:
         train, val = folder.listing("train"), folder.listing("val")
     except VsrppError as error:
         return DatasetSummary(0, 0, None, str(error))
     geometry, problem, left_out = None, "", _left_out(root, train, val)
     if not train.pairs:
-        problem = f"{root} has no training pairs (PNG files of equal names in Patches/LR and Patches/GT)"
+        problem = f"{root} has no training pairs (PNG or BMP files of equal names in Patches/LR and Patches/GT)"
     elif not val.pairs:
-        problem = f"{root} has no validation pairs (PNG files of equal names in Val/LR and Val/GT)"
+        problem = f"{root} has no validation pairs (PNG or BMP files of equal names in Val/LR and Val/GT)"
     if problem and left_out:
         problem = f"{problem}; {left_out}"
     if train.pairs:
@@ -283,7 +310,7 @@ def _left_out(root: Path, *listings: Listing) -> str:
     """A sentence on files that are in no pair; empty where there are none."""
     parts = []
     for what, paths in (
-        ("PNG without a partner", [path for listing in listings for path in listing.unpaired]),
+        ("image without a partner", [path for listing in listings for path in listing.unpaired]),
         ("image of another format", [path for listing in listings for path in listing.others]),
     ):
         if paths:

@@ -36,12 +36,12 @@ class Survey:
         return min(min(shape.height, shape.width) for shape in _shapes(self.train))
 
 
-def survey(root: Path) -> Survey:
+def survey(root: Path, n_frames: int = 0) -> Survey:
     """Measure every pair of ``root``, which has some to train on.
 
     VsrppError where one cannot be trained on: files that are not a pair, or stacks of another number of frames.
     """
-    folder = DatasetFolder(root)
+    folder = DatasetFolder(root, n_frames)
     found = Survey(tuple(measured(folder.pairs("train"))), tuple(measured(folder.pairs("val"))))
     frames = Counter(pair.geometry.n_frames for pair in (*found.train, *found.val) if pair.geometry)
     if len(frames) > 1:

@@ -64,6 +64,11 @@ class Request:
     attended: bool
     n_ranks: int
 
+    def n_frames(self, known: RunConfig | None) -> int:
+        """Frames of the stacks asked for; 0 where those of the dataset decide."""
+        asked = self.overrides.get("model.n_frames", known.model.n_frames if known else 0)
+        return asked if isinstance(asked, int) else 0
+
     def needs_tuning(self, known: RunConfig | None) -> bool:
         """``known``: the settings that the run has already, if any."""
         if self.start == "resume" or self.demo:
@@ -88,7 +93,7 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     root, summary = _settle_data(folder, known, request)
     pairs = Survey((), ())
     if not summary.problem:
-        pairs = survey(root)
+        pairs = survey(root, request.n_frames(known))
         summary = replace(summary, geometry=pairs.geometry)
     untuned, small = request.needs_tuning(known), NO_OVERRIDES
     if untuned and request.n_ranks > 1:
@@ -160,7 +165,7 @@ def _settle_data(folder: RunFolder, known: RunConfig | None, request: Request) -
         raise VsrppError(f"{folder.path} names no dataset yet; give one with --data ROOT")
     if root == folder.path:
         raise VsrppError(f"{root} is the dataset; name another folder for the run")
-    return root, summarize(root)
+    return root, summarize(root, request.n_frames(known))
 
 
 def _settle_config(

@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import psutil
@@ -164,7 +164,7 @@ class Validator:
         lr = self._lr_scores[index]
         labels = (f"LR {lr.psnr:.2f} dB", f"KI {ki.psnr:.2f} dB", "GT")
         picture = side_by_side((bicubic, prediction, ground_truth), labels)
-        path = self._pictures / f"{Path(name).stem}.png"
+        path = self._pictures / f"{PurePath(name).with_suffix('').as_posix().replace('/', '_')}.png"
         try:
             self._pictures.mkdir(exist_ok=True)
             write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", compress_level=FAST))

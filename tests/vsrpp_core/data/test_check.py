@@ -69,7 +69,8 @@ def test_pairs_of_two_suffixes_are_read_and_other_images_told(make_dataset: Make
     assert report_of(root).problems == ()
     Image.new("RGB", (4, 4)).save(lr / "s001.jpg")
     assert (
-        only_problem(root) == f"{lr / 's001.jpg'} is not a PNG file, so it is left out; convert it or move it elsewhere"
+        only_problem(root)
+        == f"{lr / 's001.jpg'} is no PNG or BMP file, so it is left out; convert it or move it elsewhere"
     )
 
 

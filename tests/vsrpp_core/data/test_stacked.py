@@ -103,7 +103,7 @@ def test_what_is_in_no_pair_is_told_by_name(make_dataset: MakeDataset) -> None:
     for name in ("Thumbs.db", "desktop.ini", "._s000.png", "notes.txt"):
         (root / "Patches" / "GT" / name).write_bytes(b"")
     assert summarize(root).left_out == (
-        f"left out of {root}: 1 PNG without a partner (Patches/GT/s001.png) and "
+        f"left out of {root}: 1 image without a partner (Patches/GT/s001.png) and "
         f"1 image of another format (Val/GT/s000.jpg); `vsrpp check {root}` lists all of them"
     )
 

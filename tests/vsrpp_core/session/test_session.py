@@ -55,7 +55,7 @@ def test_what_of_the_dataset_is_left_out_is_told_first(make_dataset: MakeDataset
     session = open_session(tmp_path / "run", data, start="fresh", overrides=TINY)
     first = next(session.events(cmd.CommandQueue()))
     session.close()
-    assert isinstance(first, ev.WarningRaised) and "1 PNG without a partner (Patches/GT/s001.png)" in first.message
+    assert isinstance(first, ev.WarningRaised) and "1 image without a partner (Patches/GT/s001.png)" in first.message
 
 
 def test_the_network_learns(make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -33,8 +33,8 @@ from vsrpp_core.data.stacked import DatasetFolder, PairPaths, StackGeometry, loa
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.metrics import _blur, device_score
-from vsrpp_core.run.comparison_picture import side_by_side
 from vsrpp_core.run.files import write_atomically
+from vsrpp_core.run.pictures.comparison_picture import side_by_side
 from vsrpp_core.training import validator as validator_module
 from vsrpp_core.training.validator import ValidationResult, Validator
 

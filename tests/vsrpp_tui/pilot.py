@@ -15,9 +15,9 @@ from textual.widgets import OptionList, Static
 
 from tests.vsrpp_tui.conftest import RecordingWorker, activity, compared, started, step, validated
 from vsrpp_core.messages import events as ev
-from vsrpp_core.run.comparison_picture import side_by_side
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import CheckpointInfo, RunFolder
+from vsrpp_core.run.pictures.comparison_picture import side_by_side
 from vsrpp_tui.app.app import Farewell, VsrppApp
 from vsrpp_tui.screens.run.settings import SettingRow, SettingsScreen
 from vsrpp_tui.screens.run.training import TrainingScreen

@@ -362,13 +362,16 @@ class ValidationAborted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonWritten(Event):
-    """A picture LR | KI | GT of one validation sample; ``path`` is relative to the run's folder."""
+    """A picture LR | KI | GT of one validation sample. Paths are relative to the run's folder."""
 
     step: int
     sample: str
     path: str
+    """The next validation replaces it."""
     lr_psnr: float
     ki_psnr: float
+    kept: str = ""
+    """The same picture, until it is thinned out; empty where it was not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,10 +27,11 @@ from vsrpp_core.messages.events import ComparisonWritten, Event, ValidationProgr
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import Score, device_score, mean_over_clips, to_8bit
 from vsrpp_core.network.tiles import Network
-from vsrpp_core.run.comparison_picture import side_by_side
 from vsrpp_core.run.config import DataConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.files import write_atomically
+from vsrpp_core.run.pictures.comparison_picture import side_by_side
+from vsrpp_core.run.pictures.picture_history import keep
 from vsrpp_core.training.stall import LOOK_SECONDS
 
 COMPARISONS = 4
@@ -168,12 +169,15 @@ class Validator:
         try:
             self._pictures.mkdir(exist_ok=True)
             write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", compress_level=FAST))
+            kept = keep(path, step)
         except OSError as error:  # a full disk costs the picture, not the training
             reported, self._picture_failed = self._picture_failed, True
             return None if reported else WarningRaised(message=describe_os_error(error, path, "could not be written"))
         self._picture_failed = False
-        relative = f"{self._pictures.name}/{path.name}"
-        return ComparisonWritten(step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr)
+        relative, kept_relative = (str(each.relative_to(self._pictures.parent)) for each in (path, kept))
+        return ComparisonWritten(
+            step=step, sample=name, path=relative, lr_psnr=lr.psnr, ki_psnr=ki.psnr, kept=kept_relative
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from vsrpp_core.messages.changes import with_change
 from vsrpp_core.messages.kinds import SettingValue
 from vsrpp_core.messages.pace import steps_apart, with_validations
 from vsrpp_core.report.record import RunRecord
+from vsrpp_core.run.pictures.picture_history import thinned
 from vsrpp_tui.state.log import Log, with_event
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
@@ -51,6 +52,8 @@ class RunState:
     validation: ev.ValidationFinished | None = None
     pictures: tuple[ev.ComparisonWritten, ...] = ()
     """Of the last validation, in the order of its samples; while one is under way, the new ones among them."""
+    kept_pictures: tuple[ev.ComparisonWritten, ...] = ()
+    """Of the validations that can be looked back at, by step; the same are kept on the disk."""
     activity: ev.ActivityMeasured | None = None
     card: ev.CardMeasured | None = None
     """The last that its driver said; None where it says nothing."""
@@ -168,7 +171,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
         case ev.ActivityMeasured():
             return replace(state, activity=event)
         case ev.ComparisonWritten():
-            return replace(state, pictures=_with_picture(state.pictures, event))
+            kept = _with_kept(state.kept_pictures, event)
+            return replace(state, pictures=_with_picture(state.pictures, event), kept_pictures=kept)
         case ev.ValidationProgressed():
             return replace(state, validation_progress=event)
         case ev.ValidationFinished():
@@ -219,6 +223,7 @@ def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
         lr_cut=state.lr_cut if event.step else 1.0,
         validation=kept.validation,
         pictures=kept.pictures,
+        kept_pictures=kept.kept_pictures,
         activity=kept.activity,
         log=state.log,
     )
@@ -237,6 +242,7 @@ def _up_to(state: RunState, step: int) -> RunState:
         curves=state.curves.up_to(step),
         validation=state.validation if state.validation and state.validation.step <= step else None,
         pictures=tuple(picture for picture in state.pictures if picture.step <= step),
+        kept_pictures=tuple(picture for picture in state.kept_pictures if picture.step <= step),
         activity=state.activity if state.activity and state.activity.step <= step else None,
     )
 
@@ -248,6 +254,15 @@ def _with_picture(
     if all(picture.path != event.path for picture in pictures):
         return (*pictures, event)
     return tuple(event if picture.path == event.path else picture for picture in pictures)
+
+
+def _with_kept(kept: tuple[ev.ComparisonWritten, ...], event: ev.ComparisonWritten) -> tuple[ev.ComparisonWritten, ...]:
+    """With one more, and thinned as the files are."""
+    if not event.kept:
+        return kept
+    steps = thinned([*(picture.step for picture in kept if picture.step < event.step), event.step])
+    others = (picture for picture in kept if picture.step in steps and picture.kept != event.kept)
+    return (*others, event)
 
 
 def _stepped(state: RunState, event: ev.StepReported) -> RunState:

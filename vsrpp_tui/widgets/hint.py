@@ -8,7 +8,7 @@ from textual.widgets import Input, Static
 
 KEYS = {"esc": "escape", "q": "q"}
 NAMED = re.compile(r"(?:^|(?<=\s))(esc|enter|q)  .+?(?=     |$)")
-SIGNS = "←→+−"
+SIGNS = "←→[]+−"
 
 
 class Hint(Static):

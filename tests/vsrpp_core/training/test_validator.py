@@ -114,8 +114,8 @@ def test_names_without_a_clip_are_one_clip(make_dataset: MakeDataset, hardware: 
 
 def test_any_module_is_scored_by_its_8_bit_picture(make_dataset: MakeDataset, hardware: Hardware) -> None:
     root = make_dataset(n_val=2)
-    outcome = result(list(make_validator(root, hardware).run(Bilinear(), step=1)))
-    expected = []
+    items = list(make_validator(root, hardware).run(Bilinear(), step=1))
+    outcome, expected = result(items), []
     for pair in DatasetFolder(root).pairs("val"):
         frames, truth = load_pair(pair, StackGeometry(5, LR_SIDE, LR_SIDE))
         stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2)[None].to(hardware.device).float() / 255
@@ -125,6 +125,9 @@ def test_any_module_is_scored_by_its_8_bit_picture(make_dataset: MakeDataset, ha
     for column, mean in enumerate((outcome.ki, outcome.lr)):
         assert mean.psnr == pytest.approx(sum(row[column].psnr for row in expected) / 2, abs=1e-9)
         assert mean.ssim == pytest.approx(sum(row[column].ssim for row in expected) / 2, abs=1e-5)
+    for written in (item for item in items if isinstance(item, ev.ComparisonWritten)):
+        assert written.kept.startswith("pictures/step_1/")
+        assert (root / written.kept).read_bytes() == (root / written.path).read_bytes()
 
 
 @pytest.fixture

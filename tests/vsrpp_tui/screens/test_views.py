@@ -1,8 +1,10 @@
 """The training screen's views and panels through Textual's pilot, at the sizes terminals have."""
 
 import gc
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +288,24 @@ async def test_a_new_validation_replaces_the_picture_on_the_screen(tmp_path: Pat
         await until(pilot, lambda: "step 100 · whole" in on_screen(pilot))
         training(pilot).show(reduce(state, compared("film_a", step=200)))
         await until(pilot, lambda: "step 200 · whole" in on_screen(pilot))
+
+
+async def test_pictures_of_earlier_validations_are_looked_back_at(tmp_path: Path) -> None:
+    state = learned(tmp_path)
+    for number in (100, 200, 300):
+        event = replace(compared("film_a", number), kept=f"pictures/step_{number}/film_a.png")
+        (tmp_path / event.kept).parent.mkdir()
+        shutil.copyfile(tmp_path / event.path, tmp_path / event.kept)
+        state = reduce(state, event)
+    async with showing(state, (80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "step 300 · whole" in on_screen(pilot) and "[ ] step" in on_screen(pilot))
+        await pilot.press("[", "[", "[", "]")
+        await until(pilot, lambda: "step 200 (2 of 3) · whole" in on_screen(pilot))
+        training(pilot).show(reduce(state, compared("film_a", 400)))
+        assert "step 200 (2 of 3)" in on_screen(pilot), "it stays where it was looked at"
+        await pilot.press("]")
+        await until(pilot, lambda: "step 400 · whole" in on_screen(pilot))
 
 
 async def test_a_missing_picture_is_told_in_its_panel(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.comparison_picture import LABELS, read_parts, side_by_side
+from vsrpp_core.run.pictures.comparison_picture import LABELS, read_parts, side_by_side
 from vsrpp_tui.widgets.pictures.comparison import read_detail
 from vsrpp_tui.widgets.pictures.picture_view import GAP, beside
 

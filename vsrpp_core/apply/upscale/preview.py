@@ -15,8 +15,8 @@ from PIL import Image
 from vsrpp_core.apply.upscale.job_events import UpscalePreview
 from vsrpp_core.apply.upscale.source import Picture, Pixels
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.comparison_picture import most_different_window, side_by_side
 from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.pictures.comparison_picture import most_different_window, side_by_side
 from vsrpp_core.video.reading import turned
 
 LABELS = ("LR", "KI")

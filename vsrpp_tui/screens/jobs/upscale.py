@@ -9,8 +9,8 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from vsrpp_core.run.comparison_picture import read_parts
 from vsrpp_core.run.names import home_for_short
+from vsrpp_core.run.pictures.comparison_picture import read_parts
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.upscale_job import FileState, UpscaleState
 from vsrpp_tui.widgets.panels.box import Box

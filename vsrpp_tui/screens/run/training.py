@@ -62,6 +62,8 @@ BORDER_KEYS = {
     "0": "whole",
     "←": "picture(-1)",
     "→": "picture(1)",
+    "[": "look_back(-1)",
+    "]": "look_back(1)",
     "+": "zoom(1)",
     "−": "zoom(-1)",
 }
@@ -93,6 +95,22 @@ class TrainingScreen(BaseScreen[None]):
         Binding("0", "whole", "All steps", show=False, id="whole", tooltip="charts: all steps again"),
         Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before", tooltip="picture before"),
         Binding("right", "picture(1)", "Next picture", show=False, id="next_picture", tooltip="next picture"),
+        Binding(
+            "left_square_bracket",
+            "look_back(-1)",
+            "Earlier picture",
+            show=False,
+            id="picture_earlier",
+            tooltip="pictures: of the validation before",
+        ),
+        Binding(
+            "right_square_bracket",
+            "look_back(1)",
+            "Later picture",
+            show=False,
+            id="picture_later",
+            tooltip="pictures: of the next validation",
+        ),
         Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer", tooltip="pictures: a smaller detail"),
         Binding("minus", "zoom(-1)", "Further", show=False, id="further", tooltip="pictures: a larger detail, or all"),
         Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
@@ -274,7 +292,7 @@ class TrainingScreen(BaseScreen[None]):
                 return phase in STANDING_STILL
             case "checkpoint" | "validate":
                 return True if phase in WORKING else None
-            case "picture" | "zoom":  # else the keys are the log's, to scroll it
+            case "picture" | "zoom" | "look_back":  # else the keys are the log's, to scroll it
                 return self._pictures.is_on_screen
             case _:
                 return True
@@ -346,6 +364,10 @@ class TrainingScreen(BaseScreen[None]):
 
     def action_picture(self, by: int) -> None:
         self._pictures.step(by)
+        self._label_borders()
+
+    def action_look_back(self, by: int) -> None:
+        self._pictures.look_back(by)
         self._label_borders()
 
     def action_zoom(self, by: int) -> None:

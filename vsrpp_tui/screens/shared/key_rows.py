@@ -15,6 +15,8 @@ WRITTEN = {
     "question_mark": "?",
     "full_stop": ".",
     "comma": ",",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
     "plus": "+",
     "minus": "-",
     "equals_sign": "=",

@@ -13,7 +13,7 @@ from vsrpp_core.apply.upscale.jobs import Job, Options, read_length, read_rate, 
 from vsrpp_core.apply.upscale.preview import DETAIL_HEIGHT, DETAIL_WIDTH, WHOLE_SIDE, Previews
 from vsrpp_core.apply.upscale.source import Picture
 from vsrpp_core.errors import OptionError, UsageError
-from vsrpp_core.run.comparison_picture import most_different_window, read_parts
+from vsrpp_core.run.pictures.comparison_picture import most_different_window, read_parts
 
 
 def test_previews_change_no_bit_and_none_are_made_unasked(network: Path, tmp_path: Path) -> None:

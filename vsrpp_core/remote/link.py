@@ -1,7 +1,8 @@
 """The other end of a run's socket: gives commands to the process that trains the run, and waits for their answers."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,9 @@ from vsrpp_core.run.folder import RunFolder
 
 RECEIPT_SECONDS = 10.0
 """A receipt comes from a thread that does nothing else; only a machine that stands still takes longer."""
+
+SLOW_SECONDS = 10.0
+"""Without an answer: a step, a validation and a save take their time, but a full disk has no room for answers."""
 
 POLL_SECONDS = 0.05
 """Between two looks for an answer in the journal."""
@@ -88,10 +92,15 @@ class Link:
         return f"the process that trained {self._folder.path} has ended"
 
 
-def ask(folder: RunFolder, command: Command, seconds: float) -> ev.CommandAnswered:
-    """Give a command and wait for its answer, ``seconds`` at most. Raises NoLinkError, UsageError and VsrppError."""
+def ask(
+    folder: RunFolder, command: Command, seconds: float, is_slow: Callable[[], object] = lambda: None
+) -> ev.CommandAnswered:
+    """Give a command and wait for its answer, ``seconds`` at most; ``is_slow`` is called once where it takes long.
+
+    Raises NoLinkError, UsageError and VsrppError.
+    """
     with Link(folder) as link:
-        for event in _events_after(folder, link, command, seconds):
+        for event in _events_after(folder, link, command, seconds, is_slow):
             if isinstance(event, ev.CommandAnswered) and event.number == command.number:
                 return event
             if isinstance(event, ev.SessionEnded | ev.SessionFailed):
@@ -101,16 +110,22 @@ def ask(folder: RunFolder, command: Command, seconds: float) -> ev.CommandAnswer
     raise VsrppError(f"{command.name} was not answered in time; it may still be carried out: see {folder.training_log}")
 
 
-def _events_after(folder: RunFolder, link: Link, command: Command, seconds: float) -> Iterator[ev.Event]:
+def _events_after(
+    folder: RunFolder, link: Link, command: Command, seconds: float, is_slow: Callable[[], object]
+) -> Iterator[ev.Event]:
     """What the journal says from now on, until the link or the time has ended."""
-    begun, deadline = journal.end_of(folder.journal), time.monotonic() + seconds
+    begun, now = journal.end_of(folder.journal), time.monotonic()
+    deadline, slow_at = now + seconds, now + SLOW_SECONDS
     link.send(command)
     is_over = False
 
     def wait() -> bool:
-        nonlocal is_over
+        nonlocal is_over, slow_at
         if is_over:  # what was written last has been read by now
             return False
+        if time.monotonic() > slow_at:
+            slow_at = math.inf
+            is_slow()
         is_over = link.has_ended() or time.monotonic() > deadline
         time.sleep(POLL_SECONDS)
         return True

@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ LONGEST_ADDRESS = 103
 
 WAITING = 16
 """Processes that may knock at the same moment."""
+
+KNOCK_SECONDS = 0.02
+"""Until one that was not among them knocks again."""
 
 
 def listen(path: Path) -> socket.socket:
@@ -41,15 +45,22 @@ def listen(path: Path) -> socket.socket:
 
 def connect(path: Path, seconds: float) -> socket.socket:
     """A connection to whoever listens, on which nothing takes longer than ``seconds``. Raises OSError."""
-    connection = _new_socket()
+    connection, deadline = _new_socket(), time.monotonic() + seconds
     try:
         connection.settimeout(seconds)
         with _address(path) as address:
-            connection.connect(address)
+            while True:
+                try:
+                    connection.connect(address)
+                except BlockingIOError:  # more than ``WAITING`` are knocking, for which Linux lets nobody wait
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(KNOCK_SECONDS)
+                else:
+                    return connection
     except OSError:
         connection.close()
         raise
-    return connection
 
 
 def is_trusted(connection: socket.socket) -> bool:

@@ -99,15 +99,19 @@ class Clock:
 
     def _kind(self, shown: int, newest: int, following: Sequence[int | None]) -> Kind:
         ahead = shown - newest
-        if abs(ahead) > self._most_back and self._comes_back(newest, following):
+        if abs(ahead) > self._most_back and self._comes_back(shown, newest, following):
             return Kind.OUTLIER
         is_jump = ahead < -self._most_back or (self._longest_gap is not None and ahead > self._longest_gap)
         return Kind.RESTART if is_jump or self._is_short_part(shown, newest, following) else Kind.USUAL
 
-    def _comes_back(self, newest: int, following: Sequence[int | None]) -> bool:
-        """Whether one of the next times is where it would be without those before it."""
-        places = enumerate(following, start=2)
-        return any(other is not None and abs(other - newest - n * self.step) <= self._most_back for n, other in places)
+    def _comes_back(self, shown: int, newest: int, following: Sequence[int | None]) -> bool:
+        """Whether one of the next times is where it would be without those before it, and not where they lead."""
+        for n, other in enumerate(following, start=1):
+            if other is not None:
+                off = abs(other - newest - (n + 1) * self.step)
+                if off <= self._most_back and off < abs(other - shown - n * self.step):
+                    return True
+        return False
 
     def _is_short_part(self, shown: int, newest: int, following: Sequence[int | None]) -> bool:
         """Whether the clock goes back, less than a decoder may reorder, to times that were shown, and on from there.

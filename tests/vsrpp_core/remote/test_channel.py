@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
-from threading import Thread
+from threading import Thread, Timer
 
 import pytest
 
@@ -21,7 +21,7 @@ from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import wire
 from vsrpp_core.messages.journal import JournalWriter
-from vsrpp_core.remote import channel, sockets
+from vsrpp_core.remote import channel, link, sockets
 from vsrpp_core.remote.channel import Channel
 from vsrpp_core.remote.link import Link, NoLinkError, ask
 from vsrpp_core.run.folder import RunFolder
@@ -213,15 +213,29 @@ def test_there_is_a_bound_on_speakers_and_those_who_leave_make_room(
         speaker.close()
 
 
+def test_more_who_knock_at_once_than_may_wait_are_all_let_in(folder: RunFolder) -> None:
+    """As where many watchers connect again when a run goes on."""
+    listener = sockets.listen(folder.socket)
+    with closing(listener), ExitStack() as speakers:
+        for _ in range(sockets.WAITING + 1):
+            speakers.enter_context(closing(sockets.connect(folder.socket, 10)))
+        with pytest.raises(BlockingIOError):
+            sockets.connect(folder.socket, 0.01)
+        opener = Timer(0.05, lambda: speakers.enter_context(listener.accept()[0]))
+        opener.start()
+        speakers.enter_context(closing(sockets.connect(folder.socket, 10)))
+        opener.join()
+
+
 def test_a_speaker_that_is_killed_leaves_the_others_alone(folder: RunFolder, taken: SimpleQueue[cmd.Command]) -> None:
     code = f"import socket,time; s=socket.socket(socket.AF_UNIX); s.connect({str(folder.socket)!r}); s.send(b'{{\"com')"
     killed = subprocess.Popen(
         [sys.executable, "-c", f"{code}; print(flush=True); time.sleep(60)"], stdout=subprocess.PIPE
     )
-    with killed, Link(folder) as link:
+    with killed, Link(folder) as speaker:
         assert killed.stdout and killed.stdout.readline()
         killed.kill()
-        link.send(cmd.Pause())
+        speaker.send(cmd.Pause())
     assert taken.get(timeout=5) == cmd.Pause()
 
 
@@ -260,6 +274,17 @@ def test_a_process_that_is_killed_is_not_waited_for(folder: RunFolder) -> None:
     open_channel = Channel(folder.socket, lambda _: Thread(target=open_channel.__exit__, args=(None,) * 3).start())
     with pytest.raises(NoLinkError, match="ended before it answered Pause"), open_channel:
         ask(folder, cmd.Pause(), 60)
+
+
+def test_who_waits_for_long_is_told_once(
+    folder: RunFolder, taken: SimpleQueue[cmd.Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk has no room for answers; the run goes on with the order all the same."""
+    monkeypatch.setattr(link, "SLOW_SECONDS", 0.0)
+    told: list[bool] = []
+    with pytest.raises(VsrppError, match="not answered in time"):
+        ask(folder, cmd.Pause(), 0.2, lambda: told.append(True))
+    assert told == [True]
 
 
 def test_nobody_is_waited_for_longer_than_was_said(folder: RunFolder, taken: SimpleQueue[cmd.Command]) -> None:

@@ -4,8 +4,8 @@ Separate from mux.py because it knows nothing of pictures: a source's times may 
 in the middle, a muxer may refuse a packet; none of it may cost more than it concerns, and all of it is reported.
 """
 
-from collections import Counter
-from collections.abc import Generator, Iterator
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from heapq import merge
 from typing import Any
@@ -30,6 +30,9 @@ BACK = 1
 
 PRIMING = 0.05
 """Seconds of sound before the beginning that are kept although nothing of them is heard: decoders begin with them."""
+
+MOST_HELD = 1_000
+"""Packets of all tracks that are held until the next one of sound has come; a track may end early."""
 
 ATTEMPTS = 100
 """Times that reading a source is tried again in a row, where nothing came between."""
@@ -65,14 +68,10 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
     from_middle = film.span.start > 0
     targets = {stream.index: copy for stream, copy in pairs}
     clocks: dict[int, Clock] = {}
-    for packet in _read(film, [stream.index for stream, _ in pairs], begin if from_middle else None):
-        cover = bool(packet.stream.disposition & Disposition.attached_pic)
-        pts = packet.dts if packet.pts is None else packet.pts
-        if not packet.size or (pts is None and not cover):  # the end of a stream
-            continue
-        pts = pts or 0
+    for packet, following in _read(film, [stream.index for stream, _ in pairs], begin if from_middle else None):
+        cover, pts = _is_cover(packet), _time(packet) or 0
         if packet.stream.type == "audio":
-            shift = on_one_clock(packet, pts, clocks)
+            shift = on_one_clock(packet, pts, clocks, following)
             packet.dts, pts = (packet.dts or pts) + shift, pts + shift
         seconds = pts * packet.time_base
         if packet.is_discard and not -PRIMING <= seconds < 0:  # cut out by an edit list
@@ -85,33 +84,64 @@ def _in_span(film: VideoFilm, pairs: list[tuple[Stream, Stream]]) -> Iterator[Ti
             yield packet, targets[packet.stream_index]
 
 
-def on_one_clock(packet: "Packet[Any]", pts: int, clocks: dict[int, Clock]) -> int:
-    """What is added to times of sound where its clock restarted, as that of the pictures did there."""
+def _is_cover(packet: "Packet[Any]") -> bool:
+    return bool(packet.stream.disposition & Disposition.attached_pic)
+
+
+def _time(packet: "Packet[Any]") -> int | None:
+    return packet.dts if packet.pts is None else packet.pts
+
+
+def _with_following(packets: Iterable["Packet[Any]"]) -> Iterator[tuple["Packet[Any]", int | None]]:
+    """The packets in their order, those of sound with the time of the next one of their track; without such as end a
+    track."""
+    held, newest = deque[list[Any]](), dict[int, list[Any]]()
+    for packet in packets:
+        time, index = _time(packet), packet.stream_index
+        if not packet.size or (time is None and not _is_cover(packet)):
+            continue
+        if index in newest:
+            newest[index][1] = time
+        held.append([packet, None])
+        if packet.stream.type == "audio":
+            newest[index] = held[-1]
+        while held and (held[0] is not newest.get(held[0][0].stream_index) or len(held) > MOST_HELD):
+            packet, following = held.popleft()
+            yield packet, following
+    yield from ((packet, following) for packet, following in held)
+
+
+def on_one_clock(packet: "Packet[Any]", pts: int, clocks: dict[int, Clock], following: int | None = None) -> int:
+    """What is added to times of sound where its clock restarted, as that of the pictures did there. ``following``: the
+    time of the next packet, by which a restart of less than ``BACK`` is told from a packet that is too early."""
     unit, stream = packet.time_base, packet.stream
     gap = round(LARGEST_GAP / unit) if may_jump(stream.container) else None
     clock = clocks.setdefault(stream.index, Clock(1, round(BACK / unit), gap))
-    shown, _ = clock(pts)
+    shown, _ = clock(pts, (following,))
     clock.step = packet.duration or 1
     return shown - pts
 
 
-def _read(film: VideoFilm, indices: list[int], begin: Fraction | None) -> Iterator["Packet[Any]"]:
-    """What can be read of these streams: after damage whatever follows it, which is reported once."""
+def _read(film: VideoFilm, indices: list[int], begin: Fraction | None) -> Iterator[tuple["Packet[Any]", int | None]]:
+    """Packets of these streams, as ``_with_following``, from ``begin`` on. They are of use while the film is open."""
     with av.open(str(film.path.absolute()), metadata_errors="ignore") as source:
         if begin is not None:
             source.seek(int(begin * av.time_base))
-        failures = 0
-        for _ in range(ATTEMPTS):
-            try:
-                yield from source.demux([source.streams[index] for index in indices])
-            except (FFmpegError, ValueError) as error:
-                if not failures:
-                    film.notes.append(
-                        f"{film.path}: other tracks cannot be read in part ({error}); that part is left out"
-                    )
-                failures += 1
-            else:
-                return
+        yield from _with_following(_packets(film, source, indices))
+
+
+def _packets(film: VideoFilm, source: InputContainer, indices: list[int]) -> Iterator["Packet[Any]"]:
+    """What can be read of these streams: after damage whatever follows it, which is reported once."""
+    failures = 0
+    for _ in range(ATTEMPTS):
+        try:
+            yield from source.demux([source.streams[index] for index in indices])
+        except (FFmpegError, ValueError) as error:
+            if not failures:
+                film.notes.append(f"{film.path}: other tracks cannot be read in part ({error}); that part is left out")
+            failures += 1
+        else:
+            return
 
 
 class Writer:

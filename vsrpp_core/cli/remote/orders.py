@@ -42,7 +42,7 @@ class Order:
         """Status 1 where the run refuses, does not answer in time, or nobody trains it."""
         folder, terminal, deadline = RunFolder(options.run), Terminal(), time.monotonic() + options.timeout
         for command in self._commands(options):
-            answer = ask(folder, command, deadline - time.monotonic())
+            answer = ask(folder, command, deadline - time.monotonic(), lambda: _say_what_for(folder))
             said = f"step {answer.step:,}: {_subject(command)}{answer.message}"
             if not answer.accepted:
                 complain(f"vsrpp: {said}")
@@ -51,6 +51,13 @@ class Order:
             if isinstance(command, cmd.Stop):
                 _wait_for_end(folder, deadline)
         return EXIT_DONE
+
+
+def _say_what_for(folder: RunFolder) -> None:
+    complain(
+        f"vsrpp: the run has the order but has not answered yet: it may be busy, or the disk of {folder.path} full; "
+        "Ctrl-C ends the waiting, not the order"
+    )
 
 
 def _wait_for_end(folder: RunFolder, deadline: float) -> None:

@@ -1,7 +1,9 @@
 """Tracks that a container does not take as they are: what can be carried over is, the rest is told before any work."""
 
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -83,6 +85,32 @@ def test_sound_follows_a_clock_that_begins_anew(tmp_path: Path) -> None:
         times = [90_000, 91_024, 92_048 - 400, 0, 1024]
         made = [time + on_one_clock(p, time, clocks) for p, time in zip(packets, times, strict=False)]
     assert made == [90_000, 91_024, 91_648, 92_672, 93_696][: len(made)] and len(made) == 5
+
+
+SOUND = [1024 * n for n in range(120)]
+
+
+@pytest.mark.parametrize(
+    ("times", "made"),
+    [
+        (SOUND[:28] * 3, SOUND[:84]),
+        (SOUND[:4] * 5, SOUND[:20]),
+        ([*SOUND[:60], *SOUND[:60]], SOUND),
+        ([*SOUND[:20], SOUND[18] - 400, *SOUND[21:40]], [*SOUND[:20], SOUND[18] - 400, *SOUND[21:40]]),
+        ([*SOUND[:20], 10**8, *SOUND[21:40]], SOUND[:40]),
+    ],
+    ids=["0.6 s", "0.1 s", "1.3 s", "one too early", "one far off"],
+)
+def test_sound_of_short_joined_parts_goes_on_and_a_packet_at_a_wrong_time_is_none(
+    times: list[int], made: list[int]
+) -> None:
+    container = SimpleNamespace(format=SimpleNamespace(flags=0))
+    packet: Any = SimpleNamespace(
+        time_base=Fraction(1, 48_000), duration=1024, stream=SimpleNamespace(index=0, container=container)
+    )
+    clocks = dict[int, Clock]()
+    pairs = zip_longest(times, times[1:])
+    assert [time + on_one_clock(packet, time, clocks, following) for time, following in pairs] == made
 
 
 def test_a_track_that_nothing_decodes_costs_itself_alone(tmp_path: Path, bilinear: Path) -> None:

@@ -16,11 +16,15 @@ from tests.helpers import TINY, make_info
 from tests.preloaded import Preloaded
 from tests.vsrpp_core.network_files import write_checkpoint as write_network
 from vsrpp_core import __version__
+from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
 from vsrpp_core.cli.main import main, make_parser
+from vsrpp_core.cli.runs.train import run_session
 from vsrpp_core.cli.shared.console import Terminal, settled
 from vsrpp_core.device.hardware import DeviceDescription, Hardware
+from vsrpp_core.messages.commands import Stop
 from vsrpp_core.run.config import RunConfig, setting_ranges
 from vsrpp_core.run.folder import RunFolder, write_checkpoint_info
+from vsrpp_core.session.session import open_session
 from vsrpp_core.tune.search import Measurement
 
 VERBS = [
@@ -341,6 +345,18 @@ def test_a_closed_output_ends_the_training_in_order(make_dataset: MakeDataset, t
     assert process.returncode == 130 and "Traceback" not in complaint
     assert "stopped at step" in (run / "training.log").read_text()
     assert "state       stopped" in (run / "training_status.txt").read_text()
+
+
+@pytest.mark.parametrize(("is_kept", "status"), [(False, 1), (True, 3)])
+def test_a_keeper_is_told_of_a_stop_that_could_not_be_saved(
+    make_dataset: MakeDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool, status: int
+) -> None:
+    def full(*_: object) -> None:
+        raise CheckpointError("no room")
+
+    session = open_session(tmp_path / "run", make_dataset(n_train=3), start="fresh", overrides=TINY)
+    monkeypatch.setattr(CheckpointStore, "save", full)
+    assert run_session(session, first=(Stop(),), is_kept=is_kept) == status
 
 
 def test_a_complete_run_says_how_to_train_further(

@@ -19,6 +19,7 @@ from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_STOPPED_UNSAVED,
     EXIT_USAGE,
     on_signals,
     patient_terminal,
@@ -42,7 +43,7 @@ STEADY_SECONDS = 3_600.0
 """A session that lasted so long has overcome what ended the one before: restarts are counted anew."""
 
 LOOK_SECONDS = 0.5
-FOR_GOOD = (EXIT_DONE, EXIT_USAGE, EXIT_INTERRUPTED)
+FOR_GOOD = (EXIT_DONE, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_STOPPED_UNSAVED)
 """Exit statuses that another start would not change, or should not."""
 
 
@@ -67,7 +68,7 @@ class Keeper:
                 reason = self._may_pass(status, before, attempt)
                 attempt = 0 if time.monotonic() - begun >= STEADY_SECONDS else attempt
                 if not reason:
-                    return status if status >= 0 else EXIT_FAILED
+                    return EXIT_FAILED if status < 0 or status == EXIT_STOPPED_UNSAVED else status
                 if attempt >= self._restarts:
                     return self._give_up(status, reason)
                 attempt += 1

@@ -13,6 +13,7 @@ from vsrpp_core.cli.shared.console import (
     EXIT_DONE,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
+    EXIT_STOPPED_UNSAVED,
     EXIT_USAGE,
     Progressed,
     ProgressView,
@@ -128,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
         if not ranks.is_first:
             status = _follow_session(session, ranks.rank)
         else:
-            status = run_session(session, options.finish, (Pause(),) if options.paused else (), options.ready)
+            first = (Pause(),) if options.paused else ()
+            status = run_session(session, options.finish, first, options.ready, options.kept)
     if ranks.size > 1 and status == EXIT_INTERRUPTED:
         return EXIT_DONE  # any other status is a crash to torchrun, after which it would start a stopped run again
     return status
@@ -181,9 +183,10 @@ def run_session(
     finish: FinishNow | None = None,
     first: Iterable[Command] = (),
     ready: int = 0,
+    is_kept: bool = False,
 ) -> int:
     """Run a session to its end, printing what happens. ``finish`` is given once a step has been timed, ``first`` before
-    any; the descriptor ``ready`` is told when the session has begun.
+    any; the descriptor ``ready`` is told when the session has begun. ``is_kept``: a keeper looks at the status.
 
     Ctrl-C, SIGTERM and SIGHUP save and end it (status 130); so does a closed output.
     """
@@ -209,7 +212,7 @@ def run_session(
             for event in events:
                 outcome.note(event)
     let_go(sys.stdout)  # a job that is done has not failed for want of room for its words
-    return outcome.status
+    return EXIT_STOPPED_UNSAVED if is_kept and outcome.is_stopped_unsaved else outcome.status
 
 
 def _follow_session(session: "Session", rank: int) -> int:
@@ -234,6 +237,7 @@ class _Outcome:
     def __init__(self) -> None:
         self._end: ev.SessionEnded | None = None
         self._lost: ev.RunLost | None = None
+        self._was_stopped = False
 
     def note(self, event: ev.Event) -> None:
         match event:
@@ -243,12 +247,18 @@ class _Outcome:
                 self._lost = event
             case ev.ValidationFinished():
                 self._lost = None  # it is said again where it still is
+            case ev.CommandAnswered(command=Stop.name, accepted=True):
+                self._was_stopped = True
 
     @property
     def status(self) -> int:
         if self._end is None:
             return EXIT_FAILED
         return EXIT_DONE if self._end.reason == "completed" else EXIT_INTERRUPTED
+
+    @property
+    def is_stopped_unsaved(self) -> bool:
+        return self._was_stopped and self._end is None
 
     def next_steps(self, folder: RunFolder) -> list[str]:
         """What can be done with the run now."""

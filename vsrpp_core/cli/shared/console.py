@@ -25,6 +25,9 @@ from vsrpp_core.messages.pace import Pace, clock
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 EXIT_DONE, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_STOPPED_UNSAVED = 3
+"""For the keeper of a session: it failed to save when it was to stop, and nobody wants it started again."""
+
 PLAIN_SECONDS = 10.0
 """Without a terminal a line of progress is printed this often."""
 

@@ -103,9 +103,11 @@ class TensorBoardSink:
             self._writer.add_scalar(tag, value, step)
 
     def _write_comparisons(self, step: int) -> None:
-        """The pictures of one validation as one, below each other; pairs of a dataset are all of one size."""
+        """The pictures of one validation as one, below each other, black beside those of narrower pairs."""
         if self._comparisons:
-            sheet = np.concatenate(self._comparisons)
+            widest = max(picture.shape[1] for picture in self._comparisons)
+            padded = (np.pad(p, ((0, 0), (0, widest - p.shape[1]), (0, 0))) for p in self._comparisons)
+            sheet = np.concatenate(list(padded))
             self._writer.add_image("Validation/Comparison", sheet, step, dataformats="HWC")
             self._comparisons.clear()
 

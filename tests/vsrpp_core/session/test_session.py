@@ -108,7 +108,7 @@ def test_a_dataset_of_two_sizes_is_trained_on_and_resumed_bit_for_bit(
     """In the middle of an epoch and of a step's sizes, from memory and from the disk cache."""
     data = make_dataset(n_train=7)
     make_dataset(data, n_train=9, n_val=1, side=16, height=9, prefix="oblong_")
-    settings: Settings = {"training__accumulation": 2, "training__max_steps": 11}
+    settings: Settings = {"training__accumulation": 2, "training__max_steps": 11, "cadence__validate_every": 8}
     whole = train(tmp_path / "whole", data, **settings)
     first = train(tmp_path / "parts", data, react=stop_at(5), **settings)
     second = train(tmp_path / "parts", data, start="resume", data__cache="disk", **settings)

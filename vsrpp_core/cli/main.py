@@ -22,6 +22,7 @@ VERBS = {
     "doctor": ("runs.doctor", "check this machine, its card and disks before a long run"),
     "bench": ("runs.bench", "measure this machine: steps, reading, validation, saving, upscaling"),
     "branch": ("runs.branch", "make another run from a checkpoint of one, with other settings"),
+    "compare": ("runs.compare", "set runs beside each other: figures, settings, curves, pictures"),
     "report": ("runs.report", "say what a run learned lately, and what limits it"),
     "ps": ("remote.ps", "list your runs: state, step, speed, time left, best"),
     "status": ("remote.status", "say how one run stands, also by the exit status"),

@@ -35,6 +35,7 @@ VERBS = [
     "doctor",
     "bench",
     "branch",
+    "compare",
     "report",
     "ps",
     "status",

@@ -42,7 +42,7 @@ tests: $(STAMP)
 
 # Those left out want clips and hours, or a trained network.
 bench: $(STAMP)
-	@$(BIN)/python benchmarks/rig/every.py $(filter-out $(addprefix benchmarks/, precision.py recipe.py tile_halo.py vid4.py), $(wildcard benchmarks/*.py))
+	@$(BIN)/python benchmarks/rig/every.py $(filter-out $(addprefix benchmarks/, players.py precision.py recipe.py tile_halo.py vid4.py), $(wildcard benchmarks/*.py))
 
 # What two cores reach in 20 minutes and two hours: CLIPS is a folder of videos, VID4 one of Vid4's folders of frames.
 VID4 ?= $(dir $(patsubst %/,%,$(CLIPS)))vid4

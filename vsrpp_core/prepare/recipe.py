@@ -57,6 +57,9 @@ class DatasetPart(Section):
     height: int = Field(0, ge=0, le=8192, description="shrink higher frames to this height first; 0: leave them")
     patches_per_minute: float = Field(60.0, gt=0, le=100_000, description="places tried per minute of video")
     patches: int = Field(0, ge=0, le=100_000_000, description="training pairs in all, divided by the weights; 0: all")
+    shared: Literal["first", "divided"] = Field(
+        "first", description="a video that several categories name belongs to the first, or is divided by their weights"
+    )
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every choice")
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ Separate because of each video only the header and the first frame are read.
 import math
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from glob import escape, glob
 from os.path import abspath
@@ -38,10 +38,16 @@ class Source:
     height: int
     width: int
     category: str = DEFAULT_CATEGORY
+    also: tuple[str, ...] = ()
+    """Categories among which, with the first, its pairs are divided."""
     priority: int = 0
     pace: float = 60.0
     start: float = 0.0
     end: float = math.inf
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        return (self.category, *self.also)
 
     @property
     def fps(self) -> float:
@@ -63,11 +69,14 @@ class NamedVideo:
 
     path: Path
     category: str
+    """The first that names it."""
     rule: VideoRule | None
+    also: tuple[str, ...] = ()
+    """Others that name it, where the recipe divides such videos."""
 
 
 def named_videos(recipe: Recipe) -> list[NamedVideo]:
-    """The videos of all categories, each in the first that names it. UsageError as in ``find_videos``."""
+    """The videos of all categories, each once. UsageError as in ``find_videos``."""
     return _named(recipe)[0]
 
 
@@ -92,7 +101,9 @@ def _named(recipe: Recipe) -> tuple[list[NamedVideo], list[str]]:
         for path in paths:
             if not any(path in fits for fits in excluded.values()):
                 rules = [rule for rule, fits in ruled if path in fits]
-                found.setdefault(path.resolve(), NamedVideo(path, name, rules[-1] if rules else None))
+                known = found.setdefault(path.resolve(), NamedVideo(path, name, rules[-1] if rules else None))
+                if recipe.dataset.shared == "divided" and name not in (known.category, *known.also):
+                    found[path.resolve()] = replace(known, also=(*known.also, name))
     return list(found.values()), unused
 
 
@@ -173,6 +184,7 @@ def _source(named: NamedVideo, label: str, recipe: Recipe) -> Source:
         height,
         width,
         category=named.category,
+        also=named.also,
         priority=category.priority if rule.priority is None else rule.priority,
         pace=rule.patches_per_minute or category.patches_per_minute or recipe.dataset.patches_per_minute,
         start=start,

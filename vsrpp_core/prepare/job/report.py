@@ -46,7 +46,7 @@ def report_of(
 
 def _category(name: str, footage: Sequence[CutVideo], found: Selection) -> CategoryReport:
     own = [pair for pair in found.chosen if pair.source.category == name]
-    videos = sum(film.source.category == name for film in footage)
+    videos = sum(name in film.source.categories for film in footage)
     train = sum(pair.split == "train" for pair in own)
     return CategoryReport(name, videos, train, len(own) - train, found.quotas.get(name, 0))
 

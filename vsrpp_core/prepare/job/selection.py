@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -63,8 +63,8 @@ def select(footage: Sequence[CutVideo], recipe: Recipe) -> Selection:
             result.notes.append(f"{film.ending.dropped:,} repeated frames of {film.source.path.name} were left out")
     val, train = _divided(footage, recipe, result)
     val, train = _without_duplicates(val, train, recipe, result)
-    val = _spread(val, recipe.validation.max_per_video, result)
-    train = _limited(train, recipe, result)
+    val = _in_categories(_spread(val, recipe.validation.max_per_video, result), recipe)
+    train = _limited(_in_categories(train, recipe), recipe, result)
     result.chosen = sorted([*train, *val], key=lambda pair: (pair.split, pair.cut.name))
     return result
 
@@ -182,6 +182,26 @@ def _spread(val: list[SelectedPair], most: int, result: Selection) -> list[Selec
     return taken
 
 
+def _in_categories(pairs: list[SelectedPair], recipe: Recipe) -> list[SelectedPair]:
+    """Each pair in one category: those of a video that several share are divided by the weights of these, at random."""
+    shared: dict[str, list[SelectedPair]] = defaultdict(list)
+    for pair in pairs:
+        if pair.source.also:
+            shared[pair.source.label].append(pair)
+    category: dict[str, str] = {}
+    for own in shared.values():
+        own.sort(key=lambda pair: shuffle_key(recipe.dataset.seed, "category", pair.cut.name))
+        weights = {name: recipe.category[name].weight for name in own[0].source.categories}
+        names = (name for name, count in shares(len(own), weights).items() for _ in range(count))
+        category.update(zip((pair.cut.name for pair in own), names, strict=True))
+    return [
+        replace(pair, source=replace(pair.source, category=category[pair.cut.name], also=()))
+        if pair.cut.name in category
+        else pair
+        for pair in pairs
+    ]
+
+
 def _limited(train: list[SelectedPair], recipe: Recipe, result: Selection) -> list[SelectedPair]:
     limit = recipe.dataset.patches
     if not limit:
@@ -248,11 +268,15 @@ def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, 
     weights = {name: category.weight for name, category in recipe.category.items()}
     if not limit:
         heaviest = max(weights.values())
-        return {source.label: source.pace * weights[source.category] / heaviest for source in sources}
-    found: dict[str, float] = {}
+        return {
+            source.label: source.pace * max(weights[name] for name in source.categories) / heaviest
+            for source in sources
+        }
+    found: dict[str, float] = defaultdict(float)
+    """Of a video that categories share, what they need of it together; never more than its own."""
     for name, quota in shares(limit, weights).items():
-        own = [source for source in sources if source.category == name]
-        kept = _expected_for_validation(own, recipe)
+        own = [source for source in sources if name in source.categories]
+        kept = _expected_for_validation([source for source in own if source.category == name], recipe)
         for source in kept:
             found[source.label] = _slowed([source], tries * recipe.validation.max_per_video)
         own = [source for source in own if source not in kept]
@@ -260,9 +284,10 @@ def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, 
         for priority in sorted({source.priority for source in own}, reverse=True):
             group = [source for source in own if source.priority == priority]
             factor = _slowed(group, left) / group[0].pace
-            found.update({source.label: source.pace * factor for source in group})
+            for source in group:
+                found[source.label] = min(source.pace, found[source.label] + source.pace * factor)
             left = max(0.0, left - sum(source.pace * source.wanted_seconds / 60 for source in group))
-    return found
+    return dict(found)
 
 
 def _expected_for_validation(own: list[Source], recipe: Recipe) -> list[Source]:

@@ -69,6 +69,12 @@ class PrepareFolder(JobFolder):
         self.open_for(_job(recipe, videos), fresh)
         (self.path / JOURNAL).mkdir(exist_ok=True)
 
+    def is_same(self, key: str, wanted: Any, found: Any) -> bool:
+        """Settings that the version which began did not know had what are their defaults now."""
+        if isinstance(found, dict):
+            found = {**Recipe().model_dump().get(key.strip("[]"), {}), **found}
+        return super().is_same(key, wanted, found)
+
     @property
     def cut(self) -> DatasetFolder:
         return DatasetFolder(self.path / CUT)

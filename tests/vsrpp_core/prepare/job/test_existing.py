@@ -156,3 +156,11 @@ def test_a_kill_after_the_last_rename_leaves_nothing_to_do(
     assert out.is_dir() and (tmp_path / ".out.prepare").is_dir()
     assert finished(recipe(two), out)
     assert not (tmp_path / ".out.prepare").exists()
+
+
+def test_work_of_a_version_with_fewer_settings_goes_on(tmp_path: Path) -> None:
+    known = Recipe().model_dump()["degradation"]
+    before = {name: value for name, value in known.items() if not name.startswith(("bleed", "dots"))}
+    work = PrepareFolder(tmp_path / "out")
+    assert work.is_same("[degradation]", known, before)
+    assert not work.is_same("[degradation]", {**known, "bleed_share": 0.5}, before)

@@ -296,6 +296,8 @@ def summarize(root: Path, n_frames: int = 0) -> DatasetSummary:
         problem = f"{root} has no training pairs (PNG or BMP files of equal names in Patches/LR and Patches/GT)"
     elif not val.pairs:
         problem = f"{root} has no validation pairs (PNG or BMP files of equal names in Val/LR and Val/GT)"
+        if any(path.parent.name != "LR" for path in val.unpaired):
+            problem += f"; `{command('vsrpp', 'check', root, '--complete', 'BI')}` makes the LR stacks of what is in GT"
     if problem and left_out:
         problem = f"{problem}; {left_out}"
     if train.pairs:

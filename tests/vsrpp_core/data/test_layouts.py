@@ -1,5 +1,6 @@
 """Datasets of the original are read where they are: folders by category and size, stacks by frames, BMP as well."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakeDataset
+from vsrpp_core.cli.main import main
 from vsrpp_core.data.check import CheckReport, check
 from vsrpp_core.data.layouts import Place, places
+from vsrpp_core.data.resize import downscale3
 from vsrpp_core.data.stacked import DatasetFolder, load_pair, measure, summarize
 from vsrpp_core.data.survey import survey
 
@@ -104,3 +107,16 @@ def test_bitmaps_are_read(make_dataset: MakeDataset) -> None:
     )
     *_, report = check(root)
     assert isinstance(report, CheckReport) and not report.problems
+
+
+def test_ground_truths_alone_are_completed(make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_dataset(n_train=2, n_val=2)
+    shutil.rmtree(root / "Val" / "LR")
+    assert f"`vsrpp check {root} --complete BI`" in summarize(root).problem
+    assert main(["check", str(root), "--complete", "BI"]) == 0
+    assert "2 LR stacks made in Val" in capsys.readouterr().out and not summarize(root).problem
+    (first, _) = DatasetFolder(root).pairs("val")
+    frames, truth = load_pair(first, measure(first))
+    assert np.array_equal(frames[2], downscale3(truth)) and not np.array_equal(frames[1], frames[2])
+    before = first.lr.stat().st_mtime_ns
+    assert main(["check", str(root), "--complete", "BD"]) == 0 and first.lr.stat().st_mtime_ns == before

@@ -22,6 +22,7 @@ from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
     from vsrpp_core.data.check import CheckReport, Problem
+    from vsrpp_core.data.complete import Degradation
     from vsrpp_core.data.quarantine import Group
 
 
@@ -32,11 +33,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--remarks-too", action="store_true", help="with --fix: also move pairs that can be used but are unusual"
     )
+    parser.add_argument(
+        "--complete",
+        choices=("BI", "BD"),
+        help="first make the LR stacks of ground truths in Val that have none: a pan of a pixel a frame, shrunk by "
+        "bicubic, or by Gaussian blur and every third pixel",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     if (options.dry_run or options.remarks_too) and not options.fix:
         raise UsageError(f"{'--dry-run' if options.dry_run else '--remarks-too'} says how to fix; add --fix")
+    if options.complete and not _complete(options.root, options.complete):
+        return EXIT_INTERRUPTED
     return show_check(options.root, options.fix, options.remarks_too, options.dry_run)
 
 
@@ -62,6 +71,21 @@ def show_check(root: Path, fix: bool = False, remarks_too: bool = False, dry_run
             "it can be brought back"
         )
     return EXIT_FAILED if report.problems else EXIT_DONE
+
+
+def _complete(root: Path, degradation: "Degradation") -> bool:
+    """Make the stacks and say how many; False where it was stopped."""
+    from vsrpp_core.data.complete import complete
+
+    terminal, stopping, made = Terminal(), Event(), 0
+    with ProgressView(terminal) as view, on_signals(stopping.set), closing(complete(root, degradation)) as steps:
+        for step in steps:
+            made = step.done
+            view.show(Progressed(step.task, step.done, step.total))
+            if stopping.is_set():
+                break
+    terminal.say(f"{root}: {made:,} LR stacks made in Val, each a pan over its ground truth, by {degradation}")
+    return not stopping.is_set()
 
 
 def _check(terminal: Terminal, root: Path, stopping: Event) -> "CheckReport | None":

@@ -58,7 +58,7 @@ def test_options_are_those_of_their_verb(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_settings_exist() -> None:
-    known = {setting.key for setting in RunConfig().settings()} | {"training.log"}  # that is a file
+    known = {setting.key for setting in RunConfig().settings()} | {"training.log", "hooks.toml"}  # those are files
     named = [(name, key[1]) for name, key in found(rf"(?:`|--set )((?:{'|'.join(RunConfig.model_fields)})\.\w+)")]
     assert named and [(name, key) for name, key in named if key not in known] == []
 

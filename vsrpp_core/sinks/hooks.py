@@ -19,10 +19,13 @@ from queue import Full, Queue, SimpleQueue
 from threading import Thread
 from typing import BinaryIO
 
+from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.changes import as_text
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.run.config import HooksConfig
+from vsrpp_core.run.names import user_folder
+from vsrpp_core.run.settings import Settings
 
 SECONDS = 60.0
 """A command has; after them it is killed, with all that it started."""
@@ -53,21 +56,43 @@ def hook_of(event: ev.Event) -> str:
             return ""
 
 
+class UserHooks(Settings):
+    """``hooks.toml`` among the user's settings: commands for all runs that name none of their own."""
+
+    ALL_ARE_LISTED = "`vsrpp config` lists all hooks"
+
+    hooks: HooksConfig = HooksConfig()
+
+
+def user_hooks_path() -> Path:
+    return user_folder("config") / "hooks.toml"
+
+
+def user_hooks() -> HooksConfig:
+    """The user's, or none where there is no such file. Raises VsrppError about the first fault in it."""
+    path = user_hooks_path()
+    return UserHooks.load(path).hooks if path.is_file() else HooksConfig()
+
+
 class Hooks:
-    """Runs the commands of one session's events."""
+    """Runs the commands of one session's events: the run's, or where that names none the user's."""
 
     def __init__(self, config: HooksConfig, run: str, seconds: float = SECONDS) -> None:
-        self.config, self._run, self._seconds = config, run, seconds
+        self.config, self._user, self._run, self._seconds = config, HooksConfig(), run, seconds
         self._waiting: Queue[tuple[str, str, ev.Event] | None] = Queue(MOST_WAITING)
         self._failed: SimpleQueue[tuple[str, str]] = SimpleQueue()
         self._told: set[str] = set()
-        """Hooks whose failure was said."""
+        """Hooks whose failure was said; one without a name is the user's file."""
+        try:
+            self._user = user_hooks()
+        except VsrppError as error:
+            self._failed.put(("", str(error)))
         self._thread = Thread(target=self._work, name="hooks", daemon=True)
 
     def handle(self, event: ev.Event) -> None:
         """Let the command of this event, if there is one, be run soon."""
         name = hook_of(event)
-        if not name or not (line := getattr(self.config, name)):
+        if not name or not (line := getattr(self.config, name) or getattr(self._user, name)):
             return
         if not self._thread.ident:
             self._thread.start()
@@ -82,11 +107,11 @@ class Hooks:
             name, why = self._failed.get()
             if name not in self._told:
                 self._told.add(name)
-                yield f"hooks.{name}: {why}"
+                yield f"hooks.{name}: {why}" if name else why
 
     def reconfigure(self, config: HooksConfig) -> None:
         before, self.config = self.config, config
-        self._told = {name for name in self._told if getattr(before, name) == getattr(config, name)}
+        self._told = {name for name in self._told if not name or getattr(before, name) == getattr(config, name)}
 
     def close(self) -> Iterator[str]:
         """Wait until all have been run; what has not worked."""

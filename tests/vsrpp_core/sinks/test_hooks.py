@@ -12,7 +12,7 @@ from tests.helpers import make_event
 from vsrpp_core.errors import SettingsError
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import HooksConfig, RunConfig
-from vsrpp_core.sinks.hooks import Hooks, hook_of
+from vsrpp_core.sinks.hooks import Hooks, hook_of, user_hooks_path
 
 BEST = make_event(ev.ValidationFinished, step=500, ki_psnr=31.25, gain=float("nan"), is_best=True)
 FAILED = make_event(ev.SessionFailed, error="the disk is full")
@@ -37,6 +37,28 @@ def test_a_command_is_told_the_event_and_no_shell_reads_its_words(tmp_path: Path
     assert (name, psnr, run, word) == ("ValidationFinished", "31.25", "/runs/films", "$(echo a) b")
     told = json.loads((tmp_path / "json").read_text(), parse_constant=pytest.fail)
     assert told["text"] == text and told["step"] == 500 and told["gain"] is None
+
+
+def test_the_users_command_is_run_where_the_run_has_none(tmp_path: Path) -> None:
+    path = user_hooks_path()
+    path.parent.mkdir(parents=True)
+    path.write_text(f"[hooks]\non_best = 'touch {tmp_path}/users'\non_failed = 'touch {tmp_path}/failed'\n")
+    hooks = Hooks(HooksConfig(on_best=f"touch {tmp_path}/own"), "/runs/films")
+    hooks.handle(BEST)
+    hooks.handle(FAILED)
+    assert list(hooks.close()) == []
+    assert [(tmp_path / name).exists() for name in ("own", "users", "failed")] == [True, False, True]
+
+
+def test_a_fault_in_the_users_file_is_told_once_and_holds_nothing_up(tmp_path: Path) -> None:
+    path = user_hooks_path()
+    path.parent.mkdir(parents=True)
+    path.write_text("[hooks]\non_bst = 'true'\n")
+    hooks = Hooks(HooksConfig(on_best=f"touch {tmp_path}/own"), "/runs/films")
+    (told,) = hooks.failures()
+    assert str(path) in told and "on_best" in told
+    hooks.handle(BEST)
+    assert list(hooks.close()) == [] and (tmp_path / "own").exists()
 
 
 @pytest.mark.parametrize(

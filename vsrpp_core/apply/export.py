@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from vsrpp_core.apply.load_network import build
-from vsrpp_core.apply.model_card import NOT_STATED, card_of
+from vsrpp_core.apply.model_card import NOT_STATED, card_of, write_card
 from vsrpp_core.checkpoint.stored_network import SUFFIX as SAFETENSORS
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored, write_exported
 from vsrpp_core.errors import UsageError, VsrppError, os_errors
@@ -47,31 +47,38 @@ class Exported:
 def export(checkpoint: Path, out: Path, overwrite: bool = False, licence: str = NOT_STATED) -> Exported:
     """Write the network of a checkpoint, or of an exported file, to ``out``: .safetensors or .onnx.
 
-    Its model card is in the file's metadata. Raises UsageError for another extension and for an existing file unless
-    ``overwrite``, VsrppError where something cannot be read, is not installed, or cannot be written; an existing file
-    is then unchanged.
+    Its model card is in the file's metadata, and beside it under its name with .md. Raises UsageError for another
+    extension and for existing files unless ``overwrite``, VsrppError where something cannot be read, is not installed,
+    or cannot be written; an existing file is then unchanged.
     """
     _refuse(out, overwrite)
     network = read_stored(checkpoint)
-    about = card_of(network, checkpoint, licence).metadata()
+    card = card_of(network, checkpoint, licence)
+    about = card.metadata()
     with os_errors(out, "could not be written", "choose another place"):
         if out.suffix.lower() == ONNX:
             difference = write_onnx(network, out, "stacks", about=about)
         else:
             difference = float("nan")
             write_exported(network, out, about)
+        write_card(card, out.stem, beside_it(out))
     return Exported(network, out.stat().st_size, difference)
 
 
 def _refuse(out: Path, overwrite: bool) -> None:
     if out.suffix.lower() not in (SAFETENSORS, ONNX):
         raise UsageError(f"{out}: the extension decides what is written; name it {SAFETENSORS} or {ONNX}")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} already exists; name another file, or replace it with --overwrite")
+    if (there := [path for path in (out, beside_it(out)) if path.exists()]) and not overwrite:
+        raise UsageError(f"{there[0]} already exists; name another file, or replace it with --overwrite")
     if not out.parent.is_dir():
         raise VsrppError(f"{out.parent} is not a folder; make it first")
     if out.suffix.lower() == ONNX:
         refuse_without_packages(out)
+
+
+def beside_it(out: Path) -> Path:
+    """Where the model card of ``out`` is."""
+    return out.with_name(f"{out.name}.md")
 
 
 def refuse_without_packages(out: Path) -> None:

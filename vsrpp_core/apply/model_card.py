@@ -13,8 +13,9 @@ from vsrpp_core import __version__
 from vsrpp_core.checkpoint.stored_network import StoredNetwork
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.events import SessionStarted, ValidationFinished
-from vsrpp_core.run.files import read_json_lines
+from vsrpp_core.run.files import read_json_lines, write_text_atomically
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.names import readable
 
 NOT_STATED = "not stated"
 
@@ -58,6 +59,11 @@ def card_of(network: StoredNetwork, source: Path, licence: str = NOT_STATED) -> 
     footage = ", ".join(_footage(started)) if started else ""
     origin = f" from the weights of {Path(started.init).name}" if started and started.init else ""
     return ModelCard(network, footage, _scores(validated), origin, licence)
+
+
+def write_card(card: ModelCard, name: str, path: Path) -> None:
+    """Write it as Markdown with ``name`` as its heading. OSError where the disk does not take it."""
+    write_text_atomically(path, readable(card.markdown(name)))
 
 
 def _told(folder: RunFolder, step: int) -> tuple[SessionStarted | None, ValidationFinished | None]:

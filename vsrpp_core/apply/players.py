@@ -9,12 +9,12 @@ from string import Template
 
 from vsrpp_core.apply.export import HALF_TOLERANCE, TOLERANCE, Exported, refuse_without_packages, write_onnx
 from vsrpp_core.apply.load_network import build
-from vsrpp_core.apply.model_card import NOT_STATED, card_of
+from vsrpp_core.apply.model_card import NOT_STATED, card_of, write_card
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
 from vsrpp_core.errors import UsageError, command, os_errors
 from vsrpp_core.network.model import SCALE
 from vsrpp_core.network.tiles import receptive_radius
-from vsrpp_core.run.files import write_atomically
+from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.names import readable
 from vsrpp_core.video.reading import HD_WIDTH, SD_HEIGHT
 
@@ -53,8 +53,8 @@ def export_for_vapoursynth(
     with os_errors(folder, "could not be written", "choose another place"):
         folder.mkdir(parents=True, exist_ok=True)
         difference = write_onnx(network, onnx, "planes", half, HALF_TOLERANCE if half else TOLERANCE, about.metadata())
-        _write(script, _script(folder.name, network, half, trtexec))
-        _write(card, about.markdown(folder.name))
+        write_text_atomically(script, readable(_script(folder.name, network, half, trtexec)))
+        write_card(about, folder.name, card)
         return ForVapourSynth(Exported(network, onnx.stat().st_size, difference), onnx, script, card, trtexec)
 
 
@@ -82,10 +82,3 @@ def _trtexec(name: str, network: StoredNetwork, half: bool) -> str:
     precision = " --fp16 --inputIOFormats=fp16:chw --outputIOFormats=fp16:chw" if half else ""
     files = command(f"--onnx={name}.onnx", f"--saveEngine={name}.engine")
     return f"trtexec {files} {shapes}{precision}"
-
-
-def _write(path: Path, text: str) -> None:
-    def write(temporary: Path) -> None:
-        temporary.write_text(readable(text), encoding="utf-8")
-
-    write_atomically(path, write)

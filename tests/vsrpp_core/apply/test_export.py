@@ -114,7 +114,8 @@ def test_the_graph_is_whole_described_and_says_nothing_of_this_machine(as_onnx: 
     sizes = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     assert sizes == ["batch", 3, 3, "height", "width"]
     assert str(ROOT).encode() not in path.read_bytes()
-    assert [file.name for file in path.parent.iterdir() if file.suffix != ".pth"] == ["n.onnx"], "one file holds all"
+    assert [file.name for file in path.parent.iterdir() if file.suffix == ".onnx"] == ["n.onnx"], "one file holds all"
+    assert (path.parent / "n.onnx.md").read_text(encoding="utf-8").startswith("# n\n")
 
 
 @pytest.mark.parametrize("difference", [2 * TOLERANCE, math.nan])

@@ -16,6 +16,7 @@ from vsrpp_core.messages.pace import steps_apart, with_validations
 from vsrpp_core.report.record import RunRecord
 from vsrpp_core.run.pictures.picture_history import thinned
 from vsrpp_tui.state.log import Log, with_event
+from vsrpp_tui.state.moments import Moment, with_moment
 from vsrpp_tui.state.series import Curves
 from vsrpp_tui.state.tuning import Tuning, reduce_tuning
 
@@ -66,6 +67,8 @@ class RunState:
     """Settings that were changed during the session, and their values now."""
     ended: ev.SessionEnded | None = None
     failed: ev.SessionFailed | None = None
+    moments: tuple[Moment, ...] = ()
+    """What happened, by step, for the charts."""
     log: Log = ()
     record: RunRecord = field(default_factory=RunRecord)
     """For the report."""
@@ -134,9 +137,10 @@ def reduce(state: RunState, event: ev.Event) -> RunState:
     """The state after ``event``; ``state`` is not changed."""
     state, record = _changed(state, event), state.record.with_event(event)
     log, tuning = with_event(state.log, event), reduce_tuning(state.tuning, event)
-    if log is state.log and tuning is state.tuning and record is state.record:
+    moments = with_moment(state.moments, event)
+    if log is state.log and tuning is state.tuning and record is state.record and moments is state.moments:
         return state
-    return replace(state, log=log, tuning=tuning, record=record)
+    return replace(state, log=log, tuning=tuning, record=record, moments=moments)
 
 
 def replay(events: Iterable[ev.Event]) -> RunState:
@@ -225,6 +229,7 @@ def _begun(state: RunState, event: ev.SessionStarted) -> RunState:
         pictures=kept.pictures,
         kept_pictures=kept.kept_pictures,
         activity=kept.activity,
+        moments=kept.moments,
         log=state.log,
     )
 
@@ -244,6 +249,7 @@ def _up_to(state: RunState, step: int) -> RunState:
         pictures=tuple(picture for picture in state.pictures if picture.step <= step),
         kept_pictures=tuple(picture for picture in state.kept_pictures if picture.step <= step),
         activity=state.activity if state.activity and state.activity.step <= step else None,
+        moments=tuple(moment for moment in state.moments if moment.step <= step),
     )
 
 

@@ -308,6 +308,24 @@ async def test_pictures_of_earlier_validations_are_looked_back_at(tmp_path: Path
         await until(pilot, lambda: "step 400 · whole" in on_screen(pilot))
 
 
+async def test_charts_carry_what_happened_and_keys_jump_between(tmp_path: Path) -> None:
+    state = reduce(learned(tmp_path), make_event(ev.MarkPlaced, step=40, text="edges come"))
+    for event in (
+        make_event(ev.ParameterChanged, step=60, key="loss.l1", old=0.5, new=0.4),
+        make_event(ev.CheckpointSaved, step=80, kind="regular", name="checkpoint_step_80.pth", is_best=False),
+    ):
+        state = reduce(state, event)
+    async with showing(state, (120, 40)) as pilot:
+        assert "◆" not in on_screen(pilot), "a chart that nobody asks is calm"
+        await pilot.press("n")
+        await until(pilot, lambda: "3 of 3 · ▴ step 80: saved" in on_screen(pilot))
+        await pilot.press("N", "N", "N")
+        await until(pilot, lambda: "1 of 3 · ◆ step 40: mark: edges come" in on_screen(pilot))
+        await until(pilot, lambda: all(sign in on_screen(pilot) for sign in ("▴", "±", "┊")))
+        await pilot.press("0")
+        await until(pilot, lambda: "◆" not in on_screen(pilot))
+
+
 async def test_a_missing_picture_is_told_in_its_panel(tmp_path: Path) -> None:
     state = learned(tmp_path)
     (tmp_path / "pictures" / "film_a.png").unlink()

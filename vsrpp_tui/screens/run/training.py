@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.content import Content
 from textual.events import Click, Resize
 from textual.reactive import Reactive
 from textual.widget import Widget
@@ -15,6 +16,7 @@ from textual.widget import Widget
 from vsrpp_core.messages import commands as cmd
 from vsrpp_tui.screens.shared.base_screen import BaseScreen
 from vsrpp_tui.screens.shared.messages import CommandWanted
+from vsrpp_tui.state.moments import Moment
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.widgets.charts.charts import (
     Chart,
@@ -26,7 +28,7 @@ from vsrpp_tui.widgets.charts.charts import (
     ValidationChart,
     WeightsChart,
 )
-from vsrpp_tui.widgets.charts.plot import Plot
+from vsrpp_tui.widgets.charts.plot import SIGNS, Plot
 from vsrpp_tui.widgets.charts.zoom import Window, panned, zoomed
 from vsrpp_tui.widgets.hint import key_at
 from vsrpp_tui.widgets.panels.activity import ActivityPanel
@@ -60,6 +62,7 @@ BORDER_KEYS = {
     "w": "look('next_smoothing')",
     "r": "look('next_range')",
     "0": "whole",
+    "n": "moment(1)",
     "←": "picture(-1)",
     "→": "picture(1)",
     "[": "look_back(-1)",
@@ -92,6 +95,15 @@ class TrainingScreen(BaseScreen[None]):
         Binding("Z,shift+z", "closer(2)", "Wider look", show=False, id="zoom_out", tooltip="charts: twice as many"),
         Binding("comma", "pan(-0.5)", "Earlier steps", show=False, id="earlier", tooltip="charts: half a width back"),
         Binding("full_stop", "pan(0.5)", "Later steps", show=False, id="later", tooltip="charts: half a width forward"),
+        Binding("n", "moment(1)", "Next moment", show=False, id="next_moment", tooltip="charts: what happened next"),
+        Binding(
+            "N,shift+n",
+            "moment(-1)",
+            "Moment before",
+            show=False,
+            id="moment_before",
+            tooltip="charts: note, checkpoint, start or setting before",
+        ),
         Binding("0", "whole", "All steps", show=False, id="whole", tooltip="charts: all steps again"),
         Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before", tooltip="picture before"),
         Binding("right", "picture(1)", "Next picture", show=False, id="next_picture", tooltip="next picture"),
@@ -214,6 +226,9 @@ class TrainingScreen(BaseScreen[None]):
             "pictures": self._pictures.keys,
         }
         charts = {box.id for box in self._places if any(chart.display for chart in self._charts_of(box))}
+        shown = [box for box in self._boxes if box.display and box.id in charts]
+        if look.moment and shown:
+            said[str(shown[0].id)] = self._moment_words(look.moment, shown[0].size.width)
         for box in self._boxes:
             words = said.get(str(box.id), "") if box.id in charts | {"validation", "pictures"} else ""
             box.say(self._pictures.title if box.id == "pictures" else box.title, words)
@@ -345,10 +360,25 @@ class TrainingScreen(BaseScreen[None]):
         """Earlier or later steps, in all charts."""
         self._move_window(lambda window, extent: panned(window, share, extent))
 
+    def action_moment(self, by: int) -> None:
+        """To what happened before or after, in all charts; at first to the last."""
+        moments, now = self.state.moments, self._look.moment
+        if moments:
+            place = moments.index(now) + by if now in moments else len(moments) - 1
+            extent = next((chart.extent for chart in self._charts() if chart.extent), None)
+            self._look = self._look.at(moments[min(max(place, 0), len(moments) - 1)], extent)
+            self._redraw()
+
+    def _moment_words(self, moment: Moment, width: int) -> str:
+        """Which one it is, as far as it fits into a border of ``width`` cells."""
+        moments = self.state.moments
+        place = f"n {moments.index(moment) + 1} of {len(moments)}" if moment in moments else "n"
+        return Content(f"{place} · {SIGNS[moment.kind][0]} {moment.text}").truncate(width - 4, ellipsis=True).plain
+
     def action_whole(self) -> None:
         for chart in self.query(Chart):
             chart.fit()
-        self._look = replace(self._look, window=None, last_steps=0)
+        self._look = replace(self._look, window=None, last_steps=0, moment=None)
         self._redraw()
 
     def _move_window(self, move: Callable[[Window, Window], Window | None]) -> None:

@@ -7,10 +7,11 @@ from itertools import groupby
 from vsrpp_core.adaptive.rate_plan import Course, RatePlan
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.config import ScheduleConfig
+from vsrpp_tui.state.moments import Moment
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.state.series import Point, Series, smoothed
 from vsrpp_tui.widgets.charts.plot import Curve, Frame, Plot
-from vsrpp_tui.widgets.charts.zoom import Window
+from vsrpp_tui.widgets.charts.zoom import Window, within
 
 SMOOTHINGS = (1, 8, 24, 96)
 """Points of the running mean that may be chosen."""
@@ -34,6 +35,8 @@ class Look:
     last_steps: int = 0
     window: Window | None = None
     """Steps chosen with the mouse or by keys, in place of the last ones."""
+    moment: Moment | None = None
+    """What was jumped to; all others are drawn too then."""
 
     def describe(self) -> str:
         """With the keys that change it."""
@@ -48,6 +51,13 @@ class Look:
         if self.window:
             return f"0 all · steps {self.window[0]:,.0f} to {self.window[1]:,.0f}"
         return f"r last {self.last_steps:,}" if self.last_steps else "r all steps"
+
+    def at(self, moment: Moment, extent: Window | None) -> "Look":
+        """With ``moment`` in sight: in the middle of as many steps, or among all. ``extent``: those of the curves."""
+        if not self.window or not extent:
+            return replace(self, moment=moment, last_steps=0)
+        half = (self.window[1] - self.window[0]) / 2
+        return replace(self, moment=moment, window=within((moment.step - half, moment.step + half), extent))
 
     def next_range(self) -> "Look":
         return replace(self, last_steps=_next(RANGES, self.last_steps), window=None)
@@ -80,6 +90,8 @@ class Chart(Plot):
         if not self.is_attached or not self.size.area or not self.app.is_running:
             return
         curves, frame = self.curves(state, look), self.frame(state, look)
+        if look.moment:
+            frame = replace(frame, moments=state.moments, moment=look.moment)
         asked = curves, frame, look.window, self._own_y, self.size, self.app.theme
         if asked != self._drawn:
             self._drawn = asked

@@ -23,6 +23,7 @@ from textual_hires_canvas import Canvas, HiResMode
 from textual_plot import PlotWidget
 from textual_plot.plot_widget import Legend
 
+from vsrpp_tui.state.moments import Moment, MomentKind
 from vsrpp_tui.state.series import Point
 from vsrpp_tui.widgets.charts.axes import LinearFigures, LogarithmicFigures, steps_axis
 from vsrpp_tui.widgets.charts.braille_canvas import Plane
@@ -43,6 +44,14 @@ EMPTY = "\u00a0"
 """A space to the eye; the library drops the styles of a row in which there are only spaces."""
 
 NONE_YET = "no points yet"
+
+SIGNS: dict[MomentKind, tuple[str, str]] = {
+    "checkpoint": ("▴", "secondary"),
+    "setting": ("±", "primary"),
+    "start": ("↻", "warning"),
+    "mark": ("◆", "accent"),
+}
+"""Of moments, with their colours; the commonest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,10 @@ class Frame:
     shade_word: str = ""
     mark: Point | None = None
     """The current step."""
+    moments: tuple[Moment, ...] = ()
+    """Signs on the lowest row."""
+    moment: Moment | None = None
+    """The one through which a line is drawn."""
 
 
 class Plot(PlotWidget, can_focus=False):
@@ -193,6 +206,7 @@ class Plot(PlotWidget, can_focus=False):
             elif plane.size.width >= LEAST_COLUMNS and plane.size.height >= LEAST_ROWS:
                 super()._render_plot()
                 self._shade(plane)
+                self._sign_moments(plane)
                 self._mark(plane)
                 self._name_the_ends()
 
@@ -244,6 +258,22 @@ class Plot(PlotWidget, can_focus=False):
             value = math.log10(value) if value > 0 else self._y_min
         column, _ = self.get_pixel_from_coordinate(mark[0], value)
         plane.put(column, self._row(value), "●", self._colour("foreground"))
+
+    def _sign_moments(self, plane: Plane) -> None:
+        """A sign for each under the curves, where one is rarer than another over that, and a line at the chosen one."""
+        width, height = plane.size
+        kinds = list(SIGNS)
+        for moment in sorted(self._frame.moments, key=lambda each: kinds.index(each.kind)):
+            column, _ = self.get_pixel_from_coordinate(moment.step, 0)
+            if 0 <= column < width:
+                sign, colour = SIGNS[moment.kind]
+                plane.put(column, height - 1, sign, self._colour(colour))
+        if chosen := self._frame.moment:
+            column, _ = self.get_pixel_from_coordinate(chosen.step, 0)
+            rows = range(height - 1) if 0 <= column < width else ()
+            for row in rows:
+                if plane.get_pixel(column, row)[0] in (" ", EMPTY):
+                    plane.put(column, row, "┊", self._colour("foreground"))
 
     def _name_the_ends(self) -> None:
         """Each curve's word where the curve ends, or in the nearest free row."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from vsrpp_core import __version__
 from vsrpp_core.batches.loader_processes import start_tracker
+from vsrpp_core.cli.shared.console import let_go
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.remote.detach import in_background, train_detached
 from vsrpp_core.run.folder import RunFolder, demo_run_path
@@ -156,6 +157,8 @@ def run(app: VsrppApp, go_on: bool = False) -> int:
     if farewell.message:
         with suppress(OSError):  # the terminal may be closed
             print(farewell.message, file=sys.stderr if farewell.status else sys.stdout, flush=True)
+    for output in (sys.stdout, sys.stderr):
+        let_go(output)
     if app.loader and app.loader.is_alive():
         os._exit(farewell.status)  # still importing torch: nothing is open, and waiting for it would look like a hang
     return farewell.status

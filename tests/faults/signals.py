@@ -66,12 +66,14 @@ def ended(run: Path, data: Path, seconds: float, end: End) -> int:
     """The status of a training that was ended ``seconds`` after its first step."""
     outside, inside = os.openpty()
     known = size(run)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as a user's is
     with started(
         training(run, data, SETTINGS),
         stdin=inside,
         stdout=inside,
         stderr=subprocess.DEVNULL,
         text=True,
+        env=buffered,
         start_new_session=True,
         preexec_fn=take_terminal,
     ) as process:

@@ -18,7 +18,7 @@ import numpy as np
 from vsrpp_core.batches.dataset import PairDataset
 from vsrpp_core.data.build_disk_cache import make_cache
 from vsrpp_core.data.disk_cache import DiskCache, header_for
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths, StackGeometry, load_pair, measure, write_pair
 
 PAIRS, ROUNDS, CROP = 24, 5, 64
@@ -30,7 +30,7 @@ def make_dataset(root: Path) -> None:
         smooth = imresize(random.integers(0, 256, (60, 60, 3), dtype=np.uint8), 540, 540)
         grain = random.normal(0, 4, smooth.shape)
         picture = (smooth + grain).clip(0, 255).astype(np.uint8)
-        frames = [downscale3(np.roll(picture, shift, axis=1)) for shift in range(-2, 3)]
+        frames = [downscaled(np.roll(picture, shift, axis=1)) for shift in range(-2, 3)]
         write_pair(DatasetFolder(root), "train", f"noise_{index}.png", frames, picture)
 
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from vsrpp_core.apply.load_network import load_network
-from vsrpp_core.data.resize import downscale3
+from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.network.model import SCALE, VSRBidirectional3x
@@ -55,7 +55,7 @@ def stacks_of(clip: Path, n_frames: int) -> list[Tensor]:
     for index, frame in zip(range(last), frames, strict=False):
         if any(begin <= index < begin + n_frames for begin in begins):
             height, width = (side - side % SCALE for side in frame.shape[:2])
-            small[index] = downscale3(frame[:height, :width])
+            small[index] = downscaled(frame[:height, :width])
     stacks = [np.stack([small[begin + n] for n in range(n_frames)]) for begin in sorted(begins)]
     return [torch.from_numpy(stack).permute(0, 3, 1, 2).unsqueeze(0).float() / LEVELS for stack in stacks]
 

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.rig.load import OtherLoad
-from vsrpp_core.data.resize import downscale3, imresize, upscale3
+from vsrpp_core.data.resize import downscaled, imresize, upscaled
 from vsrpp_core.data.stacked import DatasetFolder, PairPaths, StackGeometry, load_pair, write_pair
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.messages.kinds import Alignment
@@ -74,7 +74,7 @@ class FromCard:
 class Network(nn.Module):
     """Its picture is there already."""
 
-    n_blocks, n_frames = 0, 5
+    n_blocks, n_frames, scale = 0, 5, 3
     alignment: Alignment = "none"
 
     def __init__(self, picture: Tensor) -> None:
@@ -176,7 +176,7 @@ class Ways:
             frames, truth = load_pair(pair, self._geometry)
             CARD.compute()
             FromCard(self._picture).take()
-            bicubic = upscale3(frames[len(frames) // 2])
+            bicubic = upscaled(frames[len(frames) // 2])
             reference = torch.tensor(truth).permute(2, 0, 1)[None]
             score_as_it_was(self._picture, reference)
             if index in pictured:
@@ -207,7 +207,7 @@ def make_pairs(root: Path, count: int) -> list[PairPaths]:
     for index in range(count):
         smooth = imresize(random.integers(0, 256, (60, 60, 3), dtype=np.uint8), SIDE, SIDE)
         picture = (smooth + random.normal(0, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
-        frames = [downscale3(np.roll(picture, shift, axis=1)) for shift in range(-2, 3)]
+        frames = [downscaled(np.roll(picture, shift, axis=1)) for shift in range(-2, 3)]
         write_pair(DatasetFolder(root), "val", f"noise_{index}.png", frames, picture)
     return DatasetFolder(root).pairs("val")
 

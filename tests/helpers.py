@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 from vsrpp_core.adaptive.grad_clip import AdaptiveGradClip
 from vsrpp_core.adaptive.loss_weights import AdaptiveLossWeights
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.messages.events import Event
 from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import ClippingConfig, LossConfig, ScheduleConfig
@@ -150,23 +150,30 @@ def files_of_at_most(n_bytes: int) -> Iterator[None]:
 
 
 def write_dataset(
-    root: Path, n_train: int = 10, n_val: int = 2, side: int = LR_SIDE, height: int = 0, prefix: str = "s"
+    root: Path,
+    n_train: int = 10,
+    n_val: int = 2,
+    side: int = LR_SIDE,
+    height: int = 0,
+    prefix: str = "s",
+    scale: int = 3,
 ) -> Path:
     """Write a dataset of smooth random pictures that move by a pixel a frame; LR patches are ``side`` pixels wide, and
     as high, or ``height``."""
     for split, count in (("Patches", n_train), ("Val", n_val)):
         for index in range(count):
             seed = index + (1000 if split == "Val" else 0)
-            _write_sample(root / split, f"{prefix}{index:03d}.png", (height or side, side), seed)
+            _write_sample(root / split, f"{prefix}{index:03d}.png", (height or side, side), seed, scale)
     return root
 
 
-def _write_sample(base: Path, name: str, size: tuple[int, int], seed: int) -> None:
+def _write_sample(base: Path, name: str, size: tuple[int, int], seed: int, scale: int) -> None:
     random = np.random.default_rng(seed)
-    full, wide = 3 * size[0], 3 * size[1]
+    full, wide = scale * size[0], scale * size[1]
     scene = imresize(random.integers(0, 256, (*size, 3), dtype=np.uint8), full + 8, wide + 8)
     frames = [scene[shift : shift + full, 4 : 4 + wide] for shift in range(1, 1 + N_FRAMES)]
-    for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", np.concatenate([downscale3(f) for f in frames]))):
+    small = np.concatenate([downscaled(frame, scale) for frame in frames])
+    for folder, picture in (("GT", frames[N_FRAMES // 2]), ("LR", small)):
         (base / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(base / folder / name)
 

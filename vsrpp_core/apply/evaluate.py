@@ -1,8 +1,8 @@
 """Scores of a network on ground-truth clips, next to bicubic, by the field's protocol.
 
-Each ground-truth frame is cropped to a multiple of 3 and downscaled three times (to 8 bit, as the protocol says) to
-make the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends) and
-scored. Bicubic is the same enlargement in both protocols.
+Each ground-truth frame is cropped to a multiple of the network's scale and downscaled by it (to 8 bit, as the protocol
+says) to make the LR clip; every frame is upscaled from its window (the first and last frame are repeated at the ends)
+and scored. Bicubic is the same enlargement in both protocols; at a scale of 1 it is the LR frame itself.
 """
 
 from collections import deque
@@ -19,28 +19,25 @@ from torch import Tensor
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
 from vsrpp_core.apply.stacks import scene_windows
-from vsrpp_core.data.resize import blur_downscale3, downscale3, upscale3
+from vsrpp_core.data.resize import blur_downscaled, downscaled, upscaled
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
-from vsrpp_core.network.model import SCALE, VSRBidirectional3x
+from vsrpp_core.network.model import VSRBidirectional3x
 from vsrpp_core.run.config import Precision
 from vsrpp_core.run.names import listed
 from vsrpp_core.video import images, reading
 from vsrpp_core.video.video_files import list_folder, passed_over
 
-SMALLEST_SIDE = -(-SSIM_WINDOW // SCALE) * SCALE
-"""Pixels; cropped to a multiple of 3, a shorter side would be shorter than SSIM's window."""
-
 Frame = NDArray[np.uint8]
 _Scores = tuple[Score, Score]
 """Y and RGB."""
 Protocol = Literal["BI", "BD"]
-SHRINK: dict[Protocol, Callable[[Frame], Frame]] = {"BI": downscale3, "BD": blur_downscale3}
-"""How the LR frames of a protocol are made: bicubic, or blurred and subsampled by 3."""
+SHRINK: dict[Protocol, Callable[[Frame, int], Frame]] = {"BI": downscaled, "BD": blur_downscaled}
+"""How the LR frames of a protocol are made: bicubic, or blurred and subsampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +100,9 @@ def compare(checkpoints: list[Path], clips: list[Path], options: Options) -> Ite
     hardware = choose_hardware(options.precision)
     hardware.apply()
     models = [load_network(path, hardware) for path in checkpoints]
+    if len(scales := sorted({model.scale for model in models})) > 1:
+        several = " and ".join(map(str, scales))
+        raise VsrppError(f"the networks are of scales {several}, whose LR frames differ; score them one by one")
     bicubic: dict[int, ClipScores] = {}
     failed: set[int] = set()
     for path, model in zip(checkpoints, models, strict=True):
@@ -148,12 +148,14 @@ class _Scorer:
         if known is None:
             yield from (WarningRaised(message=note) for note in notes)
         ki_scores, bicubic_scores = list[_Scores](), list[_Scores]()
-        truths = _ground_truth(clip, frames, border)
-        for stack, truth in windows(truths, self._model.n_frames, SHRINK[self._options.protocol]):
+        scale = self._model.scale
+        truths = _ground_truth(clip, frames, border, scale)
+        shrink = SHRINK[self._options.protocol]
+        for stack, truth in windows(truths, self._model.n_frames, lambda frame: shrink(frame, scale)):
             ki_scores.append(_scores(upscale_frames(self._upscaler, self._model, stack, clip), truth, border))
             yield from self._upscaler.warnings()
             if known is None:
-                bicubic_scores.append(_scores(upscale3(stack[len(stack) // 2]), truth, border))
+                bicubic_scores.append(_scores(upscaled(stack[len(stack) // 2], scale), truth, border))
             done = len(ki_scores)
             yield EvaluationProgress(clip.name, done, max(expected, done) if expected else 0)
         ki_y, ki_rgb = map(mean_score, zip(*ki_scores, strict=True))
@@ -165,7 +167,7 @@ class _Scorer:
 
 
 def windows(
-    truth: Iterable[Frame], n_frames: int, shrink: Callable[[Frame], Frame] = downscale3
+    truth: Iterable[Frame], n_frames: int, shrink: Callable[[Frame], Frame] = downscaled
 ) -> Iterator[tuple[NDArray[np.uint8], Frame]]:
     """For each ground-truth frame the LR stack [T, h, w, 3] around it, made by ``shrink``, and itself.
 
@@ -217,14 +219,14 @@ def _size_of(file: Path) -> images.Size:
     return width, height
 
 
-def _ground_truth(clip: Path, frames: Iterator[Frame], border: int) -> Iterator[Frame]:
-    """The frames cropped to a multiple of 3; VsrppError where they cannot be scored."""
+def _ground_truth(clip: Path, frames: Iterator[Frame], border: int, scale: int) -> Iterator[Frame]:
+    """The frames cropped to a multiple of ``scale``; VsrppError where they cannot be scored."""
     size = None
     for frame in frames:
         height, width = frame.shape[:2]
-        truth = frame[: height - height % SCALE, : width - width % SCALE]
+        truth = frame[: height - height % scale, : width - width % scale]
         if size is None:
-            _refuse_unfit(clip, height, width, border)
+            _refuse_unfit(clip, height, width, border, scale)
             size = truth.shape
         elif truth.shape != size:
             raise VsrppError(f"{clip} holds frames of different sizes; name a folder of one clip's frames")
@@ -233,10 +235,11 @@ def _ground_truth(clip: Path, frames: Iterator[Frame], border: int) -> Iterator[
         raise VsrppError(f"{clip} holds no frames; name a folder of images or a video")
 
 
-def _refuse_unfit(clip: Path, height: int, width: int, border: int) -> None:
-    if min(height, width) < SMALLEST_SIDE:
-        needed = f"{SMALLEST_SIDE}x{SMALLEST_SIDE}"
+def _refuse_unfit(clip: Path, height: int, width: int, border: int, scale: int) -> None:
+    smallest = -(-SSIM_WINDOW // scale) * scale  # cropped, a shorter side would be shorter than SSIM's window
+    if min(height, width) < smallest:
+        needed = f"{smallest}x{smallest}"
         raise VsrppError(f"{clip} holds frames of {width}x{height} pixels; scoring needs at least {needed}")
-    shortest = min(height, width) // SCALE * SCALE
+    shortest = min(height, width) // scale * scale
     if border < 0 or 2 * border + SSIM_WINDOW > shortest:
         raise VsrppError(f"--border {border} does not fit the frames of {clip}; choose 0 or a few pixels")

@@ -41,7 +41,9 @@ class ModelCard:
         weights = "the moving average of the weights" if network.is_average else "the raw weights"
         rows = {
             "input": f"{form.n_frames} consecutive frames, RGB, 0..1",
-            "output": "the middle frame, 3x as high and wide",
+            "output": f"the middle frame, {form.scale}x as high and wide"
+            if form.scale > 1
+            else "the middle frame, restored",
             "network": f"{form.n_feats} feature maps, {blocks}, alignment {form.alignment}",
             "trained": f"{network.step:,} steps{self.origin}; {weights}",
             "footage": self.footage or NOT_STATED,

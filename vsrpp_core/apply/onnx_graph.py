@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from vsrpp_core import __version__
 from vsrpp_core.network.alignment import RADIUS, SLOPE, STRIDE, LocalAlignment
 from vsrpp_core.network.folded import fold
-from vsrpp_core.network.model import SCALE, VSRBidirectional3x
+from vsrpp_core.network.model import VSRBidirectional3x
 
 OPSET, IR_VERSION = 17, 8
 Form = Literal["stacks", "planes"]
@@ -31,9 +31,9 @@ END = np.iinfo(np.int64).max
 def network_graph(model: VSRBidirectional3x, form: Form, half: bool = False) -> ModelProto:
     """``model`` with height and width left open, in float32 or, with ``half``, in float16 throughout.
 
-    "stacks": ``frames`` [batch, n_frames, 3, height, width] to ``picture`` [batch, 3, 3 height, 3 width]. "planes":
-    ``input`` [1, 3 n_frames, height, width], the planes of one frame after the other, to ``output`` [1, 3, 3 height,
-    3 width]. With ``half`` the motion between frames is computed in float32: positions need its bits.
+    "stacks": ``frames`` [batch, n_frames, 3, height, width] to ``picture`` [batch, 3, s height, s width]. "planes":
+    ``input`` [1, 3 n_frames, height, width], the planes of one frame after the other, to ``output`` [1, 3, s height,
+    s width]. With ``half`` the motion between frames is computed in float32: positions need its bits.
     """
     graph = _Graph(TensorProto.FLOAT16 if half else TensorProto.FLOAT)
     count = model.n_frames
@@ -47,7 +47,7 @@ def network_graph(model: VSRBidirectional3x, form: Form, half: bool = False) -> 
         source, target, given, size = "input", "output", [1, 3 * count], [1, 3]
         frames = graph.split(source, count, axis=1)
     graph.add("Identity", _picture(graph, model, frames), name=target)
-    large = [f"{SCALE}*height", f"{SCALE}*width"]
+    large = [f"{model.scale}*{side}" if model.scale > 1 else side for side in ("height", "width")]
     return graph.finished((source, [*given, "height", "width"]), (target, [*size, *large]))
 
 
@@ -106,7 +106,10 @@ def _picture(graph: _Graph, model: VSRBidirectional3x, frames: list[str]) -> str
     backward = _propagated(graph, model, "backward", features[centre:])
     forward = _propagated(graph, model, "forward", features[centre::-1])
     fused = _convolved(graph, graph.add("Concat", backward, forward, axis=1), model.fusion, "fusion")
-    return graph.add("Add", _enlarged(graph, model.upsample, fused), _bilinear(graph, frames[centre], 3, SCALE))
+    if model.scale == 1:
+        return graph.add("Add", _convolved(graph, fused, model.upsample[0], "upsample.0"), frames[centre])
+    base = _bilinear(graph, frames[centre], 3, model.scale)
+    return graph.add("Add", _enlarged(graph, model.upsample, fused, model.scale), base)
 
 
 def _convolved(
@@ -137,25 +140,25 @@ def _propagated(graph: _Graph, model: VSRBidirectional3x, way: str, features: li
 # the end of the network
 
 
-def _enlarged(graph: _Graph, upsample: nn.Sequential, features: str) -> str:
+def _enlarged(graph: _Graph, upsample: nn.Sequential, features: str, scale: int) -> str:
     """As ``enlarge_folded``."""
     weight, bias = (graph.weight(part) for part in fold(upsample))
-    inside = _shuffled(graph, graph.add("Conv", features, weight, bias, pads=[2, 2, 2, 2]))
+    inside = _shuffled(graph, graph.add("Conv", features, weight, bias, pads=[2, 2, 2, 2]), scale)
     for axis in (3, 2):
-        first, last = (_edge(graph, upsample, features, axis, at) for at in (0, -1))
+        first, last = (_edge(graph, upsample, features, scale, axis, at) for at in (0, -1))
         inside = graph.add("Concat", first, graph.slice(inside, [1], [-1], [axis]), last, axis=axis)
     return inside
 
 
-def _edge(graph: _Graph, upsample: nn.Sequential, features: str, axis: int, at: Literal[0, -1]) -> str:
+def _edge(graph: _Graph, upsample: nn.Sequential, features: str, scale: int, axis: int, at: Literal[0, -1]) -> str:
     """The outermost row or column of pixels, in the plain way from the two of feature maps that it depends on."""
     strip = graph.slice(features, [0] if at == 0 else [-2], [2] if at == 0 else [END], [axis])
-    inner = _shuffled(graph, _convolved(graph, strip, upsample[0], "upsample.0"))
+    inner = _shuffled(graph, _convolved(graph, strip, upsample[0], "upsample.0"), scale)
     picture = _convolved(graph, inner, upsample[2], "upsample.2")
     return graph.slice(picture, [at], [1] if at == 0 else [END], [axis])
 
 
-def _shuffled(graph: _Graph, values: str, scale: int = SCALE) -> str:
+def _shuffled(graph: _Graph, values: str, scale: int) -> str:
     return graph.add("DepthToSpace", values, blocksize=scale, mode="CRD")
 
 

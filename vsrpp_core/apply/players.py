@@ -12,7 +12,6 @@ from vsrpp_core.apply.load_network import build
 from vsrpp_core.apply.model_card import NOT_STATED, card_of, write_card
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
 from vsrpp_core.errors import UsageError, command, os_errors
-from vsrpp_core.network.model import SCALE
 from vsrpp_core.network.tiles import receptive_radius
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.names import readable
@@ -59,11 +58,13 @@ def export_for_vapoursynth(
 
 
 def _script(name: str, network: StoredNetwork, half: bool, trtexec: str) -> str:
-    overlap = SCALE * receptive_radius(build(network))  # what vs-mlrt drops of a tile's sides are pixels of the output
+    overlap = network.form.scale * receptive_radius(
+        build(network)
+    )  # what vs-mlrt drops of a tile's sides are pixels of the output
     overlap += overlap % 2  # tiles of a network with local alignment begin at even pixels
     values = {
         "name": name,
-        "scale": SCALE,
+        "scale": network.form.scale,
         "frames": network.form.n_frames,
         "overlap": overlap,
         "twice": 2 * overlap,

@@ -372,7 +372,8 @@ def _random_crop(
 ) -> Pair:
     top = int(random.integers(frames.shape[1] - side + 1))
     left = int(random.integers(frames.shape[2] - side + 1))
-    cropped = ground_truth[3 * top : 3 * (top + side), 3 * left : 3 * (left + side)]
+    scale = ground_truth.shape[0] // frames.shape[1]
+    cropped = ground_truth[scale * top : scale * (top + side), scale * left : scale * (left + side)]
     return frames[:, top : top + side, left : left + side], cropped
 
 

@@ -15,7 +15,7 @@ from vsrpp_core import __version__
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.bench.results import Loop, Machine, Part, Reading, Step, Upscaling
 from vsrpp_core.data.reader_count import most_readers
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.data.stacked import (
     DatasetFolder,
     PairPaths,
@@ -41,6 +41,7 @@ from vsrpp_core.tune.default_settings import default_config
 from vsrpp_core.tune.ladder import Rung
 from vsrpp_core.tune.measure import measure_steps
 from vsrpp_core.tune.predict import predict
+from vsrpp_core.tune.run_tuning import told_by
 from vsrpp_core.tune.search import Search
 from vsrpp_core.tune.workload import Workload, flops
 
@@ -67,7 +68,7 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
         folder = _dataset(root, Path(place) / "data")
         geometry = geometry_to_train(root or folder.root, known.data.crop if known else 0)
         config = known or default_config(describe_device(), min(geometry.height, geometry.width))
-        config = config.with_overrides({"model.n_frames": geometry.n_frames, "data.root": str(folder.root)})
+        config = config.with_overrides({**told_by(geometry), "data.root": str(folder.root)})
         hardware = choose_hardware(config.training.precision)
         hardware.apply(fixed_shapes=True)
         yield _machine(hardware)
@@ -144,7 +145,7 @@ def _make_up(folder: DatasetFolder) -> None:
     for index in range(sum(PAIRS.values())):
         smooth = imresize(random.integers(0, 256, (side // 9, side // 9, 3), dtype=np.uint8), side, side)
         picture = (smooth + random.normal(0, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
-        lr = downscale3(picture)
+        lr = downscaled(picture)
         middle = MADE_UP.n_frames // 2
         frames = [np.roll(lr, shift - middle, axis=1) for shift in range(MADE_UP.n_frames)]
         write_pair(folder, "train" if index < PAIRS["train"] else "val", f"made_up_{index}.png", frames, picture)
@@ -287,5 +288,5 @@ def _upscaling(config: RunConfig, hardware: Hardware) -> Upscaling:
 def _expected(config: RunConfig, hardware: Hardware, width: int, height: int) -> float:
     """Seconds of the forward pass: a third of those of a step with one such sample, where that is known."""
     one = config.with_overrides({"training.batch_size": 1, "training.accumulation": 1, "data.crop": 0})
-    seconds = predict(one, StackGeometry(config.model.n_frames, height, width), hardware).seconds
+    seconds = predict(one, StackGeometry(config.model.n_frames, height, width, config.model.scale), hardware).seconds
     return seconds / 3 if seconds == seconds else 0.0

@@ -22,7 +22,8 @@ def carried(
 
     Those of ``network``, read from ``source``, come along where name and shape are the same. Another number of frames
     has the same weights: a direction of the propagation takes more or fewer steps with them. Another scale of the
-    residuals is made up for by the last convolution of each block. Raises VsrppError for another number of feature
+    residuals is made up for by the last convolution of each block. With another scale of the picture the end is
+    untrained. Raises VsrppError for another number of feature
     maps, of which nothing could come along.
     """
     if network.form.n_feats != form.n_feats:
@@ -31,10 +32,11 @@ def carried(
             f"{network.form.n_feats}, or name other start weights"
         )
     change = network.form.residual_scale / form.residual_scale
+    is_as_large = network.form.scale == form.scale
     fitting = {
         name: weight * change if ".conv2." in name else weight
         for name, weight in network.weights.items()
-        if name in own and own[name].shape == weight.shape
+        if name in own and own[name].shape == weight.shape and (is_as_large or not name.startswith("upsample."))
     }
     return {**own, **fitting}, list(_told(network, source, form, own, fitting))
 

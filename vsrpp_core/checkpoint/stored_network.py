@@ -23,15 +23,15 @@ from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.schema import SHAPE, weights_fault
 from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.messages.kinds import Alignment
-from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE
+from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, SCALE
 from vsrpp_core.run.config import ModelConfig, RunConfig
 from vsrpp_core.run.files import write_atomically
 
 SUFFIX = ".safetensors"
 FORMAT = "vsrpp-network"
 FORMAT_VERSION = 1
-OTHER_BLOCKS_VERSION = 2
-"""Of networks whose blocks are not as all were before: a version that does not know of that must not guess."""
+OTHER_FORMS_VERSION = 2
+"""Of networks whose blocks or scale are not as all were before: a version that does not know of that must not guess."""
 CHECKSUM = "sha256"
 
 
@@ -50,25 +50,25 @@ class StoredNetwork:
 
     def metadata(self) -> dict[str, str]:
         """What a program that knows nothing of VSR++ needs in order to use the weights; docs/formats.md lists it."""
+        times = f"{self.form.scale}*" if self.form.scale > 1 else ""
         quality = {} if math.isnan(self.quality) else {"quality": repr(self.quality)}
         return {
             "format": FORMAT,
-            "format_version": str(FORMAT_VERSION if self._has_usual_blocks else OTHER_BLOCKS_VERSION),
+            "format_version": str(FORMAT_VERSION if self._is_of_first_form else OTHER_FORMS_VERSION),
             "vsrpp_version": __version__,
             **{name: str(value) for name, value in self.form.model_dump().items()},
-            "scale": "3",
             "step": str(self.step),
             **quality,
             "weights": "moving average" if self.is_average else "raw",
             "input": "frames [batch, n_frames, 3, height, width], in the order of time",
-            "output": "picture of the middle frame [batch, 3, 3*height, 3*width], not clamped",
+            "output": f"picture of the middle frame [batch, 3, {times}height, {times}width], not clamped",
             "colour_order": "RGB",
             "value_range": "0..1",
         }
 
     @property
-    def _has_usual_blocks(self) -> bool:
-        return (self.form.slope, self.form.residual_scale) == (NEGATIVE_SLOPE, RESIDUAL_SCALE)
+    def _is_of_first_form(self) -> bool:
+        return (self.form.slope, self.form.residual_scale, self.form.scale) == (NEGATIVE_SLOPE, RESIDUAL_SCALE, SCALE)
 
 
 def read_stored(path: Path) -> StoredNetwork:
@@ -110,7 +110,7 @@ def read_exported(path: Path) -> StoredNetwork:
     metadata, weights = _read(path)
     if metadata.get("format") != FORMAT:
         raise VsrppError(f"{path} was not written by vsrpp export; name another file")
-    if (version := metadata.get("format_version")) not in (str(FORMAT_VERSION), str(OTHER_BLOCKS_VERSION)):
+    if (version := metadata.get("format_version")) not in (str(FORMAT_VERSION), str(OTHER_FORMS_VERSION)):
         raise VsrppError(f"{path} is of format {version}, which this version of VSR++ does not know; use a newer one")
     if metadata.pop(CHECKSUM, None) != _checksum(weights, metadata):
         raise VsrppError(f"{path} is damaged (its content fails the check); export the network again")

@@ -40,7 +40,7 @@ VERBS = {
     "config": ("runs.config", "list every setting of a run, its value and meaning"),
     "evaluate": ("networks.evaluate", "score networks on ground-truth frames beside bicubic"),
     "export": ("networks.export", "write a network for other programs, as safetensors or ONNX"),
-    "upscale": ("networks.upscale", "upscale videos or folders of images 3x"),
+    "upscale": ("networks.upscale", "upscale videos or folders of images"),
     "import": ("runs.import_run", "make a run from a checkpoint or folder of the original VSR++, or an export"),
     "demo": ("runs.demo", "train a small network on photographs, to see everything work"),
     "completion": ("completion", "print a script that completes this command in bash, zsh or fish"),
@@ -81,7 +81,7 @@ def _status(options: argparse.Namespace) -> int:
 def make_parser(wanted: str | None = None) -> argparse.ArgumentParser:
     """With the options of the verb ``wanted``, or of all: only the modules of these are imported."""
     parser = argparse.ArgumentParser(
-        prog="vsrpp", description="Train a 3x video super-resolution network on your own footage."
+        prog="vsrpp", description="Train a video super-resolution network on your own footage."
     )
     parser.add_argument("--version", action="version", version=f"vsrpp {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsrpp_core.data.resize import downscale3
+from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import (
     SPLIT_FOLDERS,
     UNREADABLE,
@@ -266,7 +266,7 @@ def _compare(finding: _Finding, stack: Picture, truth: Picture, least: float) ->
         if np.array_equal(a, b):
             text = f"{finding.pair.lr} repeats a frame: {number} and {number + 1} are identical"
             finding.add(text, is_remark=True)
-    psnr = _psnr(downscale3(truth), frames[shape.n_frames // 2])
+    psnr = _psnr(downscaled(truth, shape.scale), frames[shape.n_frames // 2])
     if psnr < least:
         text = f"{finding.pair.gt}: the ground truth does not show the stack's centre frame ({psnr:.1f} dB apart)"
         finding.add(text)
@@ -295,6 +295,10 @@ def _compare_with_others(finding: _Finding, sizes: Counter[StackGeometry]) -> No
     if geometry.n_frames != usual.n_frames:
         finding.add(
             f"{path} is a stack of {geometry}, but most are of {usual.n_frames} frames, and a network takes one"
+        )
+    elif geometry.scale != usual.scale:
+        finding.add(
+            f"{path} is a stack of {geometry}, but most are enlarged {usual.scale} times, and a network has one"
         )
     elif sizes[geometry] < RARE * sizes.total():
         text = f"{path} is a stack of {geometry}, as only {sizes[geometry]:,} of {sizes.total():,} pairs are"

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vsrpp_core.data.layouts import Place
-from vsrpp_core.data.resize import blur_downscale3, downscale3
-from vsrpp_core.data.stacked import SCALE, DatasetFolder, measure, read_image
+from vsrpp_core.data.resize import blur_downscaled, downscaled
+from vsrpp_core.data.stacked import DatasetFolder, measure, read_image
 from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.messages.events import PreparationProgressed
 from vsrpp_core.run.files import write_atomically
 
 Degradation = Literal["BI", "BD"]
-SHRINK: dict[Degradation, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {"BI": downscale3, "BD": blur_downscale3}
+Shrink = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
+SHRINK: dict[Degradation, Shrink] = {"BI": downscaled, "BD": blur_downscaled}
 """Bicubic, or blurred and subsampled."""
 
 
@@ -34,9 +35,9 @@ def complete(root: Path, degradation: Degradation) -> Generator[PreparationProgr
     trained = folder.pairs("train")
     if not trained:
         raise VsrppError(f"{root} has no training pairs, by which the number of frames is known; add them first")
-    n_frames, wanted = measure(trained[0]).n_frames, list(_without_stack(folder))
+    shape, wanted = measure(trained[0]), list(_without_stack(folder))
     for done, (truth, place) in enumerate(wanted, start=1):
-        stack = _stack(truth, n_frames, SHRINK[degradation])
+        stack = _stack(truth, shape.n_frames, shape.scale, SHRINK[degradation])
         with os_errors(place.lr, "cannot be written"):
             place.lr.mkdir(parents=True, exist_ok=True)
             write_atomically(place.lr / f"{truth.stem}.png", _saved(stack))
@@ -50,13 +51,13 @@ def _without_stack(folder: DatasetFolder) -> Iterator[tuple[Path, Place]]:
             yield path, places[path.parent]
 
 
-def _stack(truth: Path, n_frames: int, shrink: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+def _stack(truth: Path, n_frames: int, scale: int, shrink: Shrink) -> NDArray[np.uint8]:
     picture, half = read_image(truth), n_frames // 2
     height, width = picture.shape[:2]
-    if height % SCALE or width % SCALE:
-        raise VsrppError(f"{truth} is {width}x{height}, no multiple of {SCALE}; crop it, or move it elsewhere")
+    if height % scale or width % scale:
+        raise VsrppError(f"{truth} is {width}x{height}, no multiple of {scale}; crop it, or move it elsewhere")
     wide = np.pad(picture, ((0, 0), (half, half), (0, 0)), mode="edge")
-    return np.concatenate([shrink(wide[:, shift : shift + width]) for shift in range(n_frames)])
+    return np.concatenate([shrink(wide[:, shift : shift + width], scale) for shift in range(n_frames)])
 
 
 def _saved(stack: NDArray[np.uint8]) -> Callable[[Path], None]:

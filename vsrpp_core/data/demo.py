@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.data.stacked import SCALE, DatasetFolder, Split, write_pair
 from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.events import PreparationProgressed
@@ -115,7 +115,7 @@ def _write_clip(folder: DatasetFolder, split: Split, number: int) -> None:
     side = SCALE * (LR_SIDE + 2 * MARGIN)
     views = [_view(photograph, *camera, side) for camera in _flight(photograph, side, random)]
     inner = slice(SCALE * MARGIN, SCALE * (MARGIN + LR_SIDE))
-    frames = [downscale3(view)[MARGIN : MARGIN + LR_SIDE, MARGIN : MARGIN + LR_SIDE] for view in views]
+    frames = [downscaled(view)[MARGIN : MARGIN + LR_SIDE, MARGIN : MARGIN + LR_SIDE] for view in views]
     ground_truth = np.ascontiguousarray(views[N_FRAMES // 2][inner, inner])
     write_pair(folder, split, f"{Path(photograph_name).stem}_{number:04d}.png", frames, ground_truth)
 

@@ -70,33 +70,35 @@ def imresize(image: NDArray[np.uint8], height: int, width: int, region: Region |
     return _resampled(image, rows, columns)
 
 
-def downscale3(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[3h, 3w, C] to [h, w, C], bicubic: BI."""
-    return imresize(image, image.shape[0] // SCALE, image.shape[1] // SCALE)
+def downscaled(image: NDArray[np.uint8], scale: int = SCALE) -> NDArray[np.uint8]:
+    """[s·h, s·w, C] to [h, w, C], bicubic: BI. The same picture at a scale of 1."""
+    return imresize(image, image.shape[0] // scale, image.shape[1] // scale) if scale > 1 else image
 
 
-def blur_downscale3(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[3h, 3w, C] to [h, w, C], blurred and subsampled by 3: BD.
+def blur_downscaled(image: NDArray[np.uint8], scale: int = SCALE) -> NDArray[np.uint8]:
+    """[s·h, s·w, C] to [h, w, C], blurred and subsampled: BD.
 
     A Gaussian of 7x7 pixels with sigma 1.6, the picture's edge repeated, and the middle of each 3x3 pixels kept: the
     field's BD for a factor of 3 (Y. Zhang et al., Residual Dense Network for Image Super-Resolution, CVPR 2018, and its
-    published code). The BD of video papers, for a factor of 4, has the same sigma.
+    published code). For 2 and 4, whose blocks have no pixel in the middle, it has 8x8 taps around their centre, so that
+    nothing is shifted; the BD of video papers, for 4, has the same sigma and keeps the first pixel of each block. A
+    scale of 1 is the blur alone.
     """
-    return _resampled(image, _blur_weights(image.shape[0]), _blur_weights(image.shape[1]))
+    return _resampled(image, _blur_weights(image.shape[0], scale), _blur_weights(image.shape[1], scale))
 
 
-def upscale3(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[h, w, C] to [3h, 3w, C]: the picture called LR in every comparison."""
-    return imresize(image, image.shape[0] * SCALE, image.shape[1] * SCALE)
+def upscaled(image: NDArray[np.uint8], scale: int = SCALE) -> NDArray[np.uint8]:
+    """[h, w, C] to [s·h, s·w, C], bicubic: the picture called LR in every comparison; the same at a scale of 1."""
+    return imresize(image, image.shape[0] * scale, image.shape[1] * scale) if scale > 1 else image
 
 
 @lru_cache(maxsize=16)
-def _blur_weights(n_in: int) -> NDArray[np.float64]:
-    """Weights [n_in // 3, n_in] of the blur at the middle pixel of every three; each row sums to 1."""
-    steps = np.arange(-BLUR_RADIUS, BLUR_RADIUS + 1)
-    kernel = np.exp(-(steps**2) / (2 * BLUR_SIGMA**2))
-    n_out = n_in // SCALE
-    places = SCALE * np.arange(n_out)[:, None] + SCALE // 2 + steps[None, :]
+def _blur_weights(n_in: int, scale: int) -> NDArray[np.float64]:
+    """Weights [n_in // scale, n_in] of the blur at the centre of every ``scale`` pixels; each row sums to 1."""
+    steps = np.arange(-BLUR_RADIUS, BLUR_RADIUS + (2 if scale % 2 == 0 else 1))
+    kernel = np.exp(-((steps - (0.5 if scale % 2 == 0 else 0)) ** 2) / (2 * BLUR_SIGMA**2))
+    n_out = n_in // scale
+    places = scale * np.arange(n_out)[:, None] + (scale - 1) // 2 + steps[None, :]
     weights = np.zeros((n_out, n_in))
     np.add.at(weights, (np.arange(n_out)[:, None], np.clip(places, 0, n_in - 1)), kernel / kernel.sum())
     weights.setflags(write=False)

@@ -21,7 +21,9 @@ from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
 
+SCALES = 1, 2, 3, 4
 SCALE = 3
+"""Ground truth to LR where nothing says another."""
 SUFFIXES = (".png", ".bmp")
 """Of the images of a pair, in any case; PNG is what is written."""
 Split = Literal["train", "val"]
@@ -32,24 +34,28 @@ UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.De
 """What Pillow raises for a file that it cannot read as a picture; SyntaxError is for a broken PNG."""
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""LR frames [T, h, w, 3] in time order and their ground truth [3h, 3w, 3]."""
+"""LR frames [T, h, w, 3] in time order and their ground truth [s·h, s·w, 3]."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackGeometry:
-    """Shape of a pair: ``n_frames`` LR frames of ``height`` × ``width`` pixels, stacked top to bottom in time order."""
+    """Shape of a pair: ``n_frames`` LR frames of ``height`` × ``width`` pixels, stacked top to bottom in time order.
+
+    The ground truth is ``scale`` times as large.
+    """
 
     n_frames: int
     height: int
     width: int
+    scale: int = SCALE
 
     @property
     def gt_height(self) -> int:
-        return SCALE * self.height
+        return self.scale * self.height
 
     @property
     def gt_width(self) -> int:
-        return SCALE * self.width
+        return self.scale * self.width
 
     @property
     def pair_bytes(self) -> int:
@@ -67,18 +73,21 @@ class StackGeometry:
 def geometry_of(lr_size: tuple[int, int], gt_size: tuple[int, int]) -> StackGeometry:
     """The geometry of a pair from the sizes (width, height) of its two images.
 
-    Raises ValueError, saying what does not fit, when no odd number of frames makes them a pair.
+    Raises ValueError, saying what does not fit, when no scale and no odd number of frames make them a pair.
     """
     (lr_width, lr_height), (gt_width, gt_height) = lr_size, gt_size
-    if gt_width % SCALE or gt_height % SCALE:
-        raise ValueError(f"the ground truth's {gt_width}×{gt_height} is not a multiple of {SCALE} in both directions")
-    width, height = gt_width // SCALE, gt_height // SCALE
-    if lr_width != width:
-        raise ValueError(f"the LR stack is {lr_width} wide, but a third of the ground truth's width is {width}")
+    scale, rest = divmod(gt_width, lr_width)
+    if rest or scale not in SCALES:
+        raise ValueError(
+            f"the ground truth's width {gt_width} is not 1, 2, 3 or 4 times that of the LR stack, {lr_width}"
+        )
+    if gt_height % scale:
+        raise ValueError(f"the ground truth's height {gt_height} is not a multiple of {scale}, as its width is")
+    height = gt_height // scale
     n_frames, rest = divmod(lr_height, height)
     if rest or n_frames % 2 == 0 or n_frames < 3:
         raise ValueError(f"the LR stack's height {lr_height} is not an odd number, 3 or more, of frames {height} high")
-    return StackGeometry(n_frames, height, width)
+    return StackGeometry(n_frames, height, lr_width, scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +253,7 @@ def load_pair(pair: PairPaths, geometry: StackGeometry) -> Pair:
 def write_pair(
     folder: DatasetFolder, split: Split, name: str, frames: Sequence[NDArray[np.uint8]], ground_truth: NDArray[np.uint8]
 ) -> None:
-    """Write LR frames [h, w, 3] and ground truth [3h, 3w, 3] as a pair: both appear, or neither.
+    """Write LR frames [h, w, 3] and ground truth [s·h, s·w, 3] as a pair: both appear, or neither.
 
     Both files are complete under temporary names before either is named. Between the two renames a kill can leave a
     stack without its ground truth, which no reader takes for a pair; the error of a full disk leaves nothing.

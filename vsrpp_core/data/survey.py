@@ -39,19 +39,25 @@ class Survey:
 def survey(root: Path, n_frames: int = 0) -> Survey:
     """Measure every pair of ``root``, which has some to train on.
 
-    VsrppError where one cannot be trained on: files that are not a pair, or stacks of another number of frames.
+    VsrppError where one cannot be trained on: files that are not a pair, or stacks of another number of frames or
+    another scale.
     """
     folder = DatasetFolder(root, n_frames)
     found = Survey(tuple(measured(folder.pairs("train"))), tuple(measured(folder.pairs("val"))))
-    frames = Counter(pair.geometry.n_frames for pair in (*found.train, *found.val) if pair.geometry)
-    if len(frames) > 1:
-        usual = frames.most_common(1)[0][0]
-        other = next(p for p in (*found.train, *found.val) if p.geometry and p.geometry.n_frames != usual)
+    known = [(pair, pair.geometry) for pair in (*found.train, *found.val) if pair.geometry]
+    if len(kinds := Counter(kind_of(shape) for _, shape in known)) > 1:
+        usual = kinds.most_common(1)[0][0]
+        other, shape = next((pair, shape) for pair, shape in known if kind_of(shape) != usual)
         raise VsrppError(
-            f"{other.lr} has {other.geometry}, where most stacks have {usual} frames and a network takes one number; "
-            f"`{command('vsrpp', 'check', root)}` lists every such pair"
+            f"{other.lr} has {shape}, where most stacks have {usual[0]} frames and a ground truth {usual[1]} times as "
+            f"large, and a network takes one kind; `{command('vsrpp', 'check', root)}` lists every such pair"
         )
     return found
+
+
+def kind_of(shape: StackGeometry) -> tuple[int, int]:
+    """Number of frames and scale, of which a network takes one."""
+    return shape.n_frames, shape.scale
 
 
 def geometry_to_train(root: Path, crop: int) -> StackGeometry:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import psutil
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,7 +20,6 @@ from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.alignment import OFFSETS
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.metrics import to_8bit
-from vsrpp_core.network.model import SCALE
 from vsrpp_core.network.tiles import Network, Tile, Upscaler, receptive_radius
 
 Level = TypeVar("Level", bound=np.uint8 | np.uint16)
@@ -40,15 +40,20 @@ class PictureUpscaler:
     whole one's up to rounding.
     """
 
-    def __init__(self, hardware: Hardware, tile: int = 0, reserved: int = 0) -> None:
-        """``reserved``: bytes of the host's free memory that the caller will need."""
-        self._hardware, self._wanted, self._reserved = hardware, tile, reserved
+    def __init__(
+        self, hardware: Hardware, tile: int = 0, reserved: int = 0, size: tuple[int, int] | None = None
+    ) -> None:
+        """``reserved``: bytes of the host's free memory that the caller will need.
+
+        With ``size`` (width, height) what the network makes is resampled to it before it is rounded to levels.
+        """
+        self._hardware, self._wanted, self._reserved, self._to = hardware, tile, reserved, size
         self._upscaler: Upscaler | None = None
         self._size = ""
         self._warned = bool(tile)
 
     def __call__(self, model: Network, frames: NDArray[Level]) -> NDArray[Level] | None:
-        """Frames [T, h, w, 3] to the picture [3h, 3w, 3] of the middle one, with the bits of the frames.
+        """Frames [T, h, w, 3] to the picture [s·h, s·w, 3] of the middle one, with the bits of the frames.
 
         None where the network's output is not finite: as whole levels it would be a picture like any other. Raises the
         device's error where no tile fits either.
@@ -60,7 +65,7 @@ class PictureUpscaler:
 
         Between the two the next may be started, so that the GPU need not wait for the host.
         """
-        output, level = self.output(model, frames), frames.dtype
+        output, level = self._resampled(self.output(model, frames)), frames.dtype
         levels = _to_16bit(output) if level == np.uint16 else to_8bit(output)
         picture, is_finite = Fetched(levels[0].permute(1, 2, 0).contiguous()), Fetched(output.isfinite().all())
 
@@ -70,13 +75,19 @@ class PictureUpscaler:
         return finish
 
     def output(self, model: Network, frames: NDArray[Level]) -> Tensor:
-        """The network's output [1, 3, 3h, 3w] on the device, 1.0 for white; a GPU may still work on it."""
+        """The network's output [1, 3, s·h, s·w] on the device, 1.0 for white; a GPU may still work on it."""
         height, width = frames.shape[1:3]
         self._size = f"{width}x{height}"
         if self._upscaler is None:
             self._upscaler = Upscaler(self._most_pixels(model))
         with torch.no_grad(), self._hardware.autocast():
             return self._upscaler(model, self._stack(frames))
+
+    def _resampled(self, output: Tensor) -> Tensor:
+        """Bicubic with the kernel of all pictures here (Keys, a = -0.5), which is stretched where it shrinks."""
+        if self._to is None or tuple(output.shape[-2:]) == self._to[::-1]:
+            return output
+        return F.interpolate(output.float(), size=self._to[::-1], mode="bicubic", antialias=True)
 
     @property
     def in_flight(self) -> int:
@@ -128,7 +139,7 @@ def bytes_per_pixel(model: LeanVSR) -> int:
     maps = 5 * model.n_feats
     if model.alignment == "local":
         maps += 2 * (model.n_feats + OFFSETS)
-    return 4 * (maps + 3 * (model.n_frames + 3 * SCALE**2))
+    return 4 * (maps + 3 * (model.n_frames + 3 * model.scale**2))
 
 
 def _to_16bit(image: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vsrpp_core.messages.kinds import Alignment, Checkpointing
 from vsrpp_core.network.folded import enlarge_folded
-from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, ResidualBlock, VSRBidirectional3x
+from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE, SCALE, ResidualBlock, VSRBidirectional3x
 
 
 class LeanResidualBlock(ResidualBlock):
@@ -39,7 +39,7 @@ class LeanVSR(VSRBidirectional3x):
     ``none`` keeps all of them for the backward pass. ``block`` keeps the input of each residual block and ``trunk`` the
     two inputs of each step of the propagation, fuse and trunk together; everything between is recomputed in the
     backward pass. All three have the same output and gradients. With ``folded`` the two last convolutions are computed
-    as one, composed anew in each forward pass: output and gradients differ in rounding.
+    as one, composed anew in each forward pass: output and gradients differ in rounding; with a scale of 1 there is one.
 
     Without gradients the end is folded, and a frame's features are extracted when the propagation comes to them: five
     feature maps exist at once, seven with local alignment, however many frames there are. The picture is that of the
@@ -58,8 +58,9 @@ class LeanVSR(VSRBidirectional3x):
         folded: bool = False,
         slope: float = NEGATIVE_SLOPE,
         residual_scale: float = RESIDUAL_SCALE,
+        scale: int = SCALE,
     ) -> None:
-        super().__init__(n_feats, n_blocks, n_frames, alignment, slope, residual_scale)
+        super().__init__(n_feats, n_blocks, n_frames, alignment, slope, residual_scale, scale)
         self._checkpointing, self._folded = checkpointing, folded
 
     def _extract(self, frames: Tensor) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
@@ -77,7 +78,7 @@ class LeanVSR(VSRBidirectional3x):
         return features
 
     def _enlarge(self, fused: Tensor) -> Tensor:
-        if self._folded or not torch.is_grad_enabled():
+        if self.scale > 1 and (self._folded or not torch.is_grad_enabled()):
             return enlarge_folded(self.upsample, fused)
         return super()._enlarge(fused)
 

@@ -50,11 +50,11 @@ def hybrid_loss(prediction: Tensor, target: Tensor) -> LossParts:
 
 
 @torch.no_grad()
-def bicubic_edges(frames: Tensor) -> Tensor:
-    """Mean |gradient|, as in LossParts, of the bicubic 3x centre frame of stacks [B, T, 3, h, w] in 0..1."""
+def bicubic_edges(frames: Tensor, scale: int) -> Tensor:
+    """Mean |gradient|, as in LossParts, of the bicubic centre frame of stacks [B, T, 3, h, w] in 0..1."""
     centre = frames[:, frames.shape[1] // 2].float()
     # antialias chooses the kernel of the pictures called LR (a = -0.5); it filters nothing when enlarging
-    picture = F.interpolate(centre, scale_factor=3, mode="bicubic", antialias=True).clamp(0, 1)
+    picture = F.interpolate(centre, scale_factor=scale, mode="bicubic", antialias=True).clamp(0, 1)
     in_x, in_y = _absolute_differences(picture)
     return in_x.mean() + in_y.mean()
 

@@ -1,4 +1,4 @@
-"""The bidirectional 3x network, written plainly: the reference any faster form is tested against.
+"""The bidirectional network, written plainly: the reference any faster form is tested against.
 
 Parameter names and arithmetic are a promise: weights of the original VSR++ load and give the same picture.
 """
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.alignment import LocalAlignment
 
+SCALES = 1, 2, 3, 4
 SCALE = 3
+"""Of a network that says no other."""
 RESIDUAL_SCALE = 0.1
 NEGATIVE_SLOPE = 0.2
 
@@ -35,16 +37,18 @@ class ResidualBlock(nn.Module):
 
 
 class VSRBidirectional3x(nn.Module):
-    """Upscale the centre frame of a stack three times.
+    """Upscale the centre frame of a stack, three times as the original, or twice, four times, or restore it.
 
-    Input [B, T, 3, h, w] with T = n_frames, values 0..1; output [B, 3, 3h, 3w], values near 0..1 and not clamped.
+    Input [B, T, 3, h, w] with T = n_frames, values 0..1; output [B, 3, s·h, s·w] with
+    s = ``scale``, values near 0..1 and not clamped.
     Both directions of the propagation start from the centre frame's features as their state, not from zeros: backward
     then consumes the frames after the centre one by one, forward those before it. With ``alignment`` "local" their
     features are first moved to where the centre frame has what they show; "none" is the original network. ``slope`` is
     that of the blocks' LeakyReLU, ``residual_scale`` what a block's change is multiplied by: the original's later
-    versions had 0.1 and 1.
+    versions had 0.1 and 1. ``scale`` is 1 to 4; with 1 the end is a single convolution, as there is
+    nothing to shuffle, and what it makes is added to the centre frame itself.
 
-    Raises ValueError for an even n_frames, an odd n_blocks, or a stack of another shape.
+    Raises ValueError for an even n_frames, an odd n_blocks, another scale, or a stack of another shape.
     """
 
     block: type[ResidualBlock] = ResidualBlock
@@ -57,13 +61,16 @@ class VSRBidirectional3x(nn.Module):
         alignment: Alignment = "none",
         slope: float = NEGATIVE_SLOPE,
         residual_scale: float = RESIDUAL_SCALE,
+        scale: int = SCALE,
     ) -> None:
         super().__init__()
         if n_frames % 2 == 0 or n_frames < 3:
             raise ValueError(f"n_frames must be odd and at least 3, not {n_frames}")
         if n_blocks % 2 or n_blocks < 2:
             raise ValueError(f"n_blocks must be even and at least 2, not {n_blocks}")
-        self.n_feats, self.n_blocks, self.n_frames = n_feats, n_blocks, n_frames
+        if scale not in SCALES:
+            raise ValueError(f"scale must be one of {', '.join(map(str, SCALES))}, not {scale}")
+        self.n_feats, self.n_blocks, self.n_frames, self.scale = n_feats, n_blocks, n_frames, scale
         self.feat_extract = nn.Conv2d(3, n_feats, 3, padding=1)
         self.backward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
         self.forward_fuse = nn.Conv2d(2 * n_feats, n_feats, 1)
@@ -71,11 +78,10 @@ class VSRBidirectional3x(nn.Module):
         self.backward_trunk = nn.Sequential(*(self.block(*form) for _ in range(n_blocks // 2)))
         self.forward_trunk = nn.Sequential(*(self.block(*form) for _ in range(n_blocks // 2)))
         self.fusion = nn.Conv2d(2 * n_feats, n_feats, 1)
-        self.upsample = nn.Sequential(
-            nn.Conv2d(n_feats, n_feats * SCALE**2, 3, padding=1),
-            nn.PixelShuffle(SCALE),
-            nn.Conv2d(n_feats, 3, 3, padding=1),
-        )
+        enlarging = []
+        if scale > 1:
+            enlarging = [nn.Conv2d(n_feats, n_feats * scale**2, 3, padding=1), nn.PixelShuffle(scale)]
+        self.upsample = nn.Sequential(*enlarging, nn.Conv2d(n_feats, 3, 3, padding=1))
         self.alignment = alignment
         if alignment == "local":  # last: the other parameters begin as those of the plain form with the same seed
             self.align = LocalAlignment(n_feats)
@@ -88,8 +94,9 @@ class VSRBidirectional3x(nn.Module):
         forward = self._propagate(earlier, self.forward_fuse, self.forward_trunk)
         fused = self.fusion(torch.cat((backward, forward), dim=1))
         centre = frames[:, self.n_frames // 2]
-        base = F.interpolate(centre, scale_factor=SCALE, mode="bilinear", align_corners=False)
-        return self._enlarge(fused) + base
+        if self.scale > 1:
+            centre = F.interpolate(centre, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return self._enlarge(fused) + centre
 
     def _extract(self, frames: Tensor) -> tuple[Iterable[Tensor], Iterable[Tensor]]:
         """Features from the centre frame to the last one, and from the centre frame back to the first one."""
@@ -124,7 +131,7 @@ class VSRBidirectional3x(nn.Module):
         An untrained network then adds next to nothing, and the first steps learn detail instead of unlearning noise.
         Loading weights makes it irrelevant.
         """
-        last = self.upsample[2]
+        last = self.upsample[-1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         with torch.no_grad():
             last.weight.mul_(0.1)

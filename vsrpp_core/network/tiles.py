@@ -15,7 +15,6 @@ from torch import Tensor
 from vsrpp_core.device.memory import is_out_of_memory
 from vsrpp_core.messages.kinds import Alignment
 from vsrpp_core.network.alignment import REACH, STRIDE
-from vsrpp_core.network.model import SCALE
 
 SMALLEST_TILE = 32
 """LR pixels a side; smaller tiles would be mostly halo."""
@@ -28,25 +27,26 @@ Tile = tuple[int, int]
 
 
 class Network(Protocol):
-    """A network like ``VSRBidirectional3x``: frames [B, T, 3, h, w] to pictures [B, 3, 3h, 3w]."""
+    """A network like ``VSRBidirectional3x``: frames [B, T, 3, h, w] to pictures [B, 3, s·h, s·w]."""
 
     n_blocks: int
     n_frames: int
+    scale: int
     alignment: Alignment
 
     def __call__(self, frames: Tensor) -> Tensor: ...
 
 
 def receptive_radius(model: Network) -> int:
-    """LR pixels to each side of a pixel that its 3x3 output pixels depend on.
+    """LR pixels to each side of a pixel that its output pixels depend on.
 
     One for each 3x3 convolution on the way: ``feat_extract``, two in each of n_blocks / 2 residual blocks for each of
-    the n_frames // 2 steps of a direction, and the two of ``upsample``. The latter of these works on the 3x picture,
-    where one pixel of reach is at most one LR pixel; the bilinear picture's reach of one is less than all that. Local
-    alignment looks around itself once, before the propagation.
+    the n_frames // 2 steps of a direction, and the two of ``upsample``, which has one where the scale is 1. The latter
+    of two works on the large picture, where one pixel of reach is at most one LR pixel; the bilinear picture's reach of
+    one is less than all that. Local alignment looks around itself once, before the propagation.
     """
     aligning = REACH if model.alignment == "local" else 0
-    return 1 + aligning + model.n_frames // 2 * model.n_blocks + 2
+    return 1 + aligning + model.n_frames // 2 * model.n_blocks + (2 if model.scale > 1 else 1)
 
 
 def _step(model: Network) -> int:
@@ -55,7 +55,7 @@ def _step(model: Network) -> int:
 
 
 def upscale(model: Network, frames: Tensor, tile: Tile | None = None, halo: int | None = None) -> Tensor:
-    """Frames [1, T, 3, h, w] to [1, 3, 3h, 3w] in tiles of at most ``tile``; None is the whole at once.
+    """Frames [1, T, 3, h, w] to [1, 3, s·h, s·w] in tiles of at most ``tile``; None is the whole at once.
 
     ``halo`` LR pixels around each tile are computed and discarded. None is the receptive radius, with which the result
     equals the whole picture up to rounding; less is faster and leaves faint seams.
@@ -64,14 +64,14 @@ def upscale(model: Network, frames: Tensor, tile: Tile | None = None, halo: int 
     if not tile or (tile[0] >= height and tile[1] >= width):
         return model(frames)
     halo = receptive_radius(model) if halo is None else halo
-    step = _step(model)
+    step, scale = _step(model), model.scale
     picture: Tensor | None = None
     for row in _spans(height, tile[0], halo, step):
         for column in _spans(width, tile[1], halo, step):
             part = model(frames[..., row.low : row.high, column.low : column.high])
             if picture is None:
-                picture = part.new_empty(*part.shape[:-2], SCALE * height, SCALE * width)
-            picture[..., row.target, column.target] = part[..., row.source, column.source]
+                picture = part.new_empty(*part.shape[:-2], scale * height, scale * width)
+            picture[..., row.target(scale), column.target(scale)] = part[..., row.source(scale), column.source(scale)]
     assert picture is not None
     return picture
 
@@ -117,15 +117,13 @@ class _Span:
     low: int
     high: int
 
-    @property
-    def target(self) -> slice:
-        """The tile in the 3x picture."""
-        return slice(SCALE * self.start, SCALE * self.end)
+    def target(self, scale: int) -> slice:
+        """The tile in the enlarged picture."""
+        return slice(scale * self.start, scale * self.end)
 
-    @property
-    def source(self) -> slice:
+    def source(self, scale: int) -> slice:
         """The tile in what the network makes of ``low`` to ``high``."""
-        return slice(SCALE * (self.start - self.low), SCALE * (self.end - self.low))
+        return slice(scale * (self.start - self.low), scale * (self.end - self.low))
 
 
 def _spans(length: int, side: int, halo: int, step: int = 1) -> list[_Span]:

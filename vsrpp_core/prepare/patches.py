@@ -1,8 +1,8 @@
 """Where in a window the patch is, and how the pair is cut out of its frames.
 
 Patch borders are as the network meets them in use: a frame is shrunk to the requested height, cropped to a multiple of
-3 and downscaled as a whole, and the patch is cut out of the results. For speed only the patch and its surroundings
-within reach of the downscaling kernel are computed, which gives the same pixels.
+the scale and downscaled as a whole, and the patch is cut out of the results. For speed only the patch and its
+surroundings within reach of the downscaling kernel are computed, which gives the same pixels.
 """
 
 import base64
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from vsrpp_core.data.resize import downscale3, resize_weights
-from vsrpp_core.data.stacked import SCALE, DatasetFolder, write_pair
+from vsrpp_core.data.resize import downscaled, resize_weights
+from vsrpp_core.data.stacked import DatasetFolder, write_pair
 from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.prepare import footage
 from vsrpp_core.prepare.degradation import degrade_real
@@ -38,7 +38,7 @@ CANDIDATES = 4
 the most detailed part of the picture, and smooth areas must be learned as well."""
 
 MARGIN = 4
-"""LR pixels computed around a patch; the kernel of the 3x downscaling reaches 2 of them."""
+"""LR pixels computed around a patch; the kernel of the downscaling reaches 2 of them."""
 
 
 LOOK = 16
@@ -126,10 +126,10 @@ def _random(window: Window, source: Source, recipe: Recipe, purpose: int) -> np.
 
 
 def _choose_place(frames: Sequence[Stored], window: Window, source: Source, recipe: Recipe) -> tuple[int, int]:
-    """Top and left of the patch in the shrunk frame, multiples of 3: of a few drawn, the most textured that moves."""
-    random, frame = _random(window, source, recipe, 0), (source.height, source.width)
+    """Top and left of the patch in the shrunk frame, multiples of the scale: of a few, the most textured that moves."""
+    random, frame, scale = _random(window, source, recipe, 0), (source.height, source.width), recipe.dataset.scale
     rows, columns = (
-        SCALE * random.integers((size - side) // SCALE + 1, size=CANDIDATES)
+        scale * random.integers((size - side) // scale + 1, size=CANDIDATES)
         for size, side in zip(frame, recipe.dataset.patch_size, strict=True)
     )
     places = [(int(top), int(left)) for top, left in zip(rows, columns, strict=True)]
@@ -140,8 +140,9 @@ def _merit(frames: Sequence[Stored], source: Source, place: tuple[int, int], rec
     """Whether a position moves throughout, and its texture, from samples an LR pixel apart: only for comparison."""
     (top, left), (height, width) = place, recipe.dataset.patch_size
     down, across = source.info.height / source.height, source.info.width / source.width
-    rows = slice(round(down * top), round(down * (top + height)), max(1, round(SCALE * down)))
-    columns = slice(round(across * left), round(across * (left + width)), max(1, round(SCALE * across)))
+    scale = recipe.dataset.scale
+    rows = slice(round(down * top), round(down * (top + height)), max(1, round(scale * down)))
+    columns = slice(round(across * left), round(across * (left + width)), max(1, round(scale * across)))
     looks = [_upper(frame[rows, columns, 1]) for frame in frames]
     moves = not any(is_repeat(a, b, recipe.skip.still) for a, b in pairwise(looks))
     return moves, texture(looks[len(looks) // 2])
@@ -152,13 +153,14 @@ def _upper(values: Stored) -> NDArray[np.uint8]:
 
 
 def _patch(frame: Stored, source: Source, top: int, left: int, recipe: Recipe) -> tuple[Frame, Frame]:
-    """LR [height / 3, width / 3, 3] and ground truth [height, width, 3] of the patch at ``top``, ``left``."""
-    reach, (height, width) = SCALE * MARGIN, recipe.dataset.patch_size
-    up, down = max(0, top - reach), min(source.height // SCALE * SCALE, top + height + reach)
-    west, east = max(0, left - reach), min(source.width // SCALE * SCALE, left + width + reach)
+    """LR [height / scale, width / scale, 3] and ground truth [height, width, 3] of the patch at ``top``, ``left``."""
+    (height, width), scale = recipe.dataset.patch_size, recipe.dataset.scale
+    reach = scale * MARGIN
+    up, down = max(0, top - reach), min(source.height // scale * scale, top + height + reach)
+    west, east = max(0, left - reach), min(source.width // scale * scale, left + width + reach)
     around = _shrunk(frame, source, (up, down), (west, east), recipe.source.hdr_peak)
-    row, column = (top - up) // SCALE, (left - west) // SCALE
-    lr = downscale3(around)[row : row + height // SCALE, column : column + width // SCALE]
+    row, column = (top - up) // scale, (left - west) // scale
+    lr = downscaled(around, scale)[row : row + height // scale, column : column + width // scale]
     return lr, np.ascontiguousarray(around[top - up : top - up + height, left - west : left - west + width])
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from vsrpp_core.data.stacked import SCALE, StackGeometry
+from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.run.names import as_pattern
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides, RuleError, Section, Settings, range_of
 from vsrpp_core.video.times import read_time
@@ -50,8 +50,11 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class DatasetPart(Section):
     """What a pair is, and how many there are."""
 
-    patch: int = Field(540, ge=SMALLEST_PATCH, le=4096, description="side of the ground truth, pixels; a multiple of 3")
+    patch: int = Field(
+        540, ge=SMALLEST_PATCH, le=4096, description="side of the ground truth, pixels; a multiple of scale"
+    )
     patch_width: int = Field(0, ge=0, le=8192, description="its width where it is not square; 0: as high as wide")
+    scale: int = Field(3, ge=1, le=4, description="ground truth to LR: times as wide and as high; 1 restores")
     frames: int = Field(5, ge=3, le=99, description="frames in a stack; odd")
     frame_step: int = Field(1, ge=1, le=30, description="a stack takes every so many-th frame")
     height: int = Field(0, ge=0, le=8192, description="shrink higher frames to this height first; 0: leave them")
@@ -64,12 +67,12 @@ class DatasetPart(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.patch % SCALE:
-            raise RuleError(f"patch must be a multiple of {SCALE}, not {self.patch}", "patch")
-        if self.patch_width and (self.patch_width % SCALE or self.patch_width < SMALLEST_PATCH):
+        if self.patch % self.scale:
+            raise RuleError(f"patch must be a multiple of {self.scale}, not {self.patch}", "patch", "scale")
+        if self.patch_width and (self.patch_width % self.scale or self.patch_width < SMALLEST_PATCH):
             raise RuleError(
-                f"patch_width must be a multiple of {SCALE} and at least {SMALLEST_PATCH}, not {self.patch_width}",
-                "patch_width",
+                f"patch_width must be a multiple of {self.scale} and at least {SMALLEST_PATCH}, not {self.patch_width}",
+                *("patch_width", "scale"),
             )
         if self.frames % 2 == 0:
             raise RuleError(f"frames must be odd, not {self.frames}", "frames")
@@ -77,7 +80,7 @@ class DatasetPart(Section):
             raise RuleError(
                 f"the height {self.height} is less than the patch {self.patch}",
                 *("height", "patch"),
-                reason=f"choose a patch up to {self.height}, a multiple of {SCALE}",
+                reason=f"choose a patch up to {self.height}, a multiple of {self.scale}",
             )
         return self
 
@@ -241,6 +244,15 @@ class Recipe(Settings):
                 raise RuleError(f'{name} ends at "{part.end}", before it starts at "{part.start}"')
         return self
 
+    @model_validator(mode="after")
+    def _has_something_to_learn(self) -> Self:
+        if self.dataset.scale == 1 and self.degradation.kind == "clean":
+            raise RuleError(
+                "dataset.scale = 1 needs degradation.kind = real: clean LR would be the ground truth itself",
+                *("dataset.scale", "degradation.kind"),
+            )
+        return self
+
     @classmethod
     def of(cls, videos: Sequence[Path | str], overrides: Overrides = NO_OVERRIDES) -> Self:
         """All defaults for these videos, folders and patterns; OverrideError as in ``with_overrides``."""
@@ -250,7 +262,8 @@ class Recipe(Settings):
     @property
     def geometry(self) -> StackGeometry:
         height, width = self.dataset.patch_size
-        return StackGeometry(self.dataset.frames, height // SCALE, width // SCALE)
+        scale = self.dataset.scale
+        return StackGeometry(self.dataset.frames, height // scale, width // scale, scale)
 
     def parse(self, texts: Iterable[tuple[str, str]]) -> Overrides:
         """As every file of settings; a patch may be typed as WIDTHxHEIGHT, and a number alone is that of a square."""

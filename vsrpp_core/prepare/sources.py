@@ -13,7 +13,6 @@ from os.path import abspath
 from pathlib import Path
 from unicodedata import normalize
 
-from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage
 from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Recipe, VideoRule, seconds
@@ -168,7 +167,8 @@ def _source(named: NamedVideo, label: str, recipe: Recipe) -> Source:
     height, width = _shrunk_size(info, recipe.dataset.height)
     high, wide = recipe.dataset.patch_size
     if height < high or width < wide:
-        most = (min(high, height // SCALE * SCALE), min(wide, width // SCALE * SCALE))
+        scale = recipe.dataset.scale
+        most = (min(high, height // scale * scale), min(wide, width // scale * scale))
         raise TooSmallError(
             f"{path} gives frames of {width}×{height}, smaller than the patch of {recipe.dataset.patch_in_words}; "
             f"choose a patch of at most {min(most) if high == wide else f'{most[1]}x{most[0]}'}"

@@ -76,6 +76,7 @@ class ModelConfig(Section):
     )
     slope: float = Field(0.2, ge=0, le=1, description="LeakyReLU of the blocks: what a negative value is multiplied by")
     residual_scale: float = Field(0.1, gt=0, le=10, description="what each residual block's change is multiplied by")
+    scale: int = Field(3, ge=1, le=4, description="ground truth to LR: times as wide and as high; 1 restores")
 
     @field_validator("n_frames")
     @staticmethod

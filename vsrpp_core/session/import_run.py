@@ -143,7 +143,7 @@ def notes_on(source: Source, config: RunConfig, settings: OriginalSettings | Non
 
 def _trainer_without_data(config: RunConfig, folder: RunFolder) -> Trainer:
     """It never trains: a session that resumes the run brings the dataset."""
-    hardware, geometry = choose_hardware("auto"), StackGeometry(config.model.n_frames, 1, 1)
+    hardware, geometry = choose_hardware("auto"), StackGeometry(config.model.n_frames, 1, 1, config.model.scale)
     dataset = PairDataset([], geometry, config.training.seed, config.data.crop, config.data.augment, cache_bytes=0)
     stream = TrainingStream(dataset, config.training.seed, config.training.batch_size, config.training.accumulation, 0)
     return Trainer(

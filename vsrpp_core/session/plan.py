@@ -23,7 +23,7 @@ from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.run.sidecar import CheckpointInfo, mark_damaged
 from vsrpp_core.session.rewind import move_newer_to_trash, read_named
 from vsrpp_core.tune.default_settings import default_config, demo_config
-from vsrpp_core.tune.run_tuning import reset_for_search, small_settings
+from vsrpp_core.tune.run_tuning import reset_for_search, small_settings, told_by
 
 Start = Literal["fresh", "resume"]
 
@@ -128,7 +128,8 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
 def _with_start_network(request: Request, known: RunConfig | None) -> tuple[Request, StoredNetwork | None]:
     """The network that a fresh run begins with, if any, and the request with its form, where that asks for no other.
 
-    The number of frames is the dataset's. VsrppError where it cannot be read, or auto-tune would choose another form.
+    The number of frames and the scale are the dataset's. VsrppError where it cannot be read, or auto-tune would choose
+    another form.
     """
     named = request.overrides.get("training.init", known.training.init if known else "")
     if not named or request.start == "resume":
@@ -139,7 +140,7 @@ def _with_start_network(request: Request, known: RunConfig | None) -> tuple[Requ
         )
     source = Path(in_home(str(named))).absolute()
     network = read_stored(source)
-    form = network.form.model_dump(exclude={"n_frames"})
+    form = network.form.model_dump(exclude={"n_frames", "scale"})
     shape = {f"model.{name}": value for name, value in form.items()}
     return replace(request, overrides={**shape, **request.overrides, "training.init": str(source)}), network
 
@@ -180,15 +181,13 @@ def _settle_config(
         return RunConfig.from_checkpoint(state["config"])
     geometry = summary.geometry
     side = min(geometry.height, geometry.width) if geometry else 0
-    n_frames = {"model.n_frames": geometry.n_frames} if geometry else NO_OVERRIDES
-    return default_config(describe_device(), side).with_overrides(n_frames)
+    return default_config(describe_device(), side).with_overrides(told_by(geometry) if geometry else NO_OVERRIDES)
 
 
 def _config_to_tune(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> RunConfig:
     """The settings a search starts from: the run's own, without what an earlier search found."""
     config = reset_for_search(known or RunConfig(), overrides)
-    n_frames = summary.geometry.n_frames if summary.geometry else config.model.n_frames
-    return config.with_overrides({"model.n_frames": n_frames})
+    return config.with_overrides(told_by(summary.geometry) if summary.geometry else NO_OVERRIDES)
 
 
 def _small(known: RunConfig | None, summary: DatasetSummary, overrides: Overrides) -> Overrides:
@@ -206,6 +205,11 @@ def _check_dataset(root: Path, summary: DatasetSummary, pairs: Survey, config: R
         raise VsrppError(
             f"the stacks in {root} have {geometry.n_frames} frames but model.n_frames is {config.model.n_frames}; "
             f"set model.n_frames = {geometry.n_frames} for a fresh run or use another dataset"
+        )
+    if geometry.scale != config.model.scale:
+        raise VsrppError(
+            f"the ground truth in {root} is {geometry.scale} times as large as LR but model.scale is "
+            f"{config.model.scale}; set model.scale = {geometry.scale} for a fresh run or use another dataset"
         )
 
 

@@ -36,7 +36,7 @@ class OptimizerStep:
     def __init__(
         self, model: VSRBidirectional3x, config: TrainingConfig, hardware: Hardware, ranks: Ranks = SINGLE_RANK
     ) -> None:
-        self._hardware, self._ranks = hardware, ranks
+        self._hardware, self._ranks, self._scale = hardware, ranks, model.scale
         self._model = ranks.join(model)
         self.passes = Passes(self._model, config, hardware.device, alone=ranks.size == 1)
         self._parameters = list(model.parameters())
@@ -98,7 +98,7 @@ class OptimizerStep:
         share_of_mean = batch.share * self._ranks.size  # gradients of ranks are averaged, where a sum is meant
         sound = 1 + 0 * total.detach()  # NaN of a loss that is not finite, so that no gradient of it is either
         self._scaler.scale(total * share_of_mean * sound).backward()
-        plain_edges = bicubic_edges(frames) if bicubic else torch.full_like(parts.edges, math.nan)
+        plain_edges = bicubic_edges(frames, self._scale) if bicubic else torch.full_like(parts.edges, math.nan)
         figures = (parts.l1, parts.ms, parts.grad, total, parts.edges, parts.target_edges, plain_edges)
         return batch.share * torch.stack(figures).detach()
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from vsrpp_core.batches.memory_cache import DecodedCache
 from vsrpp_core.batches.patient_reader import PatientReader
-from vsrpp_core.data.resize import upscale3
+from vsrpp_core.data.resize import upscaled
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, clip_of, fingerprint, load_pair
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.device.transfer import Fetched, on_device
@@ -125,7 +125,7 @@ class Validator:
         ki = torch.where(output.isfinite().all(), device_score(prediction, reference), torch.nan)
         lr = None
         if index not in self._lr_scores:
-            bicubic = upscale3(frames[len(frames) // 2])
+            bicubic = upscaled(frames[len(frames) // 2], self._geometry.scale)
             lr = Fetched(device_score(self._as_batch(bicubic), reference))
             if index in self._pictured:
                 self._bicubic[index] = bicubic

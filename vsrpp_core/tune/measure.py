@@ -69,5 +69,5 @@ def _random_batch(config: RunConfig, geometry: StackGeometry) -> Batch:
     size, frames = config.training.batch_size, geometry.n_frames
     return Batch(
         torch.randint(256, (size, frames, 3, height, width), dtype=torch.uint8),
-        torch.randint(256, (size, 3, 3 * height, 3 * width), dtype=torch.uint8),
+        torch.randint(256, (size, 3, geometry.scale * height, geometry.scale * width), dtype=torch.uint8),
     )

@@ -4,7 +4,7 @@ Separate from interactive.py, which knows neither folders nor datasets and serve
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vsrpp_core.data.stacked import StackGeometry
@@ -52,7 +52,7 @@ class _Target:
     def save(self, tuned: RunConfig) -> Iterator[ev.Event]:
         if self.retired:
             yield ev.WarningRaised(message=describe_retired(self.folder.config, self.retired))
-        found = {"data.root": str(self.root), "model.n_frames": self.geometry.n_frames}
+        found = {"data.root": str(self.root), **told_by(self.geometry)}
         tuned.with_overrides(found).save(self.folder.config)
 
 
@@ -118,7 +118,8 @@ def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = NO_O
     known = RunConfig.load_if_any(folder.config) if folder else None
     config = reset_for_search(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
-    geometry = geometry_to_train(root, config.data.crop) if root else ASSUMED
+    assumed = replace(ASSUMED, scale=config.model.scale)
+    geometry = geometry_to_train(root, config.data.crop) if root else assumed
     hardware = choose_hardware(config.training.precision)
     return Listing(hardware, geometry, root is None, config, forecast(config, hardware, geometry))
 
@@ -135,7 +136,12 @@ def _target(run: Path, data: Path | None, overrides: Overrides) -> _Target:
     if root is None:
         raise VsrppError(f"{run} names no dataset yet; give one with --data ROOT")
     geometry = geometry_to_train(root, config.data.crop)
-    return _Target(folder, config, known, retired, root, geometry)
+    return _Target(folder, config.with_overrides(told_by(geometry)), known, retired, root, geometry)
+
+
+def told_by(geometry: StackGeometry) -> Overrides:
+    """Settings of the network that a dataset decides."""
+    return {"model.n_frames": geometry.n_frames, "model.scale": geometry.scale}
 
 
 def reset_for_search(config: RunConfig, overrides: Overrides) -> RunConfig:

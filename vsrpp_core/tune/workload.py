@@ -13,15 +13,6 @@ from vsrpp_core.messages.kinds import Checkpointing
 from vsrpp_core.network.alignment import KEYS, OFFSETS, RADIUS, STRIDE
 from vsrpp_core.run.config import RunConfig
 
-PICTURE = 3 * SCALE**2
-"""Values of an RGB picture of three times the size, for each LR pixel."""
-
-UPSAMPLER_MAPS = SCALE**2
-"""The upsampler's inner picture is nine times as large as a map."""
-
-COMPOSED = (5 * SCALE) ** 2
-"""Values of an inner picture that the folded weight is composed from, for each input and each output of a map."""
-
 LOSS_PICTURES = 13
 """Pictures alive at once in the hybrid loss: 6.25 kept for its backward pass, the ground truth, four absolute
 differences and what the last subtraction makes."""
@@ -51,6 +42,7 @@ class Workload:
     """Whether neighbouring frames are moved onto the centre frame first."""
     folded: bool = False
     """Whether the two last convolutions are computed as one."""
+    scale: int = SCALE
 
     @classmethod
     def of(cls, config: RunConfig, geometry: StackGeometry, precision: str) -> "Workload":
@@ -68,8 +60,24 @@ class Workload:
             half=precision in ("bf16", "fp16"),
             averaged=training.ema > 0,
             aligned=config.model.alignment == "local",
-            folded=training.folded,
+            folded=training.folded and geometry.scale > 1,
+            scale=geometry.scale,
         )
+
+    @property
+    def picture(self) -> int:
+        """Values of the RGB picture for each LR pixel."""
+        return 3 * self.scale**2
+
+    @property
+    def inner_maps(self) -> int:
+        """The upsampler's inner picture in maps; a scale of 1 has none."""
+        return self.scale**2 if self.scale > 1 else 0
+
+    @property
+    def composed(self) -> int:
+        """Values of an inner picture that the folded weight is composed from, for each input and output of a map."""
+        return (5 * self.scale) ** 2
 
     @property
     def pixels(self) -> int:
@@ -112,7 +120,7 @@ class Workload:
 def parameters(work: Workload) -> int:
     c = work.n_feats
     fuses = 3 * (2 * c * c + c)
-    upsampler = (9 * c + 1) * UPSAMPLER_MAPS * c + 9 * c * 3 + 3
+    upsampler = (9 * c + 1) * work.inner_maps * c + 9 * c * 3 + 3
     return 9 * 3 * c + c + fuses + _trunk_parameters(work) + upsampler + work.aligned * _alignment_parameters(c)
 
 
@@ -151,8 +159,8 @@ def flops(work: Workload) -> int:
 def _upsampler_flops(work: Workload) -> int:
     """Of the forward pass; composing the folded weight and bias is two small convolutions."""
     c = work.n_feats
-    plain = UPSAMPLER_MAPS * (2 * 9 * c * c + 2 * 9 * c * 3)
-    folded = 2 * 25 * c * PICTURE * work.pixels + 2 * 9 * c * 3 * (COMPOSED * c + SCALE**2)
+    plain = work.inner_maps * 2 * 9 * c * c + work.scale**2 * 2 * 9 * c * 3
+    folded = 2 * 25 * c * work.picture * work.pixels + 2 * 9 * c * 3 * (work.composed * c + work.scale**2)
     return plain * work.unfolded_pixels + work.folded * folded
 
 
@@ -182,7 +190,7 @@ def kept_maps(work: Workload) -> int:
 
 
 def _end_maps(work: Workload) -> int:
-    return 2 + 1 + (0 if work.folded else UPSAMPLER_MAPS)
+    return 2 + 1 + (0 if work.folded else work.inner_maps)
 
 
 def kept_bytes(work: Workload) -> int:
@@ -196,8 +204,8 @@ def _folded_kept(work: Workload) -> int:
     """Strips and their inner picture, what the weight was composed from, and the weight."""
     if not work.folded:
         return 0
-    strips = (1 + UPSAMPLER_MAPS) * work.unfolded_pixels * work.n_feats * work.element_size
-    return strips + 4 * COMPOSED * work.n_feats**2 + work.element_size * 25 * PICTURE * work.n_feats
+    strips = (1 + work.inner_maps) * work.unfolded_pixels * work.n_feats * work.element_size
+    return strips + 4 * work.composed * work.n_feats**2 + work.element_size * 25 * work.picture * work.n_feats
 
 
 def _alignment_kept(work: Workload) -> int:
@@ -231,10 +239,10 @@ def held_bytes(work: Workload) -> int:
     frames' features and of what is under way, while the end's maps have gone. The workspace of convolution libraries
     is theirs to choose and not counted.
     """
-    picture = 4 * PICTURE * work.pixels
+    picture = 4 * work.picture * work.pixels
     inputs = picture + (4 * 3 * work.n_frames * work.pixels if work.half else 0)
     features = 0 if work.checkpointing == "trunk" else work.n_frames
-    inner = 2 * PICTURE * work.pixels * work.element_size if work.folded else UPSAMPLER_MAPS * work.map_bytes
+    inner = 2 * work.picture * work.pixels * work.element_size if work.folded else work.inner_maps * work.map_bytes
     upsampling = (features + 2) * work.map_bytes + inner + inputs + picture
     loss = LOSS_PICTURES * picture + inputs - picture
     recomputing = inputs + _recomputed_maps(work) * work.map_bytes
@@ -265,7 +273,8 @@ def traffic_bytes(work: Workload) -> int:
     and their gradients written once for each micro-batch; clipping, AdamW and the average pass 13 times over them.
     """
     fuse = 17
-    plain = 10 + 20 + 2 * 2 * UPSAMPLER_MAPS + 3 * UPSAMPLER_MAPS  # first convolution, shuffle, last convolution
+    inner = work.inner_maps
+    plain = 3 * (1 + inner) + 2 * 2 * inner + 3 * inner if inner else 3  # first convolution, shuffle, last convolution
     upsampler = plain * work.unfolded_pixels // work.pixels + 3 * work.folded
     again = {"none": 0, "block": 2 * work.blocks_run, "trunk": 7 * work.walk_steps + 5 * work.blocks_run}
     aligning = work.aligned * (12 * work.n_frames + 16 * work.walk_steps)  # copies and keys; fetched in fp32
@@ -277,5 +286,5 @@ def traffic_bytes(work: Workload) -> int:
         + upsampler
         + again[work.checkpointing]
     )
-    micro_batch = passes * work.map_bytes + LOSS_PASSES * PICTURE * 4 * work.pixels
+    micro_batch = passes * work.map_bytes + LOSS_PASSES * work.picture * 4 * work.pixels
     return work.accumulation * micro_batch + 4 * parameters(work) * (3 * work.accumulation + 13)

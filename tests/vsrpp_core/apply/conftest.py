@@ -36,13 +36,14 @@ def network(tmp_path: Path) -> Path:
     return write_network(tmp_path / "network.pth", adds=3.0)
 
 
-def write_network(path: Path, adds: float) -> Path:
+def write_network(path: Path, adds: float, scale: int = 3) -> Path:
     torch.manual_seed(1)
-    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5, "scale": scale}
     model = VSRBidirectional3x(**shape)
     state = model.state_dict()
-    state["upsample.2.weight"].mul_(adds)
-    state["upsample.2.bias"].zero_()
+    last = len(model.upsample) - 1
+    state[f"upsample.{last}.weight"].mul_(adds)
+    state[f"upsample.{last}.bias"].zero_()
     average = {"updates": 1, "weights": state}
     torch.save(whole_state(shape, state, average, step=1, last_quality=0.5, last_quality_step=1), path)
     return path

@@ -28,7 +28,7 @@ from vsrpp_core.apply.evaluate import (
     windows,
 )
 from vsrpp_core.apply.load_network import load_network
-from vsrpp_core.data.resize import blur_downscale3, downscale3, imresize, upscale3
+from vsrpp_core.data.resize import blur_downscaled, downscaled, imresize, upscaled
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
@@ -47,10 +47,10 @@ def checkpoint(tmp_path: Path) -> Path:
     return write_checkpoint(tmp_path / "checkpoint.pth", adds=0.0)
 
 
-def write_checkpoint(path: Path, adds: float) -> Path:
+def write_checkpoint(path: Path, adds: float, scale: int = 3) -> Path:
     """A network that adds ``adds`` times what its window tells it to the bilinear picture."""
     torch.manual_seed(1)
-    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5}
+    shape: dict[str, Any] = {"n_feats": 4, "n_blocks": 2, "n_frames": 5, "scale": scale}
     model = VSRBidirectional3x(**shape)
     model.initialize()
     state = model.state_dict()
@@ -87,7 +87,7 @@ def run(checkpoint: Path, clips: list[Path], border: int = 0) -> list[Step]:
 def expected(upscale: Callable[[Frame], Frame], border: int) -> tuple[Score, Score]:
     """Y and RGB, from the metrics alone."""
     truth = [scene(index) for index in range(FRAMES)]
-    return plain_scores([upscale(downscale3(frame)) for frame in truth], truth, border)
+    return plain_scores([upscale(downscaled(frame)) for frame in truth], truth, border)
 
 
 def plain_scores(pictures: list[Frame], truth: list[Frame], border: int) -> tuple[Score, Score]:
@@ -113,7 +113,7 @@ def network_pictures(checkpoint: Path, truth: list[Frame]) -> list[Frame]:
     """What the network makes of each frame, the whole clip's LR frames in memory."""
     model = load_network(checkpoint, choose_hardware("fp32"))
     device = next(model.parameters()).device
-    stacks = [torch.from_numpy(s).permute(0, 3, 1, 2)[None] for s in plain_windows([downscale3(f) for f in truth])]
+    stacks = [torch.from_numpy(s).permute(0, 3, 1, 2)[None] for s in plain_windows([downscaled(f) for f in truth])]
     with torch.inference_mode():
         pictures = [to_8bit(model(stack.to(device).float() / 255)) for stack in stacks]
     return [np.asarray(picture[0].permute(1, 2, 0).cpu().numpy()) for picture in pictures]
@@ -132,7 +132,7 @@ def test_a_clip_is_scored_beside_bicubic(checkpoint: Path, clip: Path, border: i
     assert isinstance(row, ClipScores) and (row.clip, row.frames) == ("clip", FRAMES)
     for scores, wanted in zip(
         (row.bicubic_y, row.bicubic_rgb, row.ki_y, row.ki_rgb),
-        (*expected(upscale3, border), *expected(bilinear, border)),
+        (*expected(upscaled, border), *expected(bilinear, border)),
         strict=True,
     ):
         assert (scores.psnr, scores.ssim) == pytest.approx((wanted.psnr, wanted.ssim), rel=1e-9)
@@ -141,8 +141,8 @@ def test_a_clip_is_scored_beside_bicubic(checkpoint: Path, clip: Path, border: i
 def test_the_other_protocol_shrinks_otherwise_and_enlarges_the_same(checkpoint: Path, clip: Path) -> None:
     row = list(evaluate(checkpoint, [clip], Options(protocol="BD")))[-1]
     truth = [scene(index) for index in range(FRAMES)]
-    bicubic = plain_scores([upscale3(blur_downscale3(frame)) for frame in truth], truth, border=0)
-    ki = plain_scores([bilinear(blur_downscale3(frame)) for frame in truth], truth, border=0)
+    bicubic = plain_scores([upscaled(blur_downscaled(frame)) for frame in truth], truth, border=0)
+    ki = plain_scores([bilinear(blur_downscaled(frame)) for frame in truth], truth, border=0)
     assert isinstance(row, ClipScores) and (row.bicubic_y, row.bicubic_rgb) == bicubic
     assert (row.ki_y.psnr, row.ki_rgb.ssim) == pytest.approx((ki[0].psnr, ki[1].ssim), rel=1e-9)
     assert row.bicubic_y != run(checkpoint, [clip])[-1].bicubic_y  # type: ignore[union-attr]
@@ -168,15 +168,26 @@ def test_several_networks_are_each_scored_as_alone_and_bicubic_once(
     alone = {path: [row for row in run(path, [clip, other]) if isinstance(row, ClipScores)] for path in (one, two)}
     enlarged = []
 
-    def enlarge(small: Frame) -> Frame:
+    def enlarge(small: Frame, scale: int) -> Frame:
         enlarged.append(small)
-        return upscale3(small)
+        return upscaled(small, scale)
 
-    monkeypatch.setattr(module, "upscale3", enlarge)
+    monkeypatch.setattr(module, "upscaled", enlarge)
     steps = list(compare([one, two], [clip, other], Options()))
     rows = [(path, step) for path, step in steps if isinstance(step, ClipScores)]
     assert rows == [(path, row) for path in (one, two) for row in alone[path]]
     assert len(enlarged) == FRAMES + 2, "one picture for each frame, not for each network"
+
+
+def test_another_scale_has_its_own_lr_and_bicubic(tmp_path: Path, clip: Path) -> None:
+    four = write_checkpoint(tmp_path / "four.pth", 0.0, scale=4)
+    (row,) = (step for step in run(four, [clip]) if isinstance(step, ClipScores))
+    truth = [scene(index)[:32] for index in range(FRAMES)]
+    bicubic = plain_scores([upscaled(downscaled(frame, 4), 4) for frame in truth], truth, border=0)
+    assert (row.bicubic_y, row.bicubic_rgb) == bicubic
+    three = write_checkpoint(tmp_path / "three.pth", 0.0)
+    with pytest.raises(VsrppError, match="of scales 3 and 4, whose LR frames differ"):
+        next(compare([four, three], [clip], Options()))
 
 
 def test_all_networks_are_opened_before_anything_is_scored(checkpoint: Path, clip: Path, tmp_path: Path) -> None:
@@ -200,7 +211,7 @@ def test_a_window_repeats_the_frames_at_the_ends() -> None:
 def test_windows_are_those_of_the_whole_clip(count: int, n_frames: int) -> None:
     truth = [scene(index) for index in range(count)]
     stacks = [stack for stack, _ in windows(truth, n_frames)]
-    wanted = plain_windows([downscale3(frame) for frame in truth], n_frames)
+    wanted = plain_windows([downscaled(frame) for frame in truth], n_frames)
     assert len(stacks) == count and all(np.array_equal(a, b) for a, b in zip(stacks, wanted, strict=True))
 
 
@@ -209,7 +220,7 @@ def test_scores_are_those_of_the_whole_clip_in_memory_to_the_bit(tmp_path: Path,
     checkpoint = write_checkpoint(tmp_path / "checkpoint.pth", adds=3.0)
     truth = [scene(index) for index in range(count)]
     row = run(checkpoint, [write_clip(tmp_path / "clip", truth)])[-1]
-    bicubic = plain_scores([upscale3(downscale3(frame)) for frame in truth], truth, border=0)
+    bicubic = plain_scores([upscaled(downscaled(frame)) for frame in truth], truth, border=0)
     ki = plain_scores(network_pictures(checkpoint, truth), truth, border=0)
     assert row == ClipScores("clip", count, bicubic[0], ki[0], bicubic[1], ki[1])
 

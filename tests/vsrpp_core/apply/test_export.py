@@ -19,7 +19,7 @@ from tests.vsrpp_core.network_files import write_checkpoint
 from vsrpp_core.apply.evaluate import Options, evaluate
 from vsrpp_core.apply.export import TOLERANCE, Exported, export
 from vsrpp_core.apply.load_network import build, load_network
-from vsrpp_core.checkpoint.stored_network import read_stored, write_exported
+from vsrpp_core.checkpoint.stored_network import read_exported, read_stored, write_exported
 from vsrpp_core.cli.main import main
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import UsageError, VsrppError
@@ -96,6 +96,17 @@ def test_onnxruntime_computes_what_torch_does(
     (picture,) = session.run(None, {"frames": frames.numpy()})
     assert picture.shape == (batch, 3, 3 * height, 3 * width)
     assert np.abs(picture - expected.numpy()).max() < TOLERANCE
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_other_scales_are_exported(tmp_path: Path, scale: int) -> None:
+    write_checkpoint(tmp_path / "run.pth", scale=scale)
+    assert export(tmp_path / "run.pth", tmp_path / "n.onnx").difference < 1e-5
+    network = export(tmp_path / "run.pth", tmp_path / "n.safetensors").network
+    assert network.metadata()["scale"] == str(scale) and network.metadata()["format_version"] == "2"
+    frames = torch.rand(1, SHAPE["n_frames"], 3, 6, 5)
+    picture = build(read_exported(tmp_path / "n.safetensors"))(frames)
+    assert picture.shape == (1, 3, 6 * scale, 5 * scale) and torch.equal(picture, build(network)(frames))
 
 
 def test_the_difference_was_measured_and_is_rounding(as_onnx: tuple[Path, Exported]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from vsrpp_core.data.check import CheckProgress, CheckReport, Problem, check
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, load_pair, write_pair
 from vsrpp_core.errors import VsrppError
 
@@ -226,7 +226,7 @@ def test_a_degraded_pair_is_told_from_a_wrong_one(tmp_path: Path) -> None:
     for split in SPLITS:
         for name in ("noisy", "wrong"):
             truth = imresize(random.integers(0, 256, (12, 12, 3)).astype(np.uint8), 72, 72)
-            shown = downscale3(truth) if name == "noisy" else downscale3(truth)[::-1]
+            shown = downscaled(truth) if name == "noisy" else downscaled(truth)[::-1]
             frames = [np.clip(shown + random.normal(0, 30, shown.shape), 0, 255).astype(np.uint8) for _ in range(3)]
             write_pair(folder, split, f"{split}_{name}.png", frames, truth)
 

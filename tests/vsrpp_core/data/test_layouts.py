@@ -11,7 +11,7 @@ from tests.conftest import MakeDataset
 from vsrpp_core.cli.main import main
 from vsrpp_core.data.check import CheckReport, check
 from vsrpp_core.data.layouts import Place, places
-from vsrpp_core.data.resize import downscale3
+from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import DatasetFolder, load_pair, measure, summarize
 from vsrpp_core.data.survey import survey
 
@@ -117,6 +117,6 @@ def test_ground_truths_alone_are_completed(make_dataset: MakeDataset, capsys: py
     assert "2 LR stacks made in Val" in capsys.readouterr().out and not summarize(root).problem
     (first, _) = DatasetFolder(root).pairs("val")
     frames, truth = load_pair(first, measure(first))
-    assert np.array_equal(frames[2], downscale3(truth)) and not np.array_equal(frames[1], frames[2])
+    assert np.array_equal(frames[2], downscaled(truth)) and not np.array_equal(frames[1], frames[2])
     before = first.lr.stat().st_mtime_ns
     assert main(["check", str(root), "--complete", "BD"]) == 0 and first.lr.stat().st_mtime_ns == before

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import correlate
 
-from vsrpp_core.data.resize import blur_downscale3, downscale3, imresize, resize_weights, upscale3
+from vsrpp_core.data.resize import blur_downscaled, downscaled, imresize, resize_weights, upscaled
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.network.metrics import luma, psnr, ssim
 
@@ -52,14 +52,14 @@ def test_borders_are_mirrored() -> None:
 
 def test_turning_the_picture_turns_the_result() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (30, 24, 3), dtype=np.uint8)
-    assert np.array_equal(downscale3(picture[::-1, ::-1]), downscale3(picture)[::-1, ::-1])
-    assert np.array_equal(upscale3(picture.swapaxes(0, 1)), upscale3(picture).swapaxes(0, 1))
+    assert np.array_equal(downscaled(picture[::-1, ::-1]), downscaled(picture)[::-1, ::-1])
+    assert np.array_equal(upscaled(picture.swapaxes(0, 1)), upscaled(picture).swapaxes(0, 1))
 
 
 def test_edges_overshoot_and_are_clipped_not_wrapped() -> None:
     picture = np.zeros((8, 8, 1), dtype=np.uint8)
     picture[:, 4:] = 255
-    row = upscale3(picture)[12, :, 0].astype(int)
+    row = upscaled(picture)[12, :, 0].astype(int)
     assert row[:6].max() == 0 and row[-6:].min() == 255 and (np.diff(row[9:15]) >= 0).all()
 
 
@@ -78,15 +78,32 @@ def plain_blur_downscale(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 @pytest.mark.parametrize(("height", "width"), [(3, 3), (12, 9), (36, 48)])
 def test_blurring_is_the_plain_one(height: int, width: int) -> None:
     image = np.random.default_rng(7).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    small = blur_downscale3(image)
+    small = blur_downscaled(image)
     assert small.shape == (height // 3, width // 3, 3) and small.dtype == np.uint8
     assert np.array_equal(small, plain_blur_downscale(image))
 
 
 def test_blurring_keeps_the_picture_where_it_is() -> None:
     turned = np.random.default_rng(8).integers(0, 256, (30, 30, 3), dtype=np.uint8)
-    assert np.array_equal(blur_downscale3(turned[::-1, ::-1]), blur_downscale3(turned)[::-1, ::-1])
-    assert np.all(blur_downscale3(np.full((9, 9, 3), 200, dtype=np.uint8)) == 200)
+    assert np.array_equal(blur_downscaled(turned[::-1, ::-1]), blur_downscaled(turned)[::-1, ::-1])
+    assert np.all(blur_downscaled(np.full((9, 9, 3), 200, dtype=np.uint8)) == 200)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_at_other_scales_nothing_is_shifted(scale: int) -> None:
+    """A ramp stays the ramp, where the picture's edge is far."""
+    ramp = np.broadcast_to(np.arange(0, 192, 2, dtype=np.uint8)[:, None, None], (96, 96, 3))
+    centres = np.clip(ramp.reshape(-1, scale, 96, 3).mean(axis=1)[:, :1], 0, 255)
+    for small in (downscaled(ramp, scale), blur_downscaled(ramp, scale)):
+        assert small.shape == (96 // scale, 96 // scale, 3)
+        assert np.abs(small[3:-3].astype(float) - centres[3:-3]).max() <= 0.5
+    assert np.abs(upscaled(downscaled(ramp, scale), scale)[12:-12].astype(int) - ramp[12:-12]).max() <= 1
+
+
+def test_a_scale_of_one_leaves_the_picture_and_blurs_it_for_bd() -> None:
+    picture = np.random.default_rng(9).integers(0, 256, (12, 15, 3), dtype=np.uint8)
+    assert np.array_equal(downscaled(picture, 1), picture) and np.array_equal(upscaled(picture, 1), picture)
+    assert np.array_equal(blur_downscaled(picture, 1)[1::3, 1::3], blur_downscaled(picture))
 
 
 # against published figures
@@ -109,5 +126,5 @@ def test_bicubic_scores_are_the_known_ones(
 def bicubic_scores(frame: NDArray[np.uint8]) -> list[float]:
     """PSNR and SSIM of Y, then of RGB, of a frame shrunk and enlarged three times."""
     truth = frame[: frame.shape[0] // 3 * 3, : frame.shape[1] // 3 * 3]
-    x, y = (torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] for picture in (upscale3(downscale3(truth)), truth))
+    x, y = (torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] for picture in (upscaled(downscaled(truth)), truth))
     return [float(score) for a, b in ((luma(x), luma(y)), (x, y)) for score in (psnr(a, b), ssim(a, b))]

@@ -31,13 +31,16 @@ FRAMES = [np.full((4, 6, 3), 50 * n, dtype=np.uint8) for n in range(5)]
 @pytest.mark.parametrize("n_frames", [3, 5, 7, 17])
 def test_a_geometry_is_read_from_the_sizes(n_frames: int) -> None:
     assert geometry_of((6, 4 * n_frames), (18, 12)) == StackGeometry(n_frames, 4, 6)
+    for scale in (1, 2, 4):
+        found = geometry_of((6, 4 * n_frames), (6 * scale, 4 * scale))
+        assert found == StackGeometry(n_frames, 4, 6, scale) and found.gt_height == 4 * scale
 
 
 @pytest.mark.parametrize(
     ("lr", "gt", "phrase"),
     [
-        ((6, 20), (18, 13), "18×13 is not a multiple of 3"),
-        ((5, 20), (18, 12), "5 wide, but a third of the ground truth's width is 6"),
+        ((6, 20), (18, 13), "height 13 is not a multiple of 3"),
+        ((5, 20), (18, 12), "width 18 is not 1, 2, 3 or 4 times that of the LR stack, 5"),
         ((6, 16), (18, 12), "height 16 is not an odd number"),
         ((6, 4), (18, 12), "height 4 is not an odd number, 3 or more"),
         ((6, 21), (18, 12), "height 21 is not an odd number"),

@@ -11,10 +11,12 @@ SIZES = [(1, 1), (1, 6), (2, 1), (2, 2), (3, 5), (9, 8)]
 """Those of one and two LR pixels have nothing but a border."""
 
 
-def end_and_features(n_feats: int, size: tuple[int, int], samples: int) -> tuple[torch.nn.Sequential, Tensor]:
+def end_and_features(
+    n_feats: int, size: tuple[int, int], samples: int, scale: int = 3
+) -> tuple[torch.nn.Sequential, Tensor]:
     torch.manual_seed(sum(size))
     features = torch.randn(samples, n_feats, *size, dtype=torch.float64, requires_grad=True)
-    return VSRBidirectional3x(n_feats, 2, 3).double().upsample, features
+    return VSRBidirectional3x(n_feats, 2, 3, scale=scale).double().upsample, features
 
 
 def gradients(picture: Tensor, end: torch.nn.Sequential, features: Tensor) -> tuple[Tensor, ...]:
@@ -22,10 +24,10 @@ def gradients(picture: Tensor, end: torch.nn.Sequential, features: Tensor) -> tu
     return torch.autograd.grad((picture * weights).sum(), [features, *end.parameters()])
 
 
-@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize(("scale", "samples"), [(3, 1), (3, 3), (2, 1), (4, 2)])
 @pytest.mark.parametrize("size", SIZES)
-def test_picture_and_gradients_in_double_precision(size: tuple[int, int], samples: int) -> None:
-    end, features = end_and_features(6, size, samples)
+def test_picture_and_gradients_in_double_precision(size: tuple[int, int], scale: int, samples: int) -> None:
+    end, features = end_and_features(6, size, samples, scale)
     plain, folded = end(features), enlarge_folded(end, features)
     assert float((folded - plain).detach().abs().max()) <= 1e-12
     for found, expected in zip(gradients(folded, end, features), gradients(plain, end, features), strict=True):

@@ -25,9 +25,9 @@ def pair(
 ) -> tuple[VSRBidirectional3x, LeanVSR, Tensor]:
     n_feats, n_blocks, n_frames, samples, height, width = shape
     torch.manual_seed(sum(shape))
-    blocks = {"slope": 0.1, "residual_scale": 1.0} if folded else {}
-    plain = VSRBidirectional3x(n_feats, n_blocks, n_frames, alignment, **blocks).to(dtype)
-    lean = LeanVSR(n_feats, n_blocks, n_frames, mode, alignment, folded, **blocks).to(dtype)
+    slope, residual_scale = (0.1, 1.0) if folded else (0.2, 0.1)
+    plain = VSRBidirectional3x(n_feats, n_blocks, n_frames, alignment, slope, residual_scale).to(dtype)
+    lean = LeanVSR(n_feats, n_blocks, n_frames, mode, alignment, folded, slope, residual_scale).to(dtype)
     lean.load_state_dict(plain.state_dict())
     frames = torch.rand(samples, n_frames, 3, height, width, dtype=dtype)
     return plain, lean.to(memory_format=torch.channels_last), frames  # type: ignore[call-overload]

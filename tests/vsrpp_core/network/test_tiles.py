@@ -30,16 +30,19 @@ def noise(height: int, width: int, n_frames: int = 5, dtype: torch.dtype = torch
     return torch.rand(1, n_frames, 3, height, width, dtype=dtype, generator=torch.Generator().manual_seed(height))
 
 
-@pytest.mark.parametrize(("n_blocks", "n_frames"), [(2, 3), (4, 5), (6, 5), (2, 7)])
-def test_the_radius_is_exactly_what_the_network_sees(n_blocks: int, n_frames: int) -> None:
+@pytest.mark.parametrize(
+    ("n_blocks", "n_frames", "scale"), [(2, 3, 3), (4, 5, 3), (6, 5, 3), (2, 7, 3), (2, 3, 1), (2, 3, 2), (2, 3, 4)]
+)
+def test_the_radius_is_exactly_what_the_network_sees(n_blocks: int, n_frames: int, scale: int) -> None:
     """With positive weights no two paths cancel, so the gradient of one LR pixel's output shows every input it uses."""
-    model = VSRBidirectional3x(2, n_blocks, n_frames).double()
+    model = VSRBidirectional3x(2, n_blocks, n_frames, scale=scale).double()
     for parameter in model.parameters():
         nn.init.constant_(parameter, 0.1)
     radius = receptive_radius(model)
     centre = radius + 3
     frames = torch.ones(1, n_frames, 3, 2 * centre + 1, 2 * centre + 1, dtype=torch.float64, requires_grad=True)
-    model(frames)[..., 3 * centre : 3 * centre + 3, 3 * centre : 3 * centre + 3].sum().backward()
+    pixel = slice(scale * centre, scale * (centre + 1))
+    model(frames)[..., pixel, pixel].sum().backward()
     assert frames.grad is not None
     used = frames.grad.abs().sum(dim=(0, 1, 2)) > 0
     for dim in (0, 1):
@@ -61,6 +64,15 @@ def test_a_picture_in_tiles_is_the_whole_picture(size: tuple[int, int], tile: in
     tiled = upscale(model, frames, (tile, tile))
     assert tiled.shape == (1, 3, 3 * size[0], 3 * size[1])
     assert float((tiled - upscale(model, frames)).abs().max()) <= 1e-12
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+def test_so_it_is_at_other_scales(scale: int) -> None:
+    model = VSRBidirectional3x(4, 2, 3, scale=scale).double().requires_grad_(False)
+    frames = noise(37, 33, n_frames=3)
+    tiled = upscale(model, frames, (11, 11))
+    assert tiled.shape == (1, 3, scale * 37, scale * 33)
+    assert float((tiled - model(frames)).abs().max()) <= 1e-12
 
 
 def aligned(n_feats: int = 6, n_blocks: int = 2, n_frames: int = 3) -> VSRBidirectional3x:
@@ -97,7 +109,7 @@ class Residual(nn.Module):
 
     def __init__(self, inner: VSRBidirectional3x) -> None:
         super().__init__()
-        self.inner, self.n_blocks, self.n_frames = inner, inner.n_blocks, inner.n_frames
+        self.inner, self.n_blocks, self.n_frames, self.scale = inner, inner.n_blocks, inner.n_frames, inner.scale
         self.alignment: Alignment = inner.alignment
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -132,7 +144,7 @@ class Limited(nn.Module):
     def __init__(self, inner: VSRBidirectional3x, limit: int) -> None:
         super().__init__()
         self.inner, self.limit = inner, limit
-        self.n_blocks, self.n_frames = inner.n_blocks, inner.n_frames
+        self.n_blocks, self.n_frames, self.scale = inner.n_blocks, inner.n_frames, inner.scale
         self.alignment: Alignment = inner.alignment
         self.asked: list[tuple[int, int]] = []
         self.error: Callable[[str], BaseException] = torch.OutOfMemoryError

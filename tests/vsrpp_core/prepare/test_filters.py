@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.prepare.duplicates import duplicates
 from vsrpp_core.prepare.filters import Picture, has_text, reason_to_skip, sharpness
 from vsrpp_core.prepare.recipe import SkipPart
@@ -22,7 +22,7 @@ def shot(seed: int = 1, step: int = 6) -> list[Picture]:
 
 
 def reason(truths: list[Picture]) -> str:
-    return reason_to_skip([downscale3(truth) for truth in truths], truths[2], SkipPart())
+    return reason_to_skip([downscaled(truth) for truth in truths], truths[2], SkipPart())
 
 
 def titled(truths: list[Picture], text: str = "Where have you\nbeen, my friend?") -> list[Picture]:
@@ -52,7 +52,7 @@ def test_each_fault_has_its_reason() -> None:
 def test_rules_can_be_switched_off() -> None:
     off = SkipPart(black=0, flat=0, blurred=0, still=0, text=False)
     black = [np.zeros((SIDE, SIDE, 3), np.uint8)] * 5
-    assert reason_to_skip([downscale3(frame) for frame in black], black[2], off) == ""
+    assert reason_to_skip([downscaled(frame) for frame in black], black[2], off) == ""
 
 
 def test_blur_lowers_sharpness() -> None:
@@ -63,20 +63,20 @@ def test_blur_lowers_sharpness() -> None:
 
 def test_text_on_black_is_seen_and_what_only_resembles_it_is_not() -> None:
     black = [np.zeros((SIDE, SIDE, 3), np.uint8)] * 5
-    assert has_text([downscale3(frame) for frame in titled(black)])
-    assert not has_text([downscale3(frame) for frame in shot(step=0)])  # bright sharp still texture, in all rows
+    assert has_text([downscaled(frame) for frame in titled(black)])
+    assert not has_text([downscaled(frame) for frame in shot(step=0)])  # bright sharp still texture, in all rows
     fence = shot()[0].copy()
     fence[:, ::12] = 255
     fence[:, 6::12] = 0
-    assert not has_text([downscale3(fence)] * 5)
+    assert not has_text([downscaled(fence)] * 5)
     grid = black[0].copy()
     grid[:, ::24] = grid[:, 1::24] = grid[:, 2::24] = 255
     grid[::60] = grid[1::60] = grid[2::60] = 255
     for top in (100, 190):  # something lies on it
         grid[top : top + 60] = 90
-    assert not has_text([downscale3(grid)] * 5)
+    assert not has_text([downscaled(grid)] * 5)
     moving = [np.roll(frame, 9 * n, axis=1) for n, frame in enumerate(titled(black))]
-    assert not has_text([downscale3(frame) for frame in moving])  # a caption that moves is part of the scene
+    assert not has_text([downscaled(frame) for frame in moving])  # a caption that moves is part of the scene
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 3.0])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.vsrpp_core.conftest import MakeVideo, pan
-from vsrpp_core.data.resize import downscale3, imresize
+from vsrpp_core.data.resize import downscaled, imresize
 from vsrpp_core.prepare.patches import _patch
 from vsrpp_core.prepare.recipe import Recipe
 from vsrpp_core.prepare.sources import named_videos, survey
@@ -21,5 +21,5 @@ def test_shrinking_is_imresize(make_video: MakeVideo) -> None:
         lr, truth = _patch(frame, source, top, left, recipe)
         error = np.abs(truth.astype(int) - whole[top : top + 36, left : left + 36])
         assert error.max() <= 1 and (error > 0).mean() < 0.001
-        wanted = downscale3(whole[:48, :66])[top // 3 :, left // 3 :][:12, :12]
+        wanted = downscaled(whole[:48, :66])[top // 3 :, left // 3 :][:12, :12]
         assert np.abs(lr.astype(int) - wanted).max() <= 1

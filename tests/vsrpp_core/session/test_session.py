@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from tests.conftest import MakeDataset
-from tests.helpers import TINY, Settings, files_of_at_most, flip_a_bit, make_event
+from tests.helpers import TINY, Settings, files_of_at_most, flip_a_bit, make_event, write_dataset
 from tests.vsrpp_core.session.sessions import collect, figures, of, train
 from vsrpp_core.checkpoint import checkpoints
+from vsrpp_core.data.check import CheckReport, check
 from vsrpp_core.device.hardware import DeviceDescription
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
@@ -22,6 +23,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.journal import replay
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.pictures.comparison_picture import MARGIN
 from vsrpp_core.session import plan as plan_module
 from vsrpp_core.session import session as session_module
 from vsrpp_core.session.session import open_session
@@ -467,6 +469,29 @@ def test_mistakes_are_refused_before_anything_is_touched(
     with pytest.raises(VsrppError, match=phrase):
         open_session(run, data, start=start, overrides=settings)  # type: ignore[arg-type]
     assert RunFolder(run).contents() == [] and not (run / "config.toml").exists() and RunFolder(run).owner() == 0
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_dataset_tells_the_scale(tmp_path: Path, scale: int) -> None:
+    run, data = tmp_path / "run", write_dataset(tmp_path / "data", 2, 1, scale=scale)
+    two_steps = {**TINY, "training.max_steps": 2, "data.crop": 12}
+    collect(open_session(run, data, start="fresh", overrides=two_steps))
+    assert RunConfig.load(run / "config.toml").model.scale == scale
+    assert checkpoints.load(run / "checkpoint_step_2.pth")["config"]["model"]["scale"] == scale
+    with Image.open(next((run / "pictures").glob("*.png"))) as sheet:
+        assert sheet.width == 3 * (scale * 16 + MARGIN) - MARGIN
+    more = {"training.max_steps": 3, "model.scale": 3}
+    with pytest.raises(VsrppError, match=rf"is {scale} times as large as LR but model\.scale is 3"):
+        open_session(run, None, start="resume", overrides=more)
+
+
+def test_pairs_of_two_scales_are_refused(tmp_path: Path) -> None:
+    write_dataset(tmp_path, 3, 1)
+    write_dataset(tmp_path, 1, 0, prefix="other", scale=2)
+    with pytest.raises(VsrppError, match=r"other000\.png has 5 × 16×16 → 32×32, where most .* 3 times as large"):
+        open_session(tmp_path / "run", tmp_path, start="fresh", overrides=TINY)
+    *_, report = check(tmp_path)
+    assert isinstance(report, CheckReport) and "most are enlarged 3 times" in report.problems[0].text
 
 
 def test_a_pair_that_cannot_be_used_is_refused_before_training(make_dataset: MakeDataset, tmp_path: Path) -> None:

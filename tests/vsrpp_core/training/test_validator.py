@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tests.conftest import MakeDataset
 from tests.helpers import LR_SIDE
-from vsrpp_core.data.resize import upscale3
+from vsrpp_core.data.resize import upscaled
 from vsrpp_core.data.stacked import DatasetFolder, StackGeometry, load_pair
 from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.messages import events as ev
@@ -33,7 +33,7 @@ Items = list[ev.Event | ValidationResult | None]
 class Bilinear(nn.Module):
     """The least a network is: callable, and it tells how far it sees."""
 
-    n_blocks, n_frames = 0, 5
+    n_blocks, n_frames, scale = 0, 5, 3
     alignment: Alignment = "none"
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ class Limited(nn.Module):
     def __init__(self, inner: VSRBidirectional3x, limit: int) -> None:
         super().__init__()
         self.inner, self.limit, self.asked = inner, limit, list[int]()
-        self.n_blocks, self.n_frames = inner.n_blocks, inner.n_frames
+        self.n_blocks, self.n_frames, self.scale = inner.n_blocks, inner.n_frames, inner.scale
         self.alignment: Alignment = inner.alignment
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -120,7 +120,7 @@ def test_any_module_is_scored_by_its_8_bit_picture(make_dataset: MakeDataset, ha
         frames, truth = load_pair(pair, StackGeometry(5, LR_SIDE, LR_SIDE))
         stack = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2)[None].to(hardware.device).float() / 255
         picture = to_8bit(Bilinear()(stack))[0].permute(1, 2, 0).cpu().numpy()
-        bicubic = upscale3(frames[2])
+        bicubic = upscaled(frames[2])
         expected.append([score(as_batch(image), as_batch(truth)) for image in (picture, bicubic)])
     for column, mean in enumerate((outcome.ki, outcome.lr)):
         assert mean.psnr == pytest.approx(sum(row[column].psnr for row in expected) / 2, abs=1e-9)

@@ -32,6 +32,8 @@ WORKLOADS = [
     Workload(12, 8, 7, 1, 26, 18, accumulation=2),
     Workload(16, 6, 5, 2, 27, 30, aligned=True),
     Workload(16, 6, 5, 2, 27, 30, folded=True),
+    Workload(16, 6, 5, 2, 27, 30, scale=1),
+    Workload(16, 2, 3, 2, 27, 30, folded=True, scale=4),
 ]
 LARGE = {
     (64, 20, 4): Workload(64, 20, 5, 4, 180, 180),
@@ -44,7 +46,7 @@ LARGE = {
 each_mode = pytest.mark.parametrize("mode", MODES)
 each_type = pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
 each_workload = pytest.mark.parametrize(
-    "work", WORKLOADS, ids=["five frames", "three frames", "seven frames", "aligned", "folded"]
+    "work", WORKLOADS, ids=["five frames", "three frames", "seven frames", "aligned", "folded", "scale 1", "scale 4"]
 )
 
 
@@ -54,6 +56,7 @@ def config_of(work: Workload) -> RunConfig:
             "model.n_feats": work.n_feats,
             "model.n_blocks": work.n_blocks,
             "model.n_frames": work.n_frames,
+            "model.scale": work.scale,
             "model.alignment": "local" if work.aligned else "none",
             "training.batch_size": work.samples,
             "training.accumulation": work.accumulation,
@@ -74,7 +77,7 @@ class RealStep:
         config, hardware = config_of(work), hardware_of(work)
         self.model = build_model(config, hardware)
         self._step = OptimizerStep(self.model, config.training, hardware)
-        batch = _random_batch(config, StackGeometry(work.n_frames, work.height, work.width))
+        batch = _random_batch(config, StackGeometry(work.n_frames, work.height, work.width, work.scale))
         self._batches = [batch] * work.accumulation
 
     def __call__(self) -> None:

@@ -190,7 +190,7 @@ class Encoder:
         self._durations: dict[int, int] = {}
 
     def encode(self, rgb: Pixels, picture: Picture) -> Iterator["Packet[Any]"]:
-        """``rgb`` [3h, 3w, 3] at the time of ``picture``."""
+        """``rgb`` [height, width, 3] at the time of ``picture``."""
         self._durations[picture.pts] = picture.duration
         frame = self._frame(rgb)
         frame.pts, frame.time_base = picture.pts, self._encoding.time_base
@@ -251,13 +251,21 @@ def _ordinary_priority() -> Iterator[None]:
                     os.sched_setscheduler(int(task.name), policy, param)
 
 
-def choose_encoding(info: SourceInfo, request: EncodingRequest) -> tuple[Encoding, list[str]]:
-    """The encoding for a source, and sentences on what cannot be kept. OptionError for a request that cannot be met."""
+def choose_encoding(
+    info: SourceInfo, request: EncodingRequest, size: tuple[int, int] | None = None
+) -> tuple[Encoding, list[str]]:
+    """The encoding for a source, and sentences on what cannot be kept. OptionError for a request that cannot be met.
+
+    ``size`` (width, height) is that of the result, by default three times the source's. The shape of its pixels is such
+    that the picture keeps its own.
+    """
+    width, height = size or (SCALE * info.width, SCALE * info.height)
+    aspect = info.aspect * Fraction(info.width, info.height) / Fraction(width, height)
     turn = info.matrix if request.codec == "png" else b""
-    height, width = turned(np.empty((SCALE * info.height, SCALE * info.width, 0), np.uint8), turn).shape[:2]
+    height, width = turned(np.empty((height, width, 0), np.uint8), turn).shape[:2]
     codec = request.codec or _default_codec(info, max(width, height))
     _refuse_unknown(codec)
-    pixels, notes = (request.pixels, []) if request.pixels else _pixel_format(codec, info)
+    pixels, notes = (request.pixels, []) if request.pixels else _pixel_format(codec, info, width, height)
     _refuse_pixels(codec, pixels, width, height)
     if codec == "libx265" and max(width, height) < X265_SIDE:
         raise OptionError(
@@ -276,7 +284,7 @@ def choose_encoding(info: SourceInfo, request: EncodingRequest) -> tuple[Encodin
         height,
         info.rate,
         info.time_base,
-        info.aspect,
+        aspect,
         colorspace,
         2 if is_rgb or pixels.startswith("yuvj") else info.color_range,
         info.primaries,
@@ -301,16 +309,16 @@ def _formats(codec: CodecName) -> list[str]:
     return [pixels.name for pixels in av.Codec(codec, "w").video_formats or []]
 
 
-def _pixel_format(codec: CodecName, info: SourceInfo) -> tuple[str, list[str]]:
+def _pixel_format(codec: CodecName, info: SourceInfo, width: int, height: int) -> tuple[str, list[str]]:
     """Bits and chroma of the source as far as the codec supports them, and a note on what is lost."""
     if codec == "png":
         return ("rgb48be" if info.bits > 8 else "rgb24"), []
     source, notes = av.VideoFormat(info.pixels, info.width, info.height), list[str]()
     chroma = _chroma(source)
-    odd_width, odd_height = info.width % 2, info.height % 2
+    odd_width, odd_height = width % 2, height % 2
     if chroma != "444" and (odd_width or (odd_height and chroma == "420")):
         notes.append(
-            f"three times {info.size} is odd, which halved chroma cannot store: stored as 4:4:4, "
+            f"{width}x{height} is odd, which halved chroma cannot store: stored as 4:4:4, "
             "which some players do not decode in hardware"
         )
         chroma = "444"

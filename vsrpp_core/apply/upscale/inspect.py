@@ -11,6 +11,7 @@ from vsrpp_core.apply.upscale.encoding import Encoding, EncodingRequest, choose_
 from vsrpp_core.apply.upscale.jobs import Job, Options
 from vsrpp_core.apply.upscale.segments import UpscaleFolder
 from vsrpp_core.apply.upscale.source import Film, ImageFilm, VideoFilm
+from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import OptionError
 from vsrpp_core.video.clock import DEFAULT_FPS
 
@@ -30,15 +31,18 @@ class JobInfo:
     notes: tuple[str, ...]
 
 
-def inspect_job(job: Job, options: Options) -> JobInfo:
-    """Open the source, decode its first picture, choose the encoding. Raises what the job would raise there."""
+def inspect_job(job: Job, options: Options, scale: int = SCALE) -> JobInfo:
+    """Open the source, decode its first picture, choose the encoding for a network of this ``scale``.
+
+    Raises what the job would raise there.
+    """
     job.refuse_overwriting(options.overwrite)
     film = open_film(job, options)
-    encoding, notes = encoding_of(job, film, options)
+    encoding, notes = encoding_of(job, film, options, scale)
     info = film.info
     return JobInfo(
         job.out,
-        f"{info.size} to {encoding.width}x{encoding.height}",
+        sizes(film, encoding, options, scale),
         encoding.codec,
         encoding.pixels,
         info.frames,
@@ -48,9 +52,19 @@ def inspect_job(job: Job, options: Options) -> JobInfo:
     )
 
 
-def encoding_of(job: Job, film: Film, options: Options) -> tuple[Encoding, list[str]]:
+def encoding_of(job: Job, film: Film, options: Options, scale: int) -> tuple[Encoding, list[str]]:
     """The encoding, and sentences on what cannot be kept."""
-    return choose_encoding(film.info, EncodingRequest("png") if job.is_pictures else options.encoding)
+    request = EncodingRequest("png") if job.is_pictures else options.encoding
+    return choose_encoding(film.info, request, options.to or (scale * film.info.width, scale * film.info.height))
+
+
+def sizes(film: Film, encoding: Encoding, options: Options, scale: int) -> str:
+    """That of the source and of the result, in words, and of the network's pictures where they are resampled."""
+    info = film.info
+    made = f"{scale * info.width}x{scale * info.height}"
+    if options.to and made != f"{options.to[0]}x{options.to[1]}":
+        return f"{info.size} to {made} by the network, resampled to {encoding.width}x{encoding.height}"
+    return f"{info.size} to {encoding.width}x{encoding.height}"
 
 
 def open_film(job: Job, options: Options) -> Film:

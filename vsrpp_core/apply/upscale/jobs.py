@@ -16,6 +16,8 @@ from vsrpp_core.video.times import read_time
 from vsrpp_core.video.video_files import find_videos, list_folder, passed_over
 
 WHOLE = Span()
+SMALLEST_SIDE, LARGEST_SIDE = 16, 16_384
+"""Pixels, of a size that is asked for: what every encoder takes at least and some take at most."""
 SEGMENT_SECONDS = 10.0
 """Length of a segment: the most that a kill costs. The encoder sets a keyframe about as often anyway."""
 
@@ -27,6 +29,8 @@ class Options:
     span: Span = field(default_factory=Span)
     rate: Fraction | None = None
     """Pictures per second of a folder of images."""
+    to: tuple[int, int] | None = None
+    """Width and height that the network's pictures are resampled to; None: as the network makes them."""
     tile: int = 0
     segment_seconds: float = SEGMENT_SECONDS
     overwrite: bool = False
@@ -191,3 +195,16 @@ def read_rate(option: str, text: str) -> Fraction:
     if not 0 < rate <= 1000:
         raise OptionError(option, f"--{option} {text} is not between 0 and 1000; choose the rate of the images")
     return rate
+
+
+def read_size(option: str, text: str) -> tuple[int, int]:
+    """Width and height in pixels: ``1920x1080``."""
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise OptionError(option, f"--{option} {text} is not a size; write it like 1920x1080")
+    size = int(width), int(height)
+    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size):
+        raise OptionError(
+            option, f"--{option} {text}: sides must be {SMALLEST_SIDE} to {LARGEST_SIDE} pixels; choose another size"
+        )
+    return size

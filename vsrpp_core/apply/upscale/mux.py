@@ -217,7 +217,7 @@ def _add_streams(
     pictures = encoding.add_to(container)
     if encoding.codec == "libx265" and container.format.name in ("mp4", "mov"):
         pictures.codec_context.codec_tag = "hvc1"  # libav's own choice, hev1, is not played on Apple's devices
-    if matrix := enlarged(film.info.matrix):
+    if matrix := enlarged(film.info, encoding):
         pictures.set_display_matrix(matrix)
     open_encoder(pictures.codec_context)
     if source is None:

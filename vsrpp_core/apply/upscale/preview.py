@@ -40,7 +40,7 @@ class Previews:
         return self._every is not None and self._clock() - self._last >= self._every
 
     def write(self, name: str, frame: int, picture: Picture, rgb: Pixels) -> UpscalePreview:
-        """``rgb`` [3h, 3w, 3] is the network's output for ``picture``, number ``frame`` of the film, from 1."""
+        """``rgb`` [height, width, 3] is the result for ``picture``, number ``frame`` of the film, from 1."""
         lr, ki = self._upright(picture.rgb8), self._upright(Picture(rgb, 0, 0).rgb8)
         bicubic = lr.resize(ki.size, Image.Resampling.BICUBIC)
         whole, detail = self._folder / "preview.png", self._folder / "preview-detail.png"

@@ -18,8 +18,8 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
 
-from vsrpp_core.apply.upscale.source import Film, VideoFilm, exact
-from vsrpp_core.data.stacked import SCALE
+from vsrpp_core.apply.upscale.encoding import Encoding
+from vsrpp_core.apply.upscale.source import Film, SourceInfo, VideoFilm, exact
 from vsrpp_core.video.decoding import pictures_of
 
 OF_THE_FILE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration"})
@@ -164,10 +164,11 @@ def of_content(metadata: dict[str, str], without: frozenset[str]) -> dict[str, s
     return {key: value for key, value in metadata.items() if not describes_bytes(key)}
 
 
-def enlarged(matrix: bytes) -> list[int]:
+def enlarged(info: SourceInfo, encoding: Encoding) -> list[int]:
     """The display matrix for the larger picture: its shift, in pixels, is scaled."""
-    values = [int(value) for value in np.frombuffer(matrix, "=i4")]
-    return [value * SCALE if place in (6, 7) else value for place, value in enumerate(values)]
+    values = [int(value) for value in np.frombuffer(info.matrix, "=i4")]
+    scales = {6: Fraction(encoding.width, info.width), 7: Fraction(encoding.height, info.height)}
+    return [int(value * scales.get(place, 1)) for place, value in enumerate(values)]
 
 
 def chapters(source: InputContainer, film: Film) -> list[Any]:

@@ -22,7 +22,7 @@ from vsrpp_core.apply.stacks import lead, reach, windows
 from vsrpp_core.apply.upscale import mux
 from vsrpp_core.apply.upscale.beside import Behind, ahead
 from vsrpp_core.apply.upscale.encoding import Encoding
-from vsrpp_core.apply.upscale.inspect import encoding_of, open_film
+from vsrpp_core.apply.upscale.inspect import encoding_of, open_film, sizes
 from vsrpp_core.apply.upscale.job_events import (
     Stage,
     UpscaleEvent,
@@ -43,7 +43,7 @@ from vsrpp_core.device.hardware import Hardware, choose_hardware
 from vsrpp_core.errors import CHECK_DISK, WHAT_TO_DO, VsrppError
 from vsrpp_core.messages.events import WarningRaised
 from vsrpp_core.network.inference import PictureUpscaler
-from vsrpp_core.network.model import SCALE, VSRBidirectional3x
+from vsrpp_core.network.model import VSRBidirectional3x
 
 WAITING = 3
 """Stacks that are decoded ahead of the network, and pictures that wait behind it for the encoder: enough that pictures
@@ -98,7 +98,7 @@ def _run(job: Job, network: _Network, options: Options, mark: Mark | None) -> It
     job.refuse_overwriting(options.overwrite)
     film = open_film(job, options)
     film.check()
-    encoding, notes = encoding_of(job, film, options)
+    encoding, notes = encoding_of(job, film, options, network.model.scale)
     encoding.refuse_without_card()
     try:
         with UpscaleFolder(job.out) as work:
@@ -120,7 +120,7 @@ def _finished_frames(job: Job, network: _Network, options: Options, mark: Mark) 
     if not mark.path.exists():
         return 0
     film = open_film(job, options)
-    encoding, _ = encoding_of(job, film, options)
+    encoding, _ = encoding_of(job, film, options, network.model.scale)
     return mark.frames_of(_whole_job(job, _segments_of(film, encoding, network, options), options))
 
 
@@ -184,7 +184,8 @@ class _Task:
         A picture counts as done when the encoder has been given it, which it is whatever comes after.
         """
         network, done = self.network, sink.done
-        upscaler = PictureUpscaler(network.hardware, network.tile, waiting_bytes(self.film.info))
+        waiting = waiting_bytes(self.film.info, self.encoding)
+        upscaler = PictureUpscaler(network.hardware, network.tile, waiting, self.options.to)
         previews = Previews(self.work.path, self.options.preview_every, self.film.info.matrix)
         if done:
             yield self._progress("reading", done, done)
@@ -238,7 +239,7 @@ class _Task:
 
     def _started(self, done: int) -> UpscaleStarted:
         encoding, hardware = self.encoding, self.network.hardware
-        size = f"{self.film.info.size} to {encoding.width}x{encoding.height}"
+        size = sizes(self.film, encoding, self.options, self.network.model.scale)
         device, precision = hardware.description.name, hardware.precision
         name = self.job.source.name
         return UpscaleStarted(name, self.job.out, size, encoding.codec, encoding.pixels, device, precision, done)
@@ -252,9 +253,10 @@ class _Task:
         return UpscaleProgress(self.job.source.name, stage, done, max(done, total) if total else 0, segment, tile)
 
 
-def waiting_bytes(info: SourceInfo) -> int:
+def waiting_bytes(info: SourceInfo, encoding: Encoding) -> int:
     """Memory of the pictures that wait on either side of the network, and of one that is being encoded."""
-    return (WAITING + 1) * (1 + SCALE**2) * 3 * info.width * info.height * (1 if info.bits <= 8 else 2)
+    pixels = info.width * info.height + encoding.width * encoding.height
+    return (WAITING + 1) * 3 * pixels * (1 if info.bits <= 8 else 2)
 
 
 class _Sink:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {
     "patch": "dataset.patch",
+    "scale": "dataset.scale",
     "frames": "dataset.frames",
     "frame_step": "dataset.frame_step",
     "height": "dataset.height",

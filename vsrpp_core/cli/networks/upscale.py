@@ -1,4 +1,4 @@
-"""``vsrpp upscale``: films three times as large."""
+"""``vsrpp upscale``: films as much larger as the network makes them."""
 
 import argparse
 import math
@@ -61,6 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pixels", metavar="FORMAT", help="pixel format, e.g. yuv420p10le (default: as the source)")
     parser.add_argument(
+        "--to", metavar="WxH", help="resample the network's pictures to this size, e.g. 1920x1080 (default: leave them)"
+    )
+    parser.add_argument(
         "--tile", type=int, default=0, help="largest part at once, LR pixels a side (default 0: by the memory)"
     )
     segment = f"{SEGMENT_SECONDS:g}s"
@@ -102,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _settings(options: argparse.Namespace) -> "Options":
     from vsrpp_core.apply.upscale.encoding import EncodingRequest
-    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds
+    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds, read_size
     from vsrpp_core.apply.upscale.source import Span
 
     length = None if options.preview is None else read_length("preview", options.preview)
@@ -114,6 +117,7 @@ def _settings(options: argparse.Namespace) -> "Options":
         options.precision,
         Span(start, length),
         None if options.fps is None else read_rate("fps", options.fps),
+        None if options.to is None else read_size("to", options.to),
         options.tile,
         read_length("segment", options.segment),
         overwrite=options.overwrite,

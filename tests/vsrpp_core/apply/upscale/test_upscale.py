@@ -39,11 +39,12 @@ from tests.vsrpp_core.apply.conftest import (
     shot,
     tracks,
     write_film,
+    write_network,
 )
 from vsrpp_core.apply.upscale import encoding
 from vsrpp_core.apply.upscale.encoding import EncodingRequest, choose_encoding, open_encoder
 from vsrpp_core.apply.upscale.job_events import UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
-from vsrpp_core.apply.upscale.jobs import Options, plan
+from vsrpp_core.apply.upscale.jobs import Options, plan, read_size
 from vsrpp_core.apply.upscale.segments import SegmentWriter, UpscaleFolder
 from vsrpp_core.apply.upscale.source import SourceInfo, Span, VideoFilm
 from vsrpp_core.apply.upscale.upscale import upscale, waiting_bytes
@@ -82,6 +83,34 @@ def enlarged(picture: Pixels) -> Pixels:
 
 def warned(events: list[Any]) -> str:
     return " ".join(event.message for event in events if isinstance(event, WarningRaised))
+
+
+# the size of the result
+
+
+@pytest.mark.parametrize(("scale", "to"), [(1, None), (2, None), (4, (40, 48))])
+def test_the_network_s_scale_and_the_size_asked_for(tmp_path: Path, scale: int, to: tuple[int, int] | None) -> None:
+    source = write_film(tmp_path / "film.mkv", Film(shot(1, 1)))
+    network, out = write_network(tmp_path / "network.pth", adds=0.0, scale=scale), tmp_path / "out.mkv"
+    started, *_ = run(network, source, out, encoding=EncodingRequest("ffv1", pixels="bgr0"), to=to)
+    assert isinstance(started, UpscaleStarted)
+    size = (scale * WIDTH, scale * HEIGHT)
+    resampled = " by the network, resampled to 40x48" if to else ""
+    assert started.size == f"{WIDTH}x{HEIGHT} to {size[0]}x{size[1]}{resampled}"
+    batch = torch.from_numpy(next(reading.frames(source)).astype(np.float32)).permute(2, 0, 1)[None]
+    wanted = F.interpolate(batch, scale_factor=scale, mode="bilinear", align_corners=False)
+    if to:
+        wanted = F.interpolate(wanted, size=to[::-1], mode="bicubic", antialias=True)
+    shown = first(out)
+    assert np.abs(shown.to_ndarray(format="rgb24") - wanted[0].permute(1, 2, 0).clamp(0, 255).numpy()).max() < 0.51
+    aspect = choose_encoding(VideoFilm(source).info, EncodingRequest(), to or size)[0].aspect
+    assert aspect * Fraction(shown.width, shown.height) == Fraction(WIDTH, HEIGHT), "the picture keeps its shape"
+
+
+@pytest.mark.parametrize("size", ["1920", "1920x", "axb", "8x8", "1920x99999"])
+def test_a_size_that_is_none_is_told(size: str) -> None:
+    with refused("to", f"--to {size}"):
+        read_size("to", size)
 
 
 # what is carried over
@@ -293,7 +322,7 @@ def test_an_odd_size_is_neither_cropped_nor_padded(tmp_path: Path, bilinear: Pat
     events = run(bilinear, source, tmp_path / "out.mkv")
     frame = first(tmp_path / "out.mkv")
     assert (frame.width, frame.height, frame.format.name) == (99, 75, "yuv444p")
-    assert "three times 33x25 is odd" in warned(events)
+    assert "99x75 is odd" in warned(events)
     with refused("pixels", "99x75 is odd, which yuv420p cannot store"):
         run(bilinear, source, tmp_path / "other.mkv", encoding=EncodingRequest(pixels="yuv420p"))
 
@@ -779,7 +808,8 @@ def test_a_cpu_takes_tiles_before_its_memory_is_full(
     source = write_film(tmp_path / "film.mkv", Film(shot(1, 2, 96, 96)))
     exact = EncodingRequest("ffv1", pixels="bgr0")
     assert "tiles" not in warned(run(network, source, tmp_path / "whole.mkv", encoding=exact))
-    waiting = waiting_bytes(VideoFilm(source).info)
+    info = VideoFilm(source).info
+    waiting = waiting_bytes(info, choose_encoding(info, exact)[0])
     free = psutil.virtual_memory()._replace(available=2 * (60**2 * bytes_per_pixel(LeanVSR(4, 2, 5)) + waiting))
     monkeypatch.setattr("psutil.virtual_memory", lambda: free)
     events = run(network, source, tmp_path / "tiles.mkv", encoding=exact)

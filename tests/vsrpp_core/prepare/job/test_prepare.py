@@ -9,7 +9,7 @@ import pytest
 
 from tests.vsrpp_core.conftest import MakeVideo, pan
 from vsrpp_core.data.check import CheckReport, check
-from vsrpp_core.data.resize import downscale3
+from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import SPLITS, DatasetFolder, StackGeometry, read_image, read_stack
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare import footage, patches
@@ -35,6 +35,28 @@ def test_dataset_is_whole_and_sound(two: list[Path], tmp_path: Path) -> None:
     assert "training" in str(report) and report.val_videos[0] in str(report)
 
 
+@pytest.mark.parametrize(("scale", "kind"), [(4, "clean"), (1, "real")])
+def test_other_scales(two: list[Path], tmp_path: Path, scale: int, kind: str) -> None:
+    report = run(two, tmp_path / "out", dataset__scale=scale, degradation__kind=kind)
+    side = 36 // scale
+    *_, checked = check(tmp_path / "out")
+    assert isinstance(checked, CheckReport) and checked.problems == () and report.train > 3
+    assert checked.geometry == report.geometry == StackGeometry(3, side, side, scale)
+    pair = DatasetFolder(tmp_path / "out").pairs("train")[0]
+    stem, centre, x, y = pair.name.removesuffix(".png").rsplit("_", 3)
+    left, top = int(x), int(y)
+    truth = list(reading.frames(next(path for path in two if path.stem == stem)))[int(centre)]
+    assert np.array_equal(read_image(pair.gt), truth[top : top + 36, left : left + 36])
+    if kind == "clean":
+        lr = downscaled(truth, scale)[top // scale :, left // scale :][:side, :side]
+        assert np.array_equal(read_stack(pair.lr, report.geometry)[1], lr)
+
+
+def test_a_scale_of_one_needs_a_degradation(two: list[Path]) -> None:
+    with pytest.raises(UsageError, match=r"dataset\.scale = 1 needs degradation\.kind = real"):
+        recipe(two, dataset__scale=1)
+
+
 def test_pairs_are_cut_from_the_whole_downscaled_frame(two: list[Path], tmp_path: Path) -> None:
     report = run(two, tmp_path / "out", dataset__patch_width=54)
     assert report.geometry == StackGeometry(3, 12, 18) and manifest(tmp_path / "out")[0]["patch_width"] == 54
@@ -45,7 +67,7 @@ def test_pairs_are_cut_from_the_whole_downscaled_frame(two: list[Path], tmp_path
             stem, centre, x, y = pair.name.removesuffix(".png").rsplit("_", 3)
             left, top, n = int(x), int(y), int(centre)
             assert np.array_equal(read_image(pair.gt), frames[stem][n][top : top + 36, left : left + 54])
-            lr = [downscale3(f)[top // 3 :, left // 3 :][:12, :18] for f in frames[stem][n - 1 : n + 2]]
+            lr = [downscaled(f)[top // 3 :, left // 3 :][:12, :18] for f in frames[stem][n - 1 : n + 2]]
             assert np.array_equal(read_stack(pair.lr, report.geometry), np.stack(lr))
 
 

@@ -12,19 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
 import psutil
 
-from benchmarks.rig.demo import demo_run
+from benchmarks.rig.demo import demo_run, trained
 from benchmarks.rig.ending import signals_unwind
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
-from vsrpp_core.remote.link import NoLinkError, ask
+from vsrpp_core.remote.link import ask
 from vsrpp_core.remote.standing import standing_of
 from vsrpp_core.run.folder import RunFolder
 
@@ -50,7 +49,7 @@ def main() -> None:
     with signals_unwind(), tempfile.TemporaryDirectory() as place:
         run, data = demo_run(Path(place))
         inside = _inside(run, data)
-        with _trained(run) as folder:
+        with trained(run) as folder:
             outside = [_milliseconds(lambda: ask(folder, cmd.Mark("x"), 60)) for _ in range(COMMANDS)]
             cost = _cost(folder)
     figures = {
@@ -99,24 +98,6 @@ def _inside(run: Path, data: Path) -> list[float]:
     finally:
         commands.put(cmd.Stop())
         thread.join()
-
-
-@contextmanager
-def _trained(run: Path) -> Iterator[RunFolder]:
-    folder = RunFolder(run)
-    with subprocess.Popen(
-        [sys.executable, "-m", "vsrpp_core", "train", str(run), "--resume"], stdout=subprocess.DEVNULL
-    ) as process:
-        try:
-            while standing_of(folder).status != "training":
-                assert process.poll() is None
-                time.sleep(0.2)
-            yield folder
-        finally:
-            try:
-                ask(folder, cmd.Stop(), 60)
-            except NoLinkError:
-                process.kill()
 
 
 def _cost(folder: RunFolder) -> tuple[float, float, float]:

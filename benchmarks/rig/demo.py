@@ -1,7 +1,16 @@
 """A run of the demo that does not come to its end while something is measured."""
 
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from vsrpp_core.messages import commands as cmd
+from vsrpp_core.remote.link import NoLinkError, ask
+from vsrpp_core.remote.standing import standing_of
+from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 
 
@@ -21,3 +30,23 @@ def demo_run(folder: Path, overrides: Overrides = NO_OVERRIDES) -> tuple[Path, P
     settings = {"training.max_steps": 1_000_000, **overrides}
     demo_config(demo_dataset_root()).with_overrides(settings).save(run / "config.toml")
     return run, demo_dataset_root()
+
+
+@contextmanager
+def trained(run: Path) -> Iterator[RunFolder]:
+    """The run, while a process of its own trains it."""
+    folder = RunFolder(run)
+    begin = ["--resume"] if any(run.glob("checkpoint_*.pth")) else []
+    with subprocess.Popen(
+        [sys.executable, "-m", "vsrpp_core", "train", str(run), *begin], stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            while standing_of(folder).status != "training":
+                assert process.poll() is None
+                time.sleep(0.2)
+            yield folder
+        finally:
+            try:
+                ask(folder, cmd.Stop(), 60)
+            except NoLinkError:
+                process.kill()

@@ -144,7 +144,7 @@ class AttachedApp(VsrppApp):
         self._tell_refusals()
         for screen in self.screen_stack:
             if isinstance(screen, WatchingScreen) and screen.is_mounted:
-                screen.show_bar(attached_bar(self.follower, self.orders))
+                screen.show_bar(attached_bar(self.follower, self.orders, screen.line_width))
 
     def _tell_refusals(self) -> None:
         """What this screen asked for and the run, or the way there, refused; others see it in their logs."""

@@ -10,7 +10,7 @@ from textual.content import Content
 from vsrpp_core.run.folder import CheckpointInfo, RunSummary
 from vsrpp_core.run.names import home_for_short, in_home
 from vsrpp_tui.widgets.pick_list import Row, remark
-from vsrpp_tui.widgets.text import duration, file_size, percent, shortened, spread
+from vsrpp_tui.widgets.text import duration, file_size, percent, shortened, spread, wrapped
 
 if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary
@@ -56,7 +56,8 @@ def _reached(newest: CheckpointInfo, max_steps: int) -> str:
     return f"step {newest.step:,} of {max_steps or newest.max_steps:,} · epoch {newest.epoch} · {best}"
 
 
-def dataset_card(summary: "DatasetSummary | None", root: Path | None) -> Content:
+def dataset_card(summary: "DatasetSummary | None", root: Path | None, width: int) -> Content:
+    """What a run is trained on, in lines of ``width`` cells."""
     label = (f"{'Dataset':<{LABEL}}", "$secondary")
     if summary is None:
         advice = "give one with --data ROOT; vsrpp prepare makes it"
@@ -66,7 +67,8 @@ def dataset_card(summary: "DatasetSummary | None", root: Path | None) -> Content
     pairs = f"{summary.train:,} training · {summary.val:,} validation · {summary.geometry}"
     place = home_for_short(root) if root else ""
     left_out = (f"\n{'':{LABEL}}{summary.left_out}" if summary.left_out else "", "$warning")
-    return Content.assemble(label, f"{pairs}\n", (f"{'':{LABEL}}{place}", "$secondary"), left_out)
+    figures = f"\n{'':{LABEL}}".join(wrapped(pairs, max(width - LABEL, LABEL)))
+    return Content.assemble(label, f"{figures}\n", (f"{'':{LABEL}}{place}", "$secondary"), left_out)
 
 
 def demo_card() -> Content:
@@ -98,6 +100,9 @@ def _recent_line(run: RunSummary, name_width: int, width: int) -> Content:
         text = f"{newest.step:>9,} of {run.max_steps or newest.max_steps:<9,}"
         state = "in use" if run.locked_by else "done" if run.is_complete else ""
     figures = f"{text:<22}  {state:<6}"
+    if name_width + 2 + len(figures) > width:
+        short = Content("  ".join(filter(None, (" ".join(text.split()), state))))
+        return spread(Content(run.path.name), short, width)
     place = shortened(home_for_short(run.path.parent), width - name_width - 2 - len(figures) - 2)
     gap = " " * (name_width - name.cell_length + 2)
     return Content.assemble(name, gap, figures, "  ", (place, "$secondary"))

@@ -22,6 +22,8 @@ from vsrpp_tui.screens.run.training import TrainingScreen
 Size = tuple[int, int]
 NARROW, NORMAL, WIDE = (80, 24), (120, 40), (200, 60)
 ALL: tuple[Size, ...] = (NARROW, NORMAL, WIDE)
+UPRIGHT = (45, 80)
+"""A phone."""
 
 READERS = ("look", "replay", "log")
 """Threads of the application that read something for a screen and end."""

@@ -6,7 +6,7 @@ from functools import partial
 
 from textual.screen import Screen
 
-from docs.screens.studio.scene import NORMAL, Studio, scene, settled
+from docs.screens.studio.scene import NORMAL, UPRIGHT, Studio, scene, settled
 from docs.screens.studio.stage import EARLY, MIDDLE, Stage, recorded, until_step
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.kinds import RunPhase
@@ -54,6 +54,12 @@ async def views(studio: Studio) -> None:
         await studio.shoot(pilot, "activity", "s")
         await studio.shoot(pilot, "pictures", "s", "right")
         await studio.shoot(pilot, "log-view", "s")
+
+
+@scene("phone-pictures", sizes=(UPRIGHT,))
+async def pictures_on_a_phone(studio: Studio) -> None:
+    async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
+        await studio.shoot(pilot, "phone-pictures", "i")
 
 
 @scene("full-loss", "full-validation", "full-adaptive", "full-gradient", "full-rate", "full-memory")

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from docs.screens.studio.scene import Studio, scene, settled, until
+from docs.screens.studio.scene import UPRIGHT, Studio, scene, settled, until
 from docs.screens.studio.stage import MIDDLE, until_step
 from vsrpp_core.remote.channel import Channel
 from vsrpp_tui.app.watching import AttachedApp, ReplayApp
@@ -29,6 +29,12 @@ async def attached(studio: Studio) -> None:
 @scene("attached-to-nobody")
 async def attached_to_nobody(studio: Studio) -> None:
     await _attached(studio, "attached-to-nobody", trained=False)
+
+
+@scene("phone", sizes=(UPRIGHT,))
+async def on_a_phone(studio: Studio) -> None:
+    """In a browser that is held upright."""
+    await _attached(studio, "phone", trained=True)
 
 
 async def _attached(studio: Studio, name: str, trained: bool) -> None:

@@ -126,7 +126,7 @@ async def test_the_words_below_a_long_table_are_seen(tmp_path: Path, make_datase
     run = trained_run(tmp_path / "Learn")
     for step in range(100, 4000, 100):
         add(run, step)
-    for size in ((60, 16), *SIZES):
+    for size in ((45, 16), *SIZES):
         app = VsrppApp(Choice(run, make_dataset()))
         async with app.run_test(size=size) as pilot:
             await opened(pilot)
@@ -168,7 +168,7 @@ async def test_the_table_is_whole_at_every_size(
 # deleting, and the way back
 
 
-@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+@pytest.mark.parametrize("size", [(45, 16), *SIZES])
 async def test_what_goes_is_listed_the_largest_first(
     tmp_path: Path, make_dataset: MakeDataset, size: tuple[int, int]
 ) -> None:

@@ -224,7 +224,7 @@ async def wheel(pilot: Pilot[None], widget: Widget, up: bool) -> None:
     await pilot._post_mouse_events([kind], widget, offset=(widget.size.width // 2, widget.size.height // 2), button=0)
 
 
-@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+@pytest.mark.parametrize("size", [(45, 16), *SIZES])
 async def test_each_panel_can_have_the_whole_screen(tmp_path: Path, size: tuple[int, int]) -> None:
     async with showing(learned(tmp_path), size) as pilot:
         overview = shown(pilot)
@@ -352,11 +352,11 @@ async def test_before_the_first_figures_every_view_says_what_is_missing(tmp_path
 async def test_resizing_down_to_nothing_and_back_is_survived(tmp_path: Path, view: int) -> None:
     async with showing(learned(tmp_path), (120, 40)) as pilot:
         await pilot.press(*["s"] * view)
-        for size in ((20, 5), (200, 60), (1, 1), (60, 16), (80, 24), (59, 15), (120, 40)):
+        for size in ((20, 5), (200, 60), (1, 1), (45, 16), (80, 24), (44, 16), (45, 15), (120, 40)):
             await pilot.resize_terminal(*size)
             await pilot.pause()
             training(pilot).show(reduce(training(pilot).state, step(161, time=NOW)))
-            small = size[0] < 60 or size[1] < 16
+            small = size[0] < 45 or size[1] < 16
             assert pilot.app.screen.query_one("#too-small", Static).display == small
         assert f"▸ {VIEWS[view]}" in on_screen(pilot)
 
@@ -394,7 +394,7 @@ async def test_the_header_tells_the_phase_by_sign_and_words(tmp_path: Path, phas
         assert words in header and "s/iter" in header and "fp32" in header and "Tesla P4" in header
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 18), (80, 24), (100, 32), (160, 48), (200, 60)])
+@pytest.mark.parametrize("size", [(45, 16), (80, 18), (80, 24), (100, 32), (160, 48), (200, 60)])
 async def test_on_the_whole_screen_a_panel_is_as_large_as_all_were(tmp_path: Path, size: tuple[int, int]) -> None:
     async with showing(learned(tmp_path), size) as pilot:
         await pilot.press("f", "shift+tab")

@@ -195,7 +195,7 @@ def test_the_command_of_a_job_is_one_that_a_shell_understands() -> None:
 # every screen, at every size
 
 
-@pytest.mark.parametrize("size", [(60, 16), *SIZES])
+@pytest.mark.parametrize("size", [(45, 16), *SIZES])
 @pytest.mark.parametrize("name", SCREENS)
 async def test_nothing_is_cut_or_covered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: tuple[int, int]

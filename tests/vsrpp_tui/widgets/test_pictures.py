@@ -13,7 +13,7 @@ from PIL import Image
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.pictures.comparison_picture import LABELS, read_parts, side_by_side
 from vsrpp_tui.widgets.pictures.comparison import read_detail
-from vsrpp_tui.widgets.pictures.picture_view import GAP, beside
+from vsrpp_tui.widgets.pictures.picture_view import GAP, arranged
 
 BLACK = (0, 0, 0)
 
@@ -48,17 +48,24 @@ def test_a_picture_that_cannot_be_read_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(76, 16), (116, 30), (196, 50), (20, 3)])
 def test_a_sheet_fits_into_its_cells(width: int, height: int) -> None:
-    sheet = beside(parts_of(plain(1), plain(2), plain(3)), width, height, BLACK)
+    sheet = arranged(parts_of(plain(1), plain(2), plain(3)), width, height, BLACK)
     assert sheet.image.width <= width and sheet.image.height <= 2 * height and sheet.image.height % 2 == 0
     row = np.asarray(sheet.image)[0, :, 0]
     assert [row[place * (sheet.pane + GAP)] for place in range(3)] == [1, 2, 3] and row[sheet.pane] == 0
+
+
+def test_in_a_narrow_place_they_stand_below_each_other() -> None:
+    sheet = arranged(parts_of(plain(1), plain(2), plain(3)), 41, 66, BLACK)
+    assert sheet.image.size == (41, 3 * (40 + 2)) and (sheet.pane, sheet.stacked) == (41, 21)
+    column = np.asarray(sheet.image)[:, 0, 0]
+    assert [column[2 * place * sheet.stacked + 2] for place in range(3)] == [1, 2, 3] and not column[:2].any()
 
 
 def test_the_detail_is_where_the_bicubic_picture_misses_most(tmp_path: Path) -> None:
     lr, truth = plain(0, 96, 96), plain(0, 96, 96)
     truth[80:84, 8:12] = 255
     side_by_side((lr, lr, truth), LABELS).save(tmp_path / "film.png")
-    sheet = beside(read_detail(tmp_path / "film.png", zoom=8), 76, 16, BLACK)
+    sheet = arranged(read_detail(tmp_path / "film.png", zoom=8), 76, 16, BLACK)
     detail = np.asarray(sheet.image)[:, 2 * (sheet.pane + GAP) :]
     assert detail.max() == 255 and np.asarray(sheet.image)[:, : sheet.pane].max() == 0
     assert set(np.unique(detail)) == {0, 255}, "a detail is scaled up by whole pixels"

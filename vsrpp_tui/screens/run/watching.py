@@ -127,17 +127,25 @@ class ReplayTuneScreen(ReadOnlyScreen, TuneScreen, inherit_bindings=False):
         self._table.can_focus = False
 
 
-def attached_bar(follower: Follower, orders: Orders) -> Content:
-    """Who trains the run, when the last event came, and whether the keys steer it."""
+def attached_bar(follower: Follower, orders: Orders, width: int) -> Content:
+    """Who trains the run, when the last event came, and whether the keys steer it; in ``width`` cells the most
+    important of it.
+    """
     if follower.fault:
         return _bar("ATTACHED", Content.styled(follower.fault, "$error"))
     if not follower.caught_up:
         return _bar("ATTACHED", Content("reading the journal …"))
     who = f"process {follower.owner} trains it" if follower.owner else "no process trains it now"
     last = f"last event {duration(follower.silence)} ago" if follower.has_events else "no event yet"
-    style = "" if follower.owner else "$warning"
-    steered = (" · takes no commands", "$warning") if follower.owner and not orders.is_connected else ""
-    return _bar("ATTACHED", Content.assemble((who, style), (f" · {last}", "$secondary"), steered))
+    told = [(who, "" if follower.owner else "$warning"), (last, "$secondary")]
+    if follower.owner and not orders.is_connected:
+        told.append(("takes no commands", "$warning"))
+    for left_out in (last, who):
+        joined = _bar("ATTACHED", Content.styled(" · ", "$secondary").join(Content.styled(*part) for part in told))
+        if joined.cell_length <= width or len(told) == 1:
+            return joined
+        told = [part for part in told if part[0] != left_out]
+    return _bar("ATTACHED", Content.styled(*told[0]))
 
 
 def replay_bar(position: Position | None, fault: str, width: int) -> Content:
@@ -151,6 +159,8 @@ def replay_bar(position: Position | None, fault: str, width: int) -> Content:
     moment = f"{datetime.fromtimestamp(position.time):%Y-%m-%d %H:%M:%S}" if position.time else f"{'':19}"
     right = f"{int(100 * position.share):>3} %  {moment}"
     room = width - len(left) - len(right) - len(" REPLAY ") - 8
+    if room < 1:  # the time of day, without the day
+        right, room = right.replace(moment, moment[-8:]), room + len(moment) - 8
     return _bar("REPLAY", Content.assemble(left, "  ", bar(position.share, room, "$primary"), "  ", right))
 
 

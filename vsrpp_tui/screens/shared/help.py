@@ -13,6 +13,10 @@ from textual.widgets import Static
 from vsrpp_core.run.config import ClippingConfig, LossConfig, ScheduleConfig
 from vsrpp_tui.screens.shared.key_rows import EVERYWHERE, KeyRow
 from vsrpp_tui.widgets.panels.machine import WAIT_WORTH_A_WORD
+from vsrpp_tui.widgets.text import wrapped
+
+NARROW = 60
+"""Cells of a screen on which the border has less to say."""
 
 COLUMN = 12
 """Cells of a key or word, before what it means."""
@@ -111,13 +115,30 @@ class HelpScreen(ModalScreen[None]):
         keys = [(" ".join(keys), about) for keys, about in (*self._keys, *EVERYWHERE)]
         with VerticalScroll(classes="dialog wide") as dialog:
             dialog.border_title = f"{self._title} · keys and words" if self._about else "Keys and words"
-            dialog.border_subtitle = "↑ ↓ or wheel scroll · esc or a click closes"
-            tables = [_table(rows) for rows in (self._about, keys, WORDS) if rows]
-            yield Static(Content("\n\n").join(tables), markup=False)
+            scrolled = "↑ ↓ or wheel scroll" if self.app.size.width >= NARROW else "↑ ↓ scroll"
+            dialog.border_subtitle = f"{scrolled} · esc or a click closes"
+            yield _Tables([rows for rows in (self._about, keys, WORDS) if rows])
 
     def on_click(self) -> None:
         self.dismiss(None)
 
 
-def _table(rows: Sequence[tuple[str, str]]) -> Content:
-    return Content("\n").join(Content.assemble((f"{name:<{COLUMN}}", "bold $primary"), text) for name, text in rows)
+class _Tables(Static):
+    """Names and what they mean, which stays in its column."""
+
+    def __init__(self, tables: Sequence[Sequence[tuple[str, str]]]) -> None:
+        super().__init__(markup=False)
+        self._tables = tables
+
+    def on_resize(self) -> None:
+        self.update(Content("\n\n").join(_table(rows, self.content_size.width) for rows in self._tables))
+
+
+def _table(rows: Sequence[tuple[str, str]], width: int) -> Content:
+    lines = []
+    for name, text in rows:
+        column = max(COLUMN, len(name))
+        first, *more = wrapped(text, max(width - column, COLUMN))
+        lines.append(Content.assemble((f"{name:<{column}}", "bold $primary"), first))
+        lines += [Content(" " * column + line) for line in more]
+    return Content("\n").join(lines)

@@ -21,7 +21,7 @@ from vsrpp_tui.screens.shared.base_screen import BRAND, BaseScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.widgets.pick_list import PickList, Row, remark
 from vsrpp_tui.widgets.run_card import RECENT, dataset_card, demo_card, recent_rows, run_card, unread_card
-from vsrpp_tui.widgets.text import file_size
+from vsrpp_tui.widgets.text import file_size, wrapped
 
 if TYPE_CHECKING:
     from vsrpp_core.data.stacked import DatasetSummary
@@ -34,6 +34,8 @@ AGE_SECONDS = 10.0
 """How often the age of the last checkpoint is redrawn."""
 
 NAME_WIDTH = 20
+NARROW, INDENT = 60, 2
+"""Cells of a line below which what an action does stands under its name."""
 
 
 @dataclass(frozen=True)
@@ -410,45 +412,52 @@ class StartScreen(BaseScreen[None]):
             return demo_card()
         if self._read is None:
             return unread_card()
-        return Content("") if self._read.run.problem else dataset_card(self._read.dataset, self._read.root)
+        width = self.query_one("#start-body").content_size.width
+        return Content("") if self._read.run.problem else dataset_card(self._read.dataset, self._read.root, width)
 
     def _choice_rows(self) -> Iterator[Row]:
         if self._read is None:
             return
         run, newest, trashed = self._read.run, self._read.run.newest, self._read.trashed
         if self.check_action("resume", ()) and run.is_complete:
-            yield _choice("resume", "[F]ortsetzen", "the run is complete; train it on, with more steps")
+            yield self._choice("resume", "[F]ortsetzen", "the run is complete; train it on, with more steps")
         elif self.check_action("resume", ()) and newest:
             place = f"step {newest.step:,}" if newest.is_described else newest.name
-            yield _choice("resume", "[F]ortsetzen", f"resume at {place}, or at an earlier one")
+            yield self._choice("resume", "[F]ortsetzen", f"resume at {place}, or at an earlier one")
         if self.check_action("fresh", ()):
-            yield _choice("fresh", "[S]tart", "train a fresh network")
+            yield self._choice("fresh", "[S]tart", "train a fresh network")
         if self.check_action("tune", ()):
-            yield _choice("tune", "[A]uto-tune", "see what this machine can run, and choose the network")
+            yield self._choice("tune", "[A]uto-tune", "see what this machine can run, and choose the network")
         if self.check_action("delete", ()):
-            yield _choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
+            yield self._choice("delete", "[L]öschen", "put this run in its trash, to start fresh")
         if self.check_action("restore", ()):
             size = file_size(sum(one.size for one in trashed))
-            yield _choice("restore", "[W]iederherstellen", f"bring back what was deleted: {size} in the trash")
+            yield self._choice("restore", "[W]iederherstellen", f"bring back what was deleted: {size} in the trash")
         if self.check_action("demo", ()):
-            yield _choice("demo", "[T]ry the demo", "a small network, in minutes")
+            yield self._choice("demo", "[T]ry the demo", "a small network, in minutes")
         yield from self._job_rows()
 
     def _job_rows(self) -> Iterator[Row]:
         """Work besides training, dimmed where there is nothing to do it with."""
         run = self._read.run if self._read else None
         has_network = run is not None and run.newest is not None
-        yield _choice(
+        yield self._choice(
             "upscale",
             "[U]pscale",
             "films, by this run's network" if has_network else "films, by a network from elsewhere",
         )
-        yield _choice("prepare", "[N]ew dataset", "patches from your videos")
+        yield self._choice("prepare", "[N]ew dataset", "patches from your videos")
         if self.check_action("check", ()):
-            yield _choice("check", "Chec[k]", "read the whole dataset, list its faults")
+            yield self._choice("check", "Chec[k]", "read the whole dataset, list its faults")
         elif not self.choice.demo:
             yield remark(f"{'Chec[k]':<{NAME_WIDTH}}there is no dataset yet")
 
-
-def _choice(action: str, name: str, meaning: str) -> Row:
-    return Row(Content.assemble((f"{name:<{NAME_WIDTH}}", "bold"), meaning), action)
+    def _choice(self, action: str, name: str, meaning: str) -> Row:
+        width = self.query_one("#start-body").content_size.width
+        if width >= NARROW:
+            return Row(Content.assemble((f"{name:<{NAME_WIDTH}}", "bold"), meaning), action)
+        lines = wrapped(meaning, max(width - 2 * INDENT, INDENT))
+        return Row(
+            Content("\n").join([Content.styled(name, "bold"), *(Content(" " * INDENT + line) for line in lines)]),
+            action,
+        )

@@ -1,6 +1,7 @@
 """The two lines at the top of the training screen: the phase, and the progress."""
 
 import math
+import re
 from pathlib import Path
 
 from textual.content import Content
@@ -23,6 +24,9 @@ PHASE_SIGNS: dict[Phase, tuple[str, str]] = {
 }
 FIGURES, LEAST_NAME = 24, 8
 """Cells reserved for the figures beside name and phase, and for the name."""
+
+LEAST_BAR = 6
+"""Cells; where there are fewer, figures alone."""
 
 TWO_BARS = 100
 """Cells from which run and epoch have a bar each."""
@@ -128,4 +132,6 @@ def _left(state: RunState, seconds: float) -> str:
 
 def _bar(label: str, share: float, figures: str, width: int) -> Content:
     room = width - len(label) - len(figures) - 4
+    if room < LEAST_BAR:
+        return spread(Content(label.rstrip()), Content.styled(re.sub(" +", " ", figures), "$secondary"), width)
     return Content.assemble((label, "$foreground"), "  ", bar(share, room, "$primary"), "  ", (figures, "$secondary"))

@@ -8,11 +8,13 @@ from textual.widgets import Static
 VIEWS = ("overview", "charts", "report", "activity", "pictures", "log")
 HINT = "s next · f full screen"
 FULL_HINT = "tab next · esc back"
-GAP = 3
+GAP, LEAST_GAP = 3, 1
+MARK = 2
+"""Cells before a name, for the sign of the one that is shown."""
 
 
 class ViewLine(Static):
-    """Names side by side; a click on one chooses it."""
+    """Names side by side, in a narrow place on two lines; a click on one chooses it."""
 
     ALLOW_SELECT = False
 
@@ -31,17 +33,31 @@ class ViewLine(Static):
         self._draw()
 
     def on_resize(self) -> None:
+        self.styles.height = len(self._lines())
         self._draw()
 
     def _draw(self) -> None:
-        names = [self._word(view) for view in VIEWS]
-        left = Content(" " * GAP).join(names)
+        left = Content("\n").join(
+            Content.assemble(*(part for view, gap in line for part in (self._word(view), " " * gap)))
+            for line in self._lines()
+        )
         if self._full:
             left = Content.assemble((f"{self._view} › ", "$secondary"), (f"▸ {self._full}", "bold $primary"))
         hint = FULL_HINT if self._full else HINT
-        room = self.content_size.width - left.cell_length - len(hint)
+        room = self.content_size.width - left.cell_length - len(hint) if "\n" not in left.plain else 0
         right = Content.styled(" " * room + hint, "$secondary") if room >= GAP else Content("")
         self.update(Content.assemble(left, right))
+
+    def _lines(self) -> list[list[tuple[str, int]]]:
+        """The views of each line, and the cells after each; two lines stand in columns."""
+        taken = sum(len(view) + MARK for view in VIEWS)
+        gap = min(GAP, (self.content_size.width - taken) // (len(VIEWS) - 1))
+        if gap >= LEAST_GAP or not self.content_size.width:
+            return [[(view, gap) for view in VIEWS[:-1]] + [(VIEWS[-1], 0)]]
+        half = len(VIEWS) // 2
+        columns = [max(map(len, pair)) for pair in zip(VIEWS[:half], VIEWS[half:], strict=True)]
+        lines = (VIEWS[:half], VIEWS[half:])
+        return [[(view, wide + GAP - len(view)) for view, wide in zip(line, columns, strict=True)] for line in lines]
 
     def _word(self, view: str) -> Content:
         if view == self._view:
@@ -53,8 +69,8 @@ class ViewLine(Static):
         if offset is None or self._full:
             return
         end = 0
-        for view in VIEWS:
-            end += len(view) + 2 + GAP
+        for view, gap in self._lines()[offset.y]:
+            end += MARK + len(view) + gap
             if offset.x < end:
                 self.post_message(self.Chosen(view))
                 return

@@ -17,6 +17,7 @@ from PIL import Image
 from rich.console import Console
 from textual.content import Content
 from textual.strip import Strip
+from textual.visual import Visual
 from textual.widgets import Static
 
 
@@ -59,6 +60,10 @@ class Canvas(Static):
     def __init__(self, words: Content) -> None:
         super().__init__(words, markup=False)
         self._rows: list[Strip] = []
+
+    def strips(self, words: Content) -> list[Strip]:
+        """``words`` as a row to paint."""
+        return Visual.to_strips(self, words, words.cell_length, 1, self.visual_style)
 
     def paint(self, rows: list[Strip]) -> None:
         self._rows = rows

@@ -1,4 +1,6 @@
-"""A picture file as half cells: its parts beside each other, each under a label; read beside the screen's thread."""
+"""A picture file as half cells: its parts beside or below each other, each under a label; read beside the screen's
+thread.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -17,6 +19,9 @@ from vsrpp_tui.widgets.pictures.half_cells import Canvas, half_cells
 
 GAP = 2
 """Cells between two parts."""
+
+WORTH_STACKING = 1.25
+"""How much larger the parts have to be below each other: in a row they compare more easily."""
 
 Parts = tuple[Image.Image, ...]
 """RGB, all of one size."""
@@ -48,11 +53,13 @@ class PictureSource:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The parts beside each other on one background."""
+    """The parts on one background: beside each other, or below each other, each with a line of cells above it."""
 
     image: Image.Image
     pane: int
-    """Cells of one part."""
+    """Cells of one part in width."""
+    stacked: int = 0
+    """Cells from the top of a part to that of the next one; 0 where they are beside each other."""
 
 
 class PictureView(Vertical):
@@ -105,7 +112,7 @@ class PictureView(Vertical):
     async def _read(self, source: PictureSource, width: int, height: int) -> None:
         background = self.background_colors[1].rgb
         try:
-            sheet = await asyncio.to_thread(lambda: beside(source.read(source.path), width, height, background))
+            sheet = await asyncio.to_thread(lambda: arranged(source.read(source.path), width, height, background))
         except VsrppError as error:
             self.on_unreadable(error)
             return
@@ -114,24 +121,35 @@ class PictureView(Vertical):
 
     def on_sheet(self, source: PictureSource, sheet: Sheet) -> None:
         """Draw what was read."""
-        self._canvas.paint(half_cells(sheet.image))
-        self._labels.update(Content.assemble(*((label.text(sheet.pane), label.style) for label in source.labels)))
+        rows = half_cells(sheet.image)
+        labels = [Content.styled(label.text(sheet.pane), label.style) for label in source.labels]
+        for place, label in enumerate(labels if sheet.stacked else ()):
+            rows[place * sheet.stacked : place * sheet.stacked + 1] = self._canvas.strips(label)
+        self._canvas.paint(rows)
+        self._labels.update(Content("") if sheet.stacked else Content.assemble(*labels))
 
     def on_unreadable(self, error: VsrppError) -> None:
         """Keep the last picture: a job may have replaced the file before it was read."""
 
 
-def beside(parts: Sequence[Image.Image], width: int, height: int, background: tuple[int, int, int]) -> Sheet:
-    """Pictures of one size beside each other within ``width`` × ``height`` cells.
+def arranged(parts: Sequence[Image.Image], width: int, height: int, background: tuple[int, int, int]) -> Sheet:
+    """Pictures of one size within ``width`` × ``height`` cells, beside each other unless they are much larger below.
 
     Scaled down smoothly, scaled up by whole pixels: a detail shows what is in the file.
     """
-    first = parts[0]
-    room = (width - (len(parts) - 1) * GAP) // len(parts)
-    scale = min(room / first.width, 2 * height / first.height)
+    first, count = parts[0], len(parts)
+    beside = _scale(first, (width - (count - 1) * GAP) // count, height)
+    below = _scale(first, width, height // count - 1)
+    scale, stacked = (below, True) if below > WORTH_STACKING * beside else (beside, False)
     size = (max(int(first.width * scale), 1), max(int(first.height * scale) // 2 * 2, 2))
     method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    sheet = Image.new("RGB", (len(parts) * (size[0] + GAP) - GAP, size[1]), background)
+    across, down = (0, size[1] + 2) if stacked else (size[0] + GAP, 0)
+    sheet = Image.new("RGB", ((count - 1) * across + size[0], count * down or size[1]), background)
     for place, part in enumerate(parts):
-        sheet.paste(part.resize(size, method), (place * (size[0] + GAP), 0))
-    return Sheet(sheet, size[0])
+        sheet.paste(part.resize(size, method), (place * across, place * down + 2 * stacked))
+    return Sheet(sheet, size[0], down // 2)
+
+
+def _scale(picture: Image.Image, width: int, height: int) -> float:
+    """That at which ``picture`` fills ``width`` × ``height`` cells."""
+    return min(width / picture.width, 2 * height / picture.height)

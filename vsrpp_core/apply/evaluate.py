@@ -7,9 +7,10 @@ and scored. Bicubic is the same enlargement in both protocols; at a scale of 1 i
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 import numpy as np
@@ -33,31 +34,40 @@ from vsrpp_core.video import images, reading
 from vsrpp_core.video.video_files import list_folder, passed_over
 
 Frame = NDArray[np.uint8]
-_Scores = tuple[Score, Score]
-"""Y and RGB."""
-Protocol = Literal["BI", "BD"]
-SHRINK: dict[Protocol, Callable[[Frame, int], Frame]] = {"BI": downscaled, "BD": blur_downscaled}
-"""How the LR frames of a protocol are made: bicubic, or blurred and subsampled."""
+Protocol = Literal["BI", "BD", "real"]
+SHRINK: dict[Protocol, Callable[[Frame, int], Frame]] = {"BI": downscaled, "BD": blur_downscaled, "real": downscaled}
+"""How the LR frames of a protocol are made: bicubic, or blurred and subsampled. Those of "real" are degraded then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How clips are scored. ``border`` pixels are left out at each side; of a clip the first ``frames``, 0 for all."""
+    """How clips are scored. ``border`` pixels are left out at each side; of a clip ``frames`` after the ``first`` ones
+    are scored, 0 for all that follow.
+
+    With the protocol "real" the LR stack of each frame goes through ``degrade`` with the frame's number, from 1: the
+    same number must give the same for every network.
+    """
 
     border: int = 0
     precision: Precision = "fp32"
     protocol: Protocol = "BI"
     frames: int = 0
+    first: int = 0
+    degrade: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ClipScores:
+    """Flicker is the mean absolute difference of the errors in Y of consecutive frames, levels of 255; None of one."""
+
     clip: str
     frames: int
     bicubic_y: Score
     ki_y: Score
     bicubic_rgb: Score
     ki_rgb: Score
+    bicubic_flicker: float | None = field(default=None, kw_only=True)
+    ki_flicker: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,18 @@ def mean_scores(rows: list[ClipScores]) -> ClipScores:
         return mean_score(getattr(row, name) for row in rows)
 
     parts = {name: mean(name) for name in ("bicubic_y", "ki_y", "bicubic_rgb", "ki_rgb")}
-    return ClipScores(clip="mean", frames=sum(row.frames for row in rows), **parts)
+    return ClipScores(
+        clip="mean",
+        frames=sum(row.frames for row in rows),
+        **parts,
+        bicubic_flicker=_mean_or_none([row.bicubic_flicker for row in rows]),
+        ki_flicker=_mean_or_none([row.ki_flicker for row in rows]),
+    )
+
+
+def _mean_or_none(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 class _Scorer:
@@ -143,27 +164,51 @@ class _Scorer:
 
         Raises VsrppError where the clip cannot be scored.
         """
-        border, limit = self._options.border, self._options.frames
-        expected, frames, notes = _open_clip(clip, limit)
+        options, border = self._options, self._options.border
+        expected, frames, notes = _open_clip(clip, options.first, options.frames)
         if known is None:
             yield from (WarningRaised(message=note) for note in notes)
-        ki_scores, bicubic_scores = list[_Scores](), list[_Scores]()
-        scale = self._model.scale
+        ki, bicubic, scale = _Course(border), _Course(border), self._model.scale
         truths = _ground_truth(clip, frames, border, scale)
         shrink = SHRINK[self._options.protocol]
-        for stack, truth in windows(truths, self._model.n_frames, lambda frame: shrink(frame, scale)):
-            ki_scores.append(_scores(upscale_frames(self._upscaler, self._model, stack, clip), truth, border))
+        stacks = windows(truths, self._model.n_frames, lambda frame: shrink(frame, scale))
+        for done, (clean, truth) in enumerate(stacks, start=1):
+            stack = options.degrade(clean, done) if options.degrade else clean
+            ki.add(upscale_frames(self._upscaler, self._model, stack, clip), truth)
             yield from self._upscaler.warnings()
             if known is None:
-                bicubic_scores.append(_scores(upscaled(stack[len(stack) // 2], scale), truth, border))
-            done = len(ki_scores)
+                bicubic.add(upscaled(stack[len(stack) // 2], scale), truth)
             yield EvaluationProgress(clip.name, done, max(expected, done) if expected else 0)
-        ki_y, ki_rgb = map(mean_score, zip(*ki_scores, strict=True))
-        if known:
-            bicubic_y, bicubic_rgb = known.bicubic_y, known.bicubic_rgb
-        else:
-            bicubic_y, bicubic_rgb = map(mean_score, zip(*bicubic_scores, strict=True))
-        yield ClipScores(clip.name, len(ki_scores), bicubic_y, ki_y, bicubic_rgb, ki_rgb)
+        ki_y, ki_rgb = ki.means()
+        bicubic_y, bicubic_rgb = (known.bicubic_y, known.bicubic_rgb) if known else bicubic.means()
+        flicker = known.bicubic_flicker if known else bicubic.flicker
+        scores = bicubic_y, ki_y, bicubic_rgb, ki_rgb
+        yield ClipScores(clip.name, done, *scores, bicubic_flicker=flicker, ki_flicker=ki.flicker)
+
+
+class _Course:
+    """The scores of one clip's pictures, and how their errors change from one to the next."""
+
+    def __init__(self, border: int) -> None:
+        self._border, self._scores, self._changes = border, list[tuple[Score, Score]](), list[float]()
+        self._last: Tensor | None = None
+
+    def add(self, image: Frame, reference: Frame) -> None:
+        x, y = _as_batch(image, self._border), _as_batch(reference, self._border)
+        self._scores.append((score(luma(x), luma(y)), score(x, y)))
+        error = luma(x) - luma(y)
+        if self._last is not None:
+            self._changes.append(float((error - self._last).abs().mean()))
+        self._last = error
+
+    def means(self) -> tuple[Score, Score]:
+        """Of Y and of RGB."""
+        y, rgb = map(mean_score, zip(*self._scores, strict=True))
+        return y, rgb
+
+    @property
+    def flicker(self) -> float | None:
+        return fmean(self._changes) if self._changes else None
 
 
 def windows(
@@ -185,31 +230,27 @@ def windows(
         yield np.stack(window), waiting.popleft()
 
 
-def _scores(image: Frame, reference: Frame, border: int) -> _Scores:
-    x, y = _as_batch(image, border), _as_batch(reference, border)
-    return score(luma(x), luma(y)), score(x, y)
-
-
 def _as_batch(image: Frame, border: int) -> Tensor:
     height, width = image.shape[:2]
     inner = image[border : height - border, border : width - border].copy()
     return torch.from_numpy(inner).permute(2, 0, 1).unsqueeze(0)
 
 
-def _open_clip(clip: Path, limit: int) -> tuple[int, Iterator[Frame], list[str]]:
+def _open_clip(clip: Path, first: int, limit: int) -> tuple[int, Iterator[Frame], list[str]]:
     """How many frames to expect (0: unknown), the frames, read one by one, and sentences on what is odd.
 
-    No more than ``limit`` frames unless it is 0.
+    None of the ``first`` frames, and no more than ``limit`` unless it is 0.
     """
     if not clip.is_dir():
         info, frames = reading.probe(clip), reading.frames(clip)
         notes = list(info.notes)
-        return (min(info.frames, limit), islice(frames, limit), notes) if limit else (info.frames, frames, notes)
+        expected = max(0, info.frames - first)
+        return min(expected, limit or expected), islice(frames, first, first + limit if limit else None), notes
     folder = list_folder(clip)
     if folder.videos:
         names = listed([path.name for path in folder.videos])
         raise VsrppError(f"{clip} holds videos ({names}), not only frames; name a video itself, or move them elsewhere")
-    files = folder.images[: limit or None]
+    files = folder.images[first : first + limit if limit else None]
     images.refuse_unfit(files, _size_of)
     return len(files), map(read_image, files), [note for note in (passed_over(clip), *images.remarks(files)) if note]
 

@@ -61,6 +61,8 @@ class Report:
         for row in self._with_mean(checkpoint):
             table.add_row(row.clip, str(row.frames), "Y", _cell(row.bicubic_y), *_cells(row.ki_y, row.bicubic_y))
             table.add_row("", "", "RGB", _cell(row.bicubic_rgb), *_cells(row.ki_rgb, row.bicubic_rgb))
+            if row.bicubic_flicker is not None and row.ki_flicker is not None:
+                table.add_row("", "", "flicker", f"{row.bicubic_flicker:.3f}", f"{row.ki_flicker:.3f}", "")
         return table
 
     def _side_by_side(self) -> Table:

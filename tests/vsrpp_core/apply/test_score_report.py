@@ -65,6 +65,7 @@ def test_csv_has_a_line_for_each_network_and_clip(names: tuple[str, ...]) -> Non
     ]
     parts = ("bicubic_y", "ki_y", "bicubic_rgb", "ki_rgb")
     figures = [f"{part}_{figure}" for part in parts for figure in ("psnr", "ssim")]
+    figures += ["bicubic_flicker", "ki_flicker"]
     assert text.splitlines()[0].split(",") == ["checkpoint", "clip", "frames", *figures, "protocol", "border"]
     first = rows[0]
     assert (first["ki_y_psnr"], first["bicubic_rgb_ssim"], first["protocol"]) == ("22.250000", "0.503000", "BD")

@@ -15,6 +15,11 @@ from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.names import place, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from vsrpp_core.apply.evaluate import Options
     from vsrpp_core.apply.score_report import Report
 
@@ -34,11 +39,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--border", type=int, default=0, help="pixels left out at each border (default 0)")
     parser.add_argument(
         "--protocol",
-        choices=("BI", "BD"),
+        choices=("BI", "BD", "real"),
         default="BI",
-        help="how the LR frames are made: bicubic, or Gaussian blur and every third pixel (default BI)",
+        help="how the LR frames are made: bicubic, Gaussian blur and subsampling, or like old footage (default BI)",
     )
-    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
+    parser.add_argument(
+        "--recipe", type=place, metavar="FILE", help="--protocol real: the degradation of this recipe of vsrpp prepare"
+    )
+    parser.add_argument("--frames", metavar="N", help="only the first N frames of each clip, or e.g. 10-50, from 1")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
     parser.add_argument("--csv", type=place, metavar="FILE", help="write the figures there as well (.csv)")
     add_precision(parser, "fp32")
@@ -49,16 +57,44 @@ def run(options: argparse.Namespace) -> int:
     count = next((index for index, path in enumerate(named) if index and not _is_network(path)), len(named))
     if count == len(named):
         raise UsageError("no clip is named; add a folder of frames or a video after the checkpoints")
-    if options.frames is not None and options.frames < 1:
-        raise UsageError(f"--frames {options.frames} leaves nothing to score; name 1 or more")
+    first, frames = _range(options.frames) if options.frames is not None else (0, 0)
+    if options.recipe and options.protocol != "real":
+        raise UsageError("--recipe is for --protocol real; add that, or leave the recipe out")
     if options.csv and (options.csv.suffix.lower() != ".csv" or not options.csv.absolute().parent.is_dir()):
         raise UsageError(f"--csv {options.csv}: expected a .csv file in an existing folder")
     from vsrpp_core.apply.evaluate import Options
 
     how = Options(
-        border=options.border, precision=options.precision, protocol=options.protocol, frames=options.frames or 0
+        border=options.border,
+        precision=options.precision,
+        protocol=options.protocol,
+        frames=frames,
+        first=first,
+        degrade=_degradation(options.recipe) if options.protocol == "real" else None,
     )
     return show_evaluation(list(dict.fromkeys(named[:count])), named[count:], how, options.json, options.csv)
+
+
+def _degradation(recipe: Path | None) -> "Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]":
+    """What a stack of a dataset suffers by ``recipe``, or by the defaults; drawn by the number of the frame."""
+    import numpy as np
+
+    from vsrpp_core.prepare.degradation import degrade_real
+    from vsrpp_core.prepare.recipe import Recipe
+
+    part = (Recipe.load(recipe) if recipe else Recipe()).degradation
+    return lambda stack, number: degrade_real(stack, np.random.default_rng(number), part)[0]
+
+
+def _range(text: str) -> tuple[int, int]:
+    """Frames before the first that is scored, and how many are; UsageError for anything but N and A-B."""
+    start, dash, end = text.partition("-")
+    if not start.isdecimal() or (dash and not end.isdecimal()):
+        raise UsageError(f"--frames {text} is neither a number nor a range; write it like 50 or 10-50")
+    first, last = (int(start), int(end)) if dash else (1, int(start))
+    if not 1 <= first <= last:
+        raise UsageError(f"--frames {text} leaves nothing to score; name 1 or more")
+    return first - 1, last - first + 1
 
 
 def _is_network(path: Path) -> bool:

@@ -131,7 +131,7 @@ def _whole(path: Path) -> Parts:
 def _pair(lr: Path) -> Parts:
     """The centre frame of a stack and its ground truth, both in that one's size."""
     stack, truth = _read(lr), _read(lr.parent.parent / "GT" / lr.name)
-    height = truth.height // 3
+    height = truth.height * stack.width // truth.width
     top = stack.height // height // 2 * height
     frame = stack.crop((0, top, stack.width, top + height))
     return frame.resize(truth.size, Image.Resampling.BICUBIC), truth

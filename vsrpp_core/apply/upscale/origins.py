@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vsrpp_core.apply.upscale.source import Span
-from vsrpp_core.data.stacked import SCALES
+from vsrpp_core.data.stacked import SCALE
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import fingerprint, read_json, sync
 from vsrpp_core.video.clock import DEFAULT_FPS
@@ -79,7 +79,10 @@ def _may_be(out: Path, source: Path) -> bool:
         with opened(source) as (film, stream), opened(out) as (result, made):
             rate = float(stream.average_rate or DEFAULT_FPS)
             length, other = declared_seconds(film, stream), declared_seconds(result, made)
-            is_larger = (made.width, made.height) in [(s * stream.width, s * stream.height) for s in SCALES]
+            is_larger = (made.width, made.height) == (
+                SCALE * stream.width,
+                SCALE * stream.height,
+            )  # others are recorded
     except VsrppError:
         return True
     differs = abs(length - other) > max(FEW_PICTURES / rate, SHARE * length) if length and other else False

@@ -17,7 +17,7 @@ SIGNATURES = {
     "upscale": "checkpoint, jobs, options=",
     "load_network": "path, hardware=",
     "jobs.plan": "sources, out, png=, overwrite=, span=",
-    "jobs.Options": "encoding=, precision=, span=, rate=, tile=, segment_seconds=, overwrite=, fresh=, force=, "
+    "jobs.Options": "encoding=, precision=, span=, rate=, to=, tile=, segment_seconds=, overwrite=, fresh=, force=, "
     "drop_tracks=, preview_every=",
 }
 """Of each function the parameters, with = where there is a default."""

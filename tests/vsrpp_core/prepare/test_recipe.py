@@ -73,7 +73,7 @@ def test_a_recipe_reads_what_it_writes(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
     assert Recipe.load(path) == recipe
-    assert "# side of the ground truth, pixels; a multiple of 3 (≥ 24, ≤ 4,096)" in recipe.to_toml()
+    assert "# side of the ground truth, pixels; a multiple of scale (≥ 24, ≤ 4,096)" in recipe.to_toml()
 
 
 def test_every_setting_is_described() -> None:

@@ -175,7 +175,7 @@ async def test_every_size_shows_the_figures(
             assert app.screen.region.contains_region(widget.region), f"{widget.id} leaves the screen"
 
 
-@pytest.mark.parametrize("size", [(59, 24), (80, 15), (20, 5)])
+@pytest.mark.parametrize("size", [(44, 24), (80, 15), (20, 5)])
 async def test_a_tiny_terminal_is_said_to_be_too_small(
     tmp_path: Path, make_dataset: MakeDataset, recording_worker: NewestWorker, size: tuple[int, int]
 ) -> None:

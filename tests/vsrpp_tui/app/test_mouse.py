@@ -228,4 +228,4 @@ def test_the_key_that_is_pointed_at() -> None:
     keys = "← → sample · + − detail 1×"
     assert [key_at(keys, keys.index(sign)) for sign in "←→+−"] == ["←", "→", "+", "−"]
     assert key_at(keys, keys.index("sample")) == "→" and key_at(keys, keys.index("detail")) == "+"
-    assert set("yw0r←→+−") == set(BORDER_KEYS)
+    assert set("yw0rn[]←→+−") == set(BORDER_KEYS)

@@ -342,7 +342,7 @@ def test_interlaced_needs_force(tmp_path: Path, bilinear: Path) -> None:
 class Shows(torch.nn.Module):
     """A network whose picture has the darkest and the lightest of what it saw: one value, if it saw one scene."""
 
-    n_blocks, n_frames, alignment = 2, 5, "none"
+    n_blocks, n_frames, scale, alignment = 2, 5, 3, "none"
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         lowest, highest = frames.amin(dim=(1, 2)), frames.amax(dim=(1, 2))

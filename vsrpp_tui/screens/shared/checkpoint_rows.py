@@ -14,8 +14,8 @@ WIDTHS = (9, 9, 7, 7, 8, 10, 10)
 LEFT = ("kind", "state")
 """Columns of words; figures are right-aligned."""
 
-SLIM = ("loss", "size")
-"""Columns that a screen narrower than 80 cells omits."""
+FROM_CELLS = {"loss": 80, "size": 80, "kind": 60, "quality": 60}
+"""Columns that a narrower screen omits; what a row is called, and the best until then, stand below the table."""
 
 LONGEST_AGE = 86_400 * 1000
 """Seconds; an older file was saved by a machine whose clock was wrong."""
@@ -28,12 +28,12 @@ STATES = {
 """A sign and a word each: read in full and intact, unreadable, or not checked."""
 
 
-def headings(slim: bool) -> Content:
-    """Over the rows of checkpoints; ``slim`` for a screen narrower than 80 cells."""
-    return Content("  ").join(_cells(HEADINGS, slim))
+def headings(width: int) -> Content:
+    """Over the rows of checkpoints, on a screen of so many cells."""
+    return Content("  ").join(_cells(HEADINGS, width))
 
 
-def checkpoint_row(info: CheckpointInfo, now: float, slim: bool) -> Row:
+def checkpoint_row(info: CheckpointInfo, now: float, width: int) -> Row:
     age = now - info.saved_at
     state, style = STATES[info.crc]
     figures = (
@@ -45,13 +45,13 @@ def checkpoint_row(info: CheckpointInfo, now: float, slim: bool) -> Row:
         duration(max(age, 0)) if age < LONGEST_AGE else "> 999 d",
         "",
     )
-    text = Content("  ").join(_cells(figures, slim)[:-1])
+    text = Content("  ").join(_cells(figures, width)[:-1])
     dimmed = Content.styled(text.plain, "$secondary") if info.is_damaged else text
     return Row(Content.assemble(dimmed, "  ", (state, style)), info.name, choosable=not info.is_damaged)
 
 
-def _cells(texts: Sequence[str], slim: bool) -> list[Content]:
+def _cells(texts: Sequence[str], screen: int) -> list[Content]:
     """The texts of one line in their columns' widths."""
     columns = zip(HEADINGS, WIDTHS, texts, strict=True)
-    shown = ((name, width, text) for name, width, text in columns if not (slim and name in SLIM))
+    shown = ((name, width, text) for name, width, text in columns if screen >= FROM_CELLS.get(name, 0))
     return [Content(f"{text:<{width}}" if name in LEFT else f"{text:>{width}}") for name, width, text in shown]

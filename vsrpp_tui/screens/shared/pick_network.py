@@ -22,9 +22,9 @@ class PickNetwork(TableScreen[Path]):
         self._run, self._infos = run, {info.name: info for info in checkpoints}
 
     def on_mount(self) -> None:
-        slim = self.app.size.width < 80
-        self.head(headings(slim))
-        rows = [checkpoint_row(info, time.time(), slim) for info in self._infos.values()]
+        width = self.app.size.width
+        self.head(headings(width))
+        rows = [checkpoint_row(info, time.time(), width) for info in self._infos.values()]
         if (self._run / BEST_NAME).is_file():
             best = Content.assemble((f"{'best':>9}", "bold"), "  ", ("what validation found best", "$secondary"))
             rows.insert(0, Row(best, BEST_NAME))

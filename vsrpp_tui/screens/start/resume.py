@@ -26,10 +26,10 @@ class ResumeScreen(TableScreen[str]):
         self._draw()
 
     def _draw(self) -> None:
-        newest, slim = self._run.newest, self.app.size.width < 80
-        self.head(headings(slim))
+        newest, width = self._run.newest, self.app.size.width
+        self.head(headings(width))
         self.fill(
-            [checkpoint_row(info, time.time(), slim) for info in self._run.checkpoints], newest.name if newest else ""
+            [checkpoint_row(info, time.time(), width) for info in self._run.checkpoints], newest.name if newest else ""
         )
 
     def on_row(self, key: str) -> None:

@@ -6,13 +6,13 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import psutil
 import pytest
-from aiohttp import test_utils
+from aiohttp import web
 
 from tests.vsrpp_tui.web import stand_in
 from vsrpp_core.errors import VsrppError
@@ -20,7 +20,7 @@ from vsrpp_tui.cli import main
 from vsrpp_tui.web import server
 from vsrpp_tui.web.server import ASSETS, Site, announcement, serve
 
-Client = test_utils.TestClient[Any, Any]
+Client = aiohttp.ClientSession
 SECONDS = 20
 
 
@@ -33,8 +33,21 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with test_utils.TestClient(test_utils.TestServer(site.application())) as opened:
+    async with served(site) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def served(site: Site) -> AsyncIterator[Client]:
+    """Not by aiohttp's own server for tests: it cancels what serves a browser that has left, and nothing else does."""
+    runner = web.AppRunner(site.application())
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
+            yield client
+    finally:
+        await runner.cleanup()
 
 
 def behave(monkeypatch: pytest.MonkeyPatch, nature: str) -> None:
@@ -142,7 +155,7 @@ async def test_there_is_room_for_so_many(client: Client, site: Site, monkeypatch
 
 
 async def test_all_applications_end_with_the_server(site: Site) -> None:
-    async with test_utils.TestClient(test_utils.TestServer(site.application())) as client:
+    async with served(site) as client:
         visits = [await opened(client, site) for _ in range(3)]
     for _, process in visits:
         assert not process.is_running()

@@ -1,4 +1,4 @@
-"""VSR++ core: a headless trainer for 3x video super-resolution. Knows torch, never a screen.
+"""VSR++ core: a headless trainer for video super-resolution, 3x unless told otherwise. Knows torch, never a screen.
 
 For scripts, these names stay where they are while modules move; docs/python-api.md shows each in use::
 

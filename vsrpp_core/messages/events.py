@@ -303,7 +303,7 @@ class ValidationProgressed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationFinished(Event):
-    """Averages over each clip's samples, then over the clips. LR is the bicubic 3x centre frame, KI the network's.
+    """Averages over each clip's samples, then over the clips. LR is the bicubic centre frame, KI the network's.
 
     ``clips`` is 1 in journals of versions that averaged over all samples at once.
     """

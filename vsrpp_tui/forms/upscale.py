@@ -3,13 +3,15 @@
 The checks are those of ``vsrpp upscale``. They open files, so they are not for the screen's own thread.
 """
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
-from vsrpp_core.errors import OptionError, command
+from vsrpp_core.errors import OptionError, VsrppError, command
+from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import info_of
 from vsrpp_tui.forms.checked import Checked, Values, fault_of, text, ticked
 from vsrpp_tui.forms.paths import read_path, read_paths
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OPTIONS = ("preview", "start", "codec", "crf", "preset", "pixels", "fps", "precision", "tile")
+OPTIONS = ("preview", "start", "to", "codec", "crf", "preset", "pixels", "fps", "precision", "tile")
 """Fields that are options of the same name on the command line."""
 
 FLAGS = ("overwrite", "png", "force", "drop-tracks", "fresh")
 PREVIEW_SECONDS = 4.0
 """Between two previews of the newest picture."""
+
+LONGEST_HEADER = 2**20
+"""Bytes of an export's description, far more than it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,45 +64,76 @@ def check(values: Values) -> Checked[UpscaleRequest]:
     faults: dict[str, str] = {}
     notes: dict[str, str] = {}
     request: UpscaleRequest | None = None
+    network, scale = Path(), None
     try:
         network, notes["network"] = _network(text(values, "network"))
+        scale = scale_of(network)
+        notes["network"] += "" if scale is None else f" · scale {scale}"
     except OptionError as error:
-        network, faults[error.option] = Path(), _plain(error)
+        faults[error.option] = _plain(error)
     try:
-        request = _request(values, network)
+        request = _request(values, network, scale)
         notes["out"] = "" if text(values, "out") else f"left empty: {request.out}"
         planned, options = request.read()
-        outlook = _outlook(planned, options, request)
+        outlook = _outlook(planned, options, request, scale)
     except OptionError as error:
         faults[error.option] = _plain(error)
         outlook = ()
     return Checked(None if faults else request, faults, notes, outlook)
 
 
-def _request(values: Values, network: Path) -> UpscaleRequest:
+def _request(values: Values, network: Path, scale: int | None) -> UpscaleRequest:
     flags = tuple(flag for flag in FLAGS if ticked(values, flag))
     with fault_of("sources"):
         sources = read_paths(text(values, "sources"))
         if not sources:
             raise OptionError("sources", "name videos, or folders of videos or of images")
-        out = default_out(sources, "png" in flags)
+        out = default_out(sources, "png" in flags, _ending(scale, text(values, "to")))
     with fault_of("out"):
         out = read_path(text(values, "out")) if text(values, "out") else out
     options = tuple((name, text(values, name)) for name in OPTIONS if text(values, name))
     return UpscaleRequest(network, tuple(sources), out, options, flags)
 
 
-def default_out(sources: list[Path], png: bool) -> Path:
+def _ending(scale: int | None, to: str) -> str:
+    """What a result's name ends with: the size asked for, else how much larger it is."""
+    from vsrpp_core.apply.upscale.jobs import read_size
+
+    if to:
+        return "{}x{}".format(*read_size("to", to))
+    return "upscaled" if scale is None else "restored" if scale == 1 else f"{scale}x"
+
+
+def default_out(sources: list[Path], png: bool, ending: str) -> Path:
     """Beside the first source, by its name."""
     from vsrpp_core.apply.upscale.mux import VIDEO_OUT
 
     first = sources[0]
     if len(sources) > 1:
-        return first.with_name("upscaled-3x")
+        return first.with_name(ending if ending.isalpha() else f"upscaled-{ending}")
     if first.is_dir() or png:
-        return first.with_name(f"{first.name if first.is_dir() else first.stem}-3x")
+        return first.with_name(f"{first.name if first.is_dir() else first.stem}-{ending}")
     suffix = first.suffix.lower()
-    return first.with_name(f"{first.stem}-3x{suffix if suffix in VIDEO_OUT else '.mkv'}")
+    return first.with_name(f"{first.stem}-{ending}{suffix if suffix in VIDEO_OUT else '.mkv'}")
+
+
+def scale_of(network: Path) -> int | None:
+    """How much larger a network makes films, as far as that is known without loading it.
+
+    An export says it itself; of a checkpoint the settings of its run do, which the run could not have changed.
+    """
+    from vsrpp_core.run.config import ModelConfig, RunConfig
+
+    path = network.resolve()
+    try:
+        if path.suffix.lower() == ".safetensors":
+            with path.open("rb") as file:
+                header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)))
+            return int(header["__metadata__"].get("scale", ModelConfig().scale))
+        config = RunConfig.load_if_any(RunFolder(path.parent).config)
+        return config.model.scale if config else None
+    except (OSError, VsrppError, ValueError, KeyError, TypeError, AttributeError):  # the job says what is wrong with it
+        return None
 
 
 def _network(typed: str) -> tuple[Path, str]:
@@ -120,7 +156,7 @@ def _network(typed: str) -> tuple[Path, str]:
 
 def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
     from vsrpp_core.apply.upscale.encoding import CODECS, EncodingRequest
-    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds
+    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds, read_size
     from vsrpp_core.apply.upscale.source import Span
     from vsrpp_core.run.config import Precision
 
@@ -138,6 +174,7 @@ def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
         precision,
         span=Span(read("start", read_seconds, 0.0), read("preview", read_length, None)),
         rate=read("fps", read_rate, None),
+        to=read("to", read_size, None),
         tile=read("tile", _pixels, 0),
         overwrite="overwrite" in flags,
         fresh="fresh" in flags,
@@ -160,18 +197,21 @@ def _pixels(option: str, typed: str) -> int:
     return int(typed)
 
 
-def _outlook(planned: "Plan", options: "Options", request: UpscaleRequest) -> tuple[str, ...]:
+def _outlook(planned: "Plan", options: "Options", request: UpscaleRequest, scale: int | None) -> tuple[str, ...]:
     """Sentences on the first job, as an example of the others, and on results that exist already."""
     from vsrpp_core.apply.upscale.inspect import inspect_job
+    from vsrpp_core.data.stacked import SCALE
 
     lines = [f"{len(planned.skipped):,} exist already and stay as they are"] if planned.skipped else []
     if not planned.jobs:
         raise OptionError("out", f"all results are in {request.out} already; tick overwrite to make them again")
     first, others = planned.jobs[0], len(planned.jobs) - 1
     with fault_of("sources", out=request.out):
-        info = inspect_job(first, options)
+        info = inspect_job(first, options, scale or SCALE)
     more = f", and {others:,} more" if others else ""
     lines.insert(0, f"{first.source.name}: {described(info)}{more}")
+    if scale is None and not options.to:
+        lines.append(f"the size is that of a network of scale {SCALE}; which one it is, the job reads first")
     if info.can_resume:
         lines.append("resumes an interrupted job")
     return (*lines, *planned.notes, *info.notes)

@@ -25,6 +25,9 @@ ALL: tuple[Size, ...] = (NARROW, NORMAL, WIDE)
 UPRIGHT = (45, 80)
 """A phone."""
 
+LEAST = (45, 16)
+"""The smallest screen that shows anything."""
+
 READERS = ("look", "replay", "log")
 """Threads of the application that read something for a screen and end."""
 
@@ -120,9 +123,10 @@ async def caught_up(pilot: Pilot[Any]) -> None:
 
 
 async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
-    """Draw all charts until that changes nothing, a limited number of times.
+    """Show the state and draw all charts until that changes nothing, a limited number of times.
 
-    How one looks depends on the room that its figures left it.
+    How one looks depends on the room that its figures left it; and what was opened while the machine was busy may have
+    no size yet, an input line that blinks, or a worker that has only begun.
     """
     before: Painted = []
     for _ in range(ROUNDS):
@@ -133,7 +137,7 @@ async def _charts_drawn(pilot: Pilot[Any]) -> Painted:
                     chart._drawn = None
                     chart.show(screen.state, screen._look)
                 screen._label_borders()
-        await pilot.pause()
+        await caught_up(pilot)
         await asyncio.sleep(BREATH)
         await pilot.pause()
         if (now := paint(pilot.app)) == before:

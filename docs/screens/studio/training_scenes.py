@@ -51,7 +51,7 @@ async def views(studio: Studio) -> None:
     async with studio.open(desk(studio, until_step(MIDDLE))) as pilot:
         await studio.shoot(pilot, "training")
         await studio.shoot(pilot, "charts", "s")
-        await studio.shoot(pilot, "activity", "s")
+        await studio.shoot(pilot, "activity", "s", "s")
         await studio.shoot(pilot, "pictures", "s", "right")
         await studio.shoot(pilot, "log-view", "s")
 

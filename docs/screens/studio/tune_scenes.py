@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain, repeat
 from pathlib import Path
 
-from docs.screens.studio.scene import Studio, scene, settled
+from docs.screens.studio.scene import LEAST, Studio, scene, settled
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_tui.app.app import VsrppApp
@@ -52,6 +52,11 @@ async def offered(studio: Studio) -> None:
         await settled(pilot)
         await studio.shoot(pilot, "tune")
         await studio.shoot(pilot, "tune-by-hand", "escape")
+
+
+@scene("phone-tune", sizes=(LEAST,))
+async def on_the_smallest_screen(studio: Studio) -> None:
+    await _searched(studio, _until_offer(_events("tune_p4.jsonl")), "phone-tune")
 
 
 @scene("tune-nothing")

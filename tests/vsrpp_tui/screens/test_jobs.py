@@ -14,10 +14,12 @@ from textual.widgets import Button, Input, OptionList, Static
 from tests.conftest import MakeDataset
 from tests.vsrpp_core.apply.conftest import Film, shot, write_film, write_network
 from tests.vsrpp_tui.pilot import SIZES, form_is_ready, lines, on_screen, shows, trained_run, until
+from vsrpp_core.checkpoint.stored_network import read_stored, write_exported
+from vsrpp_core.run.config import RunConfig
 from vsrpp_tui.app.app import EXIT_DONE, EXIT_FAILED, Farewell, VsrppApp
 from vsrpp_tui.app.running_job import RunningJob
 from vsrpp_tui.cli import after_crash
-from vsrpp_tui.forms.upscale import UpscaleRequest
+from vsrpp_tui.forms.upscale import UpscaleRequest, check
 from vsrpp_tui.screens.jobs.check import CheckScreen
 from vsrpp_tui.screens.jobs.prepare import PrepareScreen
 from vsrpp_tui.screens.jobs.prepare_form import PrepareForm
@@ -42,6 +44,7 @@ def network_run(path: Path) -> Path:
     """A run whose best checkpoint is a real, tiny network."""
     path.mkdir()
     write_network(path / "checkpoint_best.pth", adds=3.0)
+    RunConfig().save(path / "config.toml")
     return path
 
 
@@ -116,6 +119,7 @@ async def test_a_film_is_upscaled_with_the_run_s_best_network(tmp_path: Path) ->
         ("pixels", "yuv", "libx264 has no pixel format yuv"),
         ("fps", "25", "is for folders of images"),
         ("fps", "x", "fps x is not a number"),
+        ("to", "1080p", "to 1080p is not a size; write it like 1920x1080"),
     ],
 )
 async def test_an_invalid_value_is_shown_beside_its_field(
@@ -194,6 +198,30 @@ async def test_one_film_that_fails_does_not_keep_the_others(tmp_path: Path) -> N
         assert shows(pilot, "3 of 3 films") and shows(pilot, "100 %")
         await pilot.press("ctrl+q")
     assert sorted(path.name for path in (tmp_path / "large").glob("*.mkv")) == ["b good.mkv", "c good.mkv"]
+
+
+def test_the_form_tells_the_scale_of_the_network_and_the_size_of_the_result(tmp_path: Path) -> None:
+    run, source = tmp_path / "Learn", film(tmp_path / "film.mkv", 3)
+    run.mkdir()
+    checkpoint = write_network(run / "checkpoint_best.pth", adds=3.0, scale=2)
+    exported = tmp_path / "network.safetensors"
+    write_exported(read_stored(checkpoint), exported)
+
+    def told(network: Path, to: str = "") -> tuple[str, str, str]:
+        checked = check({"network": str(network), "sources": str(source), "to": to})
+        assert checked.request
+        return checked.notes["network"].rpartition(" · ")[2], checked.request.out.name, checked.outlook[0]
+
+    unknown = check({"network": str(checkpoint), "sources": str(source)})
+    assert unknown.request and unknown.request.out.name == "film-upscaled.mkv" and "of scale 3" in unknown.outlook[-1]
+    RunConfig().with_overrides({"model.scale": 2}).save(run / "config.toml")
+    for network in (checkpoint, exported):
+        scale, out, outlook = told(network)
+        assert (scale, out) == ("scale 2", "film-2x.mkv") and "32x24 to 64x48" in outlook
+    _, out, outlook = told(checkpoint, "100x50")
+    assert out == "film-100x50.mkv" and "32x24 to 64x48 by the network, resampled to 100x50" in outlook
+    RunConfig().with_overrides({"model.scale": 1}).save(run / "config.toml")
+    assert told(checkpoint)[1] == "film-restored.mkv"
 
 
 async def test_a_network_that_cannot_be_read_is_shown(tmp_path: Path) -> None:

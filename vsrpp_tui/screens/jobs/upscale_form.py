@@ -30,6 +30,7 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
         Field("out", "Result", "a video, or a folder for several", "path", "beside the source"),
         Field("preview", "Length", "only so much of each film, to try it", placeholder="all of it"),
         Field("start", "From", "where to begin, e.g. 1:30", placeholder="the start"),
+        Field("to", "Size", "resampled to this, e.g. 1920x1080", placeholder="by the network"),
         Field("codec", "Codec", "H.265 for more than 8 bits or 4096 pixels", placeholder="by source", choices=CODECS),
         Field("crf", "Quality", "less is better and larger", placeholder="16 to 20"),
         Field("preset", "Effort", "of the encoder: slower is smaller", placeholder="medium", choices=PRESETS),

@@ -28,6 +28,9 @@ AIRY_FROM = 38
 DEVICE_FROM = 110
 """Cells of the screen from which its first line names the device."""
 
+NARROW = 60
+"""Cells below which it names the limits in short."""
+
 
 class TuneScreen(BaseScreen[None]):
     """Shows the search of a session, and turns keys into commands to it."""
@@ -132,7 +135,8 @@ class TuneScreen(BaseScreen[None]):
         if started and self.size.width >= DEVICE_FROM:
             place = f"{started.n_frames} × {started.lr_width}×{started.lr_height}"
             left = Content.assemble(left, (f"  {started.device} · {started.precision} · {place}", "$secondary"))
-        self.set_header(left, Content.styled(_limits(started) if started else "", "$secondary"))
+        limits = _limits(started, self.size.width < NARROW) if started else ""
+        self.set_header(left, Content.styled(limits, "$secondary"))
 
     def _status(self) -> Content:
         tuning = self._tuning
@@ -220,7 +224,9 @@ WORDS = Content("\n").join(
 """What the columns mean, where there is room for it."""
 
 
-def _limits(started: ev.TuningStarted) -> str:
+def _limits(started: ev.TuningStarted, short: bool) -> str:
+    if short:
+        return f"{started.max_seconds:.1f} s · {gigabytes(started.max_memory * started.device_memory)} GB"
     memory = f"{100 * started.max_memory:.0f} % of {gigabytes(started.device_memory)} GB"
     return f"{started.max_seconds:.1f} s/iter · {memory} · batch ≥ {started.min_effective_batch}"
 

@@ -18,11 +18,11 @@ from vsrpp_tui.widgets.text import wrapped
 NARROW = 60
 """Cells of a screen on which the border has less to say."""
 
-COLUMN = 12
-"""Cells of a key or word, before what it means."""
+COLUMN, GAP = 12, 2
+"""Cells of a key or word before what it means, and the least between the two."""
 
 WORDS = (
-    ("LR", "the bicubic 3× picture, made without a network"),
+    ("LR", "the bicubic picture, made without a network"),
     ("KI", "the network's picture"),
     ("GT", "the ground truth, what KI should look like"),
     ("L1 MS Grad", "loss in full size, in half size, and of the edges"),
@@ -137,7 +137,7 @@ class _Tables(Static):
 def _table(rows: Sequence[tuple[str, str]], width: int) -> Content:
     lines = []
     for name, text in rows:
-        column = max(COLUMN, len(name))
+        column = max(COLUMN, len(name) + GAP)
         first, *more = wrapped(text, max(width - column, COLUMN))
         lines.append(Content.assemble((f"{name:<{column}}", "bold $primary"), first))
         lines += [Content(" " * column + line) for line in more]

@@ -18,8 +18,9 @@ from vsrpp_tui.widgets.text import bar, gigabytes
 LIMIT_AT = 0.8
 """Where on a bar of seconds the limit is drawn, so that there is room to show times beyond it."""
 
-WIDE, SLIM = 97, 75
-"""Cells of a row from which parameters and checkpointing have columns, and below which the bar has none."""
+WIDE, SLIM, UPRIGHT = 97, 75, 55
+"""Cells of a row from which parameters and checkpointing have columns, below which the bar has none, and below which
+one column has the seconds: the measured ones, until then the predicted ones."""
 
 VERDICT = 17
 """Cells that every short verdict fits in."""
@@ -39,6 +40,8 @@ class Column:
 
 def columns(width: int) -> tuple[Column, ...]:
     """The columns of a row of ``width`` cells, and their widths; the verdict's takes the rest."""
+    if width < UPRIGHT:
+        return _filled((Column("#", 1), Column("feats", 6), Column("blocks", 7), Column("time", 8)), width)
     if width < SLIM:
         head = [Column("#", 1), Column("feats", 6), Column("blocks", 7), Column("batch", 7)]
         tail = [Column("pred.", 8), Column("measured", 9)]
@@ -102,7 +105,9 @@ def _text(column: Column, rung: RungState, tuning: Tuning) -> Content:
             return Content.styled(_kind(rung.checkpointing), dim)
         case "predicted" | "pred.":
             return Content.styled(_predicted(rung, column.width), "$secondary")
-        case "measured":
+        case "time" if not math.isfinite(rung.seconds):
+            return Content.styled(_predicted(rung, column.width), "$secondary")
+        case "measured" | "time":
             return _measured(rung, tuning)
         case "memory":
             return _memory(rung, tuning, column.width - 2)
@@ -230,9 +235,9 @@ def _memory_bar(rung: RungState, started: ev.TuningStarted, width: int) -> Conte
 
 
 def _gauge(name: str, share: float, limit: float, figures: str, measured: bool, width: int) -> Content:
-    how = "measured" if measured else "predicted"
+    how = f"  {'measured' if measured else 'predicted':<9}" if width >= UPRIGHT else ""
     style = "$error" if share > limit else "$primary" if measured else "$secondary"
-    text = f"{figures:>18}  {how:<9}"
+    text = f"{figures:>18}{how}"
     room = min(max(width - len(text) - 10, 6), 60)
     return Content.assemble((f"{name:<7}", "$secondary"), bar(share, room, style, limit), " ", text)
 

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from vsrpp_core.apply.load_network import load_network, upscale_frames
 from vsrpp_core.apply.stacks import scene_windows
-from vsrpp_core.data.resize import blur_downscaled, downscaled, upscaled
+from vsrpp_core.apply.worst_frames import Detail, WorstFrame, WorstFrames
+from vsrpp_core.data.resize import SHRINK, Downscaling, downscaled, upscaled
 from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
@@ -34,15 +35,14 @@ from vsrpp_core.video import images, reading
 from vsrpp_core.video.video_files import list_folder, passed_over
 
 Frame = NDArray[np.uint8]
-Protocol = Literal["BI", "BD", "real"]
-SHRINK: dict[Protocol, Callable[[Frame, int], Frame]] = {"BI": downscaled, "BD": blur_downscaled, "real": downscaled}
-"""How the LR frames of a protocol are made: bicubic, or blurred and subsampled. Those of "real" are degraded then."""
+Protocol = Downscaling | Literal["real"]
+"""How LR frames are made; those of "real" are shrunk as those of BI and then degraded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How clips are scored. ``border`` pixels are left out at each side; of a clip ``frames`` after the ``first`` ones
-    are scored, 0 for all that follow.
+    are scored, 0 for all that follow. Of each clip the ``worst`` frames are shown as well.
 
     With the protocol "real" the LR stack of each frame goes through ``degrade`` with the frame's number, from 1: the
     same number must give the same for every network.
@@ -53,6 +53,7 @@ class Options:
     protocol: Protocol = "BI"
     frames: int = 0
     first: int = 0
+    worst: int = 0
     degrade: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] | None = None
 
 
@@ -68,6 +69,18 @@ class ClipScores:
     ki_rgb: Score
     bicubic_flicker: float | None = field(default=None, kw_only=True)
     ki_flicker: float | None = field(default=None, kw_only=True)
+    worst: tuple[WorstFrame, ...] = field(default=(), kw_only=True)
+    """The worst first; those that were asked for."""
+    sheet: str = field(default="", kw_only=True)
+    """The picture of them, where one was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorstShown:
+    """What a sheet of a clip's worst frames shows; comes right before the clip's scores."""
+
+    clip: str
+    details: list[Detail]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +102,7 @@ class ClipFailed:
     error: str
 
 
-Step = EvaluationProgress | WarningRaised | ClipScores | ClipFailed
+Step = EvaluationProgress | WarningRaised | WorstShown | ClipScores | ClipFailed
 
 
 def evaluate(checkpoint: Path, clips: list[Path], options: Options) -> Iterator[Step]:
@@ -138,11 +151,10 @@ def mean_scores(rows: list[ClipScores]) -> ClipScores:
     def mean(name: str) -> Score:
         return mean_score(getattr(row, name) for row in rows)
 
-    parts = {name: mean(name) for name in ("bicubic_y", "ki_y", "bicubic_rgb", "ki_rgb")}
     return ClipScores(
-        clip="mean",
-        frames=sum(row.frames for row in rows),
-        **parts,
+        "mean",
+        sum(row.frames for row in rows),
+        *(mean("bicubic_y"), mean("ki_y"), mean("bicubic_rgb"), mean("ki_rgb")),
         bicubic_flicker=_mean_or_none([row.bicubic_flicker for row in rows]),
         ki_flicker=_mean_or_none([row.ki_flicker for row in rows]),
     )
@@ -168,22 +180,33 @@ class _Scorer:
         expected, frames, notes = _open_clip(clip, options.first, options.frames)
         if known is None:
             yield from (WarningRaised(message=note) for note in notes)
-        ki, bicubic, scale = _Course(border), _Course(border), self._model.scale
-        truths = _ground_truth(clip, frames, border, scale)
-        shrink = SHRINK[self._options.protocol]
-        stacks = windows(truths, self._model.n_frames, lambda frame: shrink(frame, scale))
+        ki, bicubic, worst = _Course(border), _Course(border), WorstFrames(options.worst, border)
+        scale, n_frames = self._model.scale, self._model.n_frames
+        shrink = SHRINK["BD" if options.protocol == "BD" else "BI"]
+        stacks = windows(_ground_truth(clip, frames, border, scale), n_frames, lambda frame: shrink(frame, scale))
         for done, (clean, truth) in enumerate(stacks, start=1):
             stack = options.degrade(clean, done) if options.degrade else clean
-            ki.add(upscale_frames(self._upscaler, self._model, stack, clip), truth)
+            picture = upscale_frames(self._upscaler, self._model, stack, clip)
+            psnr = ki.add(picture, truth)
             yield from self._upscaler.warnings()
-            if known is None:
-                bicubic.add(upscaled(stack[len(stack) // 2], scale), truth)
+            if known is None or options.worst:
+                enlarged = upscaled(stack[n_frames // 2], scale)
+                bicubic_psnr = bicubic.add(enlarged, truth)
+            if options.worst:
+                worst.add(options.first + done, (bicubic_psnr, psnr), (enlarged, picture, truth))
             yield EvaluationProgress(clip.name, done, max(expected, done) if expected else 0)
+        if options.worst:
+            yield WorstShown(clip.name, worst.details())
         ki_y, ki_rgb = ki.means()
         bicubic_y, bicubic_rgb = (known.bicubic_y, known.bicubic_rgb) if known else bicubic.means()
-        flicker = known.bicubic_flicker if known else bicubic.flicker
-        scores = bicubic_y, ki_y, bicubic_rgb, ki_rgb
-        yield ClipScores(clip.name, done, *scores, bicubic_flicker=flicker, ki_flicker=ki.flicker)
+        yield ClipScores(
+            clip.name,
+            done,
+            *(bicubic_y, ki_y, bicubic_rgb, ki_rgb),
+            bicubic_flicker=known.bicubic_flicker if known else bicubic.flicker,
+            ki_flicker=ki.flicker,
+            worst=tuple(detail.of for detail in worst.details()),
+        )
 
 
 class _Course:
@@ -193,13 +216,16 @@ class _Course:
         self._border, self._scores, self._changes = border, list[tuple[Score, Score]](), list[float]()
         self._last: Tensor | None = None
 
-    def add(self, image: Frame, reference: Frame) -> None:
+    def add(self, image: Frame, reference: Frame) -> float:
+        """PSNR in Y is returned, dB."""
         x, y = _as_batch(image, self._border), _as_batch(reference, self._border)
-        self._scores.append((score(luma(x), luma(y)), score(x, y)))
+        of_luma = score(luma(x), luma(y))
+        self._scores.append((of_luma, score(x, y)))
         error = luma(x) - luma(y)
         if self._last is not None:
             self._changes.append(float((error - self._last).abs().mean()))
         self._last = error
+        return of_luma.psnr
 
     def means(self) -> tuple[Score, Score]:
         """Of Y and of RGB."""

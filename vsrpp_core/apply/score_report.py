@@ -63,6 +63,9 @@ class Report:
             table.add_row("", "", "RGB", _cell(row.bicubic_rgb), *_cells(row.ki_rgb, row.bicubic_rgb))
             if row.bicubic_flicker is not None and row.ki_flicker is not None:
                 table.add_row("", "", "flicker", f"{row.bicubic_flicker:.3f}", f"{row.ki_flicker:.3f}", "")
+            for bad in row.worst:
+                gain = f"{bad.ki_psnr - bad.bicubic_psnr:+.3f}"
+                table.add_row("", f"no. {bad.frame}", "Y", f"{bad.bicubic_psnr:.3f}", f"{bad.ki_psnr:.3f}", gain)
         return table
 
     def _side_by_side(self) -> Table:
@@ -71,7 +74,7 @@ class Report:
         for heading in ("clip", "frames", "network", "Y", "gain, dB", "RGB"):
             is_text = heading in ("clip", "network")
             table.add_column(heading, justify="left" if is_text else "right", overflow="fold", no_wrap=not is_text)
-        names = _names(list(self._rows))
+        names = names_of(list(self._rows))
         for of_clip in zip(*(self._with_mean(path) for path in self._rows), strict=True):
             first = of_clip[0]
             bicubic = _cell(first.bicubic_y), "", _cell(first.bicubic_rgb)
@@ -90,23 +93,31 @@ class Report:
     def _records(self, checkpoint: Path) -> list[dict[str, Any]]:
         named = {"checkpoint": str(checkpoint)} if len(self._rows) > 1 else {}
         how = {"protocol": self._options.protocol, "border": self._options.border}
-        return [{**named, **asdict(row), **how} for row in self._with_mean(checkpoint)]
+        return [{**named, **_record(row), **how} for row in self._with_mean(checkpoint)]
 
 
-def _names(checkpoints: list[Path]) -> list[str]:
+def names_of(checkpoints: list[Path]) -> list[str]:
     """File names where they differ, else paths: every run has a checkpoint_best.pth."""
     names = [path.name for path in checkpoints]
     return names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
 
 
+def _record(row: ClipScores) -> dict[str, Any]:
+    """The worst frames are in it where any were asked for."""
+    record = asdict(row)
+    if not row.worst:
+        del record["worst"], record["sheet"]
+    return record
+
+
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """``ki_y: {psnr, ssim}`` as ``ki_y_psnr`` and ``ki_y_ssim``, with six decimals."""
+    """``ki_y: {psnr, ssim}`` as ``ki_y_psnr`` and ``ki_y_ssim``, with six decimals; of the worst frames the numbers."""
     flat: dict[str, Any] = {}
     for name, value in record.items():
         if isinstance(value, dict):
             flat.update({f"{name}_{part}": f"{figure:.6f}" for part, figure in value.items()})
         else:
-            flat[name] = value
+            flat[name] = " ".join(str(frame["frame"]) for frame in value) if name == "worst" else value
     return flat
 
 

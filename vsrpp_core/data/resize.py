@@ -4,8 +4,10 @@ Libraries differ in the kernel's parameter, in anti-aliasing and at the borders 
 assume MATLAB's ``imresize``.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +87,14 @@ def blur_downscaled(image: NDArray[np.uint8], scale: int = SCALE) -> NDArray[np.
     scale of 1 is the blur alone.
     """
     return _resampled(image, _blur_weights(image.shape[0], scale), _blur_weights(image.shape[1], scale))
+
+
+Downscaling = Literal["BI", "BD"]
+SHRINK: dict[Downscaling, Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]] = {
+    "BI": downscaled,
+    "BD": blur_downscaled,
+}
+"""Of a picture [s·H, s·W, C] and s, by the field's name of it."""
 
 
 def upscaled(image: NDArray[np.uint8], scale: int = SCALE) -> NDArray[np.uint8]:

@@ -222,6 +222,40 @@ def test_films_as_they_are_are_degraded_as_a_recipe_says(
     assert main(["evaluate", str(checkpoint), str(clip), "--frames", "9-3"]) == 2
 
 
+def test_the_worst_frames_are_named_and_shown(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = (str(write_checkpoint(tmp_path / f"{adds}.pth", adds)) for adds in (0.0, 3.0))
+    crops, table = tmp_path / "new" / "crops", tmp_path / "a.csv"
+    options = ["--frames", "2-4", "--worst", "1", "--crops", str(crops), "--csv", str(table)]
+    assert main(["evaluate", one, two, str(clip), str(clip), *options, "--json"]) == 0
+    rows = [row for row in json.loads(capsys.readouterr().out) if row["clip"] != "mean"]
+    assert [Path(row["sheet"]).name for row in rows] == [
+        f"{stem}-clip{mark}.png" for stem in ("0.0", "3.0") for mark in ("", "-2")
+    ]
+    psnrs = [float(psnr(_y(bilinear(downscaled(scene(n)))), _y(scene(n)))) for n in range(1, FRAMES)]
+    (worst,) = rows[0]["worst"]
+    assert worst["ki_psnr"] == pytest.approx(min(psnrs)) and worst["frame"] == 2 + psnrs.index(min(psnrs))
+    assert rows[2]["worst"][0]["bicubic_psnr"] > 0, "also of the second network"
+    assert all(read_image(Path(row["sheet"])).shape[1] > 3 * WIDTH for row in rows)
+    assert table.read_text().splitlines()[1].endswith(f",{worst['frame']},{rows[0]['sheet']},BI,0")
+    assert main(["evaluate", one, str(clip), "--crops", str(crops)]) == 0
+    told = capsys.readouterr().out
+    assert f"no. {worst['frame']}" in told and (crops / "clip.png").exists()
+
+
+def test_a_picture_that_cannot_be_written_costs_no_scores(
+    checkpoint: Path, clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "clip.png").mkdir()
+    assert main(["evaluate", str(checkpoint), str(clip), "--crops", str(tmp_path), "--json"]) == 1
+    told = capsys.readouterr()
+    (row,) = json.loads(told.out)
+    assert row["sheet"] == "" and len(row["worst"]) == 1 and "clip.png could not be written" in told.err
+    (tmp_path / "file").touch()
+    assert main(["evaluate", str(checkpoint), str(clip), "--crops", str(tmp_path / "file")]) == 1
+    assert main(["evaluate", str(checkpoint), str(clip), "--worst", "3"]) == 2
+    assert main(["evaluate", str(checkpoint), str(clip), "--worst", "0", "--crops", str(tmp_path)]) == 2
+
+
 def test_another_scale_has_its_own_lr_and_bicubic(tmp_path: Path, clip: Path) -> None:
     four = write_checkpoint(tmp_path / "four.pth", 0.0, scale=4)
     (row,) = (step for step in run(four, [clip]) if isinstance(step, ClipScores))

@@ -22,8 +22,8 @@ from vsrpp_core.run.names import place
 
 if TYPE_CHECKING:
     from vsrpp_core.data.check import CheckReport, Problem
-    from vsrpp_core.data.complete import Degradation
     from vsrpp_core.data.quarantine import Group
+    from vsrpp_core.data.resize import Downscaling
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +73,7 @@ def show_check(root: Path, fix: bool = False, remarks_too: bool = False, dry_run
     return EXIT_FAILED if report.problems else EXIT_DONE
 
 
-def _complete(root: Path, degradation: "Degradation") -> bool:
+def _complete(root: Path, degradation: "Downscaling") -> bool:
     """Make the stacks and say how many; False where it was stopped."""
     from vsrpp_core.data.complete import complete
 

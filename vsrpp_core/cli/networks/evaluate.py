@@ -2,6 +2,8 @@
 
 import argparse
 import errno
+from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
 from vsrpp_core.errors import UsageError, VsrppError, describe_os_error, os_errors
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
-from vsrpp_core.run.files import write_text_atomically
+from vsrpp_core.run.files import beside, write_atomically, write_text_atomically
 from vsrpp_core.run.names import place, readable
 
 if TYPE_CHECKING:
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vsrpp_core.apply.evaluate import Options
+    from vsrpp_core.apply.evaluate import Options, WorstShown
     from vsrpp_core.apply.score_report import Report
 
 
+WORST = 4
 UNWRITTEN, ELSEWHERE = "could not be written", "choose another place"
 
 
@@ -49,19 +52,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", metavar="N", help="only the first N frames of each clip, or e.g. 10-50, from 1")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON instead of a table")
     parser.add_argument("--csv", type=place, metavar="FILE", help="write the figures there as well (.csv)")
+    parser.add_argument(
+        "--crops",
+        type=place,
+        metavar="FOLDER",
+        help="write there, for each clip, details of its worst frames: bicubic, network and ground truth",
+    )
+    parser.add_argument(
+        "--worst",
+        type=int,
+        metavar="N",
+        help="--crops: that many frames, those of least PSNR, at most one of 12 in a row (default 4)",
+    )
     add_precision(parser, "fp32")
 
 
 def run(options: argparse.Namespace) -> int:
     named = [options.checkpoint, *options.clips]
-    count = next((index for index, path in enumerate(named) if index and not _is_network(path)), len(named))
-    if count == len(named):
+    networks = next((index for index, path in enumerate(named) if index and not _is_network(path)), len(named))
+    if networks == len(named):
         raise UsageError("no clip is named; add a folder of frames or a video after the checkpoints")
     first, frames = _range(options.frames) if options.frames is not None else (0, 0)
     if options.recipe and options.protocol != "real":
         raise UsageError("--recipe is for --protocol real; add that, or leave the recipe out")
     if options.csv and (options.csv.suffix.lower() != ".csv" or not options.csv.absolute().parent.is_dir()):
         raise UsageError(f"--csv {options.csv}: expected a .csv file in an existing folder")
+    if options.worst is not None and (options.worst < 1 or not options.crops):
+        raise UsageError(f"--worst {options.worst}: expected 1 or more, with --crops FOLDER")
     from vsrpp_core.apply.evaluate import Options
 
     how = Options(
@@ -70,9 +87,12 @@ def run(options: argparse.Namespace) -> int:
         protocol=options.protocol,
         frames=frames,
         first=first,
+        worst=(options.worst or WORST) if options.crops else 0,
         degrade=_degradation(options.recipe) if options.protocol == "real" else None,
     )
-    return show_evaluation(list(dict.fromkeys(named[:count])), named[count:], how, options.json, options.csv)
+    return show_evaluation(
+        list(dict.fromkeys(named[:networks])), named[networks:], how, options.json, options.csv, options.crops
+    )
 
 
 def _degradation(recipe: Path | None) -> "Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]":
@@ -102,23 +122,34 @@ def _is_network(path: Path) -> bool:
 
 
 def show_evaluation(
-    checkpoints: list[Path], clips: list[Path], options: "Options", as_json: bool, out: Path | None
+    checkpoints: list[Path],
+    clips: list[Path],
+    options: "Options",
+    as_json: bool,
+    out: Path | None,
+    crops: Path | None = None,
 ) -> int:
     """A table of PSNR and SSIM, Y and RGB, per clip and mean, beside bicubic; or the same figures as one JSON line.
 
-    With ``out`` they are written there too, as CSV, whenever a clip is done: what ends the work later costs none.
+    With ``out`` they are written there too, as CSV, whenever a clip is done: what ends the work later costs none. The
+    folder ``crops`` gets the sheets of the worst frames.
     """
-    from vsrpp_core.apply.evaluate import ClipFailed, ClipScores, compare
+    from vsrpp_core.apply.evaluate import ClipFailed, ClipScores, WorstShown, compare
     from vsrpp_core.apply.score_report import Report
 
     terminal, report, failed = Terminal(), Report(checkpoints, options), 0
     if out:
         _try(out)
+    sheets = _Sheets(crops, checkpoints) if crops else None
     with ProgressView(terminal) as view:
         for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):
-                report.add(checkpoint, step)
+                report.add(checkpoint, replace(step, sheet=sheets.newest) if sheets else step)
                 _write_report(report, out)
+            elif isinstance(step, WorstShown):
+                if sheets and (error := sheets.write(checkpoint, step)):
+                    failed += 1
+                    complain(f"vsrpp: {error}")
             elif isinstance(step, ClipFailed):
                 report.leave_out(step.place)
                 failed += 1
@@ -135,9 +166,42 @@ def show_evaluation(
         terminal.say(report.json())
     else:
         terminal.print(report.table())
+        if sheets and sheets.written:
+            terminal.say(f"the worst frames: {', '.join(sheets.written)}")
     if unwritten:
         raise VsrppError(unwritten)
     return EXIT_FAILED if failed else EXIT_DONE
+
+
+class _Sheets:
+    """The pictures of the worst frames in ``folder``, one for each clip and network. VsrppError where it cannot be."""
+
+    def __init__(self, folder: Path, checkpoints: list[Path]) -> None:
+        from vsrpp_core.apply.score_report import names_of
+
+        with os_errors(folder, UNWRITTEN, ELSEWHERE):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._names = folder, dict(zip(checkpoints, names_of(checkpoints), strict=True))
+        self.written: list[str] = []
+        self.newest = ""
+
+    def write(self, checkpoint: Path, shown: "WorstShown") -> str:
+        """A sentence where that failed, as the scores count all the same; else empty."""
+        from vsrpp_core.apply.worst_frames import sheet
+
+        self.newest = ""
+        picture = sheet(readable(shown.clip), readable(self._names[checkpoint]), shown.details)
+        prefix = f"{checkpoint.stem}-" if len(self._names) > 1 else ""
+        wanted = self._folder / (shown.clip or "clip")
+        paths = (beside(wanted, prefix, f"{mark}.png") for mark in chain([""], (f"-{n}" for n in count(2))))
+        path = next(path for path in paths if str(path) not in self.written)
+        try:
+            write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+        except OSError as error:
+            return describe_os_error(error, path, UNWRITTEN, ELSEWHERE)
+        self.newest = str(path)
+        self.written.append(self.newest)
+        return ""
 
 
 def _try(out: Path) -> None:

@@ -93,7 +93,8 @@ CONCLUSION = """\
 They are yours to choose, in `~/.config/vsrpp/tui.toml` (on macOS and Windows where such files belong there):
 
 ```toml
-theme = "vsrpp-light"   # or vsrpp, vsrpp-contrast, vsrpp-cvd; the palette changes it too
+theme = "vsrpp-light"     # or vsrpp, vsrpp-contrast, vsrpp-cvd; the palette changes it too
+pictures = "half cells"   # also where the terminal shows pixels: Kitty, Ghostty, and in tmux with allow-passthrough on
 
 [keys]
 pause = "space"

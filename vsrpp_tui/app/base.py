@@ -3,6 +3,7 @@
 Apart from app.py, which is about sessions and how they end.
 """
 
+import asyncio
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,16 +18,23 @@ from textual.color import Color
 from textual.command import Provider
 from textual.driver import Driver
 from textual.filter import LineFilter, Monochrome
+from textual.reactive import reactive
+from textual.worker import Worker
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.screens.shared.messages import CommandWanted
 from vsrpp_tui.state.run import RunState
-from vsrpp_tui.user.preferences import Preferences, preferences_path, remember_theme
+from vsrpp_tui.terminal.driver import ResilientDriver
+from vsrpp_tui.terminal.graphics import Answered, Graphics, Interview
+from vsrpp_tui.user.preferences import HALF_CELLS, Preferences, preferences_path, remember_theme
 from vsrpp_tui.user.themes import THEMES
 
 T = TypeVar("T")
+
+TMUX_SECONDS = 5.0
+"""Between two questions which terminal looks at it."""
 
 
 def _actions() -> type[Provider]:
@@ -51,6 +59,8 @@ class RunApp(App[T]):
     ]
 
     state: RunState
+    graphics: reactive[Graphics | None] = reactive(None)
+    """How the terminal shows pictures pixel by pixel; None where they are half cells."""
 
     def __init__(self, preferences: Preferences, driver_class: type[Driver] | None = None) -> None:
         if not os.environ.get("NO_COLOR"):  # no-color.org: empty means unset, but Textual would obey it
@@ -61,6 +71,7 @@ class RunApp(App[T]):
         self.theme = preferences.theme
         self._preferences = preferences
         self._greyscale = GreyscaleFilter()
+        self._interview = Interview()
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [self._greyscale if isinstance(kind, Monochrome) else kind for kind in super().get_line_filters()]
@@ -84,6 +95,35 @@ class RunApp(App[T]):
 
     def on_load(self) -> None:
         self.set_keymap(self._preferences.keymap)
+
+    def on_app_focus(self) -> None:
+        """Another terminal may look at this tmux now."""
+        self._ask()
+
+    def on_resize(self) -> None:
+        """Its cells may have another size."""
+        self._ask()
+
+    def _ask(self) -> None:
+        """A picture's cells name it by their colour, so none may be changed."""
+        if (
+            isinstance(self._driver, ResilientDriver)
+            and self._preferences.pictures != HALF_CELLS
+            and self.console.color_system == "truecolor"
+            and not self.no_color
+        ):
+            self._driver.ask()
+
+    def on_answered(self, message: Answered) -> None:
+        self._interview.hear(message.text)
+
+        async def decide() -> None:
+            self.graphics = await asyncio.to_thread(self._interview.graphics)
+            if self._interview.may_change:
+                await asyncio.sleep(TMUX_SECONDS)  # or until it answers
+                self._ask()
+
+        _: Worker[None] = self.run_worker(decide, group="graphics", exclusive=True)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         match action:

@@ -15,6 +15,7 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from vsrpp_tui.terminal.graphics import QUESTION
 from vsrpp_tui.terminal.keyboard import Keyboard
 
 POLL_SECONDS = 0.25
@@ -35,7 +36,15 @@ class ResilientDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._is_gone = False
+        self._keyboard = Keyboard()
         self._loop.call_later(POLL_SECONDS, self._poll)
+
+    def ask(self) -> None:
+        """What the terminal is; it answers by Answered messages, or not at all."""
+        if self._writer_thread and not self._is_gone:
+            self._keyboard.expect_answers()
+            self.write(QUESTION)
+            self.flush()
 
     def _poll(self) -> None:
         """Not every program whose terminal goes gets a SIGHUP, and Textual ignores the end of its input."""
@@ -55,7 +64,7 @@ class ResilientDriver(LinuxDriver):
             self.send_message(self.Gone())
 
     def _read_keys(self) -> None:
-        keyboard = Keyboard()
+        keyboard = self._keyboard
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():

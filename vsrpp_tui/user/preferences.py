@@ -1,6 +1,7 @@
-"""The user's own ``tui.toml``: which theme, and which keys instead of the usual ones.
+"""The user's own ``tui.toml``: which theme, how pictures are drawn, and which keys instead of the usual ones.
 
 theme = "vsrpp-light"
+pictures = "half cells"
 
 [keys]
 pause = "space"
@@ -20,6 +21,10 @@ from vsrpp_core.run.names import user_folder
 from vsrpp_tui.user.keys import KeyTable, clashes, is_key, normal
 from vsrpp_tui.user.themes import THEME, THEMES
 
+HALF_CELLS = "half cells"
+PICTURES = ("auto", HALF_CELLS)
+"""Pixel by pixel where the terminal says that it can, or never."""
+
 
 @dataclass(frozen=True)
 class Preferences:
@@ -28,6 +33,7 @@ class Preferences:
     theme: str = THEME.name
     keymap: Mapping[str, str] = field(default_factory=dict)
     """Action and its keys, separated by commas."""
+    pictures: str = PICTURES[0]
 
 
 def preferences_path() -> Path:
@@ -49,7 +55,10 @@ def read_preferences(path: Path, key_tables: Callable[[], Iterable[KeyTable]]) -
     if fault := _fault(values) or _keys_fault(values.get("keys", {}), key_tables):
         key, sentence = fault
         raise UsageError(f"{path}{_line(key, text)}: {sentence}")
-    return Preferences(values.get("theme", THEME.name), values.get("keys", {}))
+    default = Preferences()
+    return Preferences(
+        values.get("theme", default.theme), values.get("keys", default.keymap), values.get("pictures", default.pictures)
+    )
 
 
 def remember_theme(path: Path, name: str) -> None:
@@ -74,11 +83,13 @@ Fault = tuple[tuple[str, ...], str]
 def _fault(values: Mapping[str, Any]) -> Fault | None:
     """The first fault but for those of single keys."""
     for key in values:
-        if key not in ("theme", "keys"):
-            return (key,), f"{key} is not known here; there are theme and [keys]"
+        if key not in ("theme", "pictures", "keys"):
+            return (key,), f"{key} is not known here; there are theme, pictures and [keys]"
     theme, keys = values.get("theme", THEME.name), values.get("keys", {})
     if not isinstance(theme, str) or theme not in THEMES:
         return ("theme",), f"theme = {theme!r} is not one of {', '.join(THEMES)}"
+    if values.get("pictures", PICTURES[0]) not in PICTURES:
+        return ("pictures",), f"pictures = {values['pictures']!r} is not one of {', '.join(PICTURES)}"
     if not isinstance(keys, Mapping):
         return ("keys",), 'keys is not a table; write [keys] and below it lines like pause = "space"'
     return None

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
+from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -23,10 +25,13 @@ from vsrpp_core.messages.kinds import RunPhase
 from vsrpp_tui.app.app import VsrppApp
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.state.run import RunState, reduce, replay
+from vsrpp_tui.terminal.graphics import Graphics
 from vsrpp_tui.user.themes import THEME
 from vsrpp_tui.widgets.charts.charts import Chart, LossChart
 from vsrpp_tui.widgets.charts.plot import Plot
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
+
+PLACEHOLDER = chr(0x10EEEE)
 
 
 class Alone(App[None]):
@@ -35,6 +40,8 @@ class Alone(App[None]):
     CSS_PATH = VsrppApp.CSS_PATH
     HORIZONTAL_BREAKPOINTS = VsrppApp.HORIZONTAL_BREAKPOINTS
     VERTICAL_BREAKPOINTS = VsrppApp.VERTICAL_BREAKPOINTS
+
+    graphics: reactive[Graphics | None] = reactive(None)
 
     def _get_default_css_path(self) -> str:
         return ""
@@ -268,6 +275,27 @@ async def test_pictures_are_stepped_through(tmp_path: Path) -> None:
         await until(pilot, lambda: "film_b.png   step 100 · detail 2×" in on_screen(pilot))
         await pilot.press("right", "minus")
         await until(pilot, lambda: "film_a.png" in on_screen(pilot) and "whole" in on_screen(pilot))
+
+
+async def test_pictures_are_pixels_where_the_terminal_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is sent once, and forgotten where it is no longer shown."""
+    sent: list[str] = []
+    monkeypatch.setattr(HeadlessDriver, "write", lambda self, text: sent.append(text))
+    async with showing(learned(tmp_path), (80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: "▀▀▀" in on_screen(pilot))
+        assert not any("\x1b_G" in text for text in sent)
+        pilot.app.graphics = Graphics((10, 20))  # type: ignore[attr-defined]
+        await until(pilot, lambda: PLACEHOLDER in on_screen(pilot))
+        assert "▀" not in on_screen(pilot) and "LR 28.00 dB" in on_screen(pilot)
+        (first,) = [text for text in sent if text.startswith("\x1b_Gi=")]
+        number = first[5:].partition(",")[0]
+        await pilot.press("right")
+        await until(pilot, lambda: any(f"a=d,d=I,i={number}," in text for text in sent))
+        pilot.app.graphics = None  # type: ignore[attr-defined]
+        await until(pilot, lambda: "▀▀▀" in on_screen(pilot) and PLACEHOLDER not in on_screen(pilot))
+    uploads, removals = (sum(text.startswith(begin) for text in sent) for begin in ("\x1b_Gi=", "\x1b_Ga=d"))
+    assert uploads == removals == 2
 
 
 async def test_pictures_that_are_passed_over_are_dropped(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:

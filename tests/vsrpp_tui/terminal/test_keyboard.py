@@ -8,6 +8,7 @@ import pytest
 from textual import events
 from textual.message import Message
 
+from vsrpp_tui.terminal.graphics import Answered
 from vsrpp_tui.terminal.keyboard import Keyboard
 
 
@@ -74,3 +75,24 @@ def test_noise_leaves_the_keyboard_working(seed: int) -> None:
         [*keyboard.tick()]
     [*keyboard.feed(b"\x1b[201~" + b"x" * 40)]  # ends whatever was begun
     assert keys(keyboard.feed(b"?")) == ["question_mark"]
+
+
+SAYS = (b"\x1b[6;18;9t", b"\x1bP>|kitty(0.41.1)\x1b\\")
+
+
+@pytest.mark.parametrize("cut", range(len(b"".join(SAYS))))
+def test_what_a_terminal_answers_is_no_key(cut: int) -> None:
+    keyboard, said = Keyboard(), b"".join(SAYS)
+    keyboard.expect_answers()
+    heard = [*keyboard.feed(b"a" + said[:cut]), *keyboard.tick(), *keyboard.feed(said[cut:] + b"\x1b[6~")]
+    assert [message.text.encode() for message in heard if isinstance(message, Answered)] == list(SAYS)
+    assert keys(heard) == ["a", "pagedown"]
+
+
+def test_the_escape_key_is_no_answer() -> None:
+    keyboard = Keyboard()
+    keyboard.expect_answers()
+    heard = [*keyboard.feed(b"\x1b")]
+    while not heard:
+        heard += keyboard.tick()
+    assert keys(heard) == ["escape"]

@@ -51,8 +51,9 @@ def test_without_a_file_all_is_as_usual(tmp_path: Path) -> None:
 
 
 def test_theme_and_keys_are_read(tmp_path: Path) -> None:
-    path = written(tmp_path, 'theme = "vsrpp-light"\n\n[keys]\npause = "space"\nhelp = "f1, ?"\n')
-    assert read_preferences(path, key_tables) == Preferences("vsrpp-light", {"pause": "space", "help": "f1, ?"})
+    text = 'theme = "vsrpp-light"\npictures = "half cells"\n\n[keys]\npause = "space"\nhelp = "f1, ?"\n'
+    keys = {"pause": "space", "help": "f1, ?"}
+    assert read_preferences(written(tmp_path, text), key_tables) == Preferences("vsrpp-light", keys, "half cells")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,8 @@ def test_theme_and_keys_are_read(tmp_path: Path) -> None:
     [
         ('theme = "dark"', "line 1: theme = 'dark' is not one of vsrpp, vsrpp-light, vsrpp-contrast"),
         ("theme = 7", "line 1: theme = 7 is not one of"),
+        ('pictures = "sixel"', "line 1: pictures = 'sixel' is not one of auto, half cells"),
+        ("pictures = []", "line 1: pictures = [] is not one of"),
         ('colour = "x"', "line 1: colour is not known here"),
         ('keys = "x"', "line 1: keys is not a table"),
         ('[keys]\n\npaus = "x"', "line 3: paus is not an action; did you mean pause?"),

@@ -1,7 +1,10 @@
 """Comparison pictures: taken apart, cut and scaled, and shown without a word to the terminal."""
 
+import base64
+import io
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +15,10 @@ from PIL import Image
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.pictures.comparison_picture import LABELS, read_parts, side_by_side
+from vsrpp_tui.terminal.graphics import Graphics
 from vsrpp_tui.widgets.pictures.comparison import read_detail
 from vsrpp_tui.widgets.pictures.picture_view import GAP, arranged
+from vsrpp_tui.widgets.pictures.pixels import pixels
 
 BLACK = (0, 0, 0)
 
@@ -52,6 +57,25 @@ def test_a_sheet_fits_into_its_cells(width: int, height: int) -> None:
     assert sheet.image.width <= width and sheet.image.height <= 2 * height and sheet.image.height % 2 == 0
     row = np.asarray(sheet.image)[0, :, 0]
     assert [row[place * (sheet.pane + GAP)] for place in range(3)] == [1, 2, 3] and row[sheet.pane] == 0
+
+
+@pytest.mark.parametrize(("width", "height", "across", "scale"), [(76, 16, 24, 4), (196, 50, 60, 10), (22, 6, 6, 1)])
+def test_pixels_fill_whole_cells_at_a_whole_scale(width: int, height: int, across: int, scale: int) -> None:
+    sheet = arranged(parts_of(plain(1), plain(2), plain(3)), width, height, BLACK, Graphics((10, 20)))
+    assert sheet.image.width % 10 == sheet.image.height % 20 == 0 and sheet.pane == across
+    shown = np.asarray(sheet.image)[:, 10 * (sheet.pane + GAP) :, 0]
+    assert (shown[: 60 * scale, : 60 * scale] == 2).all(), "exactly so many pixels, and right below its label"
+
+
+def test_what_the_terminal_is_sent_comes_through_tmux() -> None:
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+    plainly, wrapped = (pixels(picture, Graphics((10, 20), client)) for client in ("", "7"))
+    assert plainly.rows[0].cell_length == 6 and len(plainly.rows) == 2
+    messages = wrapped.upload.split("\x1bPtmux;")[1:]
+    assert len(messages) > 2 and all(m.startswith("\x1b\x1b_G") and m.endswith("\x1b\x1b\\\x1b\\") for m in messages)
+    data = re.findall(r"\x1b_G[^;]*;([^\x1b]*)", plainly.upload)
+    with Image.open(io.BytesIO(base64.b64decode("".join(data)))) as arrived:
+        assert np.array_equal(np.asarray(arrived), np.asarray(picture))
 
 
 def test_in_a_narrow_place_they_stand_below_each_other() -> None:

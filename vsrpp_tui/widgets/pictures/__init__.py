@@ -1,1 +1,1 @@
-"""Pictures in half cells. Apart because only they load an image library."""
+"""Pictures in half cells or pixels. Apart because only they load an image library."""

@@ -15,31 +15,40 @@ from typing import Any
 
 from PIL import Image
 from rich.console import Console
-from textual.content import Content
 from textual.strip import Strip
-from textual.visual import Visual
-from textual.widgets import Static
+
+HALF_CELLS = (1, 2)
+"""Pixels that a cell shows, across and down."""
 
 
 @cache
-def _library() -> Any:
-    with _no_terminal():
-        from textual_image.renderable import HalfcellImage
+def library() -> Any:
+    """textual-image's renderables."""
+    with no_terminal():
+        from textual_image import renderable
 
-        console = Console(file=io.StringIO(), width=1, height=1)
-        console.print(HalfcellImage(Image.new("RGB", (1, 2)), width=1, height=1))  # it remembers the size of a cell
-    return HalfcellImage
+        rows_of(renderable.HalfcellImage(Image.new("RGB", (1, 2)), width=1, height=1), 1, 1)  # it remembers cells' size
+    return renderable
 
 
 @contextmanager
-def _no_terminal() -> Iterator[None]:
-    """``sys.__stdout__`` is what the library looks at; nothing else runs on this thread meanwhile."""
-    original = sys.__stdout__
-    sys.__stdout__ = io.StringIO()  # type: ignore[misc, assignment]
+def no_terminal() -> Iterator[io.StringIO]:
+    """``sys.__stdout__`` is what the library looks at and writes to; here what it writes is kept.
+
+    Nothing else runs on this thread meanwhile.
+    """
+    original, kept = sys.__stdout__, io.StringIO()
+    sys.__stdout__ = kept  # type: ignore[misc, assignment]
     try:
-        yield
+        yield kept
     finally:
         sys.__stdout__ = original  # type: ignore[misc]
+
+
+def rows_of(renderable: Any, width: int, height: int) -> list[Strip]:
+    """``renderable`` in ``width`` × ``height`` cells."""
+    console = Console(file=io.StringIO(), width=width, height=height, color_system="truecolor")
+    return [Strip(row, width) for row in console.render_lines(renderable)]
 
 
 def half_cells(picture: Image.Image) -> list[Strip]:
@@ -49,32 +58,4 @@ def half_cells(picture: Image.Image) -> list[Strip]:
     Rendered once: at every look it would cost tens of milliseconds.
     """
     height = -(-picture.height // 2)
-    console = Console(file=io.StringIO(), width=picture.width, height=height, color_system="truecolor")
-    rows = console.render_lines(_library()(picture, width=picture.width, height=height))
-    return [Strip(row, picture.width) for row in rows]
-
-
-class Canvas(Static):
-    """Shows rows that were made by ``half_cells``, or words."""
-
-    def __init__(self, words: Content) -> None:
-        super().__init__(words, markup=False)
-        self._rows: list[Strip] = []
-
-    def strips(self, words: Content) -> list[Strip]:
-        """``words`` as a row to paint."""
-        return Visual.to_strips(self, words, words.cell_length, 1, self.visual_style)
-
-    def paint(self, rows: list[Strip]) -> None:
-        self._rows = rows
-        self.refresh()
-
-    def say(self, words: Content) -> None:
-        self._rows = []
-        self.update(words)
-
-    def render_line(self, y: int) -> Strip:
-        if not self._rows:
-            return super().render_line(y)
-        row = self._rows[y] if y < len(self._rows) else Strip([])
-        return row.adjust_cell_length(self.size.width, self.rich_style)
+    return rows_of(library().HalfcellImage(picture, width=picture.width, height=height), picture.width, height)

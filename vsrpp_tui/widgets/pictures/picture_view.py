@@ -1,5 +1,5 @@
-"""A picture file as half cells: its parts beside or below each other, each under a label; read beside the screen's
-thread.
+"""A picture file in half cells or, where the terminal can, pixel by pixel: its parts beside or below each other, each
+under a label; read beside the screen's thread.
 """
 
 import asyncio
@@ -15,7 +15,10 @@ from textual.widgets import Static
 from textual.worker import Worker
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_tui.widgets.pictures.half_cells import Canvas, half_cells
+from vsrpp_tui.terminal.graphics import Graphics
+from vsrpp_tui.widgets.pictures.canvas import Canvas
+from vsrpp_tui.widgets.pictures.half_cells import HALF_CELLS, half_cells
+from vsrpp_tui.widgets.pictures.pixels import Placed, pixels
 
 GAP = 2
 """Cells between two parts."""
@@ -56,10 +59,13 @@ class Sheet:
     """The parts on one background: beside each other, or below each other, each with a line of cells above it."""
 
     image: Image.Image
+    """Of whole cells."""
     pane: int
     """Cells of one part in width."""
     stacked: int = 0
     """Cells from the top of a part to that of the next one; 0 where they are beside each other."""
+    graphics: Graphics | None = None
+    """What the image was arranged for; None is half cells."""
 
 
 class PictureView(Vertical):
@@ -71,7 +77,7 @@ class PictureView(Vertical):
         self._labels, self._canvas = Static(markup=False), Canvas(self._empty)
         self._source: PictureSource | None = None
         self._requested: object = None
-        """What is shown or being read: the source and the size."""
+        """What is shown or being read: the source, the size and how it is drawn."""
 
     def compose(self) -> ComposeResult:
         yield self._labels
@@ -88,6 +94,9 @@ class PictureView(Vertical):
             self._labels.update("")
             self._canvas.say(self._empty)
 
+    def on_mount(self) -> None:
+        self.watch(self.app, "graphics", self._load)
+
     def on_resize(self) -> None:
         self._load()
 
@@ -97,7 +106,8 @@ class PictureView(Vertical):
     def _load(self) -> None:
         """Begin to read the source, unless that is what is shown already."""
         source, width, height = self._source, self.size.width, self.size.height - len(self.children) + 1
-        requested = (source, width, height)
+        graphics: Graphics | None = self.app.graphics  # type: ignore[attr-defined]  # of every RunApp
+        requested = (source, width, height, graphics)
         if source is None or requested == self._requested or not (self.is_attached and self.is_on_screen):
             return
         if width <= 3 * GAP or height < 1:
@@ -105,14 +115,14 @@ class PictureView(Vertical):
         self._requested = requested
 
         async def load() -> None:
-            await self._read(source, width, height)
+            await self._read(source, width, height, graphics)
 
         _: Worker[None] = self.run_worker(load, exclusive=True)  # a function: one that is cancelled may never begin
 
-    async def _read(self, source: PictureSource, width: int, height: int) -> None:
-        background = self.background_colors[1].rgb
+    async def _read(self, source: PictureSource, width: int, height: int, graphics: Graphics | None) -> None:
+        ground = self.background_colors[1].rgb
         try:
-            sheet = await asyncio.to_thread(lambda: arranged(source.read(source.path), width, height, background))
+            sheet = await asyncio.to_thread(lambda: arranged(source.read(source.path), width, height, ground, graphics))
         except VsrppError as error:
             self.on_unreadable(error)
             return
@@ -121,35 +131,48 @@ class PictureView(Vertical):
 
     def on_sheet(self, source: PictureSource, sheet: Sheet) -> None:
         """Draw what was read."""
-        rows = half_cells(sheet.image)
+        placed = pixels(sheet.image, sheet.graphics) if sheet.graphics else Placed(half_cells(sheet.image))
+        rows = placed.rows
         labels = [Content.styled(label.text(sheet.pane), label.style) for label in source.labels]
         for place, label in enumerate(labels if sheet.stacked else ()):
             rows[place * sheet.stacked : place * sheet.stacked + 1] = self._canvas.strips(label)
-        self._canvas.paint(rows)
+        self._canvas.paint(placed)
         self._labels.update(Content("") if sheet.stacked else Content.assemble(*labels))
 
     def on_unreadable(self, error: VsrppError) -> None:
         """Keep the last picture: a job may have replaced the file before it was read."""
 
 
-def arranged(parts: Sequence[Image.Image], width: int, height: int, background: tuple[int, int, int]) -> Sheet:
+def arranged(
+    parts: Sequence[Image.Image],
+    width: int,
+    height: int,
+    background: tuple[int, int, int],
+    graphics: Graphics | None = None,
+) -> Sheet:
     """Pictures of one size within ``width`` × ``height`` cells, beside each other unless they are much larger below.
 
-    Scaled down smoothly, scaled up by whole pixels: a detail shows what is in the file.
+    In half cells, or as ``graphics`` shows them. Scaled down smoothly, scaled up by whole pixels: a detail shows what
+    is in the file.
     """
+    column, row = graphics.cell if graphics else HALF_CELLS
     first, count = parts[0], len(parts)
-    beside = _scale(first, (width - (count - 1) * GAP) // count, height)
-    below = _scale(first, width, height // count - 1)
+    beside = _scale(first, (width - (count - 1) * GAP) // count * column, height * row)
+    below = _scale(first, width * column, (height // count - 1) * row)
     scale, stacked = (below, True) if below > WORTH_STACKING * beside else (beside, False)
+    if graphics and scale > 1:
+        scale = int(scale)  # in half cells a pixel may be a cell larger than its neighbour; among pixels it would show
     size = (max(int(first.width * scale), 1), max(int(first.height * scale) // 2 * 2, 2))
     method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    across, down = (0, size[1] + 2) if stacked else (size[0] + GAP, 0)
-    sheet = Image.new("RGB", ((count - 1) * across + size[0], count * down or size[1]), background)
+    pane, rows = -(-size[0] // column), -(-size[1] // row)
+    across, down = (0, rows + 1) if stacked else (pane + GAP, 0)
+    cells = ((count - 1) * across + pane, count * down or rows)
+    sheet = Image.new("RGB", (cells[0] * column, cells[1] * row), background)
     for place, part in enumerate(parts):
-        sheet.paste(part.resize(size, method), (place * across, place * down + 2 * stacked))
-    return Sheet(sheet, size[0], down // 2)
+        sheet.paste(part.resize(size, method), (place * across * column, (place * down + stacked) * row))
+    return Sheet(sheet, pane, down, graphics)
 
 
 def _scale(picture: Image.Image, width: int, height: int) -> float:
-    """That at which ``picture`` fills ``width`` × ``height`` cells."""
-    return min(width / picture.width, 2 * height / picture.height)
+    """That at which ``picture`` fills ``width`` × ``height`` pixels."""
+    return min(width / picture.width, height / picture.height)

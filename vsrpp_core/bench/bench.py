@@ -37,7 +37,7 @@ from vsrpp_core.run.files import nearest_folder
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.session.session import open_session
 from vsrpp_core.training.step import build_model
-from vsrpp_core.tune.default_settings import default_config
+from vsrpp_core.tune.default_settings import assumed_geometry, default_config
 from vsrpp_core.tune.ladder import Rung
 from vsrpp_core.tune.measure import measure_steps
 from vsrpp_core.tune.predict import predict
@@ -45,8 +45,6 @@ from vsrpp_core.tune.run_tuning import told_by
 from vsrpp_core.tune.search import Search
 from vsrpp_core.tune.workload import Workload, flops
 
-MADE_UP = StackGeometry(5, 180, 180)
-"""Of the patches, where no dataset is named."""
 PAIRS: dict[Split, int] = {"train": 16, "val": 4}
 """Of the dataset that the short session has; links to the first ones of the user's, where there is one."""
 BUSY_SECONDS, READING_SECONDS = 1.0, 2.0
@@ -65,7 +63,7 @@ def bench(run: Path, data: Path | None) -> Iterator[Part]:
     known = RunConfig.load_if_any(RunFolder(run).config)
     root = data or (Path(known.data.root) if known and known.data.root else None)
     with tempfile.TemporaryDirectory(prefix=".vsrpp-bench-", dir=nearest_folder(run)) as place:
-        folder = _dataset(root, Path(place) / "data")
+        folder = _dataset(root, Path(place) / "data", assumed_geometry(known))
         geometry = geometry_to_train(root or folder.root, known.data.crop if known else 0)
         config = known or default_config(describe_device(), min(geometry.height, geometry.width))
         config = config.with_overrides({**told_by(geometry), "data.root": str(folder.root)})
@@ -122,11 +120,11 @@ def _processor() -> str:
 # a dataset
 
 
-def _dataset(root: Path | None, place: Path) -> DatasetFolder:
-    """A small dataset at ``place``: links to the first pairs of the one at ``root``, or pictures made up."""
+def _dataset(root: Path | None, place: Path, geometry: StackGeometry) -> DatasetFolder:
+    """A small dataset at ``place``: links to the first pairs of the one at ``root``, or of made-up pictures."""
     folder = DatasetFolder(place)
     if root is None:
-        _make_up(folder)
+        _make_up(folder, geometry)
         return folder
     summary = summarize(root)
     if summary.problem:
@@ -139,15 +137,15 @@ def _dataset(root: Path | None, place: Path) -> DatasetFolder:
     return folder
 
 
-def _make_up(folder: DatasetFolder) -> None:
+def _make_up(folder: DatasetFolder, geometry: StackGeometry) -> None:
     """Smooth pictures with grain, which PNG packs about as well as those of a film."""
-    random, side = np.random.default_rng(0), MADE_UP.gt_width
+    random, side = np.random.default_rng(0), geometry.gt_width
     for index in range(sum(PAIRS.values())):
         smooth = imresize(random.integers(0, 256, (side // 9, side // 9, 3), dtype=np.uint8), side, side)
         picture = (smooth + random.normal(0, 4, smooth.shape)).clip(0, 255).astype(np.uint8)
-        lr = downscaled(picture)
-        middle = MADE_UP.n_frames // 2
-        frames = [np.roll(lr, shift - middle, axis=1) for shift in range(MADE_UP.n_frames)]
+        lr = downscaled(picture, geometry.scale)
+        middle = geometry.n_frames // 2
+        frames = [np.roll(lr, shift - middle, axis=1) for shift in range(geometry.n_frames)]
         write_pair(folder, "train" if index < PAIRS["train"] else "val", f"made_up_{index}.png", frames, picture)
 
 

@@ -105,7 +105,8 @@ def _step(hardware: Hardware) -> tuple[float, float]:
         torch.manual_seed(0)
         step = OptimizerStep(build_model(config, hardware), config.training, hardware)
         frames = torch.randint(256, (1, config.model.n_frames, 3, SIDE, SIDE), dtype=torch.uint8)
-        batch = Batch(frames, torch.randint(256, (1, 3, 3 * SIDE, 3 * SIDE), dtype=torch.uint8))
+        side = config.model.scale * SIDE
+        batch = Batch(frames, torch.randint(256, (1, 3, side, side), dtype=torch.uint8))
         figures = step.run([batch], LossWeights(0.6, 0.2, 0.2), clip_norm=1.5, learning_rate=0.0).tolist()
     return figures[FIGURES.index("loss_total")], figures[FIGURES.index("gradient_norm")]
 

@@ -28,12 +28,10 @@ from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.disk import GB
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.tune.default_settings import default_config
+from vsrpp_core.tune.default_settings import assumed_geometry, default_config
 from vsrpp_core.tune.predict import predict
 from vsrpp_core.tune.workload import Workload, parameters
 
-ASSUMED = StackGeometry(5, 180, 180)
-"""Of the patches, where no dataset is named."""
 READING_SECONDS, READ_AT_LEAST = 2.0, 3
 BYTES_PER_PARAMETER = 16
 """Of a checkpoint: the weight, its average and two moments, in fp32."""
@@ -49,7 +47,7 @@ def examine(run: Path, data: Path | None) -> Iterator[Finding | Outlook]:
     known = RunConfig.load_if_any(folder.config)
     root = data or (Path(known.data.root) if known and known.data.root else None)
     summary = summarize(root) if root else None
-    geometry = (summary.geometry if summary else None) or ASSUMED
+    geometry = (summary.geometry if summary else None) or assumed_geometry(known)
     view = card.driver_view()
     build = card.torch_build(view)
     yield build

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
+from vsrpp_core.data.stacked import StackGeometry
 from vsrpp_core.device.hardware import DeviceDescription
 from vsrpp_core.errors import UsageError
 from vsrpp_core.run.config import RunConfig
@@ -61,6 +62,12 @@ MODEL_SIZE = frozenset(
     }
 )
 """The settings of a preset that depend on the device, and may replace a user's own."""
+
+
+def assumed_geometry(config: RunConfig | None) -> StackGeometry:
+    """Of the patches, where no dataset tells it: those of the original, with the frames and scale of the settings."""
+    model = (config or RunConfig()).model
+    return StackGeometry(model.n_frames, 180, 180, model.scale)
 
 
 def demo_config(root: Path) -> RunConfig:

@@ -4,7 +4,7 @@ Separate from interactive.py, which knows neither folders nor datasets and serve
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from vsrpp_core.data.stacked import StackGeometry
@@ -17,14 +17,17 @@ from vsrpp_core.run.config import RunConfig, describe_retired
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.settings import NO_OVERRIDES, Overrides
 from vsrpp_core.training.inbox import Inbox
-from vsrpp_core.tune.default_settings import MODEL_SIZE, cpu_settings, drop_cpu_preset, unchanged_cpu_settings
+from vsrpp_core.tune.default_settings import (
+    MODEL_SIZE,
+    assumed_geometry,
+    cpu_settings,
+    drop_cpu_preset,
+    unchanged_cpu_settings,
+)
 from vsrpp_core.tune.interactive import tune_and_choose
 from vsrpp_core.tune.ladder import Rung, check_rung, forecast
 from vsrpp_core.tune.measure import measure_steps
 from vsrpp_core.tune.search import Search
-
-ASSUMED = StackGeometry(n_frames=5, height=180, width=180)
-"""The stacks that a list assumes where no dataset is named."""
 
 FOUND_BY_TUNE = (
     "model.n_feats",
@@ -118,8 +121,7 @@ def list_ladder(run: Path | None, data: Path | None, overrides: Overrides = NO_O
     known = RunConfig.load_if_any(folder.config) if folder else None
     config = reset_for_search(known or RunConfig(), overrides)
     root = data.absolute() if data else Path(config.data.root) if config.data.root else None
-    assumed = replace(ASSUMED, scale=config.model.scale)
-    geometry = geometry_to_train(root, config.data.crop) if root else assumed
+    geometry = geometry_to_train(root, config.data.crop) if root else assumed_geometry(config)
     hardware = choose_hardware(config.training.precision)
     return Listing(hardware, geometry, root is None, config, forecast(config, hardware, geometry))
 

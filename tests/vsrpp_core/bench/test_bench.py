@@ -61,7 +61,7 @@ def test_every_part_is_in_the_line_and_nothing_of_the_user_s(
 def test_without_a_run_and_a_dataset_pictures_are_made_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "MADE_UP", StackGeometry(3, 12, 12))
+    monkeypatch.setattr(bench, "assumed_geometry", lambda known: StackGeometry(3, 12, 12, scale=2))
     monkeypatch.setattr(bench, "default_config", lambda device, side: RunConfig().with_overrides(TINY))
     assert main(["bench", str(tmp_path / "none")]) == 0
     *table, blank, line = capsys.readouterr().out.splitlines()

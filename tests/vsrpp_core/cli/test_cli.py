@@ -490,7 +490,7 @@ def test_the_ladder_is_listed_with_its_predictions(
     monkeypatch.chdir(tmp_path)
     assert main(["tune", "--list", "--set", "data.crop=48", "--set", "training.precision=fp32"]) == 0
     told = capsys.readouterr().out
-    assert "no dataset is named, so these are assumed: 5 frames of 48×48" in told and "meant for GPUs" in told
+    assert "no dataset is named, so these are assumed: 5 × 48×48 → 144×144" in told and "meant for GPUs" in told
     rows = [line.split() for line in told.splitlines() if line[:4].strip().isdigit()]
     assert [(row[1], row[2], row[3]) for row in rows][::7] == [("192", "32", "3×2"), ("64", "20", "4×1")]
     assert rows[-1][4:7] == ["1.8", "M", "0.17"] and rows[-1][8] == "0.3/0.2/0.1"

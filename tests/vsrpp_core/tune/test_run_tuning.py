@@ -261,6 +261,8 @@ def test_a_list_needs_neither_run_nor_dataset_and_writes_nothing(cpu_only: None,
     assert listing.assumed and listing.geometry == StackGeometry(5, 180, 180)
     assert [(r.n_feats, r.batch_size, r.n_blocks) for r in listing.rungs] == list(LADDER)
     assert list_ladder(tmp_path / "run", None).assumed and not (tmp_path / "run").exists()
+    other = list_ladder(None, None, {"model.scale": 2, "model.n_frames": 7})
+    assert other.geometry == StackGeometry(7, 180, 180, scale=2)
 
 
 def test_a_list_is_made_for_the_run_s_dataset(cpu_only: None, make_dataset: MakeDataset, tmp_path: Path) -> None:

@@ -121,14 +121,12 @@ def _heading(listing: "Listing") -> list[str]:
     hardware, geometry, tune = listing.hardware, listing.geometry, listing.config.tune
     device = hardware.description
     speed = speed_of(hardware, listing.rungs[-1].n_feats)
-    side = listing.config.data.crop
-    patch = f"{side}×{side}" if side else f"{geometry.width}×{geometry.height}"
     assumed = "no dataset is named, so these are assumed: " if listing.assumed else ""
     bandwidth = "" if math.isinf(speed.bandwidth) else f" and {speed.bandwidth / 1e9:.0f} GB/s"
     rate = "" if math.isinf(speed.flops) else f"{speed.flops / 1e12:.3g} TFLOP/s{bandwidth}, "
     lines = [
         f"{device.name}, {device.memory / GB:.1f} GB, {hardware.precision} ({hardware.reason}): {rate}{speed.source}",
-        f"{assumed}{geometry.n_frames} frames of {patch}; limits: {tune.max_seconds:g} s per step, "
+        f"{assumed}{geometry.cropped(listing.config.data.crop)}; limits: {tune.max_seconds:g} s per step, "
         f"{tune.max_memory:.0%} of the memory",
     ]
     if device.kind == "cpu":

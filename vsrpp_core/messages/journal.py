@@ -93,7 +93,7 @@ def _typed(value: Any) -> Any:
     """A setting's value, which older versions wrote as text: ``0.001``, ``true``."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -275,7 +275,7 @@ class Recipe(Settings):
         for section, model in self.sections():
             lines += [f"# {(type(model).__doc__ or '').splitlines()[0]}", f"[{section}]", *_lines(model), ""]
         for name, category in self.category.items():
-            lines += [f"[category.{json.dumps(name) if not _bare(name) else name}]", *_lines(category), ""]
+            lines += [f"[category.{name if _bare(name) else _as_toml(name)}]", *_lines(category), ""]
         for rule in self.video:
             lines += ["[[video]]", *_lines(rule), ""]
         return "\n".join(lines)
@@ -306,4 +306,9 @@ def _lines(model: BaseModel) -> Iterator[str]:
         value, allowed = getattr(model, name), range_of(field)
         if value is not None:
             meaning = f"{field.description} ({allowed})" if allowed else field.description
-            yield f"{name} = {as_pattern(json.dumps(value, ensure_ascii=False))}  # {meaning}"
+            yield f"{name} = {_as_toml(value)}  # {meaning}"
+
+
+def _as_toml(value: object) -> str:
+    """In one line. JSON differs in one character only, which TOML wants escaped."""
+    return as_pattern(json.dumps(value, ensure_ascii=False)).replace("\x7f", "\\u007f")

@@ -86,14 +86,23 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def read_json(text: str | bytes) -> Any:
-    """What a small file of ours says; ValueError for anything that is not JSON, however deep or long.
+    """What a small file of ours says; ValueError for anything that is not JSON, however deep or long, and for integers
+    of more than 64 bits.
 
-    OverflowError and RecursionError, which Python's reader also raises, would pass by those who expect damage.
+    OverflowError and RecursionError, which Python's reader also raises, would pass by those who expect damage; so would
+    that of a figure which is too large to be shown.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_integer)
     except (RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from None
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if abs(number) >= 2**63:
+        raise ValueError(f"{text[:20]}… is no figure of ours")
+    return number
 
 
 def read_text(path: Path) -> str:

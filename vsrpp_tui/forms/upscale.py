@@ -3,7 +3,6 @@
 The checks are those of ``vsrpp upscale``. They open files, so they are not for the screen's own thread.
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, get_args
 
 from vsrpp_core.errors import OptionError, VsrppError, command
+from vsrpp_core.run.files import read_json
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.sidecar import info_of
 from vsrpp_tui.forms.checked import Checked, Values, fault_of, text, ticked
@@ -128,7 +128,7 @@ def scale_of(network: Path) -> int | None:
     try:
         if path.suffix.lower() == ".safetensors":
             with path.open("rb") as file:
-                header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)))
+                header = read_json(file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)))
             return int(header["__metadata__"].get("scale", ModelConfig().scale))
         config = RunConfig.load_if_any(RunFolder(path.parent).config)
         return config.model.scale if config else None

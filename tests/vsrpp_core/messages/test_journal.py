@@ -47,12 +47,13 @@ def test_figures_that_are_not_finite_come_back() -> None:
         '{"event":"PhaseChanged","time":1.0,"phase":null,"step":1}',
         '{"event":"ActivityMeasured","time":1,"step":1,"backward_trunk":["?"],"forward_trunk":[],"fusions":[]}',
         '{"event":"ParameterChanged","time":1,"step":1,"key":"a","old":[1],"new":2}',
+        '{"event":"ParameterChanged","time":1,"step":1,"key":7,"old":"' + "[" * 5000 + '","new":2}',
         '{"event":"WarningRaised","time":1.0,"message":"' + "x" * 2_000_000 + '"}',
     ],
     ids=[
         *("unknown", "field missing", "name no text", "no name", "torn", "list", "number", "empty", "nested"),
         *("no text", "no time", "no moment", "no date", "part of a step", "truth", "too large", "null", "no figures"),
-        *("no value", "too long"),
+        *("no value", "nested value", "too long"),
     ],
 )
 def test_lines_that_are_no_event_of_this_version_are_passed_over(line: str, tmp_path: Path) -> None:

@@ -68,8 +68,13 @@ def test_overrides_are_checked(key: str, value: str, words: str) -> None:
 
 
 def test_a_recipe_reads_what_it_writes(tmp_path: Path) -> None:
-    recipe = Recipe.of(["~/a film.mkv", "b"], {"dataset.patch": 288, "degradation.noise": [0, 2]})
-    recipe = recipe.model_copy(update={"video": [VideoRule(path="*.mkv", priority=-2, start="1:30")]})
+    odd = "ä \U0001f39e \x7f\r\n\"\\'"
+    recipe = Recipe.of(["~/a film.mkv", odd], {"dataset.patch": 288, "degradation.noise": [0, 2]})
+    parts = {
+        "category": {odd: recipe.category["general"]},
+        "video": [VideoRule(path="*.mkv", priority=-2, start="1:30")],
+    }
+    recipe = recipe.model_copy(update=parts)
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
     assert Recipe.load(path) == recipe

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from vsrpp_core.run.files import write_atomically, write_text_atomically
+from vsrpp_core.run.files import read_json, write_atomically, write_text_atomically
+
+
+@pytest.mark.parametrize("text", ["", "[" * 5000, '{"a":' * 5000, "9" * 5000, str(2**63), f"[{-(2**63)}]", b"\xff"])
+def test_what_no_program_of_ours_wrote_is_one_kind_of_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError):
+        read_json(text)
 
 
 def half_and_fail(path: Path) -> None:

@@ -48,7 +48,8 @@ def test_where_a_description_is_damaged_the_name_tells(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("name", 9), ("step", "9"), ("kind", "precious"), ("crc", "perhaps"), ("crc", 1)]
+    ("key", "value"),
+    [("name", 9), ("step", "9"), ("kind", "precious"), ("crc", "perhaps"), ("crc", 1), ("loss", 10**400)],
 )
 def test_values_of_another_kind_are_not_believed(tmp_path: Path, key: str, value: object) -> None:
     path = write_pair(tmp_path, make_info(9))

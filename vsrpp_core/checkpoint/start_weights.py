@@ -23,14 +23,9 @@ def carried(
     Those of ``network``, read from ``source``, come along where name and shape are the same. Another number of frames
     has the same weights: a direction of the propagation takes more or fewer steps with them. Another scale of the
     residuals is made up for by the last convolution of each block. With another scale of the picture the end is
-    untrained. Raises VsrppError for another number of feature
-    maps, of which nothing could come along.
+    untrained. Raises VsrppError as ``refuse_misfit``.
     """
-    if network.form.n_feats != form.n_feats:
-        raise VsrppError(
-            f"{source} has {network.form.n_feats} feature maps and the run {form.n_feats}; set model.n_feats = "
-            f"{network.form.n_feats}, or name other start weights"
-        )
+    refuse_misfit(network, source, form)
     change = network.form.residual_scale / form.residual_scale
     is_as_large = network.form.scale == form.scale
     fitting = {
@@ -39,6 +34,15 @@ def carried(
         if name in own and own[name].shape == weight.shape and (is_as_large or not name.startswith("upsample."))
     }
     return {**own, **fitting}, list(_told(network, source, form, own, fitting))
+
+
+def refuse_misfit(network: StoredNetwork, source: Path, form: ModelConfig) -> None:
+    """VsrppError for another number of feature maps, of which nothing could come along."""
+    if network.form.n_feats != form.n_feats:
+        raise VsrppError(
+            f"{source} has {network.form.n_feats} feature maps and the run {form.n_feats}; set model.n_feats = "
+            f"{network.form.n_feats}, or name other start weights"
+        )
 
 
 def _told(

@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 CONFIG_NAME = "config.toml"
+LOCK_NAME = ".lock"
 MADE = (
     "checkpoint_*.pth",
     "checkpoint_*.json",
@@ -268,7 +269,7 @@ class RunFolder:
         The lock is the operating system's and goes with the process, so a killed trainer leaves none behind.
         """
         self.create()
-        lock, owner = FileLock(self.path / ".lock"), self.path / ".owner"
+        lock, owner = FileLock(self.path / LOCK_NAME), self.path / ".owner"
         try:
             if not take(lock):
                 raise VsrppError(
@@ -288,7 +289,7 @@ class RunFolder:
     def owner(self) -> int:
         """PID of the process that holds the lock now, or 0."""
         try:
-            return self._owner_pid() if is_taken(self.path / ".lock") else 0
+            return self._owner_pid() if is_taken(self.path / LOCK_NAME) else 0
         except OSError:  # there is none yet; or the drive takes none, and nothing is trained there either
             return 0
 

@@ -5,9 +5,12 @@ With none changed it trains the same weights bit for bit. The run that it comes 
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
+
+from filelock import FileLock
 
 from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.messages import journal
@@ -15,10 +18,11 @@ from vsrpp_core.messages.events import RunBranched
 from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.files import TEMPORARY_PREFIX, beside, sync
-from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.folder import LOCK_NAME, RunFolder
+from vsrpp_core.run.locks import take
 from vsrpp_core.run.settings import Overrides
 from vsrpp_core.run.sidecar import info_path
-from vsrpp_core.session.plan import check_resumable, read_checkpoint
+from vsrpp_core.session.plan import check_resumable, read_checkpoint, refuse_init
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +47,15 @@ def branch(parent: RunFolder, path: Path, checkpoint: str = "", overrides: Overr
     name, state, _ = read_checkpoint(parent, checkpoint)
     known = RunConfig.load_if_any(parent.config) or RunConfig.from_checkpoint(state["config"])
     config = known.with_overrides(overrides or {})
+    refuse_init(known, overrides or {})
     check_resumable(parent, config, name, state)
     progress = state["progress"]
     origin = RunBranched(parent=str(parent.path), checkpoint=name, step=progress["step"])
     best = parent.checkpoint(progress["best_step"])
     files = dict.fromkeys([parent.path / name, *([best] if best.is_file() else [])])
-    draft = RunFolder(beside(folder.path, TEMPORARY_PREFIX))
-    with os_errors(folder.path, "cannot be made", "choose a folder you can write to"):
-        folder.path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(draft.path, ignore_errors=True)  # of one that was killed
-        try:
-            _fill(draft, files, config, (*ancestry(parent), origin))
-            draft.path.rename(folder.path)
-        except BaseException:
-            shutil.rmtree(draft.path, ignore_errors=True)
-            raise
+    with os_errors(folder.path, "cannot be made", "choose a folder you can write to"), _draft_of(folder) as draft:
+        _fill(draft, files, config, (*ancestry(parent), origin))
+        draft.path.rename(folder.path)
     before = {setting.key: setting.value for setting in known.settings()}
     changed = {setting.key: setting.value for setting in config.settings() if setting.value != before[setting.key]}
     return Branch(folder, origin, changed)
@@ -74,8 +72,27 @@ def _branchings(path: Path) -> Iterator[RunBranched]:
         yield event
 
 
+@contextmanager
+def _draft_of(folder: RunFolder) -> Iterator[RunFolder]:
+    """An empty folder beside a run's, for this process alone; removed unless it is renamed."""
+    draft = RunFolder(beside(folder.path, TEMPORARY_PREFIX))
+    draft.path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(draft.path / LOCK_NAME)
+    if not take(lock):
+        raise VsrppError(f"another process makes {folder.path} already; name another folder")
+    try:
+        for old in draft.path.iterdir():  # of one that was killed
+            if old.name != LOCK_NAME:
+                old.unlink()
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft.path, ignore_errors=True)
+        raise
+    finally:
+        lock.release()
+
+
 def _fill(draft: RunFolder, files: dict[Path, None], config: RunConfig, origins: tuple[RunBranched, ...]) -> None:
-    draft.path.mkdir()
     for source in files:
         copy = draft.path / source.name
         shutil.copy2(source, copy)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
+from vsrpp_core.checkpoint.start_weights import refuse_misfit
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetSummary, summarize
@@ -109,6 +110,8 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
     config = config.with_overrides({**request.overrides, "data.root": str(root)})
     _check_dataset(root, summary, pairs, config)
     choose_hardware(config.training.precision)  # refused here rather than after the run has been touched
+    if start_network:
+        refuse_misfit(start_network, Path(config.training.init), config.model)
     if resumed:
         check_resumable(folder, config, resumed, state)
     if not untuned:
@@ -128,11 +131,14 @@ def settle(folder: RunFolder, request: Request) -> tuple[Plan, dict[str, Any]]:
 def _with_start_network(request: Request, known: RunConfig | None) -> tuple[Request, StoredNetwork | None]:
     """The network that a fresh run begins with, if any, and the request with its form, where that asks for no other.
 
-    The number of frames and the scale are the dataset's. VsrppError where it cannot be read, or auto-tune would choose
-    another form.
+    The number of frames and the scale are the dataset's. VsrppError where it cannot be read, auto-tune would choose
+    another form, or the run is resumed.
     """
+    if request.start == "resume":
+        refuse_init(known, request.overrides)
+        return request, None
     named = request.overrides.get("training.init", known.training.init if known else "")
-    if not named or request.start == "resume":
+    if not named:
         return request, None
     if request.tune:
         raise VsrppError(
@@ -143,6 +149,15 @@ def _with_start_network(request: Request, known: RunConfig | None) -> tuple[Requ
     form = network.form.model_dump(exclude={"n_frames", "scale"})
     shape = {f"model.{name}": value for name, value in form.items()}
     return replace(request, overrides={**shape, **request.overrides, "training.init": str(source)}), network
+
+
+def refuse_init(known: RunConfig | None, overrides: Overrides) -> None:
+    """VsrppError where a run that goes on is told to begin with other weights; its own start may be told again."""
+    named = overrides.get("training.init")
+    if named and not (known and str(Path(in_home(str(named))).absolute()) == known.training.init):
+        raise VsrppError(
+            "training.init is what a fresh run begins with; a resumed one has its weights, so leave it out"
+        )
 
 
 def _root_in(overrides: Overrides) -> Path | None:
@@ -262,4 +277,6 @@ def check_resumable(folder: RunFolder, config: RunConfig, resumed: str, state: d
     saved, wanted = RunConfig.from_checkpoint(state["config"]).model.model_dump(), config.model.model_dump()
     changed = [f"model.{key} is {wanted[key]} but was {saved[key]}" for key in wanted if wanted[key] != saved[key]]
     if changed:
-        raise VsrppError(f"{folder.config}: {', '.join(changed)} when {resumed} was saved; set it back, or start fresh")
+        raise VsrppError(
+            f"settings for {folder.path}: {', '.join(changed)} when {resumed} was saved; set it back, or start fresh"
+        )

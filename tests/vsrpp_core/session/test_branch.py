@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from tests.conftest import MakeDataset
 from tests.helpers import TINY
@@ -15,7 +16,8 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.remote.standing import standing_of
 from vsrpp_core.run.config import RunConfig
-from vsrpp_core.run.folder import RunFolder
+from vsrpp_core.run.folder import LOCK_NAME, RunFolder
+from vsrpp_core.run.settings import Overrides
 from vsrpp_core.session.branch import ancestry, branch
 from vsrpp_core.session.session import open_session
 
@@ -73,12 +75,24 @@ def test_its_ancestry_is_kept_and_told(run: RunFolder, tmp_path: Path, capsys: p
         ("new", "checkpoint_step_6.pth", {}, "is not in"),
         ("new", "", {"model.n_feats": 64}, "model.n_feats"),
         ("new", "", {"training.max_steps": 8}, "is complete"),
+        ("new", "", {"training.init": "other.pth"}, "what a fresh run begins with"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_made(
-    run: RunFolder, tmp_path: Path, new: str, checkpoint: str, overrides: dict[str, int], words: str
+    run: RunFolder, tmp_path: Path, new: str, checkpoint: str, overrides: Overrides, words: str
 ) -> None:
     before = files_below(tmp_path)
     with pytest.raises(VsrppError, match=words):
         branch(run, tmp_path / new, checkpoint, overrides)
     assert files_below(tmp_path) == before
+
+
+def test_of_two_at_once_one_is_refused_and_what_a_killed_one_left_is_used_up(run: RunFolder, tmp_path: Path) -> None:
+    draft = tmp_path / ".tmp-new"
+    draft.mkdir()
+    (draft / "checkpoint_step_3.pth").write_bytes(b"half of it")
+    with FileLock(draft / LOCK_NAME), pytest.raises(VsrppError, match="another process makes"):
+        branch(run, tmp_path / "new")
+    assert (draft / "checkpoint_step_3.pth").exists()
+    made = branch(run, tmp_path / "new").folder
+    assert not draft.exists() and not made.checkpoint(3).exists() and made.checkpoint_files()

@@ -40,3 +40,27 @@ def test_start_weights_that_cannot_be_used_leave_the_run_alone(
     assert not (run / "config.toml").exists()
     assert main(["train", str(run), "--resume", "--init", "old.pth"]) == 2
     assert "--init is what a fresh run begins with" in capsys.readouterr().err
+
+
+def test_weights_that_fit_nowhere_are_refused_before_the_run_is_in_the_trash(
+    make_dataset: MakeDataset, tmp_path: Path
+) -> None:
+    data, run = make_dataset(), tmp_path / "run"
+    write_checkpoint(tmp_path / "old.pth")
+    collect(open_session(run, data, start="fresh", overrides={**TINY, "training.max_steps": 1}))
+    before = sorted(run.iterdir())
+    wider = {"training.init": str(tmp_path / "old.pth"), "model.n_feats": 8}
+    with pytest.raises(VsrppError, match=r"has 4 feature maps and the run 8; set model\.n_feats = 4"):
+        open_session(run, data, start="fresh", overrides=wider)
+    assert sorted(run.iterdir()) == before
+    later = {"training.init": str(tmp_path / "old.pth"), "training.max_steps": 2}
+    with pytest.raises(VsrppError, match=r"training\.init is what a fresh run begins with"):
+        open_session(run, None, start="resume", overrides=later)
+
+
+def test_a_run_that_began_so_may_be_resumed_by_the_same_command(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "old.pth")
+    settings = {key: value for key, value in TINY.items() if not key.startswith("model.")}
+    same = {**settings, "training.init": str(tmp_path / "old.pth"), "training.max_steps": 1}
+    collect(open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=same))
+    collect(open_session(tmp_path / "run", None, start="resume", overrides={**same, "training.max_steps": 2}))

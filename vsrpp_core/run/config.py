@@ -377,9 +377,11 @@ class HooksConfig(Section):
     @staticmethod
     def _is_words(line: str) -> str:
         try:
-            shlex.split(line)
+            words = shlex.split(line)
         except ValueError as error:
             raise RuleError("must be words as in a shell", reason=str(error).lower()) from None
+        if (line and not words) or "\0" in line:
+            raise RuleError("must be words as in a shell", reason="a zero byte" if words else "only blanks")
         return line
 
 

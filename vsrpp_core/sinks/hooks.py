@@ -19,7 +19,7 @@ from queue import Full, Queue, SimpleQueue
 from threading import Thread
 from typing import BinaryIO
 
-from vsrpp_core.errors import VsrppError
+from vsrpp_core.errors import VsrppError, os_errors
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.changes import as_text
 from vsrpp_core.messages.describe import describe
@@ -71,7 +71,10 @@ def user_hooks_path() -> Path:
 def user_hooks() -> HooksConfig:
     """The user's, or none where there is no such file. Raises VsrppError about the first fault in it."""
     path = user_hooks_path()
-    return UserHooks.load(path).hooks if path.is_file() else HooksConfig()
+    with os_errors(
+        path, "cannot be read"
+    ):  # whatever else lies there, a folder or a link to nowhere, is no file of none
+        return UserHooks.load(path).hooks if path.is_symlink() or path.exists() else HooksConfig()
 
 
 class Hooks:
@@ -127,6 +130,8 @@ class Hooks:
                 why = run_command(shlex.split(line), event, self._run, self._seconds)
             except OSError as error:
                 why = f"{line} cannot be started ({error.strerror or error})"
+            except ValueError as error:  # no program can be told it; the thread must live, as close waits for it
+                why = f"{line} cannot be started ({error})"
             if why:
                 self._failed.put((name, why))
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -110,9 +111,29 @@ def test_what_fails_is_said_once_until_it_is_changed(tmp_path: Path) -> None:
     assert hooks._told == {"on_failed"}
 
 
-def test_a_command_must_be_words() -> None:
-    with pytest.raises(SettingsError, match=r"hooks\.on_best: must be words as in a shell .no closing quotation"):
-        RunConfig().with_overrides({"hooks.on_best": "mail 'me"})
+@pytest.mark.parametrize(
+    ("line", "reason"), [("mail 'me", "no closing quotation"), ("  ", "only blanks"), ("a\0b", "a zero byte")]
+)
+def test_a_command_must_be_words(line: str, reason: str) -> None:
+    with pytest.raises(SettingsError, match=rf"hooks\.on_best: must be words as in a shell \({reason}"):
+        RunConfig().with_overrides({"hooks.on_best": line})
+
+
+def test_what_no_program_can_be_told_costs_no_later_command(tmp_path: Path) -> None:
+    hooks = Hooks(HooksConfig(on_failed="true", on_best=f"touch {tmp_path}/best"), "run")
+    hooks.handle(make_event(ev.SessionFailed, error="half a letter: \ud800"))
+    hooks.handle(BEST)
+    (told,) = hooks.close()
+    assert told.startswith("hooks.on_failed: true cannot be started") and (tmp_path / "best").exists()
+
+
+@pytest.mark.parametrize("odd", [lambda path: path.mkdir(), lambda path: path.symlink_to("nowhere")])
+def test_what_lies_in_place_of_the_users_file_is_told(odd: Callable[[Path], None]) -> None:
+    path = user_hooks_path()
+    path.parent.mkdir(parents=True)
+    odd(path)
+    (told,) = Hooks(HooksConfig(), "run").failures()
+    assert str(path) in told
 
 
 def test_a_checkpoint_brings_no_commands() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from vsrpp_core.data.stacked import UNREADABLE
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.report.comparison import Comparison, Course, names_of
 
@@ -52,8 +53,8 @@ for (const slider of document.querySelectorAll("input[type=range]")) {
 """
 
 Rows = Sequence[Sequence[str]]
-Pictures = dict[tuple[str, int], dict[int, Path]]
-"""By sample and place of the run: the file of each step."""
+Pictures = dict[tuple[str, int], dict[int, str]]
+"""By sample and place of the run: the picture of each step, as ``embedded`` has it."""
 
 
 def refuse_without_packages() -> None:
@@ -119,10 +120,7 @@ def _gallery(pictures: Pictures, names: Sequence[str]) -> str:
     if not pictures:
         return ""
     steps = sorted({step for files in pictures.values() for step in files})
-    embedded = {
-        f"{sample}/{place}": {step: _embedded(path) for step, path in files.items()}
-        for (sample, place), files in pictures.items()
-    }
+    named = {f"{sample}/{place}": files for (sample, place), files in pictures.items()}
     sections = []
     for sample in dict.fromkeys(sample for sample, _ in pictures):
         figures = "".join(
@@ -133,18 +131,22 @@ def _gallery(pictures: Pictures, names: Sequence[str]) -> str:
         )
         slider = f'<input type="range" min="0" max="{len(steps) - 1}" value="{len(steps) - 1}"> <span></span>'
         sections.append(f"<section><h3>{html.escape(sample)}</h3><p>{slider}</p>{figures}</section>")
-    data = f"const steps = {json.dumps(steps)}, pictures = {_script_safe(json.dumps(embedded))};"
+    data = f"const steps = {json.dumps(steps)}, pictures = {_script_safe(json.dumps(named))};"
     return f"<h2>Pictures: LR, KI, GT</h2>{''.join(sections)}<script>{data}{SCRIPT}</script>"
 
 
-def _embedded(path: Path) -> str:
-    """A tenth of the file's size, and nothing that an eye would miss."""
+def embedded(path: Path) -> str:
+    """A tenth of the file's size, and nothing that an eye would miss; empty where it is damaged, or gone: a run that
+    trains meanwhile lets old ones go."""
     content = io.BytesIO()
-    with Image.open(path) as picture:
-        picture.save(content, "WEBP", quality=QUALITY)
+    try:
+        with Image.open(path) as picture:
+            picture.save(content, "WEBP", quality=QUALITY)
+    except UNREADABLE:
+        return ""
     return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
 def _script_safe(text: str) -> str:
     """JSON that cannot end the script it stands in."""
-    return text.replace("</", "<\\/")
+    return text.replace("<", "\\u003c")

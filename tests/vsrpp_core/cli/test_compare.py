@@ -77,6 +77,17 @@ def test_the_page_has_curves_and_pictures_of_each_step(runs: list[str], tmp_path
     }  # fmt: skip
 
 
+def test_a_picture_that_cannot_be_read_is_left_out_and_told(
+    runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = Path(runs[0], "pictures", "step_200", "film_a.png")
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    assert main(["compare", *runs, "--html", str(tmp_path / "a.html")]) == 0
+    assert f"{damaged} cannot be read" in capsys.readouterr().err
+    found = re.search(r"pictures = (\{.*?\});\n", (tmp_path / "a.html").read_text())
+    assert found and list(json.loads(found[1])["film_a/0"]) == ["100", "300"]
+
+
 def test_other_pictures_are_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = (make_run(tmp_path / name, {100: 1.0}, data=name) for name in ("one", "other"))
     assert main(["compare", str(one), str(other)]) == 0

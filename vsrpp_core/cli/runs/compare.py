@@ -4,6 +4,7 @@ import argparse
 import csv
 import io
 import math
+from itertools import product
 from pathlib import Path
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal, complain
@@ -14,7 +15,8 @@ from vsrpp_core.report.comparison import Comparison, Course, Point, compare_runs
 from vsrpp_core.report.sentences import duration
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.folder import RunFolder
-from vsrpp_core.run.names import place
+from vsrpp_core.run.names import listed
+from vsrpp_core.run.names import place as path_of
 from vsrpp_core.run.pictures.picture_history import PREFIX
 
 UNKNOWN = "–"
@@ -25,11 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Runs beside each other. Gains are over bicubic; those of other datasets are of other pictures."
     )
-    parser.add_argument("runs", type=place, nargs="+", metavar="RUN", help="two or more runs; they may be training")
+    parser.add_argument("runs", type=path_of, nargs="+", metavar="RUN", help="two or more runs; they may be training")
     parser.add_argument(
-        "--html", type=place, metavar="FILE", help="write a page with the curves over steps or hours, and pictures"
+        "--html", type=path_of, metavar="FILE", help="write a page with the curves over steps or hours, and pictures"
     )
-    parser.add_argument("--csv", type=place, metavar="FILE", help="write every validation of every run")
+    parser.add_argument("--csv", type=path_of, metavar="FILE", help="write every validation of every run")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,7 +50,10 @@ def run(options: argparse.Namespace) -> int:
         _write(options.csv, _csv(found))
         terminal.say(f"{options.csv} has every validation")
     if options.html:
-        _write(options.html, comparison_page.page(found, *tables, _pictures(found.courses)))
+        pictures, lost = _pictures(found.courses)
+        _write(options.html, comparison_page.page(found, *tables, pictures))
+        if lost:
+            complain(f"note: {listed(lost)} cannot be read, and the page is without")
         terminal.say(f"{options.html} has the curves; open it in a browser")
     return EXIT_DONE
 
@@ -117,11 +122,16 @@ def _csv(found: Comparison) -> str:
     return text.getvalue()
 
 
-def _pictures(courses: tuple[Course, ...]) -> comparison_page.Pictures:
-    """Of the samples that at least two runs have."""
-    kept = [_pictures_of(course) for course in courses]
+def _pictures(courses: tuple[Course, ...]) -> tuple[comparison_page.Pictures, list[str]]:
+    """Of the samples that at least two runs have; and the files that cannot be read."""
+    kept, pictures, lost = [_pictures_of(course) for course in courses], comparison_page.Pictures(), list[str]()
     samples = sorted({name for files in kept for name in files if sum(name in other for other in kept) > 1})
-    return {(sample, place): files[sample] for sample in samples for place, files in enumerate(kept) if sample in files}
+    for sample, (place, files) in product(samples, enumerate(kept)):
+        read = {step: comparison_page.embedded(path) for step, path in files.get(sample, {}).items()}
+        lost += [str(files[sample][step]) for step, picture in read.items() if not picture]
+        if shown := {step: picture for step, picture in read.items() if picture}:
+            pictures[sample, place] = shown
+    return pictures, lost
 
 
 def _pictures_of(course: Course) -> dict[str, dict[int, Path]]:

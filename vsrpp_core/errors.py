@@ -6,6 +6,7 @@ Separate from everything else so that each layer can raise them without importin
 import errno
 import os
 import shlex
+import string
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,4 +119,17 @@ def first_line(error: Exception) -> str:
 
 def command(*parts: str | os.PathLike[str]) -> str:
     """A command to paste into a shell, whatever is in the names of its files."""
-    return shlex.join(os.fspath(part) for part in parts)
+    return " ".join(map(_word, parts))
+
+
+def _word(part: str | os.PathLike[str]) -> str:
+    text = os.fspath(part)
+    if not isinstance(part, str) and text.startswith("-"):  # or it would be taken for an option
+        text = f"./{text}"
+    if any("\udc80" <= letter <= "\udcff" for letter in text):  # a byte of no encoding, which no output can show
+        shown = (
+            chr(byte) if chr(byte) in string.printable[:94] and byte not in b"'\\" else f"\\x{byte:02x}"
+            for byte in os.fsencode(text)
+        )
+        return f"$'{''.join(shown)}'"
+    return shlex.quote(text)

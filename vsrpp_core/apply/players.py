@@ -41,6 +41,8 @@ def export_for_vapoursynth(
     The graph is that of ``network_graph`` for "planes". Raises as ``export``.
     """
     folder = folder.resolve()
+    if not folder.name:
+        raise UsageError(f"{folder} has no name, which the files would have; name a folder in it")
     paths = [folder / f"{folder.name}{suffix}" for suffix in (".onnx", ".vpy", ".md")]
     refuse_without_packages(folder)
     if (there := [path for path in paths if path.exists()]) and not overwrite:

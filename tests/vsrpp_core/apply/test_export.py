@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -200,6 +201,11 @@ def test_it_is_replaced_when_asked(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "n.safetensors").write_bytes(b"x")
     export(checkpoint, tmp_path / "n.safetensors", overwrite=True)
     assert read_stored(tmp_path / "n.safetensors").step == 1234
+
+
+def test_names_that_are_bytes_of_no_encoding_are_written_too(checkpoint: Path, tmp_path: Path) -> None:
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.onnx"))
+    assert export(checkpoint, out).difference < TOLERANCE and out.exists()
 
 
 def test_a_folder_that_does_not_exist_is_told(checkpoint: Path, tmp_path: Path) -> None:

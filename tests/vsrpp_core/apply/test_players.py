@@ -194,3 +194,8 @@ def test_told_of_cuts_it_repeats_frames_there_too(windows: Callable[..., list[tu
         (300, 301, 302, 302, 302),
     ]
     assert windows([0, 1, 2, 3], cuts=0.5, marked=(2,))[1:3] == [(0, 0, 1, 1, 1), (2, 2, 2, 3, 3)]
+
+
+def test_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="has no name"):
+        export_for_vapoursynth(tmp_path / "checkpoint.pth", Path("/"))

@@ -126,6 +126,11 @@ def compare(checkpoints: list[Path], clips: list[Path], options: Options) -> Ite
     if len(scales := sorted({model.scale for model in models})) > 1:
         several = " and ".join(map(str, scales))
         raise VsrppError(f"the networks are of scales {several}, whose LR frames differ; score them one by one")
+    if scales == [1] and options.protocol == "BI":
+        raise VsrppError(
+            f"{checkpoints[0]} restores films at their own size, where LR frames of BI are the ground truth; "
+            "use --protocol real"
+        )
     bicubic: dict[int, ClipScores] = {}
     failed: set[int] = set()
     for path, model in zip(checkpoints, models, strict=True):
@@ -183,7 +188,8 @@ class _Scorer:
         ki, bicubic, worst = _Course(border), _Course(border), WorstFrames(options.worst, border)
         scale, n_frames = self._model.scale, self._model.n_frames
         shrink = SHRINK["BD" if options.protocol == "BD" else "BI"]
-        stacks = windows(_ground_truth(clip, frames, border, scale), n_frames, lambda frame: shrink(frame, scale))
+        truths = _ground_truth(clip, frames, border, scale, options.first)
+        stacks = windows(truths, n_frames, lambda frame: shrink(frame, scale))
         for done, (clean, truth) in enumerate(stacks, start=1):
             stack = options.degrade(clean, done) if options.degrade else clean
             picture = upscale_frames(self._upscaler, self._model, stack, clip)
@@ -286,7 +292,7 @@ def _size_of(file: Path) -> images.Size:
     return width, height
 
 
-def _ground_truth(clip: Path, frames: Iterator[Frame], border: int, scale: int) -> Iterator[Frame]:
+def _ground_truth(clip: Path, frames: Iterator[Frame], border: int, scale: int, first: int) -> Iterator[Frame]:
     """The frames cropped to a multiple of ``scale``; VsrppError where they cannot be scored."""
     size = None
     for frame in frames:
@@ -298,6 +304,8 @@ def _ground_truth(clip: Path, frames: Iterator[Frame], border: int, scale: int) 
         elif truth.shape != size:
             raise VsrppError(f"{clip} holds frames of different sizes; name a folder of one clip's frames")
         yield truth
+    if size is None and first:
+        raise VsrppError(f"{clip} has no frame {first + 1:,}; name earlier ones with --frames")
     if size is None:
         raise VsrppError(f"{clip} holds no frames; name a folder of images or a video")
 

@@ -30,6 +30,10 @@ def complete(root: Path, degradation: Downscaling) -> Generator[PreparationProgr
     if not trained:
         raise VsrppError(f"{root} has no training pairs, by which the number of frames is known; add them first")
     shape, wanted = measure(trained[0]), list(_without_stack(folder))
+    if shape.scale == 1 and degradation == "BI" and wanted:
+        raise VsrppError(
+            f"LR frames of {root} are as large as its ground truth, and BI would make copies of it; use BD"
+        )
     for done, (truth, place) in enumerate(wanted, start=1):
         stack = _stack(truth, shape.n_frames, shape.scale, degradation)
         with os_errors(place.lr, "cannot be written"):

@@ -183,6 +183,8 @@ class DegradationPart(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
+        if self.model_fields_set and "kind" not in self.model_fields_set:
+            raise RuleError("kind must be real for all else here, or clean to leave it unused", "kind")
         if self.h264_share + self.mpeg2_share > 1:
             raise RuleError(
                 "h264_share + mpeg2_share must be at most 1, as a stack is recompressed once",
@@ -246,9 +248,10 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _has_something_to_learn(self) -> Self:
-        if self.dataset.scale == 1 and self.degradation.kind == "clean":
+        if self.dataset.scale == 1 and (self.degradation.kind == "clean" or self.degradation.clean_share == 1):
             raise RuleError(
-                "dataset.scale = 1 needs degradation.kind = real: clean LR would be the ground truth itself",
+                "dataset.scale = 1 needs degradation.kind = real and stacks that are not left clean: clean LR would be "
+                "the ground truth itself",
                 *("dataset.scale", "degradation.kind"),
             )
         return self

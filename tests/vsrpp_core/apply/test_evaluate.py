@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.helpers import whole_state
+from tests.vsrpp_core import network_files
 from vsrpp_core.apply import evaluate as module
 from vsrpp_core.apply.evaluate import (
     ClipFailed,
@@ -211,15 +212,25 @@ def test_films_as_they_are_are_degraded_as_a_recipe_says(
         return {key: value for key, value in record.items() if key != "protocol"}
 
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text("[degradation]\nclean_share = 1.0\n")
+    recipe.write_text("[degradation]\nkind = 'real'\nclean_share = 1.0\n")
     clean = row("--protocol", "real", "--recipe", str(recipe))
     assert clean == row()
-    recipe.write_text("[degradation]\nclean_share = 0.0\nnoise_share = 1.0\n")
+    recipe.write_text("[degradation]\nkind = 'real'\nclean_share = 0.0\nnoise_share = 1.0\n")
     real = row("--protocol", "real", "--recipe", str(recipe), "--frames", "2-3")
     assert real == row("--protocol", "real", "--recipe", str(recipe), "--frames", "2-3"), "the same each time"
     assert real["frames"] == 2 and real["bicubic_y"]["psnr"] < clean["bicubic_y"]["psnr"] - 0.5
     assert main(["evaluate", str(checkpoint), str(clip), "--recipe", str(recipe)]) == 2
-    assert main(["evaluate", str(checkpoint), str(clip), "--frames", "9-3"]) == 2
+    recipe.write_text("[degradation]\nkind = 'clean'\n")
+    assert main(["evaluate", str(checkpoint), str(clip), "--protocol", "real", "--recipe", str(recipe)]) == 2
+    assert "degrades nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("frames", "status"), [("9-3", 2), ("9" * 30, 2), ("0", 2), ("20-30", 1)])
+def test_frames_that_are_not_there_are_told(
+    checkpoint: Path, clip: Path, capsys: pytest.CaptureFixture[str], frames: str, status: int
+) -> None:
+    assert main(["evaluate", str(checkpoint), str(clip), "--frames", frames]) == status
+    assert ("has no frame 20" if status == 1 else f"--frames {frames}") in capsys.readouterr().err
 
 
 def test_the_worst_frames_are_named_and_shown(tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -265,6 +276,9 @@ def test_another_scale_has_its_own_lr_and_bicubic(tmp_path: Path, clip: Path) ->
     three = write_checkpoint(tmp_path / "three.pth", 0.0)
     with pytest.raises(VsrppError, match="of scales 3 and 4, whose LR frames differ"):
         next(compare([four, three], [clip], Options()))
+    network_files.write_checkpoint(one := tmp_path / "one.pth", scale=1)
+    with pytest.raises(VsrppError, match="LR frames of BI are the ground truth; use --protocol real"):
+        next(compare([one], [clip], Options()))
 
 
 def test_all_networks_are_opened_before_anything_is_scored(checkpoint: Path, clip: Path, tmp_path: Path) -> None:

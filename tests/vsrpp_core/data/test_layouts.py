@@ -120,3 +120,13 @@ def test_ground_truths_alone_are_completed(make_dataset: MakeDataset, capsys: py
     assert np.array_equal(frames[2], downscaled(truth)) and not np.array_equal(frames[1], frames[2])
     before = first.lr.stat().st_mtime_ns
     assert main(["check", str(root), "--complete", "BD"]) == 0 and first.lr.stat().st_mtime_ns == before
+
+
+def test_nothing_is_completed_that_would_teach_nothing_or_was_only_asked_about(
+    make_dataset: MakeDataset, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_dataset(n_train=1, n_val=1, scale=1)
+    shutil.rmtree(root / "Val" / "LR")
+    assert main(["check", str(root), "--complete", "BI"]) == 1 and "copies of it; use BD" in capsys.readouterr().err
+    assert main(["check", str(root), "--complete", "BD", "--fix", "--dry-run"]) == 2
+    assert not (root / "Val" / "LR").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import ROOT
+from vsrpp_core.cli.main import main
 from vsrpp_core.errors import UsageError, VsrppError
 from vsrpp_core.prepare.recipe import Recipe, VideoRule, seconds
 
@@ -65,6 +66,16 @@ def test_every_fault_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) 
 def test_overrides_are_checked(key: str, value: str, words: str) -> None:
     with pytest.raises(UsageError, match=re.escape(words)):
         Recipe.of(["a"], Recipe().parse([(key, value)]))
+
+
+def test_degradations_that_would_not_be_used_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("[degradation]\nringing_share = 0.5\n")
+    with pytest.raises(VsrppError, match="kind must be real for all else here"):
+        Recipe.load(path)
+    unused = ["--set", "degradation.ringing_share=0.5", "--out", str(tmp_path / "out")]
+    assert main(["prepare", str(tmp_path), *unused]) == 2
+    assert "degradation.ringing_share would change nothing" in capsys.readouterr().err
 
 
 def test_a_recipe_reads_what_it_writes(tmp_path: Path) -> None:

@@ -37,13 +37,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--complete",
         choices=("BI", "BD"),
         help="first make the LR stacks of ground truths in Val that have none: a pan of a pixel a frame, shrunk by "
-        "bicubic, or by Gaussian blur and every third pixel",
+        "bicubic, or by Gaussian blur and subsampling",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     if (options.dry_run or options.remarks_too) and not options.fix:
         raise UsageError(f"{'--dry-run' if options.dry_run else '--remarks-too'} says how to fix; add --fix")
+    if options.complete and options.dry_run:
+        raise UsageError("--complete writes files, which --dry-run is to prevent; leave out one of them")
     if options.complete and not _complete(options.root, options.complete):
         return EXIT_INTERRUPTED
     return show_check(options.root, options.fix, options.remarks_too, options.dry_run)

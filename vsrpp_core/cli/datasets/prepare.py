@@ -20,7 +20,7 @@ from vsrpp_core.cli.shared.console import (
 from vsrpp_core.cli.shared.options import add_settings, settings_of
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.pace import clock
-from vsrpp_core.run.names import place
+from vsrpp_core.run.names import listed, place
 
 if TYPE_CHECKING:
     from vsrpp_core.prepare.job.prepare_events import PrepareProgress
@@ -143,7 +143,12 @@ def _recipe(options: argparse.Namespace) -> "Recipe":
         recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: category}})
     given = {key: value for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None}
     typed = recipe.parse((OPTIONS[name], given.pop(OPTIONS[name])) for name in TYPED if OPTIONS[name] in given)
-    return recipe.with_overrides({**settings_of(options, recipe), **given, **typed})
+    overrides = {**settings_of(options, recipe), **given, **typed}
+    made = recipe.with_overrides(overrides)
+    unused = [key for key in overrides if key.startswith("degradation.") and key != "degradation.kind"]
+    if unused and made.degradation.kind == "clean":
+        raise UsageError(f"{listed(unused)} would change nothing, as LR frames are clean; add --degradation real")
+    return made
 
 
 def _progressed(step: "PrepareProgress") -> Progressed:

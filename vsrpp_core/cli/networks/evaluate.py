@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import re
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
@@ -103,15 +104,17 @@ def _degradation(recipe: Path | None) -> "Callable[[NDArray[np.uint8], int], NDA
     from vsrpp_core.prepare.recipe import Recipe
 
     part = (Recipe.load(recipe) if recipe else Recipe()).degradation
+    if recipe and part.kind == "clean":
+        raise UsageError(f"{recipe} degrades nothing (degradation.kind = clean); use --protocol BI, or another recipe")
     return lambda stack, number: degrade_real(stack, np.random.default_rng(number), part)[0]
 
 
 def _range(text: str) -> tuple[int, int]:
     """Frames before the first that is scored, and how many are; UsageError for anything but N and A-B."""
-    start, dash, end = text.partition("-")
-    if not start.isdecimal() or (dash and not end.isdecimal()):
+    found = re.fullmatch(r"(?:([0-9]{1,9})-)?([0-9]{1,9})", text)
+    if not found:
         raise UsageError(f"--frames {text} is neither a number nor a range; write it like 50 or 10-50")
-    first, last = (int(start), int(end)) if dash else (1, int(start))
+    first, last = int(found[1] or 1), int(found[2])
     if not 1 <= first <= last:
         raise UsageError(f"--frames {text} leaves nothing to score; name 1 or more")
     return first - 1, last - first + 1

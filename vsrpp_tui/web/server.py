@@ -34,6 +34,9 @@ HEARTBEAT_SECONDS = 15.0
 LEAVING_SECONDS = 5.0
 """In which a visitor's application ends by itself."""
 
+MOST_CELLS = 1_000
+"""Of a browser's terminal in one direction; an application of a billion would take all memory from the training."""
+
 READ_BYTES = 1 << 16
 
 PARTING_SECONDS = 1.0
@@ -76,7 +79,7 @@ class Visit(AppService):
             case ["stdin", str(keys)]:
                 await self.send_bytes(keys.encode(errors="replace"))
             case ["resize", {"width": int(width), "height": int(height)}]:
-                await self.set_terminal_size(width, height)
+                await self.set_terminal_size(_bounded(width), _bounded(height))
             case ["focus"]:
                 await self.focus()
             case ["blur"]:
@@ -187,7 +190,11 @@ class Site:
 
 def _cells(request: web.Request, name: str, default: int) -> int:
     given = request.query.get(name, "")
-    return int(given) if given.isdecimal() else default
+    return _bounded(int(given)) if given.isdecimal() else default
+
+
+def _bounded(cells: int) -> int:
+    return min(max(cells, 1), MOST_CELLS)
 
 
 def serve(run: Path, host: str, port: int) -> None:

@@ -95,6 +95,7 @@ async def test_what_the_browser_sends_reaches_the_application(client: Client, si
     for sent, arrived in (
         (["stdin", "p\x1b[Aä\ud800"], "Dp\x1b[Aä?"),
         (["resize", {"width": 45, "height": 36}], 'M{"type": "resize", "width": 45, "height": 36}'),
+        (["resize", {"width": 10**9, "height": -1}], 'M{"type": "resize", "width": 1000, "height": 1}'),
         (["focus"], 'M{"type": "focus"}'),
         (["blur"], 'M{"type": "blur"}'),
     ):

@@ -36,6 +36,7 @@ from vsrpp_core.apply.upscale.tracks import (
     upscaled_stream,
 )
 from vsrpp_core.errors import OptionError, is_of_the_place
+from vsrpp_core.video.pixel_aspect import name_pixel_aspect
 
 VIDEO_OUT = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Suffixes (lower case) that can be written; these containers store times, colours and orientation."""
@@ -77,7 +78,7 @@ def _left_out(film: Film, encoding: Encoding, work: UpscaleFolder, suffix: str) 
         raise OptionError(
             "codec",
             f"{encoding.codec} with {encoding.options} for {encoding.width}x{encoding.height} {encoding.pixels} in a "
-            f"{suffix} file is refused ({error}); change --codec, --preset, --crf or --pixels",
+            f"{suffix} file is refused ({error}); change --codec, --preset, --crf or --pixels, or OUT's suffix",
         ) from None
     for one in list(without):
         with suppress(*Refused):
@@ -124,6 +125,7 @@ def join(
                 writer = Writer(container)
                 written = yield from _write(film, encoding, work, count, writer, container, source, copying)
                 container.close()
+                _name_shape(film, encoding, made)
                 if not writer.has_lost or _count(made) == written:
                     film.notes += [f"{film.info.path}: {note}" for note in writer.notes(copying)]
                     return
@@ -136,6 +138,15 @@ def join(
             lost = [LeftOut(s.index, kind_of(s), f"cannot be written ({error})") for s in failed]
             film.notes += [f"{film.info.path}: {one}, and is left out; the pictures are complete" for one in lost]
             without = [*without, *lost]
+
+
+def _name_shape(film: Film, encoding: Encoding, made: Path) -> None:
+    """Matroska's part of what the other containers are told by PyAV."""
+    is_matroska = VIDEO_OUT[made.suffix.lower()] == "matroska"
+    if is_matroska and encoding.aspect != 1 and not name_pixel_aspect(made, encoding.aspect):
+        film.notes.append(
+            f"{film.info.path}: the file does not say that its pixels are {encoding.aspect} as wide as high"
+        )
 
 
 def _write(

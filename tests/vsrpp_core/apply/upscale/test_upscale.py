@@ -41,7 +41,7 @@ from tests.vsrpp_core.apply.conftest import (
     write_film,
     write_network,
 )
-from vsrpp_core.apply.upscale import encoding
+from vsrpp_core.apply.upscale import encoding, mux
 from vsrpp_core.apply.upscale.encoding import EncodingRequest, choose_encoding, open_encoder
 from vsrpp_core.apply.upscale.job_events import UpscaleFailed, UpscaleFinished, UpscaleProgress, UpscaleStarted
 from vsrpp_core.apply.upscale.jobs import Options, plan, read_size
@@ -103,8 +103,8 @@ def test_the_network_s_scale_and_the_size_asked_for(tmp_path: Path, scale: int, 
         wanted = F.interpolate(wanted, size=to[::-1], mode="bicubic", antialias=True)
     shown = first(out)
     assert np.abs(shown.to_ndarray(format="rgb24") - wanted[0].permute(1, 2, 0).clamp(0, 255).numpy()).max() < 0.51
-    aspect = choose_encoding(VideoFilm(source).info, EncodingRequest(), to or size)[0].aspect
-    assert aspect * Fraction(shown.width, shown.height) == Fraction(WIDTH, HEIGHT), "the picture keeps its shape"
+    aspect = reading.probe(out).pixel_aspect * shown.width / shown.height
+    assert aspect == pytest.approx(WIDTH / HEIGHT), "the picture keeps its shape"
 
 
 @pytest.mark.parametrize("size", ["1920", "1920x", "axb", "8x8", "1920x99999"])
@@ -179,12 +179,24 @@ def test_rotation_is_carried_over(tmp_path: Path, bilinear: Path, degrees: int, 
     assert shown.shape == wanted.shape and np.abs(shown - wanted).mean() < 3
 
 
-def test_a_shape_of_pixels_is_carried_over(tmp_path: Path, bilinear: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("out.mp4", None), ("out.mkv", None), ("out.mkv", "ffv1"), ("out.mkv", "libsvtav1"), ("out.mp4", "libsvtav1")],
+)
+def test_a_shape_of_pixels_is_carried_over(tmp_path: Path, bilinear: Path, name: str, codec: Any) -> None:
     source = write_film(tmp_path / "film.mp4", Film(shot(1, 2), aspect=Fraction(16, 11)))
-    run(bilinear, source, tmp_path / "out.mp4")
-    assert (
-        reading.probe(tmp_path / "out.mp4").pixel_aspect == reading.probe(source).pixel_aspect == pytest.approx(16 / 11)
-    )
+    assert not warned(run(bilinear, source, tmp_path / name, encoding=EncodingRequest(codec)))
+    shape = reading.probe(tmp_path / name).pixel_aspect
+    assert shape == reading.probe(source).pixel_aspect == pytest.approx(16 / 11)
+
+
+def test_a_shape_of_pixels_that_cannot_be_stored_is_told(
+    tmp_path: Path, bilinear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mux, "name_pixel_aspect", lambda made, aspect: False)
+    source = write_film(tmp_path / "film.mp4", Film(shot(1, 2), aspect=Fraction(16, 11)))
+    told = warned(run(bilinear, source, tmp_path / "out.mkv"))
+    assert "film.mp4: the file does not say that its pixels are 16/11 as wide as high" in told
 
 
 def test_a_film_that_begins_late_can_be_previewed(tmp_path: Path, bilinear: Path) -> None:

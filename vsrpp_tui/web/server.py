@@ -24,6 +24,8 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.files import read_json
+from vsrpp_core.run.names import readable
 
 MOST_VISITORS = 16
 """Each costs a process of some 100 MB."""
@@ -75,7 +77,7 @@ class Visit(AppService):
 
     async def take(self, message: WSMessage) -> None:
         """Pass on what the browser sent; what no page sends is passed over. Raises ValueError for what is no JSON."""
-        match message.json() if message.type is WSMsgType.TEXT else ():
+        match read_json(message.data) if message.type is WSMsgType.TEXT else ():
             case ["stdin", str(keys)]:
                 await self.send_bytes(keys.encode(errors="replace"))
             case ["resize", {"width": int(width), "height": int(height)}]:
@@ -124,7 +126,7 @@ class Site:
         self._run = run
         self._browsers: set[web.WebSocketResponse] = set()
         page = files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-        self._page = page.replace("{title}", html.escape(run.name))
+        self._page = page.replace("{title}", html.escape(readable(run.name)))
         self._assets = Path(str(files("textual_serve"))) / "static"
 
     def application(self) -> web.Application:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
 import sys
@@ -28,7 +29,7 @@ SECONDS = 20
 def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """Of a run that is not looked at: a stand-in takes the place of each application."""
     behave(monkeypatch, "obedient")
-    return Site(Path("/runs/<films>"))
+    return Site(Path(os.fsdecode(b"/runs/<films>\xff")))
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ async def test_without_the_token_nothing_is_answered(client: Client, site: Site,
 
 async def test_the_page_needs_nothing_from_elsewhere(client: Client, site: Site) -> None:
     page = await (await client.get(f"/{site.token}/")).text()
-    assert "&lt;films&gt; · VSR++" in page
+    assert "&lt;films&gt;\ufffd · VSR++" in page
     named = re.findall(r"""(?:src|href)="([^"]*)"|url\(["']?([^"')]*)""", page)
     assert {name for names in named for name in names if name} == {*ASSETS, "data:,"}
     for name in ASSETS:
@@ -90,7 +91,8 @@ async def test_the_page_needs_nothing_from_elsewhere(client: Client, site: Site)
     assert (await client.get(f"/{site.token}", allow_redirects=False)).headers["Location"] == f"{site.token}/"
 
 
-async def test_what_the_browser_sends_reaches_the_application(client: Client, site: Site) -> None:
+@pytest.mark.parametrize("unread", ["{", "[" * 100_000])
+async def test_what_the_browser_sends_reaches_the_application(client: Client, site: Site, unread: str) -> None:
     visit, _ = await opened(client, site)
     for sent, arrived in (
         (["stdin", "p\x1b[Aä\ud800"], "Dp\x1b[Aä?"),
@@ -105,7 +107,7 @@ async def test_what_the_browser_sends_reaches_the_application(client: Client, si
         await visit.send_bytes(b'["focus"]')
         await visit.send_str(json.dumps(sent))
         assert await visit.receive_bytes(timeout=SECONDS) == arrived.encode()
-    await visit.send_str("{")
+    await visit.send_str(unread)
     assert (await visit.receive(timeout=SECONDS)).data == aiohttp.WSCloseCode.UNSUPPORTED_DATA
 
 

@@ -5,7 +5,7 @@ is given an empty stand-in for every foreign name, and only plain types and tens
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,7 +19,7 @@ from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 from vsrpp_core.checkpoint.schema import moments_fault, weight_names, weights_fault
 from vsrpp_core.errors import VsrppError, first_line
 from vsrpp_core.network.model import NEGATIVE_SLOPE, RESIDUAL_SCALE
-from vsrpp_core.run.config import ModelConfig
+from vsrpp_core.run.config import ModelConfig, RunConfig
 from vsrpp_core.run.settings import meaning_of
 
 N_FRAMES = 5
@@ -36,6 +36,11 @@ class Blocks:
 
     slope: float | None = None
     residual_scale: float | None = None
+
+    def __post_init__(self) -> None:
+        """UsageError for what no network can have, or every file would be blamed for it."""
+        if given := {f"model.{name}": value for name, value in asdict(self).items() if value is not None}:
+            RunConfig().with_overrides(given)
 
 
 AS_NAMED = Blocks()

@@ -78,7 +78,7 @@ def import_folder(
 
 
 def _is_checkpoint(path: Path) -> bool:
-    return bool(CHECKPOINT.fullmatch(path.name)) and not path.is_symlink()
+    return bool(CHECKPOINT.fullmatch(path.name))
 
 
 def _why_not(path: Path) -> str:

@@ -66,6 +66,16 @@ def test_each_checkpoint_has_its_own_weights(learn: Path) -> None:
     assert all(torch.equal(state["model"][name], weight) for name, weight in model.state_dict().items())
 
 
+def test_checkpoints_on_another_drive_come_along_and_an_option_is_not_blamed_on_them(learn: Path) -> None:
+    elsewhere = learn.rename(learn.with_name("drive"))
+    learn.mkdir()
+    (learn / "checkpoint_step_0020000.pth").symlink_to(elsewhere / "checkpoint_step_0020000.pth")
+    (learn / "checkpoint_step_0090000.pth").symlink_to("gone")
+    made = import_folder(learn, learn.parent / "run")
+    assert made.checkpoints == ("checkpoint_step_20000.pth",) and "does not exist" in made.left[0].reason
+    assert main(["import", str(learn), str(learn.parent / "other"), "--slope", "nan"]) == 2
+
+
 def test_what_cannot_be_imported_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "Learn").mkdir()
     with pytest.raises(VsrppError, match="holds no checkpoint of the original"):

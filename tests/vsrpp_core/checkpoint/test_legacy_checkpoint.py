@@ -57,7 +57,7 @@ def test_moments_of_groups_of_weights_come_to_their_own(tmp_path: Path, groups: 
 def test_who_knows_better_says_how_the_blocks_are(tmp_path: Path) -> None:
     write_original(tmp_path / "old.pth")
     assert read_original(tmp_path / "old.pth", Blocks(slope=0.1)).form.slope == 0.1
-    with pytest.raises(VsrppError, match="model.slope: must be at most 1"):
+    with pytest.raises(VsrppError, match=r"model\.slope: must be at most 1"):
         read_original(tmp_path / "old.pth", Blocks(slope=2.0))
 
 

@@ -624,3 +624,20 @@ def test_ranks_that_torchrun_did_not_start_are_told(
         monkeypatch.setenv(name, value)
     assert main(["train", "run", "--data", "d"]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "run", "--restarts", "-1"], "-1 is no number up to 1,000"),
+        (["doctor", "{file}"], "is a file; name a run"),
+        (["bench", "{file}"], "is a file; name a run"),
+    ],
+)
+def test_wrong_usage_is_one_clear_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(SystemExit, match="2"):
+        main([part.format(file=tmp_path / "a") for part in arguments])
+    assert words in capsys.readouterr().err

@@ -23,7 +23,7 @@ from vsrpp_core.cli.shared.console import (
     on_signals,
     patient_terminal,
 )
-from vsrpp_core.cli.shared.options import add_settings, finish_option, settings_of
+from vsrpp_core.cli.shared.options import add_settings, finish_option, restarts_option, settings_of
 from vsrpp_core.errors import UsageError, command
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import Command, CommandQueue, FinishNow, Pause, Stop
@@ -87,9 +87,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--restarts",
-        type=int,
+        type=restarts_option,
         metavar="N",
-        choices=range(1_001),
         help="start again up to N times in a row, with growing waits, after a crash that may pass (3 with --detach)",
     )
     parser.add_argument("--ready", type=int, default=0, help=argparse.SUPPRESS)  # descriptor of who waits for the start

@@ -12,6 +12,7 @@ from vsrpp_core.run.names import place
 from vsrpp_core.run.settings import Overrides, Settings
 
 CHECKPOINT_HELP = "a checkpoint (.pth) of a run"
+MOST_RESTARTS = 1_000
 
 
 def add_settings(
@@ -43,11 +44,18 @@ def finish_option(text: str) -> FinishNow:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def restarts_option(text: str) -> int:
+    """The type of an option: how often a training is started again."""
+    if not text.isdecimal() or int(text) > MOST_RESTARTS:
+        raise argparse.ArgumentTypeError(f"{text} is no number up to {MOST_RESTARTS:,}")
+    return int(text)
+
+
 def add_run_to_examine(parser: argparse.ArgumentParser, done: str, as_json: str) -> None:
     """RUN, which need not exist, with --data and --json. ``done``: what is done with its settings and disk."""
     parser.add_argument(
         "run",
-        type=place,
+        type=_folder,
         nargs="?",
         default=Path("Learn"),
         metavar="RUN",
@@ -55,6 +63,13 @@ def add_run_to_examine(parser: argparse.ArgumentParser, done: str, as_json: str)
     )
     parser.add_argument("--data", type=place, metavar="ROOT", help="dataset folder; the run knows its own")
     parser.add_argument("--json", action="store_true", help=as_json)
+
+
+def _folder(text: str) -> Path:
+    """The type of a folder that need not exist."""
+    if (path := place(text)).exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; name a run's folder")
+    return path
 
 
 def add_precision(parser: argparse.ArgumentParser, default: Precision) -> None:

@@ -207,3 +207,10 @@ def kept_for_backward(model: nn.Module, frames: Tensor) -> int:
         output = model(frames)
     assert output.requires_grad
     return sum(kept.values())
+
+
+def break_png(path: Path) -> None:
+    """Let a PNG's first piece of pixels end too early, of which Pillow raises SyntaxError."""
+    content = bytearray(path.read_bytes())
+    content[content.index(b"IDAT") - 1] -= 9
+    path.write_bytes(content)

@@ -20,7 +20,6 @@ from PIL import Image
 from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import (
     SPLIT_FOLDERS,
-    UNREADABLE,
     DatasetFolder,
     PairPaths,
     Split,
@@ -29,6 +28,7 @@ from vsrpp_core.data.stacked import (
 )
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json_lines
+from vsrpp_core.run.pictures import UNREADABLE
 
 SAME_PICTURE_PSNR = 20.0
 """dB between the stack's centre frame and the downscaled ground truth, below which they count as different pictures.

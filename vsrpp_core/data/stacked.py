@@ -14,12 +14,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vsrpp_core.data.layouts import Place, places
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
+from vsrpp_core.run.pictures import UNREADABLE
 
 SCALES = 1, 2, 3, 4
 SCALE = 3
@@ -29,9 +30,6 @@ SUFFIXES = (".png", ".bmp")
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, ...] = ("train", "val")
 SPLIT_FOLDERS: dict[Split, str] = {"train": "Patches", "val": "Val"}
-
-UNREADABLE = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for a file that it cannot read as a picture; SyntaxError is for a broken PNG."""
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 """LR frames [T, h, w, 3] in time order and their ground truth [s·h, s·w, 3]."""

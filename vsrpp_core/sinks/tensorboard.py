@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.cadence import Cadence
 from vsrpp_core.run.files import TEMPORARY_PREFIX
+from vsrpp_core.run.pictures import UNREADABLE
 
 ROOM = 16 * 2**10
 """Bytes that must be free for a new file."""
@@ -122,8 +123,11 @@ def _try_room(folder: Path) -> None:
 
 
 def _read_rgb(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except UNREADABLE as error:
+        raise OSError(errno.EIO, str(error), path) from error
 
 
 def _step_scalars(event: ev.StepReported) -> dict[str, float]:

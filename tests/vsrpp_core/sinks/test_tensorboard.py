@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.helpers import files_of_at_most, make_event
+from tests.helpers import break_png, files_of_at_most, make_event
 from vsrpp_core.messages import events as ev
 from vsrpp_core.sinks.tensorboard import TensorBoardSink
 
@@ -142,3 +142,11 @@ def test_after_a_full_disk_the_curves_go_on(run: Path, capfd: pytest.CaptureFixt
     written = EventAccumulator(str(run / "logs")).Reload()
     assert steps(written, "Loss/L1") == [30] and len(list((run / "logs").iterdir())) == 2
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_picture_that_is_damaged_is_told_as_any_failure_of_a_sink(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.effect_noise((9, 9), 9).save(tmp_path / "pictures" / "walk_3.png")
+    break_png(tmp_path / "pictures" / "walk_3.png")
+    with pytest.raises(OSError, match="broken PNG"):
+        write(tmp_path, [make_event(ev.ComparisonWritten, path="pictures/walk_3.png")])

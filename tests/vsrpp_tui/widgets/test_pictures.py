@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers import break_png
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.pictures.comparison_picture import LABELS, read_parts, side_by_side
 from vsrpp_tui.terminal.graphics import Graphics
@@ -46,6 +47,10 @@ def test_a_picture_that_cannot_be_read_is_shown(tmp_path: Path) -> None:
     (tmp_path / "torn.png").write_bytes(b"\x89PNG")
     with pytest.raises(VsrppError, match="cannot be read"):
         read_parts(tmp_path / "torn.png")
+    side_by_side((plain(1),) * 3, LABELS).save(tmp_path / "odd.png")
+    break_png(tmp_path / "odd.png")
+    with pytest.raises(VsrppError, match="broken PNG"):
+        read_parts(tmp_path / "odd.png")
     Image.new("RGB", (30, 9)).save(tmp_path / "small.png")
     with pytest.raises(VsrppError, match="no comparison picture"):
         read_parts(tmp_path / "small.png")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 from vsrpp_core.errors import VsrppError
+from vsrpp_core.run.pictures import UNREADABLE
 
 LABELS = ("LR", "KI", "GT")
 MARGIN, HEADER = 6, 16
@@ -41,7 +42,7 @@ def read_parts(path: Path, count: int = len(LABELS)) -> tuple[Image.Image, ...]:
             sheet = file.convert("RGB")
     except FileNotFoundError:
         raise VsrppError(f"{path} is not there any more; the next validation writes it again") from None
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise VsrppError(f"{path} cannot be read ({error}); the next validation writes it again") from None
     width = (sheet.width - MARGIN * (count - 1)) // count
     if width < 1 or sheet.height <= HEADER:

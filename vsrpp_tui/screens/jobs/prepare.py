@@ -12,6 +12,7 @@ from textual.widgets import Static
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
 from vsrpp_core.run.names import home_for_short
+from vsrpp_core.run.pictures import UNREADABLE
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.prepare_job import PrepareState
 from vsrpp_tui.widgets.panels.box import Box
@@ -143,5 +144,5 @@ def _read(path: Path) -> Image.Image:
             if image.width * image.height > MOST_PIXELS:
                 raise VsrppError(f"{path} is too large to be shown here; open it with another program")
             return image.convert("RGB")
-    except (OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise VsrppError(f"{path} cannot be shown ({error}); it may have been moved") from None

@@ -161,13 +161,20 @@ class Clip:
 
 
 @pytest.fixture
-def windows(exported: ForVapourSynth, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[int, ...]]]:
-    """For each frame the window that the script gives the network."""
+def script(exported: ForVapourSynth, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the script defines, where a format is what was asked for."""
     vapoursynth = ModuleType("vapoursynth")
-    vapoursynth.__dict__.update(core=None, RGBS=0, RGBH=0, GRAY8=0)
+    core = SimpleNamespace(query_video_format=lambda *wanted: wanted)
+    vapoursynth.__dict__.update(core=core, RGBS=0, RGBH=0, GRAY8=0, GRAY="grey", YUV="yuv", RGB="rgb", INTEGER=int)
     monkeypatch.setitem(sys.modules, "vapoursynth", vapoursynth)
     script: dict[str, Any] = {"__name__": "tried", "__file__": str(exported.script)}
     exec(compile(exported.script.read_text(encoding="utf-8"), str(exported.script), "exec"), script)
+    return script
+
+
+@pytest.fixture
+def windows(script: dict[str, Any]) -> Callable[..., list[tuple[int, ...]]]:
+    """For each frame the window that the script gives the network."""
 
     def of(frames: list[int], cuts: float = 0.0, marked: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
         props: list[dict[str, float]] = [{"_SceneChangePrev": int(n in marked)} for n in range(len(frames))]
@@ -194,6 +201,26 @@ def test_told_of_cuts_it_repeats_frames_there_too(windows: Callable[..., list[tu
         (300, 301, 302, 302, 302),
     ]
     assert windows([0, 1, 2, 3], cuts=0.5, marked=(2,))[1:3] == [(0, 0, 1, 1, 1), (2, 2, 2, 3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("family", "chroma", "size", "stored"),
+    [
+        ("yuv", (1, 1), (96, 72), (1, 1)),
+        ("yuv", (1, 0), (96, 75), (1, 0)),
+        ("yuv", (2, 0), (96, 72), (1, 0)),
+        ("yuv", (0, 1), (96, 72), (0, 0)),
+        ("yuv", (1, 1), (99, 72), (0, 0)),
+        ("grey", (0, 0), (96, 72), (1, 1)),
+        ("grey", (0, 0), (96, 75), (0, 0)),
+        ("rgb", (0, 0), (96, 72), (0, 0)),
+    ],
+)
+def test_the_output_has_the_film_s_chroma_where_y4m_takes_it(
+    script: dict[str, Any], family: str, chroma: tuple[int, int], size: tuple[int, int], stored: tuple[int, int]
+) -> None:
+    film = SimpleNamespace(color_family=family, subsampling_w=chroma[0], subsampling_h=chroma[1])
+    assert script["stored"](film, Clip([], width=size[0], height=size[1])) == ("yuv", int, 10, *stored)
 
 
 def test_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ journal; without one the reader gives it a number. What reads a line answers it 
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import UnionType
@@ -17,6 +18,8 @@ from vsrpp_core.messages.commands import Command
 
 LONGEST = 65_536
 """Bytes of a line; a mark has some dozen words, and all settings together have less."""
+
+HALF_A_LETTER = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 LARGEST = 2**53
 """Integers beyond are not the same in every language that reads JSON."""
@@ -104,4 +107,6 @@ def _fits(value: object, hint: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST
     if hint is float:
         return _fits(value, int) or (isinstance(value, float) and math.isfinite(value))
+    if hint is str:  # names may have bytes of no encoding, but no other halves of letters, which no file takes
+        return isinstance(value, str) and not HALF_A_LETTER.search(value)
     return isinstance(value, hint)

@@ -172,7 +172,8 @@ class Steering:
         )
 
     def _mark(self, command: cmd.Mark) -> Iterator[ev.Event]:
-        text = " ".join(command.text.split())
+        shown = (letter if letter.isprintable() or letter.isspace() else "\ufffd" for letter in command.text)
+        text = " ".join("".join(shown).split())  # of signs for a terminal, and bytes of no encoding, not one is kept
         if text:
             yield ev.MarkPlaced(step=self._trainer.progress.step, text=text)
         yield self._answer(command, bool(text), "done" if text else "a mark needs a text")

@@ -84,6 +84,7 @@ def test_a_command_arrives_as_it_was_with_its_number(
         (b'{"command":"Pause","loudly":true}', "Pause has no loudly"),
         (b'{"command":"Mark"}', "Mark lacks text"),
         (b'{"command":"Mark","text":7}', "text cannot be 7"),
+        (b'{"command":"Mark","text":"\\ud800"}', "text cannot be"),
         (b'{"command":"FinishNow","steps":true}', "steps cannot be true"),
         (b'{"command":"FinishNow","steps":9007199254740993}', "steps cannot be"),
         (b'{"command":"FinishNow","hours":NaN}', "NaN is no number"),
@@ -95,7 +96,7 @@ def test_a_command_arrives_as_it_was_with_its_number(
         ),
         (b'{"command":"Mark","text":"' + b"x" * wire.LONGEST + b'"}', "bytes at most"),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_what_is_no_command_is_refused_in_words(line: bytes, fault: str) -> None:
     with pytest.raises(UsageError) as caught:

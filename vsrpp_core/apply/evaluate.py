@@ -81,6 +81,7 @@ class WorstShown:
 
     clip: str
     details: list[Detail]
+    scale: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ class _Scorer:
                 worst.add(options.first + done, (bicubic_psnr, psnr), (enlarged, picture, truth))
             yield EvaluationProgress(clip.name, done, max(expected, done) if expected else 0)
         if options.worst:
-            yield WorstShown(clip.name, worst.details())
+            yield WorstShown(clip.name, worst.details(), scale)
         ki_y, ki_rgb = ki.means()
         bicubic_y, bicubic_rgb = (known.bicubic_y, known.bicubic_rgb) if known else bicubic.means()
         yield ClipScores(

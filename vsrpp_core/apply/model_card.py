@@ -60,7 +60,7 @@ def card_of(network: StoredNetwork, source: Path, licence: str = NOT_STATED) -> 
     started, validated = _told(RunFolder(source.parent), network.step)
     footage = ", ".join(_footage(started)) if started else ""
     origin = f" from the weights of {Path(started.init).name}" if started and started.init else ""
-    return ModelCard(network, footage, _scores(validated), origin, licence)
+    return ModelCard(network, footage, _scores(validated, network.form.scale), origin, licence)
 
 
 def write_card(card: ModelCard, name: str, path: Path) -> None:
@@ -91,12 +91,12 @@ def _footage(started: SessionStarted) -> Iterator[str]:
         yield f"{category} ({count:,} video{'s' if count > 1 else ''})"
 
 
-def _scores(found: ValidationFinished | None) -> str:
+def _scores(found: ValidationFinished | None, scale: int) -> str:
     if found is None:
         return ""
     return (
         f"{found.ki_psnr:.2f} dB PSNR and {found.ki_ssim:.4f} SSIM on {found.samples:,} validation pairs, "
-        f"where bicubic has {found.lr_psnr:.2f} dB and {found.lr_ssim:.4f}"
+        f"where {'bicubic' if scale > 1 else 'LR'} has {found.lr_psnr:.2f} dB and {found.lr_ssim:.4f}"
     )
 
 

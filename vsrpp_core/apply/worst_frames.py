@@ -83,8 +83,11 @@ class WorstFrames:
         return Detail(of, (bicubic, network, truth))
 
 
-def sheet(clip: str, network: str, details: Sequence[Detail]) -> Image.Image:
-    """The details of one clip, a row for each frame: bicubic, network and ground truth, enlarged pixel by pixel."""
+def sheet(clip: str, network: str, details: Sequence[Detail], is_enlarged: bool = True) -> Image.Image:
+    """The details of one clip, a row for each frame: bicubic, network and ground truth, enlarged pixel by pixel.
+
+    Where the network's picture is not larger than LR (``is_enlarged``), bicubic is LR itself.
+    """
     width, height = details[0].of.width, details[0].of.height
     factor = max(1, SHOWN // max(width, height))
     across, down = width * factor, height * factor
@@ -98,7 +101,7 @@ def sheet(clip: str, network: str, details: Sequence[Detail]) -> Image.Image:
     for place, detail in enumerate(details):
         of, top = detail.of, first + place * row
         labels = (
-            ("bicubic", f"{of.bicubic_psnr:.2f} dB"),
+            ("bicubic" if is_enlarged else "LR", f"{of.bicubic_psnr:.2f} dB"),
             ("network", f"{of.ki_psnr:.2f} dB ({of.ki_psnr - of.bicubic_psnr:+.2f})"),
             ("ground truth", f"frame {of.frame} at {of.left}, {of.top}"),
         )

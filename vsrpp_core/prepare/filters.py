@@ -37,7 +37,7 @@ LEAST_FILLED = 0.35
 
 
 def reason_to_skip(lr: Sequence[Picture], ground_truth: Picture, part: SkipPart) -> str:
-    """Why a pair is skipped, or empty. ``lr`` are its frames [h, w, 3], ``ground_truth`` [3h, 3w, 3]."""
+    """Why a pair is skipped, or empty. ``lr`` are its frames [h, w, 3], ``ground_truth`` [s·h, s·w, 3]."""
     centre = lr[len(lr) // 2]
     if part.black and np.percentile(centre.max(axis=-1), 99) < part.black:
         return BLACK

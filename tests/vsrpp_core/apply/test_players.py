@@ -6,7 +6,7 @@ of the graph was tried by hand (docs/decisions).
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -107,6 +107,9 @@ def test_a_card_knows_what_the_run_knows(exported: ForVapourSynth, tmp_path: Pat
     assert "old films: 1,200 training pairs of 180×180 LR pixels, colour (1 video), noir (2 videos)" in card
     assert "31.50 dB PSNR and 0.9100 SSIM on 24 validation pairs, where bicubic has 30.25 dB and 0.8800" in card
     assert "| licence | CC BY 4.0 |" in card and str(tmp_path) not in card
+    network = read_stored(source)
+    restores = replace(network, form=network.form.model_copy(update={"scale": 1}))
+    assert "where LR has 30.25 dB" in card_of(restores, source).markdown("film")
 
 
 def test_a_card_of_a_network_alone_says_what_is_not_known(exported: ForVapourSynth) -> None:

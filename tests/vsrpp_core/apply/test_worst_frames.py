@@ -55,6 +55,10 @@ def test_a_sheet_shows_each_detail_enlarged_pixel_by_pixel_beside_the_others() -
     paper = np.asarray(sheet("walk", "a network of a rather long name.pth " * 9, [detail, detail]))
     assert paper.shape[1] == 2 * MARGIN + 3 * SHOWN + 2 * GAP
     rows = paper[-MARGIN - SHOWN : -MARGIN]
+    restored = np.asarray(
+        sheet("walk", "a network of a rather long name.pth " * 9, [detail, detail], is_enlarged=False)
+    )
+    assert (restored != paper).any() and (restored[:, MARGIN + SHOWN :] == paper[:, MARGIN + SHOWN :]).all()
     factor = SHOWN // CROP
     for column, crop in enumerate(detail.crops):
         left = MARGIN + column * (SHOWN + GAP)

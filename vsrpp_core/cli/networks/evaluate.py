@@ -193,7 +193,8 @@ class _Sheets:
         from vsrpp_core.apply.worst_frames import sheet
 
         self.newest = ""
-        picture = sheet(readable(shown.clip), readable(self._names[checkpoint]), shown.details)
+        names = readable(shown.clip), readable(self._names[checkpoint])
+        picture = sheet(*names, shown.details, is_enlarged=shown.scale > 1)
         prefix = f"{checkpoint.stem}-" if len(self._names) > 1 else ""
         wanted = self._folder / (shown.clip or "clip")
         paths = (beside(wanted, prefix, f"{mark}.png") for mark in chain([""], (f"-{n}" for n in count(2))))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import every, network, resumes, signals
+from tests.faults import every, growing, network, resumes, signals
 from tests.preloaded import run
 
 
@@ -49,3 +49,8 @@ def test_a_call_to_the_outside_is_seen(tmp_path: Path) -> None:
     code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).connect(('127.0.0.1', 9))"
     network.watched(tmp_path, [sys.executable, "-c", code])
     assert (tmp_path / "calls").read_text() == "socket.connect (('127.0.0.1', 9),)\n"
+
+
+def test_the_pairs_of_an_epoch_are_those_of_an_undisturbed_run(tmp_path: Path) -> None:
+    tally = growing.campaign(tmp_path, moments=(22,), steps=27)
+    assert (tally.tried, tally.wrong) == (1, [])

@@ -4,7 +4,7 @@ Order and augmentation are pure functions of (seed, epoch, index): the state of 
 position in it, the same for any number of workers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
+from vsrpp_core.batches.arrivals import Arrivals, Found
 from vsrpp_core.batches.epoch_order import EpochOrder
 from vsrpp_core.batches.loader_processes import begin_reading, start_server, without_main
 from vsrpp_core.batches.memory_cache import DecodedCache
 from vsrpp_core.batches.patient_reader import PatientReader
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
-from vsrpp_core.data.survey import groups_of
+from vsrpp_core.data.survey import groups_of, largest_of
 from vsrpp_core.device.transfer import as_floats, brought
 from vsrpp_core.errors import VsrppError, first_line, os_errors
+from vsrpp_core.messages.events import EpochChanged
 
 T = TypeVar("T")
 
@@ -93,7 +95,7 @@ class PairDataset(Dataset[Sample]):
         cache_bytes: int,
         disk_cache: DiskCache | None = None,
     ) -> None:
-        self._pairs, self._geometry = pairs, geometry
+        self._pairs, self._geometry = list(pairs), geometry
         self._seed, self._crop, self._augment = seed, crop, augment
         self._cache, self._disk_cache = DecodedCache(cache_bytes), disk_cache
         self._warning, self._has_warned = "", False
@@ -101,14 +103,19 @@ class PairDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def groups(self) -> list[int]:
-        """For each sample the number of its size; samples of one size make a batch."""
-        return [0] * len(self) if self._crop else groups_of(self._pairs)
+    def grow(self, pairs: Sequence[PairPaths]) -> None:
+        """Have more of them, after all others; processes that read must be started again."""
+        self._pairs += pairs
 
-    def identity(self) -> dict[str, Any]:
-        """What a checkpoint keeps of the dataset, to recognize another one: plain types."""
-        geometry = [self._geometry.n_frames, self._geometry.height, self._geometry.width]
-        return {"samples": len(self), "geometry": geometry, "fingerprint": fingerprint(self._pairs)}
+    def groups(self, samples: int) -> list[int]:
+        """For each of the first ``samples`` the number of its size; samples of one size make a batch."""
+        return [0] * samples if self._crop else groups_of(self._pairs[:samples])
+
+    def identity(self, samples: int) -> dict[str, Any]:
+        """What a checkpoint keeps of the first ``samples``, to recognize another dataset: plain types."""
+        largest = largest_of(self._pairs[:samples], self._geometry)
+        geometry = [largest.n_frames, largest.height, largest.width]
+        return {"samples": samples, "geometry": geometry, "fingerprint": fingerprint(self._pairs[:samples])}
 
     def __getitem__(self, key: SampleKey) -> Sample:
         epoch, index = key
@@ -126,7 +133,7 @@ class PairDataset(Dataset[Sample]):
         return warning
 
     def _load(self, index: int) -> Pair:
-        if self._disk_cache is None:
+        if self._disk_cache is None or index >= len(self._disk_cache):  # which joined since it was made
             return load_pair(self._pairs[index], self._geometry)
         try:
             return self._disk_cache.read(index)
@@ -142,6 +149,9 @@ class TrainingStream:
 
     An epoch visits every sample once, in an order drawn from (seed, epoch); the samples of a micro-batch have one size.
     Its last step takes the rest and is weighted by the samples it really has; it takes none from the next epoch.
+
+    The samples of an epoch are the first of the dataset, and a state says how many: those that come during it are after
+    them and join at ``begin_epoch``.
 
     A step counts as done when ``confirm`` is called after it: a resumed run draws again what failed in between.
 
@@ -159,17 +169,17 @@ class TrainingStream:
         rank: int = 0,
         n_ranks: int = 1,
         most_workers: int = 0,
+        arrivals: Arrivals | None = None,
     ) -> None:
-        """``most_workers``: up to which more may be asked for while it is used."""
-        self._dataset = dataset
+        """``most_workers``: up to which more may be asked for while it is used; ``arrivals``: the first rank's."""
+        self._dataset, self._arrivals = dataset, arrivals
         self.workers, self.most_workers = workers, most_workers
-        self._order, self._accumulation = EpochOrder(seed, dataset.groups(), batch_size), accumulation
+        self._seed, self._batch_size, self._accumulation = seed, batch_size, accumulation
         self._rank, self._n_ranks = rank, n_ranks
         self._epoch, self._seen = 1, 0
         self._drawn = 0
-        self._identity = dataset.identity()
-        if self._order.n_groups > 1:  # what an epoch has taken depends on it
-            self._identity["batch_size"] = batch_size
+        self._identities: dict[int, dict[str, Any]] = {}
+        self._take_first(len(dataset))
         self._batches: PatientReader[Batch | PipedBatch | VsrppError] | None = None
         self._is_piped = False
         self._warnings: list[str] = []
@@ -187,6 +197,11 @@ class TrainingStream:
     @property
     def steps_per_epoch(self) -> int:
         return -(-len(self._order) // self._accumulation)
+
+    @property
+    def samples(self) -> int:
+        """Of an epoch."""
+        return len(self._order.groups)
 
     @property
     def samples_drawn(self) -> int:
@@ -210,7 +225,7 @@ class TrainingStream:
 
     def _sizes(self) -> list[int]:
         """Of the micro-batches of the next step, over all ranks."""
-        return self._order.sizes(self._seen % len(self._dataset), self._accumulation)
+        return self._order.sizes(self._seen % self.samples, self._accumulation)
 
     def _reader(self) -> "PatientReader[Batch | PipedBatch | VsrppError]":
         if self._batches is None:
@@ -249,12 +264,69 @@ class TrainingStream:
 
     def confirm(self) -> None:
         """The step drawn last is done."""
-        if self._seen == len(self._dataset):
+        if self.is_at_end:
             self._epoch, self._seen = self._epoch + 1, 0
         self._seen, self._drawn = self._seen + self._drawn, 0
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the steps taken have ended an epoch."""
+        return self._seen == self.samples
+
+    def has_looked(self, seconds: float) -> bool:
+        """Whether what was added to the dataset is known, for ``found``; waits up to ``seconds`` for that."""
+        return self._arrivals is None or self._arrivals.has_looked(seconds)
+
+    def found(self) -> Found:
+        """What was added; nothing on other ranks than the first, which it must be told to."""
+        return self._arrivals.take() if self._arrivals else Found()
+
+    def begin_epoch(self, added: Sequence[PairPaths]) -> int:
+        """After the end of one: begin the next with all pairs and those ``added``; how many the last one did not have.
+
+        Only where there are such is what was read ahead thrown away.
+        """
+        self._epoch, self._seen = self._epoch + 1, 0
+        if new := len(self._dataset) + len(added) - self.samples:
+            self._close_reader()  # its processes have a copy of the dataset
+            self._dataset.grow(added)
+            self._take_first(len(self._dataset))
+        return new
+
+    def change(self, step: int, added: int) -> EpochChanged:
+        """The epoch that has just begun, as an event."""
+        return EpochChanged(
+            step=step,
+            epoch=self.epoch,
+            added=added,
+            pairs=self.samples,
+            samples=self.samples,
+            steps_per_epoch=self.steps_per_epoch,
+        )
+
+    def _take_first(self, samples: int) -> None:
+        """Let epochs have so many."""
+        self._order = self._order_of(samples)
+        self._identity = self._state_of(samples)
+
+    def _order_of(self, samples: int) -> EpochOrder:
+        return EpochOrder(self._seed, self._dataset.groups(samples), self._batch_size)
+
+    def _state_of(self, samples: int) -> dict[str, Any]:
+        """What a checkpoint keeps of the first ``samples``."""
+        if samples not in self._identities:
+            self._identities[samples] = identity = self._dataset.identity(samples)
+            if self._order_of(samples).n_groups > 1:  # what an epoch has taken depends on it
+                identity["batch_size"] = self._batch_size
+        return self._identities[samples]
+
     def close(self) -> None:
         """End the workers, also those that hang."""
+        self._close_reader()
+        if self._arrivals:
+            self._arrivals.close()
+
+    def _close_reader(self) -> None:
         batches, self._batches = self._batches, None
         if batches:
             batches.close()
@@ -262,25 +334,31 @@ class TrainingStream:
     def use_workers(self, workers: int) -> None:
         """Read on with as many, from the next step: what the others have read ahead is read again."""
         self.workers = workers
-        self.close()
+        self._close_reader()
 
     def state_dict(self) -> dict[str, Any]:
         return {"epoch": self._epoch, "seen": self._seen, **self._identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where the state was saved; with another dataset, at the start of the next epoch."""
+        """Continue where the state was saved; with another dataset, at the start of the next epoch.
+
+        What the dataset has beyond the state's samples joins at the next ``begin_epoch``.
+        """
         changed = bool(self.difference(state))
+        self._close_reader()
+        self._take_first(len(self._dataset) if changed or not state["samples"] else state["samples"])
         self._epoch = state["epoch"] + 1 if changed else state["epoch"]
         self._seen = 0 if changed else state["seen"]
-        self.close()
 
     def difference(self, state: dict[str, Any]) -> str:
-        """How the dataset differs from the one in the state, in words; empty where it is the same."""
-        then, now = state, self._identity
+        """How the dataset differs from the one in the state, in words; empty where it is the same or has grown."""
+        then, count = state, len(self._dataset)
         if not then["samples"]:  # an imported network has not seen any of it
             return ""
-        if then["samples"] != now["samples"]:
-            return f"{now['samples']:,} training pairs instead of {then['samples']:,}"
+        now = self._state_of(min(then["samples"], count))
+        is_other = then["samples"] > count or then.get("fingerprint") not in (now["fingerprint"], None)
+        if then["samples"] != count and (is_other or "fingerprint" not in then):
+            return f"{count:,} training pairs instead of {then['samples']:,}"
         if then.get("geometry", now["geometry"]) != now["geometry"]:
             return f"LR stacks of {_in_words(now['geometry'])} instead of {_in_words(then['geometry'])}"
         if then.get("fingerprint", now["fingerprint"]) != now["fingerprint"]:

@@ -18,7 +18,7 @@ class EpochOrder:
     """
 
     def __init__(self, seed: int, groups: Sequence[int], batch_size: int) -> None:
-        self._seed, self._groups, self._batch_size = seed, groups, batch_size
+        self._seed, self.groups, self._batch_size = seed, groups, batch_size
         counts = np.bincount(np.asarray(groups, dtype=np.int64)) if len(groups) else np.zeros(1, dtype=np.int64)
         full, rests = int((counts // batch_size).sum()), counts % batch_size
         self.n_groups = int((counts > 0).sum())
@@ -35,7 +35,7 @@ class EpochOrder:
     def sizes(self, seen: int, count: int) -> list[int]:
         """Of the next ``count`` batches of an epoch, fewer at its end."""
         if self.n_groups <= 1:  # after another batch size ``seen`` may be within a batch of today's
-            left = len(self._groups) - seen
+            left = len(self.groups) - seen
             return [min(self._batch_size, left - at) for at in range(0, left, self._batch_size)[:count]]
         at = self.taken(seen)
         ends = [seen, *self._ends[at : at + count].tolist()]
@@ -43,16 +43,16 @@ class EpochOrder:
 
     def batches(self, epoch: int, seen: int) -> list[list[int]]:
         """Indices of the samples in each batch of the rest of an epoch."""
-        order = np.random.default_rng((self._seed, epoch)).permutation(len(self._groups)).tolist()
+        order = np.random.default_rng((self._seed, epoch)).permutation(len(self.groups)).tolist()
         if self.n_groups <= 1:
             return [order[start : start + self._batch_size] for start in range(seen, len(order), self._batch_size)]
-        waiting: dict[int, list[int]] = {group: [] for group in sorted(set(self._groups))}
+        waiting: dict[int, list[int]] = {group: [] for group in sorted(set(self.groups))}
         made = list[list[int]]()
         for index in order:
-            batch = waiting[self._groups[index]]
+            batch = waiting[self.groups[index]]
             batch.append(index)
             if len(batch) == self._batch_size:
                 made.append(batch)
-                waiting[self._groups[index]] = []
+                waiting[self.groups[index]] = []
         made += [batch for batch in waiting.values() if batch]
         return made[self.taken(seen) :]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vsrpp_core.data.layouts import added_place, additions
 from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import (
     SPLIT_FOLDERS,
@@ -187,12 +188,17 @@ def _leftovers(folder: Path) -> list[Path]:
 
 
 def _degraded(root: Path) -> frozenset[str]:
-    """Names of the pairs whose LR frames were degraded beyond downscaling, by the manifest."""
+    """Names of the pairs whose LR frames were degraded beyond downscaling, by the manifests."""
+    added = (added_place(root, number) for number in additions(root))
+    parts = [(root, ""), *((place.gt.parents[1], place.prefix) for place in added)]
+    return frozenset(name for folder, prefix in parts for name in _degraded_by(folder / "manifest.jsonl", prefix))
+
+
+def _degraded_by(manifest: Path, prefix: str) -> list[str]:
     try:
-        lines = read_json_lines(root / "manifest.jsonl")
-        return frozenset(line["name"] for line in lines if line["degradation"])
+        return [prefix + line["name"] for line in read_json_lines(manifest) if line["degradation"]]
     except (OSError, ValueError, KeyError, TypeError):  # no manifest, or not one of ours: the stricter limit holds
-        return frozenset()
+        return []
 
 
 def _read(pair: PairPaths, degraded: frozenset[str]) -> _Finding:

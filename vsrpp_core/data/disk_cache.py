@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vsrpp_core.data.layouts import dataset_of
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import read_json
@@ -139,7 +140,7 @@ def source_fingerprint(pairs: Sequence[PairPaths]) -> str:
     for pair in pairs:
         digest.update(pair.name.encode("utf-8", "surrogateescape"))
         for path in (pair.lr, pair.gt):
-            with os_errors(path, "is gone", f"`{command('vsrpp', 'check', path.parents[2])}` lists what is left"):
+            with os_errors(path, "is gone", f"`{command('vsrpp', 'check', dataset_of(path))}` lists what is left"):
                 found = path.stat()
             digest.update(f"\0{found.st_size}\0{found.st_mtime_ns}".encode())
     return digest.hexdigest()

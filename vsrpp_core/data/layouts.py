@@ -2,6 +2,7 @@
 
 The original's have ``GT`` beside ``LR``, ``LR_5frames`` or ``LR_7frames``, a pair of folders for each size, and that
 for each category; a validation set may lie in ``GT`` by size, with its stacks among those that are trained on.
+What was added to a dataset later lies in it as a dataset of its own without validation, ``Added/NUMBER``.
 Separate from stacked.py, which knows what a pair is.
 """
 
@@ -13,6 +14,7 @@ from pathlib import Path
 from vsrpp_core.run.names import is_meant
 
 GT = "GT"
+ADDED = "Added"
 DEEPEST = 4
 """Folders between a dataset's root and a GT: category, patches, size."""
 
@@ -26,13 +28,47 @@ class Place:
     prefix: str = ""
     owns_lr: bool = True
     """Whether a stack there without a ground truth misses one; not where the stacks are those of another place."""
+    addition: int = 0
+    """Number of the addition that it belongs to; 0 for what the dataset began with."""
+
+
+def addition_folder(root: Path, number: int) -> Path:
+    """Where the addition ``number``, from 1, of the dataset ``root`` is."""
+    return root / ADDED / f"{number:04}"
+
+
+def additions(root: Path) -> list[int]:
+    """Numbers of what was added, in order. It appears as a whole, by one rename of its folder."""
+    return sorted(
+        int(name)
+        for name in _folders(root / ADDED)
+        if name.isdecimal() and addition_folder(root, int(name)).name == name
+    )
+
+
+def added_place(root: Path, number: int) -> Place:
+    """Its training pairs, named by the folder too: a film may have pairs of the same names in another addition."""
+    folder = addition_folder(root, number)
+    prefix = f"{folder.relative_to(root).as_posix()}/"
+    return Place(folder / "Patches" / GT, folder / "Patches" / "LR", prefix, addition=number)
+
+
+def dataset_of(image: Path) -> Path:
+    """The dataset that an image of its own two folders, or of an addition's, belongs to."""
+    folder = image.parents[2]
+    return folder.parents[1] if folder.parent.name == ADDED else folder
 
 
 def places(root: Path, own: Place, is_val: bool, n_frames: int) -> list[Place]:
-    """The folders of a split; ``own`` alone where it is complete and there are no others beside it, or none at all.
+    """The folders of a split, those of training with what was added.
 
+    ``own`` alone where it is complete and there are no others beside it, or none at all.
     Of stacks of several numbers of frames those of ``n_frames`` count, else (0) the first of LR, LR_5frames and so on.
     """
+    return _begun_with(root, own, is_val, n_frames) + [added_place(root, n) for n in additions(root) if not is_val]
+
+
+def _begun_with(root: Path, own: Place, is_val: bool, n_frames: int) -> list[Place]:
     if (
         own.gt.is_dir()
         and own.lr.is_dir()
@@ -63,7 +99,7 @@ def _parents(folder: Path, depth: int) -> Iterator[Path]:
     if GT in names:
         yield folder
     for name in names:
-        if depth and name != GT and not name.startswith("LR"):
+        if depth and name not in (GT, ADDED) and not name.startswith("LR"):
             yield from _parents(folder / name, depth - 1)
 
 

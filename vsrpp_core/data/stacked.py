@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsrpp_core.data.layouts import Place, places
+from vsrpp_core.data.layouts import Place, added_place, dataset_of, places
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
@@ -97,6 +97,8 @@ class PairPaths:
     gt: Path
     geometry: StackGeometry | None = None
     """Where it was measured."""
+    addition: int = 0
+    """Number of the addition that it came with; 0 for what the dataset began with."""
 
 
 _POSITION = re.compile(r"([ _.-][A-Za-z]?[0-9]+){1,3}$")
@@ -136,7 +138,8 @@ class DatasetFolder:
         return self.root / SPLIT_FOLDERS[split] / "GT"
 
     def pairs(self, split: Split) -> list[PairPaths]:
-        """Complete pairs in the order of their names; ``listing`` names what is left out."""
+        """Complete pairs in the order of their names, those of later additions after all others: so the order of what
+        was there stays. ``listing`` names what is left out."""
         return self.listing(split).pairs
 
     def listing(self, split: Split) -> "Listing":
@@ -145,7 +148,7 @@ class DatasetFolder:
         kept = self._stacks_of_val() if split == "train" else set[Path]()
         pairs = [pair for one in listings for pair in one.pairs if pair.lr not in kept]
         return Listing(
-            sorted(pairs, key=lambda pair: pair.name),
+            sorted(pairs, key=lambda pair: (pair.addition, pair.name)),
             [path for one in listings for path in one.unpaired if path not in kept],
             [path for one in listings for path in one.others],
         )
@@ -161,11 +164,19 @@ class DatasetFolder:
         return places(self.root, own, split == "val", self.n_frames)
 
 
+def added_pairs(root: Path, number: int) -> list[PairPaths]:
+    """Complete pairs of an addition, in the order of their names."""
+    return _listing(added_place(root, number)).pairs
+
+
 def _listing(place: Place) -> "Listing":
     lr, gt = place.lr, place.gt
     lr_names, gt_names = _names(lr), _names(gt)
     partners = _partners(lr_names, gt_names)
-    pairs = [PairPaths(place.prefix + name, lr / partners[name], gt / name) for name in sorted(partners)]
+    pairs = [
+        PairPaths(place.prefix + name, lr / partners[name], gt / name, addition=place.addition)
+        for name in sorted(partners)
+    ]
     alone = [lr / name for name in sorted(lr_names.difference(partners.values()))] if place.owns_lr else []
     alone += [gt / name for name in sorted(gt_names.difference(partners))]
     others = [path for path in alone if path.suffix.lower() in IMAGE_SUFFIXES and not _is_read(path.name)]
@@ -230,7 +241,7 @@ def _advice(path: Path, kind: str) -> str:
     """What to do about an image: of a dataset the command that lists all files or pairs like it."""
     is_of_dataset = path.parent.name in ("LR", "GT") and len(path.parents) > 2
     return (
-        f"`{command('vsrpp', 'check', path.parents[2])}` lists {kind}"
+        f"`{command('vsrpp', 'check', dataset_of(path))}` lists {kind}"
         if is_of_dataset
         else "replace it or move it elsewhere"
     )

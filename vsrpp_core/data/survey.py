@@ -28,7 +28,7 @@ class Survey:
     @property
     def geometry(self) -> StackGeometry:
         """The largest that is trained on, by which memory and time are judged."""
-        return max(_shapes(self.train), key=lambda shape: (shape.height * shape.width, shape.height))
+        return max(_shapes(self.train), key=_size)
 
     @property
     def shortest_side(self) -> int:
@@ -90,6 +90,15 @@ def measured(pairs: Sequence[PairPaths]) -> Iterator[PairPaths]:
 
 def _shapes(pairs: Sequence[PairPaths]) -> set[StackGeometry]:
     return {pair.geometry for pair in pairs if pair.geometry}
+
+
+def largest_of(pairs: Sequence[PairPaths], unmeasured: StackGeometry) -> StackGeometry:
+    """Of the pairs, where they were measured."""
+    return max(_shapes(pairs), key=_size, default=unmeasured)
+
+
+def _size(shape: StackGeometry) -> tuple[int, int]:
+    return shape.height * shape.width, shape.height
 
 
 def groups_of(pairs: Sequence[PairPaths]) -> list[int]:

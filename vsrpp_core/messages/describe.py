@@ -50,6 +50,9 @@ def _line(event: ev.Event) -> Line | str:
         case ev.ReadersAdded():
             more = f"{event.workers} processes read from here on"
             return f"step {event.step:,}: {event.waited:.0%} of the time was spent waiting for pictures; {more}"
+        case ev.EpochChanged():
+            whole = f"epoch {event.epoch:,} has {event.pairs:,}, in {event.steps_per_epoch:,} steps"
+            return Line(f"step {event.step:,}: +{event.added:,} pairs; {whole}", "good")
         case ev.CardThrottled() | ev.CoolingBegan() | ev.CoolingEnded():
             return _heat(event)
         case ev.ValidationFinished():

@@ -226,6 +226,25 @@ class ReadersAdded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpochChanged(Event):
+    """An epoch begins that shows other pairs than the last: some were added to the dataset, or weights were changed."""
+
+    step: int
+    """The last step of the epoch before."""
+    epoch: int
+    """The first that does."""
+    added: int
+    """Pairs that the epoch before did not have."""
+    pairs: int
+    """In all."""
+    samples: int
+    """Of an epoch from now on: its pairs, unless categories are weighted."""
+    steps_per_epoch: int
+    weights: str = ""
+    """``data.weights`` of the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsAdapted(Event):
     """The loss weights changed."""
 

@@ -101,7 +101,7 @@ def cut_pair(window: Window, source: Source, folder: DatasetFolder, recipe: Reci
         x=left,
         y=top,
         degradation=tuple(applied),
-        look=base64.b64encode(_look(cut[half][1]).tobytes()).decode(),
+        look=base64.b64encode(look_of(cut[half][1]).tobytes()).decode(),
         sizes=_write(folder, name, lr, cut[half][1]),
     )
 
@@ -115,7 +115,8 @@ def _write(folder: DatasetFolder, name: str, lr: list[Frame], truth: Frame) -> t
         return paths[0].stat().st_size, paths[1].stat().st_size
 
 
-def _look(truth: Frame) -> NDArray[np.uint8]:
+def look_of(truth: Frame) -> NDArray[np.uint8]:
+    """A ground truth in LOOK × LOOK grey pixels."""
     down, across = (size // LOOK for size in truth.shape[:2])
     blocks = truth[: down * LOOK, : across * LOOK, 1].reshape(LOOK, down, LOOK, across)
     return np.asarray(blocks.mean(axis=(1, 3)), np.uint8)

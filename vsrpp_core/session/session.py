@@ -14,6 +14,7 @@ from typing import Any
 
 from vsrpp_core import __version__
 from vsrpp_core.adaptive.lr_schedule import LRSchedule
+from vsrpp_core.batches.arrivals import Arrivals
 from vsrpp_core.batches.dataset import PairDataset, TrainingStream
 from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointError, CheckpointStore
@@ -371,6 +372,8 @@ class Session:
         kept = int(data.cache_gb * 2**30) if data.cache == "memory" else 0
         dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, kept, cache)
         most = most_readers(self.config, describe_device().kind, len(pairs), self._geometry, self._ranks.size)
+        known = max(pair.addition for pair in pairs)
+        arrivals = Arrivals(Path(data.root), known, self._geometry, data.crop) if self._ranks.is_first else None
         return TrainingStream(
             dataset,
             training.seed,
@@ -380,6 +383,7 @@ class Session:
             self._ranks.rank,
             self._ranks.size,
             most,
+            arrivals,
         )
 
     def _started(self, hardware: Hardware, stream: TrainingStream, validator: Validator) -> ev.SessionStarted:
@@ -398,7 +402,7 @@ class Session:
             step=progress.step,
             max_steps=config.training.max_steps,
             steps_per_epoch=stream.steps_per_epoch,
-            train_samples=self._plan.summary.train,
+            train_samples=stream.samples,
             val_samples=len(validator),
             n_feats=config.model.n_feats,
             n_blocks=config.model.n_blocks,

@@ -6,6 +6,7 @@ small tensor until they are read back.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,6 +24,17 @@ from vsrpp_core.training.passes import Passes
 
 FIGURES = ("loss_l1", "loss_ms", "loss_grad", "loss_total", "sharpness", "gradient_norm", "bicubic_sharpness")
 """Names of a step's figures, in order; the last is NaN where it was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepInputs:
+    """What a step uses beside its batches; its report carries them: the loss is the sum by these weights."""
+
+    weights: LossWeights
+    aggressive: bool
+    clip_norm: float
+    learning_rate: float
+    lr_phase: int
 
 
 class OptimizerStep:

@@ -6,8 +6,7 @@ The trainer emits events and accepts commands, nothing else; it writes only chec
 import contextlib
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import torch
@@ -26,7 +25,6 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import CommandQueue
 from vsrpp_core.messages.kinds import CheckpointKind, RunPhase
 from vsrpp_core.messages.pace import with_validations
-from vsrpp_core.network.loss import LossWeights
 from vsrpp_core.network.model import Activity, measure_activity
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.training.average import WeightAverage
@@ -39,7 +37,7 @@ from vsrpp_core.training.laps import ReaderCount, StepClock
 from vsrpp_core.training.progress import Progress, TorchRandomState, higher
 from vsrpp_core.training.stall import LOOK_SECONDS, Stall
 from vsrpp_core.training.steering import Steering
-from vsrpp_core.training.step import OptimizerStep, build_model
+from vsrpp_core.training.step import OptimizerStep, StepInputs, build_model
 from vsrpp_core.training.validator import ValidationResult, Validator
 
 ADAPT_EVERY = 10
@@ -53,17 +51,6 @@ ROLLBACK_LR_FACTOR = 0.5
 LOST_PSNR = 3.0
 """dB below bicubic, or below its own best, from which a network is lost: validations scatter by hundredths, and a rate
 that is too high ends tens of dB below (docs/decisions)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepInputs:
-    """What a step uses beside its batches; its report carries them: the loss is the sum by these weights."""
-
-    weights: LossWeights
-    aggressive: bool
-    clip_norm: float
-    learning_rate: float
-    lr_phase: int
 
 
 class Trainer:
@@ -208,7 +195,7 @@ class Trainer:
                 yield from self.report_if_pending()
                 yield from self._save_when_due()  # a card that is too hot may be about to fail
                 continue
-            if not self._data_has_come():
+            if not (yield from self._epoch_has_begun()) or not self._data_has_come():
                 yield from self._tell_of_stall("training", "training")
                 continue
             activity = self._advance()
@@ -223,6 +210,19 @@ class Trainer:
             yield from self._validate_when_due()
             yield from self._save_when_due()
         yield from self._finish(steering)
+
+    def _epoch_has_begun(self) -> Generator[ev.Event, None, bool]:
+        """Where one has ended the next begins, with what was added to the dataset; False while a drive is silent."""
+        stream = self._stream
+        if not stream.is_at_end:
+            return True
+        if not self._ranks.all(stream.has_looked(LOOK_SECONDS)):
+            return False
+        found = self._ranks.agree(stream.found())
+        yield from (ev.WarningRaised(message=sentence) for sentence in found.refused)
+        if added := stream.begin_epoch(found.pairs):
+            yield stream.change(self._progress.step, added)
+        return True
 
     def _data_has_come(self) -> bool:
         """Whether the next step's pictures are there, on every rank; looks for so long that orders are still heard."""

@@ -44,6 +44,8 @@ class RunState:
     """The search for a network, and after it what it found; None where no event was about one."""
     started: ev.SessionStarted | None = None
     step: ev.StepReported | None = None
+    changed_epoch: ev.EpochChanged | None = None
+    """The last that began with other pairs than the one before."""
     seconds_per_step: float = 0.0
     """Smoothed."""
     curves: Curves = field(default_factory=Curves)
@@ -168,6 +170,8 @@ def _changed(state: RunState, event: ev.Event) -> RunState:
             return replace(state, phase=event.phase, validation_progress=None)
         case ev.StepReported():
             return _stepped(state, event)
+        case ev.EpochChanged():
+            return _grown(state, event)
         case ev.LearningRateReduced():
             return replace(state, lr_cut=event.factor)
         case ev.CardMeasured():
@@ -279,6 +283,12 @@ def _stepped(state: RunState, event: ev.StepReported) -> RunState:
         seconds_per_step=SMOOTHING * old + (1 - SMOOTHING) * new if old and new else new or old,
         curves=state.curves.with_step(event),
     )
+
+
+def _grown(state: RunState, event: ev.EpochChanged) -> RunState:
+    """The session as if it had begun with all these pairs."""
+    started = state.started and replace(state.started, train_samples=event.pairs, steps_per_epoch=event.steps_per_epoch)
+    return replace(state, changed_epoch=event, started=started)
 
 
 def _set(state: RunState, event: ev.ParameterChanged) -> RunState:

@@ -153,8 +153,8 @@ def test_another_dataset_is_noticed_and_named(make_dataset: MakeDataset, tmp_pat
     (resumed,) = of(train(run, moved, start="resume", react=stop_at(7)), ev.SessionStarted)
     assert resumed.data == str(moved) and not of(list(replay(run / "events.jsonl")), ev.WarningRaised), "only moved"
     for name, shape, difference in (
-        ("more", {"n_train": 13}, "13 training pairs instead of 10"),
-        ("wider", {"n_train": 13, "side": 18}, "LR stacks of 5 frames of 18x18 instead of 5 frames of 16x16"),
+        ("fewer", {"n_train": 9}, "9 training pairs instead of 10"),
+        ("wider", {"n_train": 9, "side": 18}, "LR stacks of 5 frames of 18x18 instead of 5 frames of 16x16"),
     ):
         events = train(run, make_dataset(tmp_path / name, **shape), start="resume", react=stop_at(9))
         warning, *_ = of(events, ev.WarningRaised)  # the wider one's validation set is another too

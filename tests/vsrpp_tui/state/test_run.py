@@ -10,6 +10,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages import journal
 from vsrpp_tui.state.log import LOG_LIMIT
 from vsrpp_tui.state.run import QUIET_SECONDS, RunState, reduce, replay, resumed
+from vsrpp_tui.widgets.panels.header import RunProgress
 
 
 def test_a_session_from_start_to_end() -> None:
@@ -169,3 +170,13 @@ def test_every_curve_goes_on_after_a_resume() -> None:
 def test_a_changed_schedule_is_the_one_that_is_drawn() -> None:
     state = replay([started(lr_max=1e-4), ev.ParameterChanged(step=9, key="schedule.lr_max", old=0.0001, new=2e-4)])
     assert state.started and state.started.lr_max == 2e-4
+
+
+def test_pairs_that_join_make_the_epoch_longer_and_are_shown_during_it() -> None:
+    joined = ev.EpochChanged(step=40, epoch=2, added=1240, pairs=1400, samples=1400, steps_per_epoch=350)
+    state = replay([started(), step(40, epoch_step=40), joined, step(41, epoch=2, epoch_step=35)])
+    assert state.started and (state.started.train_samples, state.started.steps_per_epoch) == (1400, 350)
+    progress = RunProgress()
+    assert "epoch 2 · +1,240 pairs" in (shown := progress.picture(state, 160).plain) and " 10 %" in shown
+    assert "pairs" not in progress.picture(reduce(state, step(391, epoch=3, epoch_step=1)), 160).plain
+    assert "step 40: +1,240 pairs; epoch 2 has 1,400, in 350 steps" in state.log[-1].text

@@ -75,6 +75,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=place, metavar="ROOT", help="dataset folder to make")
     parser.add_argument("--recipe", type=place, metavar="FILE", help="what to make of which videos, in TOML")
     parser.add_argument("--recipe-example", action="store_true", help="print a recipe of all defaults, and exit")
+    parser.add_argument(
+        "--add",
+        action="store_true",
+        help="add pairs of videos that the dataset ROOT has nothing of, also while it is trained on; by its own recipe "
+        "where none is given",
+    )
     parser.add_argument("--fresh", action="store_true", help="start over instead of resuming what was interrupted")
     _add_recipe_settings(parser)
     add_settings(parser, "a setting of the recipe, e.g. skip.text=false; may be repeated")
@@ -99,8 +105,9 @@ def _add_recipe_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from vsrpp_core.prepare.job.addition import addition_to
     from vsrpp_core.prepare.job.existing import finished
-    from vsrpp_core.prepare.job.pipeline import interrupted_work, prepare
+    from vsrpp_core.prepare.job.pipeline import add, interrupted_work, prepare
     from vsrpp_core.prepare.job.prepare_events import PrepareReport
     from vsrpp_core.prepare.recipe import Recipe
     from vsrpp_core.prepare.sources import remarks
@@ -111,17 +118,24 @@ def run(options: argparse.Namespace) -> int:
     if options.out is None:
         raise UsageError("--out is missing; name the dataset's folder with --out ROOT")
     terminal, recipe, stopping = Terminal(), _recipe(options), Event()
-    if not options.fresh and (made := finished(recipe, options.out)):
+    addition = addition_to(options.out, recipe) if options.add else None
+    if addition and not addition.videos:
+        terminal.say(f"{options.out} has pairs of all these videos; nothing was added")
+        return EXIT_DONE
+    if not addition and not options.fresh and (made := finished(recipe, options.out)):
         terminal.say(str(made))
         return EXIT_DONE
     terminal.say(*remarks(recipe))
     with ProgressView(terminal) as view, on_signals(stopping.set):
-        if not options.fresh and interrupted_work(options.out):
-            terminal.say(f"resuming {interrupted_work(options.out)}")
-        with closing(prepare(recipe, options.out, options.fresh)) as steps:
+        if not options.fresh and (begun := interrupted_work(addition.folder if addition else options.out)):
+            terminal.say(f"resuming {begun}")
+        work = add(recipe, options.out, addition, options.fresh) if addition else None
+        with closing(work or prepare(recipe, options.out, options.fresh)) as steps:
             for step in steps:
                 if isinstance(step, PrepareReport):
                     terminal.say(str(step), f"took {clock(step.seconds)}; look at {step.out / 'contact_sheet.png'}")
+                    if addition:
+                        terminal.say("a training on this dataset takes them up where its next epoch begins")
                     return EXIT_DONE
                 view.show(_progressed(step))
                 if stopping.is_set():
@@ -131,16 +145,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> "Recipe":
+    from vsrpp_core.prepare.job.addition import recipe_for
     from vsrpp_core.prepare.recipe import DEFAULT_CATEGORY, Category, Recipe
 
-    recipe = Recipe.load(options.recipe) if options.recipe else Recipe()
-    if options.videos and recipe.category:
-        raise UsageError(
-            f"{options.recipe} names videos itself; leave those on the command line out, or its categories"
-        )
-    if options.videos:
-        category = Category(paths=[str(path) for path in options.videos])
-        recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: category}})
+    videos = [str(path) for path in options.videos]
+    if options.add and not options.recipe:
+        recipe = recipe_for(options.out, videos)
+    else:
+        recipe = Recipe.load(options.recipe) if options.recipe else Recipe()
+        if videos and recipe.category:
+            raise UsageError(
+                f"{options.recipe} names videos itself; leave those on the command line out, or its categories"
+            )
+        if videos:
+            recipe = recipe.model_copy(update={"category": {DEFAULT_CATEGORY: Category(paths=videos)}})
     given = {key: value for name, key in OPTIONS.items() if (value := getattr(options, name)) is not None}
     typed = recipe.parse((OPTIONS[name], given.pop(OPTIONS[name])) for name in TYPED if OPTIONS[name] in given)
     overrides = {**settings_of(options, recipe), **given, **typed}

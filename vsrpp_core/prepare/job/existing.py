@@ -55,14 +55,13 @@ def finished(recipe: Recipe, out: Path) -> Finished | None:
     made = _described_by(out)
     if made is None:
         raise VsrppError(f"{out} {what}; name another folder, or remove this one first")
-    if different := [
-        *_version(made.videos),
-        *_settings(made.recipe, recipe),
-        *_videos(made.videos, named_videos(recipe)),
-    ]:
-        raise VsrppError(
-            f"{out} {what}, made with another {listed(different)}; name another folder, or remove this one first"
-        )
+    other, videos = (
+        [*_version(made.videos), *_settings(made.recipe, recipe)],
+        _videos(made.videos, named_videos(recipe)),
+    )
+    if different := [*other, *videos]:
+        way = "name another folder, or remove this one first" if other else "name another folder, or --add what is new"
+        raise VsrppError(f"{out} {what}, made with another {listed(different)}; {way}")
     if gone := len(made.pairs - there):
         raise VsrppError(
             f"{out} was made by this recipe, but {gone:,} of its {len(made.pairs):,} pairs are gone; "
@@ -77,11 +76,24 @@ def video_lines(videos: Sequence[NamedVideo]) -> Iterator[str]:
     return (json_line(_described(named)) for named in videos)
 
 
-def _described(named: NamedVideo) -> dict[str, Any]:
+def described_videos(folder: Path) -> list[dict[str, Any]]:
+    """The videos that the pairs in ``folder`` were made of; none where nothing describes them."""
     try:
-        size, digest = named.path.stat().st_size, fingerprint(named.path)
+        return [_typed({"version": 1, **line}) for line in read_json_lines(folder / VIDEOS)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def fingerprint_of(video: Path) -> tuple[int, str]:
+    """Its bytes and their fingerprint; nothing of one that cannot be read."""
+    try:
+        return video.stat().st_size, fingerprint(video)
     except OSError:  # it was left out, and counts as unchanged while it cannot be read
-        size, digest = 0, ""
+        return 0, ""
+
+
+def _described(named: NamedVideo) -> dict[str, Any]:
+    size, digest = fingerprint_of(named.path)
     return {
         "video": str(named.path),
         "category": named.category,

@@ -13,8 +13,12 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vsrpp_core.data.stacked import DatasetFolder
 from vsrpp_core.errors import VsrppError, os_errors
+from vsrpp_core.prepare.job.addition import Addition, looks_of_validation
 from vsrpp_core.prepare.job.existing import finished, video_lines
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
 from vsrpp_core.prepare.job.report import (
@@ -44,7 +48,7 @@ POLL = 0.4
 
 
 def interrupted_work(out: Path) -> Path | None:
-    """The hidden folder of an interrupted preparation of ``out``, where there is one."""
+    """The hidden folder of an interrupted preparation of ``out``, or of an addition's folder, where there is one."""
     path = PrepareFolder(out.resolve()).path
     return path if path.is_dir() else None
 
@@ -60,9 +64,31 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
     something (``finished`` says whether it is what was asked for), no video can be used, nothing came out of them, or
     a file cannot be read or written on the way.
     """
-    began, out = time.monotonic(), out.resolve()
+    out = out.resolve()
     videos = named_videos(recipe)
     _check_output(recipe, out)
+    yield from _make(recipe, videos, out, fresh)
+
+
+def add(
+    recipe: Recipe, root: Path, addition: Addition, fresh: bool = False
+) -> Generator[PrepareProgress | PrepareReport, None, None]:
+    """Add pairs of the videos of ``addition`` to the dataset ``root``, all of them to train on; else as ``prepare``.
+
+    ``dataset.patches`` is the most that are added. A running training takes them up where its next epoch begins.
+    """
+    yield from _make(recipe, addition.videos, addition.folder.resolve(), fresh, looks_of_validation(root))
+
+
+def _make(
+    recipe: Recipe,
+    videos: list[NamedVideo],
+    out: Path,
+    fresh: bool,
+    validated: Sequence[NDArray[np.uint8]] | None = None,
+) -> Generator[PrepareProgress | PrepareReport, None, None]:
+    """``validated``: looks of what the dataset that this is added to is validated on; None where it is one itself."""
+    began = time.monotonic()
     with PrepareFolder(out) as work, os_errors(advice="fix that and run the same command again"):
         work.begin(recipe, videos, fresh)
         sources: list[Source] = []
@@ -76,11 +102,11 @@ def prepare(recipe: Recipe, out: Path, fresh: bool = False) -> Generator[Prepare
         if not sources:
             work.remove()
             raise VsrppError("none of the videos can be used: " + "; ".join(refused))
-        footage = yield from _cut(sources, work, recipe)
+        footage = yield from _cut(sources, work, recipe, validating=validated is None)
         refused += [film.ending.refused for film in footage if film.ending.refused]
-        found = select(footage, recipe)
+        found = select(footage, recipe, validated)
         report = report_of(out, recipe, footage, found, refused, 0.0)
-        if not report.train or not report.val:
+        if not report.train or not (report.val or validated is not None):
             work.remove()
             raise VsrppError(_nothing(report))
         yield from _put_together(work, found, report, recipe, videos)
@@ -100,7 +126,7 @@ def _check_output(recipe: Recipe, out: Path) -> None:
 def _nothing(report: PrepareReport) -> str:
     reasons = [f"patches skipped: {count:,} {why}" for why, count in report.skipped.items()]
     return (
-        f"{report.train:,} training and {report.val:,} validation pairs came out of the videos "
+        f"{report.pairs} came out of the videos "
         f"({'; '.join([*reasons, *report.refused]) or 'their scenes are too short'}); "
         "give more or longer videos, another seed, or lower thresholds"
     )
@@ -110,10 +136,10 @@ def _nothing(report: PrepareReport) -> str:
 
 
 def _cut(
-    sources: list[Source], work: PrepareFolder, recipe: Recipe
+    sources: list[Source], work: PrepareFolder, recipe: Recipe, validating: bool
 ) -> Generator[PrepareProgress, None, list[CutVideo]]:
     """Cut every source, but for what its journal holds already."""
-    pace = paces(sources, recipe, TRIES)
+    pace = paces(sources, recipe, TRIES, validating)
     used = [replace(source, pace=pace[source.label]) for source in sources if pace[source.label] > 0]
     if work.selection.exists():  # everything is cut, and some of it moved
         return [_read(source, work, moved=True) for source in used]
@@ -143,7 +169,8 @@ def _put_together(
         write_text_atomically(work.selection, json.dumps([pair.cut.name for pair in found.chosen]) + "\n")
     made = DatasetFolder(work.made)
     total = len(found.chosen)
-    for folder in (f(split) for f in (made.lr_folder, made.gt_folder) for split in ("train", "val")):
+    splits = {pair.split for pair in found.chosen}
+    for folder in (f(split) for f in (made.lr_folder, made.gt_folder) for split in splits):
         folder.mkdir(parents=True, exist_ok=True)
     for leftover in work.made.glob(f"{TEMPORARY_PREFIX}*"):
         leftover.unlink()
@@ -156,7 +183,7 @@ def _put_together(
             )
     write_text_atomically(work.made / MANIFEST, "".join(f"{line}\n" for line in manifest_lines(found.chosen, recipe)))
     write_text_atomically(work.made / VIDEOS, "".join(f"{line}\n" for line in video_lines(videos)))
-    first = f"{report.train:,} training and {report.val:,} validation pairs, {report.geometry}"
+    first = f"{report.pairs}, {report.geometry}"
     write_text_atomically(work.made / REPORT, readable("\n".join([first, *report.details()]) + "\n"))
     same = recipe.model_copy(update={"work": WorkPart()})  # it has no effect on the result
     write_text_atomically(work.made / RECIPE, same.to_toml())

@@ -65,8 +65,13 @@ class PrepareReport:
     seconds: float
     bytes: int
 
+    @property
+    def pairs(self) -> str:
+        """How many, in words; an addition has none to validate on."""
+        return f"{self.train:,} training and {self.val:,} validation pairs"
+
     def __str__(self) -> str:
-        head = f"{self.out}: {self.train:,} training and {self.val:,} validation pairs, {self.geometry}"
+        head = f"{self.out}: {self.pairs}, {self.geometry}"
         return "\n".join([f"{head}, {self.bytes / 1e6:,.1f} MB", *self.details()])
 
     def details(self) -> Iterator[str]:

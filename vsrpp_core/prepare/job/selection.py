@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vsrpp_core.data.stacked import Split
 from vsrpp_core.prepare.duplicates import duplicates
@@ -55,14 +56,20 @@ class Selection:
     quotas: dict[str, int] = field(default_factory=dict)
 
 
-def select(footage: Sequence[CutVideo], recipe: Recipe) -> Selection:
+def select(
+    footage: Sequence[CutVideo], recipe: Recipe, validated: Sequence[NDArray[np.uint8]] | None = None
+) -> Selection:
+    """``validated``: looks of what the dataset that these are added to is validated on, which stays as it is."""
     result = Selection()
     for film in footage:
         result.skipped.update(cut.reason for cut in film.cuts if cut.reason)
         if film.ending.dropped:
             result.notes.append(f"{film.ending.dropped:,} repeated frames of {film.source.path.name} were left out")
-    val, train = _divided(footage, recipe, result)
-    val, train = _without_duplicates(val, train, recipe, result)
+    if validated is None:
+        val, train = _divided(footage, recipe, result)
+    else:
+        val, train = [], [SelectedPair(film.source, cut, "train") for film in footage for cut in film.pairs]
+    val, train = _without_duplicates(val, train, recipe, result, validated or ())
     val = _in_categories(_spread(val, recipe.validation.max_per_video, result), recipe)
     train = _limited(_in_categories(train, recipe), recipe, result)
     result.chosen = sorted([*train, *val], key=lambda pair: (pair.split, pair.cut.name))
@@ -156,11 +163,15 @@ def _divide(
 
 
 def _without_duplicates(
-    val: list[SelectedPair], train: list[SelectedPair], recipe: Recipe, result: Selection
+    val: list[SelectedPair],
+    train: list[SelectedPair],
+    recipe: Recipe,
+    result: Selection,
+    validated: Sequence[NDArray[np.uint8]],
 ) -> tuple[list[SelectedPair], list[SelectedPair]]:
     """Validation comes first: duplicates of its pairs are not trained on."""
     every = [*sorted(val, key=lambda pair: pair.cut.name), *sorted(train, key=lambda pair: pair.cut.name)]
-    found = duplicates([pair.cut.picture for pair in every], recipe.skip.duplicate)
+    found = duplicates([*validated, *(pair.cut.picture for pair in every)], recipe.skip.duplicate)[len(validated) :]
     if count := int(found.sum()):
         result.skipped[DUPLICATE] += count
     left = [pair for pair, duplicate in zip(every, found, strict=True) if not duplicate]
@@ -258,8 +269,8 @@ def _round_up(taken: dict[str, int], wanted: dict[str, float], left: int) -> Non
         taken[name] += 1
 
 
-def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, float]:
-    """Windows tried per minute of each video, by its label.
+def paces(sources: Iterable[Source], recipe: Recipe, tries: float, validating: bool = True) -> dict[str, float]:
+    """Windows tried per minute of each video, by its label; ``validating``: some of them are kept for validation.
 
     With a limit each category is tried ``tries`` times as often as its share, videos of higher priority first, besides
     those that validation will take; without one the pace of a category is proportional to its weight.
@@ -276,11 +287,12 @@ def paces(sources: Iterable[Source], recipe: Recipe, tries: float) -> dict[str, 
     """Of a video that categories share, what they need of it together; never more than its own."""
     for name, quota in shares(limit, weights).items():
         own = [source for source in sources if name in source.categories]
-        kept = _expected_for_validation([source for source in own if source.category == name], recipe)
+        first = [source for source in own if source.category == name]
+        kept = _expected_for_validation(first, recipe) if validating else []
         for source in kept:
             found[source.label] = _slowed([source], tries * recipe.validation.max_per_video)
         own = [source for source in own if source not in kept]
-        left = tries * quota / (1 if kept else 1 - recipe.validation.share)
+        left = tries * quota / (1 if kept or not validating else 1 - recipe.validation.share)
         for priority in sorted({source.priority for source in own}, reverse=True):
             group = [source for source in own if source.priority == priority]
             factor = _slowed(group, left) / group[0].pace

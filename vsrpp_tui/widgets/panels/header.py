@@ -123,7 +123,10 @@ class RunProgress(Panel):
             return Content("")
         share = state.step.epoch_step / max(state.started.steps_per_epoch, 1)
         left = _left(state, state.epoch_seconds_left)
-        return _bar(f"epoch {state.step.epoch}", share, f"{int(100 * share):>3} %{left}", width)
+        changed = state.changed_epoch
+        has_grown = changed and changed.added and changed.epoch == state.step.epoch
+        grown = f" · +{changed.added:,} pairs" if changed and has_grown else ""
+        return _bar(f"epoch {state.step.epoch}{grown}", share, f"{int(100 * share):>3} %{left}", width)
 
 
 def _left(state: RunState, seconds: float) -> str:

@@ -22,6 +22,7 @@ from vsrpp_tui.screens.run.tune import TuneScreen
 from vsrpp_tui.screens.run.watching import LEAVING, PLAYER
 from vsrpp_tui.screens.shared.key_rows import EVERYWHERE, KeyRow, key_rows, written
 from vsrpp_tui.screens.shared.table import TableScreen
+from vsrpp_tui.screens.start.compare import CompareScreen
 from vsrpp_tui.screens.start.start import StartScreen
 
 PAGE = Path(__file__).parent / "keys.md"
@@ -44,6 +45,13 @@ SECTIONS: tuple[tuple[str, str, type[Screen[Any]] | Sequence[KeyRow], str], ...]
         StartScreen,
         "On a GPU a fresh run begins with auto-tune where it has no settings yet. Deleting first lists what it takes, "
         "and moves it into the run's `.trash/`.",
+    ),
+    (
+        "Runs compared",
+        "`space` marks recent runs on the start screen, and `o` compares them with the one shown there; they may be "
+        "training.",
+        CompareScreen,
+        "",
     ),
     (
         "Tables: checkpoints, the trash, networks",

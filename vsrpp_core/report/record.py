@@ -34,6 +34,7 @@ class Sample:
     """Share of the time that steps waited for data, 0..1; NaN where nothing is known."""
     agreement: float = math.nan
     """Of the gradients, as ValidationFinished has it."""
+    ssim: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ class RunRecord:
             batches.scatter,
             batches.waiting,
             event.agreement,
+            event.ki_ssim,
         )
         samples = (*(known for known in self.samples if known.step < event.step), sample)
         if len(samples) > MOST_SAMPLES:

@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path
 
 from filelock import FileLock
 
 from vsrpp_core.errors import VsrppError, describe_os_error, os_errors
+from vsrpp_core.messages import journal
+from vsrpp_core.messages.events import RunBranched
 from vsrpp_core.run.crash_dump import crash_name, read_crash
 from vsrpp_core.run.files import TEMPORARY_PREFIX, walk
 from vsrpp_core.run.locks import is_taken, take
@@ -85,6 +88,8 @@ class RunSummary:
     """PID of the process that trains this run now, or 0."""
     crash: str = ""
     """What the last session ended by, where that was below Python, e.g. ``Segmentation fault``."""
+    ancestry: tuple[RunBranched, ...] = ()
+    """Where it comes from, its oldest ancestor first; nothing for a run that began by itself."""
 
     @property
     def newest(self) -> CheckpointInfo | None:
@@ -186,7 +191,9 @@ class RunFolder:
 
     def summary(self) -> RunSummary:
         """Quick: file sizes and the JSON beside each checkpoint; no checkpoint is opened."""
-        sizes = [size for _, size in self.files()]
+        sizes, ancestry = [size for _, size in self.files()], tuple[RunBranched, ...]()
+        with suppress(OSError):  # told to who opens it for its curves
+            ancestry = self.ancestry()
         data_root, max_steps, problem = self._settings()
         return RunSummary(
             path=self.path,
@@ -199,7 +206,13 @@ class RunFolder:
             problem=problem,
             locked_by=self.owner(),
             crash=crash_name(read_crash(self.crash_log)),
+            ancestry=ancestry,
         )
+
+    def ancestry(self) -> tuple[RunBranched, ...]:
+        """As a summary has it. The journal begins with it, and no more is read. Raises OSError."""
+        begun = takewhile(lambda event: isinstance(event, RunBranched), journal.replay(self.journal))
+        return tuple(event for event in begun if isinstance(event, RunBranched))
 
     def checkpoint_files(self) -> list[Path]:
         """Every checkpoint, and the best ones where they are copies and not links."""

@@ -7,13 +7,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 from filelock import FileLock
 
 from vsrpp_core.errors import VsrppError, os_errors
-from vsrpp_core.messages import journal
 from vsrpp_core.messages.events import RunBranched
 from vsrpp_core.messages.journal import JournalWriter
 from vsrpp_core.run.config import RunConfig
@@ -54,22 +52,11 @@ def branch(parent: RunFolder, path: Path, checkpoint: str = "", overrides: Overr
     best = parent.checkpoint(progress["best_step"])
     files = dict.fromkeys([parent.path / name, *([best] if best.is_file() else [])])
     with os_errors(folder.path, "cannot be made", "choose a folder you can write to"), _draft_of(folder) as draft:
-        _fill(draft, files, config, (*ancestry(parent), origin))
+        _fill(draft, files, config, (*parent.ancestry(), origin))
         draft.path.rename(folder.path)
     before = {setting.key: setting.value for setting in known.settings()}
     changed = {setting.key: setting.value for setting in config.settings() if setting.value != before[setting.key]}
     return Branch(folder, origin, changed)
-
-
-def ancestry(folder: RunFolder) -> tuple[RunBranched, ...]:
-    """Where a run comes from, its oldest ancestor first; nothing for one that began by itself."""
-    return tuple(_branchings(folder.journal))
-
-
-def _branchings(path: Path) -> Iterator[RunBranched]:
-    for event in takewhile(lambda event: isinstance(event, RunBranched), journal.replay(path)):
-        assert isinstance(event, RunBranched)
-        yield event
 
 
 @contextmanager

@@ -2,6 +2,14 @@
 
 from textual.theme import Theme
 
+RUNS = ("run-1", "run-2", "run-3", "run-4", "run-5", "run-6")
+"""Names of the colours of runs that are compared."""
+
+
+def _runs(colours: str) -> dict[str, str]:
+    return dict(zip(RUNS, colours.split(), strict=True))
+
+
 THEME = Theme(
     name="vsrpp",
     primary="#7aa7d6",
@@ -26,6 +34,7 @@ THEME = Theme(
         "footer-description-foreground": "#8a93a3",
         "border": "#39424e",
         "border-blurred": "#2b323c",
+        **_runs("#7aa7d6 #e6b36a #8fc48a #d98a84 #c5a5e0 #3fd0bd"),
     },
 )
 """KI and success green, LR grey, ground truth cyan, warnings amber, faults red."""
@@ -54,6 +63,7 @@ LIGHT = Theme(
         "footer-description-foreground": "#586373",
         "border": "#a9b3c0",
         "border-blurred": "#cdd4dd",
+        **_runs("#22609f #914c14 #6d3e8b #982640 #545519 #1e5b5a"),
     },
 )
 """The same meanings on white."""
@@ -82,6 +92,7 @@ CONTRAST = Theme(
         "footer-description-foreground": "#e4e8ee",
         "border": "#8a939f",
         "border-blurred": "#6b747f",
+        **_runs("#8cc2ff #c48311 #e8e965 #b6eee2 #a787a2 #8ea484"),
     },
 )
 """Blue and orange on black, told apart by every kind of colour vision; warnings and faults also by their signs."""
@@ -110,6 +121,7 @@ OKABE_ITO = Theme(
         "footer-description-foreground": "#98a1ae",
         "border": "#39424e",
         "border-blurred": "#2b323c",
+        **_runs("#b4d4f0 #e8e965 #8e81f4 #929704 #c7ebcf #919191"),
     },
 )
 """The dark theme in hues of Okabe and Ito (Color Universal Design, 2008): KI and success sky blue, warnings orange,

@@ -8,6 +8,7 @@ from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -22,6 +23,8 @@ class Row:
     text: Content
     key: str = ""
     choosable: bool = True
+    can_mark: bool = False
+    """Its first cells are a sign that a click changes."""
 
 
 def remark(text: Content | str = "") -> Row:
@@ -33,6 +36,12 @@ class PickList(OptionList):
     """Chosen from with the arrow keys and Enter, or by a click; posts OptionList's own messages."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "select", "Choose", key_display="⏎")]
+
+    @dataclass
+    class Marked(Message):
+        """The sign of a row was clicked."""
+
+        key: str
 
     def __init__(self, *, id: str, one_click: bool = True) -> None:
         """``one_click``: a click chooses; otherwise the first click only highlights, as a slip would cost too much."""
@@ -62,6 +71,10 @@ class PickList(OptionList):
 
     def on_click(self, event: events.Click) -> None:
         row = event.style.meta.get("option")
+        if row is not None and self._rows[row].can_mark and event.x < 2 * len(SIGN):
+            self.post_message(self.Marked(self._rows[row].key))
+            event.prevent_default()
+            return
         if row is None or self._one_click or row == self.highlighted or self.get_option_at_index(row).disabled:
             return
         self.highlighted = row

@@ -1,12 +1,13 @@
 """What a run contains and what it is trained on, in a few lines: for the start screen."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from vsrpp_core.messages.events import RunBranched
 from vsrpp_core.run.folder import CheckpointInfo, RunSummary
 from vsrpp_core.run.names import home_for_short, in_home
 from vsrpp_tui.widgets.pick_list import Row, remark
@@ -19,6 +20,8 @@ LABEL = 10
 """Width of the words before the dataset's figures."""
 
 LONGEST_NAME = 28
+MARK = 2
+"""Cells before the name of a run, for the sign of a marked one."""
 
 RECENT = "recent "
 """Before the number of a recent run: the key of its row."""
@@ -30,10 +33,10 @@ def run_card(path: Path, run: RunSummary | None, width: int) -> Content:
     name = Content.styled(folder.name, "bold")
     place = shortened(home_for_short(folder.parent), width - name.cell_length - 2)
     title = spread(name, Content.styled(place, "$secondary"), width)
-    return Content("\n").join((title, *(_run_lines(run) if run else (Content("…"),))))
+    return Content("\n").join((title, *(_run_lines(run, width) if run else (Content("…"),))))
 
 
-def _run_lines(run: RunSummary) -> tuple[Content, ...]:
+def _run_lines(run: RunSummary, width: int) -> tuple[Content, ...]:
     if run.problem:
         return (Content.styled(run.problem.replace(f"{in_home('~')}/", "~/"), "$warning"),)
     if run.locked_by:
@@ -46,7 +49,15 @@ def _run_lines(run: RunSummary) -> tuple[Content, ...]:
         return (Content.assemble((text if run.exists else "nothing trained yet", "$secondary"), damaged),)
     age = duration(max(time.time() - newest.saved_at, 0))
     held = f"last checkpoint {age} ago · {run.n_files:,} files · {file_size(run.size)}"
-    return (Content(_reached(newest, run.max_steps)), Content.assemble((held, "$secondary"), damaged))
+    reached = (Content(_reached(newest, run.max_steps)), Content.assemble((held, "$secondary"), damaged))
+    if not run.ancestry:
+        return reached
+    words = "branched " + ", which came ".join(map(origin_of, reversed(run.ancestry)))
+    return (*reached, Content.styled("\n".join(wrapped(words, width)), "$secondary"))
+
+
+def origin_of(branching: RunBranched) -> str:
+    return f"from {Path(branching.parent).name} at step {branching.step:,}"
 
 
 def _reached(newest: CheckpointInfo, max_steps: int) -> str:
@@ -79,30 +90,42 @@ def unread_card() -> Content:
     return Content.assemble((f"{'Dataset':<{LABEL}}", "$secondary"), "…")
 
 
-def recent_rows(runs: Sequence[RunSummary], problem: str, width: int) -> Iterator[Row]:
-    """The recent runs under their heading, each ``width`` cells wide; ``problem``: why the list could not be saved."""
+def recent_rows(
+    runs: Sequence[RunSummary], problem: str, width: int, marked: Collection[Path], about: str
+) -> Iterator[Row]:
+    """The recent runs under their heading, each ``width`` cells wide, with a sign of whether it is ``marked``.
+
+    ``about``: what marks are for. ``problem``: why the list could not be saved.
+    """
     if problem:
         yield from (remark(), remark(problem))
     if not runs:
         return
-    yield from (remark(), remark("Recent runs"))
-    name_width = min(max(len(run.path.name) for run in runs), LONGEST_NAME, width // 3)
+    heading = Content.styled("Recent runs", "$secondary")
+    yield from (remark(), remark(spread(heading, Content.styled(about, "$secondary"), width)))
+    room = width - MARK
+    name_width = min(max(len(run.path.name) for run in runs), LONGEST_NAME, room // 3)
     for index, run in enumerate(runs):
-        yield Row(_recent_line(run, name_width, width), f"{RECENT}{index}")
+        sign = ("● ", "$primary") if run.path in marked else ("○ ", "$secondary")
+        line = _recent_line(run, name_width, room)
+        yield Row(Content.assemble(sign, line), f"{RECENT}{index}", can_mark=True)
 
 
 def _recent_line(run: RunSummary, name_width: int, width: int) -> Content:
-    """Name, progress, folder."""
+    """Name, progress, and the run that it comes from, or its folder; in a narrow place that run has its own line."""
     name, newest = Content(run.path.name).truncate(name_width, ellipsis=True), run.newest
+    origin = origin_of(run.ancestry[-1]) if run.ancestry else ""
     if newest is None or not newest.is_described:
         text, state = ("not described" if newest else "nothing trained yet"), ""
     else:
         text = f"{newest.step:>9,} of {run.max_steps or newest.max_steps:<9,}"
         state = "in use" if run.locked_by else "done" if run.is_complete else ""
     figures = f"{text:<22}  {state:<6}"
-    if name_width + 2 + len(figures) > width:
+    room = width - name_width - 2 - len(figures)
+    beside = origin if origin and len(origin) + 2 <= room else shortened(home_for_short(run.path.parent), room - 2)
+    below = (f"\n{' ' * MARK}{origin}" if origin and beside != origin else "", "$secondary")
+    if room < 0:
         short = Content("  ".join(filter(None, (" ".join(text.split()), state))))
-        return spread(Content(run.path.name), short, width)
-    place = shortened(home_for_short(run.path.parent), width - name_width - 2 - len(figures) - 2)
+        return Content.assemble(spread(Content(run.path.name), short, width), below)
     gap = " " * (name_width - name.cell_length + 2)
-    return Content.assemble(name, gap, figures, "  ", (place, "$secondary"))
+    return Content.assemble(name, gap, figures, (f"  {beside}", "$secondary"), below)

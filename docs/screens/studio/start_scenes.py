@@ -1,13 +1,20 @@
 """The start screen in its states, and the screens behind it."""
 
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 from textual.app import App
 
-from docs.screens.studio.scene import Studio, scene
+from docs.screens.studio.scene import NORMAL, UPRIGHT, Studio, scene, until
 from docs.screens.studio.stage import MIDDLE, Stage
+from vsrpp_core.messages import events as ev
+from vsrpp_core.messages import journal
+from vsrpp_core.messages.events import RunBranched
+from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.app import Farewell, VsrppApp
+from vsrpp_tui.screens.start.compare import CompareScreen
 from vsrpp_tui.screens.start.start import Choice
 
 MINUTES = 60.0
@@ -20,10 +27,18 @@ def furnish(stage: Stage) -> None:
     stage.put_run(stage.run, MIDDLE)
     stage.put_run(runs / "toons-7-frames", 900)
     stage.put_run(runs / "super8", 2000)
+    _branch(runs / "toons-7-frames", runs / "super8", 500)
     stage.remember([stage.run, runs / "toons-7-frames", runs / "super8"])
     newest = RunFolder(stage.run).summary().newest
     assert newest
     stage.set_clock(newest.saved_at + 12 * MINUTES)
+
+
+def _branch(run: Path, parent: Path, step: int) -> None:
+    """As if ``run`` had begun from a checkpoint of ``parent``."""
+    origin = RunBranched(parent=str(parent), checkpoint=f"checkpoint_step_{step}.pth", step=step)
+    path = RunFolder(run).journal
+    path.write_text(f"{journal.encode(origin)}\n{path.read_text(encoding='utf-8')}", encoding="utf-8")
 
 
 def start(stage: Stage, run: str = "films", data: bool = False) -> App[Farewell]:
@@ -39,6 +54,51 @@ async def resumable(studio: Studio) -> None:
         await studio.shoot(pilot, "resume-older", "down", "down")
         await studio.shoot(pilot, "delete", "escape", "l")
         await studio.shoot(pilot, "open-run", "escape", "o")
+
+
+@scene("start-branched", sizes=(NORMAL,))
+async def branched(studio: Studio) -> None:
+    """A run that comes from another, and one that is marked to be compared with it."""
+    furnish(studio.stage)
+    async with studio.open(start(studio.stage, "toons-7-frames")) as pilot:
+        await pilot.press("end", "space")
+        await studio.shoot(pilot, "start-branched")
+
+
+@scene("compare", "compare-settings", "compare-pictures")
+async def compared(studio: Studio) -> None:
+    await _compared(studio, "compare", "compare-settings", "compare-pictures")
+
+
+@scene("phone-compare", sizes=(UPRIGHT,))
+async def compared_on_a_phone(studio: Studio) -> None:
+    await _compared(studio, "phone-compare")
+
+
+async def _compared(studio: Studio, first: str, *others: str) -> None:
+    """Three runs, of which one comes from another; each next picture is of the next view."""
+    furnish(studio.stage)
+    runs = studio.stage.run.parent
+    _differ(runs / "super8", lr=4e-4, psnr=-0.35)
+    _differ(runs / "toons-7-frames", lr=5e-4, psnr=0.2)
+    async with studio.open(start(studio.stage)) as pilot:
+        await pilot.press("end", "space", "up", "space", "o")
+        screen = pilot.app.screen
+        assert isinstance(screen, CompareScreen)
+        await until(lambda: screen.caught_up, "the journals' ends")
+        screen.draw()
+        await studio.shoot(pilot, first)
+        for name in others:
+            await studio.shoot(pilot, name, "s")
+
+
+def _differ(run: Path, lr: float, psnr: float) -> None:
+    """As if ``run`` had been trained with another rate, and had come out so much better."""
+    folder = RunFolder(run)
+    RunConfig.load(folder.config).with_overrides({"schedule.lr_max": lr}).save(folder.config)
+    events = list(journal.replay(folder.journal))
+    told = (replace(e, ki_psnr=e.ki_psnr + psnr) if isinstance(e, ev.ValidationFinished) else e for e in events)
+    folder.journal.write_text("".join(f"{journal.encode(event)}\n" for event in told), encoding="utf-8")
 
 
 @scene("start-fresh")

@@ -18,7 +18,7 @@ from vsrpp_core.remote.standing import standing_of
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.run.folder import LOCK_NAME, RunFolder
 from vsrpp_core.run.settings import Overrides
-from vsrpp_core.session.branch import ancestry, branch
+from vsrpp_core.session.branch import branch
 from vsrpp_core.session.session import open_session
 
 BEST = {**TINY, "cadence.validate_every": 2, "cadence.best_from": 1, "cadence.best_until": 4}
@@ -65,7 +65,7 @@ def test_its_ancestry_is_kept_and_told(run: RunFolder, tmp_path: Path, capsys: p
     seen = standing_of(second)
     assert (seen.status, seen.step, list(seen.branched_from)) == ("new", 5, origins)
     train(second.path, None, 6)
-    assert len(ancestry(second)) == 2 and list(standing_of(second).branched_from) == origins
+    assert len(second.ancestry()) == 2 and list(standing_of(second).branched_from) == origins
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from vsrpp_tui.screens.run.mark import MarkScreen
 from vsrpp_tui.screens.run.settings import SettingsScreen
 from vsrpp_tui.screens.run.training import BORDER_KEYS, TrainingScreen
 from vsrpp_tui.screens.shared.help import HelpScreen
+from vsrpp_tui.screens.start import compare
+from vsrpp_tui.screens.start.compare import CompareScreen
 from vsrpp_tui.screens.start.confirm import ConfirmDelete
 from vsrpp_tui.screens.start.open_run import OpenRun
 from vsrpp_tui.screens.start.resume import ResumeScreen
@@ -135,6 +137,11 @@ async def test_keys_in_the_borders_are_pressed(tmp_path: Path) -> None:
         await until(pilot, lambda: "detail 2×" in on_screen(pilot))
         await click_words(pilot, "−")
         await until(pilot, lambda: "detail 1×" in on_screen(pilot))
+
+
+def test_every_key_in_a_border_is_an_action() -> None:
+    for screen, keys in ((TrainingScreen, BORDER_KEYS), (CompareScreen, compare.BORDER_KEYS)):
+        assert [name for name in keys.values() if not hasattr(screen, f"action_{name.partition('(')[0]}")] == []
 
 
 async def test_settings_are_changed_by_the_mouse(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from vsrpp_tui.app.app import Farewell
 from vsrpp_tui.screens.run.failed import FailedScreen
 from vsrpp_tui.state.run import RunState
 from vsrpp_tui.user.preferences import preferences_path, read_preferences
-from vsrpp_tui.user.themes import CONTRAST, OKABE_ITO, THEMES
+from vsrpp_tui.user.themes import CONTRAST, OKABE_ITO, RUNS, THEMES
 from vsrpp_tui.widgets.charts.charts import (
     Chart,
     GradientChart,
@@ -53,7 +53,7 @@ VISIONS = {
 Vision Deficiency, IEEE TVCG 15(6), 2009."""
 
 WORDS = ("foreground", "primary", "secondary", "accent", "success", "warning", "error")
-COLOURED_WORDS = (*WORDS, "chart-l1", "chart-ms", "chart-grad", "chart-lr", "footer-key-foreground")
+COLOURED_WORDS = (*WORDS, "chart-l1", "chart-ms", "chart-grad", "chart-lr", "footer-key-foreground", *RUNS)
 GROUNDS = ("background", "surface", "panel")
 
 
@@ -109,7 +109,7 @@ def test_words_can_be_read_and_curves_be_seen(theme: Theme) -> None:
 def test_curves_of_a_chart_are_told_apart(tmp_path: Path, theme: Theme, vision: str) -> None:
     pairs = set(drawn_alike(learned(tmp_path)))
     assert ("chart-l1", "foreground") in pairs or ("foreground", "chart-l1") in pairs
-    for one, other in pairs:
+    for one, other in (*pairs, *combinations(RUNS, 2)):
         apart = float(deltaE_ciede2000(seen(value(theme, one), vision), seen(value(theme, other), vision)))
         assert apart >= APART, f"{one} and {other}: {apart:.1f}"
 

@@ -90,6 +90,14 @@ def test_in_a_narrow_place_they_stand_below_each_other() -> None:
     assert [column[2 * place * sheet.stacked + 2] for place in range(3)] == [1, 2, 3] and not column[:2].any()
 
 
+def test_many_stand_in_rows_where_one_row_would_make_them_small() -> None:
+    sheet = arranged(parts_of(*(plain(value) for value in range(1, 6))), 76, 38, BLACK)
+    assert (sheet.columns, sheet.image.width <= 76, sheet.image.height <= 76) == (3, True, True)
+    tops, lefts = (2 * sheet.stacked, sheet.pane + GAP)
+    drawn = np.asarray(sheet.image)[:, :, 0]
+    assert [drawn[2 + row * tops, column * lefts] for row in (0, 1) for column in range(3)] == [1, 2, 3, 4, 5, 0]
+
+
 def test_the_detail_is_where_the_bicubic_picture_misses_most(tmp_path: Path) -> None:
     lr, truth = plain(0, 96, 96), plain(0, 96, 96)
     truth[80:84, 8:12] = 255

@@ -4,14 +4,23 @@ import argparse
 import csv
 import io
 import math
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, Terminal, complain
 from vsrpp_core.errors import UsageError, os_errors
-from vsrpp_core.messages.changes import as_text
 from vsrpp_core.report import comparison_page
-from vsrpp_core.report.comparison import Comparison, Course, Point, compare_runs, gain_of, names_of
+from vsrpp_core.report.comparison import (
+    UNKNOWN,
+    Comparison,
+    Course,
+    Point,
+    compare_runs,
+    gain_of,
+    names_of,
+    settings_table,
+)
 from vsrpp_core.report.sentences import duration
 from vsrpp_core.run.files import write_text_atomically
 from vsrpp_core.run.folder import RunFolder
@@ -19,7 +28,6 @@ from vsrpp_core.run.names import listed
 from vsrpp_core.run.names import place as path_of
 from vsrpp_core.run.pictures.picture_history import PREFIX
 
-UNKNOWN = "–"
 CSV_FIELDS = ("run", "step", "hours", "psnr", "gain", "ssim")
 
 
@@ -41,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     if options.html:
         comparison_page.refuse_without_packages()
     found, terminal = compare_runs([RunFolder(path) for path in options.runs]), Terminal()
-    tables = _figures(found), _settings(found)
+    names = names_of([course.path for course in found.courses])
+    tables = _figures(found, names), settings_table(found, names)
     for rows in tables:
         _say(terminal, rows)
     if not found.is_of_one_set:
@@ -63,10 +72,10 @@ def _write(out: Path, text: str) -> None:
         write_text_atomically(out, text)
 
 
-def _figures(found: Comparison) -> list[list[str]]:
+def _figures(found: Comparison, names: Sequence[str]) -> list[list[str]]:
     at = f"GAIN AT {found.common_step:,}" if found.common_step else "GAIN AT –"
     rows = [["RUN", "STEP", "WORK", "SIZE", "LAST", "SSIM", "BEST", "AT STEP", at]]
-    for course, name in zip(found.courses, names_of([course.path for course in found.courses]), strict=True):
+    for course, name in zip(found.courses, names, strict=True):
         common = course.at(found.common_step)
         rows.append(
             [
@@ -86,18 +95,6 @@ def _figures(found: Comparison) -> list[list[str]]:
 
 def _gain(point: Point | None) -> str:
     return UNKNOWN if math.isnan(gain_of(point)) else f"{gain_of(point):+.3f} dB"
-
-
-def _settings(found: Comparison) -> list[list[str]]:
-    names = names_of([course.path for course in found.courses])
-    rows = [["SETTING", *names]]
-    rows += [[key, *map(_value, values)] for key, values in found.differing.items()]
-    origins = [", ".join(map(str, course.origins)) or UNKNOWN for course in found.courses]
-    return [*rows, ["branched from", *origins]] if any(course.origins for course in found.courses) else rows
-
-
-def _value(value: object) -> str:
-    return UNKNOWN if value is None else as_text(value)
 
 
 def _say(terminal: Terminal, rows: list[list[str]]) -> None:

@@ -393,7 +393,7 @@ class TrainingScreen(BaseScreen[None]):
         self._redraw()
 
     def action_picture(self, by: int) -> None:
-        self._pictures.step(by)
+        self._pictures.next_sample(by)
         self._label_borders()
 
     def action_look_back(self, by: int) -> None:
@@ -401,7 +401,7 @@ class TrainingScreen(BaseScreen[None]):
         self._label_borders()
 
     def action_zoom(self, by: int) -> None:
-        self._pictures.zoom(by)
+        self._pictures.look_closer(by)
         self._label_borders()
 
     # one panel on the whole screen

@@ -34,6 +34,8 @@ AGE_SECONDS = 10.0
 """How often the age of the last checkpoint is redrawn."""
 
 NAME_WIDTH = 20
+MOST_MARKED = 5
+"""Beside the run that is shown."""
 NARROW, INDENT = 60, 2
 """Cells of a line below which what an action does stands under its name."""
 
@@ -60,7 +62,9 @@ class StartScreen(BaseScreen[None]):
         Binding("s,l,d", "fresh", "Start", key_display="s", id="start", tooltip="train a fresh network"),
         Binding("a", "tune", "Auto-tune", id="tune", tooltip="choose the network by what this machine can run"),
         Binding("w", "restore", "Trash", id="trash", tooltip="the trash: enter, twice, restores a deletion"),
-        Binding("o", "open", "Open", id="open", tooltip="open another run by its path"),
+        Binding("o", "open", "Open", id="open", tooltip="open a run by its path"),
+        Binding("o", "compare", "Compare", id="open", tooltip="compare this with the marked"),
+        Binding("space", "mark", "Mark", show=False, id="mark_run", tooltip="mark a recent run, or take the mark back"),
         Binding("u", "upscale", "Upscale", id="upscale", tooltip="upscale films with a network of this run or another"),
         Binding("t", "demo", "Try the demo", id="demo", tooltip="a small network learns from photographs, in minutes"),
         Binding("enter", "default", "Choose", show=False, id="choose"),
@@ -124,6 +128,8 @@ class StartScreen(BaseScreen[None]):
         """The action of a key that was pressed before the run was read."""
         self._typed: dict[str, Values] = {}
         """What was typed into each form, for the next time."""
+        self._marked: dict[Path, None] = {}
+        """Recent runs that ``o`` compares with this one, as they were marked."""
         self._choices = PickList(id="start-choices")
 
     def body(self) -> ComposeResult:
@@ -150,6 +156,7 @@ class StartScreen(BaseScreen[None]):
         """Be the start screen of another run."""
         self.choice, self._notice = choice, ""
         self._recent = StartScreen.RecentRead(())
+        self._marked.clear()
         self._begin_to_read()
 
     def _begin_to_read(self) -> None:
@@ -226,6 +233,8 @@ class StartScreen(BaseScreen[None]):
             return self._dataset_root is not None
         if action in ("upscale", "prepare"):
             return run is not None
+        if action in ("open", "compare"):
+            return bool(self._marked) == (action == "compare")
         if action not in ("resume", "delete", "fresh", "tune", "restore", "demo"):
             return True
         if run is None:
@@ -350,6 +359,46 @@ class StartScreen(BaseScreen[None]):
         is_demo = path == demo_run_path()
         self.show_run(Choice(path, None if is_demo else data, is_demo, self.choice.preset if is_new else ""))
 
+    # comparing
+
+    def action_mark(self) -> None:
+        self._mark(self._choices.chosen)
+
+    def on_pick_list_marked(self, message: PickList.Marked) -> None:
+        self._mark(message.key)
+
+    def _mark(self, key: str) -> None:
+        """Mark the recent run of a row, or take its mark back."""
+        if not key.startswith(RECENT):
+            return
+        path = self._recent.runs[int(key.removeprefix(RECENT))].path
+        if path in self._marked:
+            del self._marked[path]
+        elif len(self._marked) < MOST_MARKED:
+            self._marked[path] = None
+        else:
+            self.notify(f"{MOST_MARKED + 1} runs are the most that one chart can hold", severity="warning")
+        self.refresh_bindings()
+        self._draw()
+
+    def action_compare(self) -> None:
+        from vsrpp_tui.screens.start.compare import CompareScreen  # loads the charts' libraries
+
+        shown = [self._read.run.path] if self._read and self._read.run.exists else []
+        if len(runs := [*shown, *self._marked]) > 1:
+            self.app.push_screen(CompareScreen(runs))
+        else:
+            self.notify("nothing is trained here yet; space marks a second run to compare", severity="warning")
+
+    def _marks(self, width: int) -> str:
+        """What marks are for."""
+        if not self._marked:
+            return "space marks to compare"
+        count = len(self._marked)
+        other = f"{count} runs" if count > 1 else next(iter(self._marked)).name
+        words = f"o compares {self.choice.run.name} with {other}"
+        return words if len(words) < width - NAME_WIDTH else "o compares"
+
     # work besides training
 
     def action_upscale(self) -> None:
@@ -404,7 +453,9 @@ class StartScreen(BaseScreen[None]):
         notice = self.query_one("#start-notice", Static)
         notice.update(said)
         notice.display = bool(said)
-        rows = (*self._choice_rows(), *recent_rows(self._recent.runs, self._recent.problem, width - 4))
+        room = width - 4
+        recent = recent_rows(self._recent.runs, self._recent.problem, room, self._marked, self._marks(room))
+        rows = (*self._choice_rows(), *recent)
         self._choices.show(rows if self._read else (), next((row.key for row in rows if row.choosable), ""))
 
     def _data(self) -> Content:

@@ -2,10 +2,12 @@
 sparing, and none for a logarithmic axis."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from textual_plot.axis_formatter import AxisFormatter
+
+from vsrpp_tui.widgets.text import duration
 
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 ROUND_IN_A_DECADE = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
@@ -57,9 +59,14 @@ def steps(step: float) -> str:
     return f"{step / 1000:.4g}k" if abs(step) >= 10_000 else f"{step:.0f}"
 
 
-def steps_axis(first: float, last: float, columns: int) -> str:
-    """``columns`` cells with the steps at both ends and, where there is room, in the middle."""
-    left, middle, right = (steps(x) for x in (first, (first + last) / 2, last))
+def time(seconds: float) -> str:
+    """Seconds, in the two largest units."""
+    return duration(seconds) if seconds else "0"
+
+
+def steps_axis(first: float, last: float, columns: int, words: Callable[[float], str] = steps) -> str:
+    """``columns`` cells with the steps at both ends and, where there is room, in the middle; ``words`` says them."""
+    left, middle, right = (words(x) for x in (first, (first + last) / 2, last))
     room = columns - len(left) - len(right)
     if room < len(middle) + 8:
         return f"{left}{' ' * max(room, 1)}{right}"[:columns]

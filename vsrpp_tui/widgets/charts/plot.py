@@ -25,7 +25,7 @@ from textual_plot.plot_widget import Legend
 
 from vsrpp_tui.state.moments import Moment, MomentKind
 from vsrpp_tui.state.series import Point
-from vsrpp_tui.widgets.charts.axes import LinearFigures, LogarithmicFigures, steps_axis
+from vsrpp_tui.widgets.charts.axes import LinearFigures, LogarithmicFigures, steps, steps_axis, time
 from vsrpp_tui.widgets.charts.braille_canvas import Plane
 from vsrpp_tui.widgets.charts.zoom import Window, within
 from vsrpp_tui.widgets.text import decimate
@@ -77,6 +77,8 @@ class Frame:
     shade_word: str = ""
     mark: Point | None = None
     """The current step."""
+    of_time: bool = False
+    """The x axis has seconds in place of steps."""
     moments: tuple[Moment, ...] = ()
     """Signs on the lowest row."""
     moment: Moment | None = None
@@ -288,7 +290,8 @@ class Plot(PlotWidget, can_focus=False):
 
     def _render_x_ticks(self) -> None:
         columns = self._scale_rectangle.width
-        axis = steps_axis(self._x_min, self._x_max, columns)
+        words = time if self._frame.of_time else steps
+        axis = steps_axis(self._x_min, self._x_max, columns, words)
         self._plane("margin-bottom").put(LEFT, 0, axis, self._colour("secondary"))
 
     def _render_y_ticks(self) -> None:

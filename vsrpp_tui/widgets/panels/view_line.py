@@ -1,12 +1,14 @@
 """The line that names the views of the training screen, the one shown among them."""
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.events import Click
 from textual.message import Message
 from textual.widgets import Static
 
 VIEWS = ("overview", "charts", "report", "activity", "pictures", "log")
-HINT = "s next · f full screen"
+HINT, SHORT_HINT = "s next · f full screen", "s next"
 FULL_HINT = "tab next · esc back"
 GAP, LEAST_GAP = 3, 1
 MARK = 2
@@ -23,9 +25,10 @@ class ViewLine(Static):
             super().__init__()
             self.view = view
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, views: Sequence[str] = VIEWS, hint: str = HINT, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
-        self._view, self._full = VIEWS[0], ""
+        self._views, self._hint = tuple(views), hint
+        self._view, self._full = self._views[0], ""
 
     def show(self, view: str, full: str) -> None:
         """``full`` is the title of the panel that has the whole screen, or empty."""
@@ -43,20 +46,20 @@ class ViewLine(Static):
         )
         if self._full:
             left = Content.assemble((f"{self._view} › ", "$secondary"), (f"▸ {self._full}", "bold $primary"))
-        hint = FULL_HINT if self._full else HINT
+        hint = FULL_HINT if self._full else self._hint
         room = self.content_size.width - left.cell_length - len(hint) if "\n" not in left.plain else 0
         right = Content.styled(" " * room + hint, "$secondary") if room >= GAP else Content("")
         self.update(Content.assemble(left, right))
 
     def _lines(self) -> list[list[tuple[str, int]]]:
         """The views of each line, and the cells after each; two lines stand in columns."""
-        taken = sum(len(view) + MARK for view in VIEWS)
-        gap = min(GAP, (self.content_size.width - taken) // (len(VIEWS) - 1))
+        taken = sum(len(view) + MARK for view in self._views)
+        gap = min(GAP, (self.content_size.width - taken) // (len(self._views) - 1))
         if gap >= LEAST_GAP or not self.content_size.width:
-            return [[(view, gap) for view in VIEWS[:-1]] + [(VIEWS[-1], 0)]]
-        half = len(VIEWS) // 2
-        columns = [max(map(len, pair)) for pair in zip(VIEWS[:half], VIEWS[half:], strict=True)]
-        lines = (VIEWS[:half], VIEWS[half:])
+            return [[(view, gap) for view in self._views[:-1]] + [(self._views[-1], 0)]]
+        half = len(self._views) // 2
+        columns = [max(map(len, pair)) for pair in zip(self._views[:half], self._views[half:], strict=True)]
+        lines = (self._views[:half], self._views[half:])
         return [[(view, wide + GAP - len(view)) for view, wide in zip(line, columns, strict=True)] for line in lines]
 
     def _word(self, view: str) -> Content:

@@ -40,7 +40,8 @@ class Label:
 
     def text(self, pane: int) -> str:
         """In the width of a part of ``pane`` cells and the gap after it."""
-        text = f"{self.word} {self.figure}" if len(self.figure) + 3 <= pane else self.word
+        word = self.word if len(self.word) <= pane else f"{self.word[: pane - 1]}…"
+        text = f"{word} {self.figure}" if len(word) + 1 + len(self.figure) <= pane else word
         return f"{text:<{pane + GAP}}"[: pane + GAP]
 
 
@@ -56,16 +57,18 @@ class PictureSource:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The parts on one background: beside each other, or below each other, each with a line of cells above it."""
+    """The parts on one background: in a row, or in rows below each other, each with a line of cells above it."""
 
     image: Image.Image
     """Of whole cells."""
     pane: int
     """Cells of one part in width."""
     stacked: int = 0
-    """Cells from the top of a part to that of the next one; 0 where they are beside each other."""
+    """Cells from the top of a row to that of the next one; 0 for a single row."""
     graphics: Graphics | None = None
     """What the image was arranged for; None is half cells."""
+    columns: int = 1
+    """Parts of a row, where there is more than one."""
 
 
 class PictureView(Vertical):
@@ -134,8 +137,10 @@ class PictureView(Vertical):
         placed = pixels(sheet.image, sheet.graphics) if sheet.graphics else Placed(half_cells(sheet.image))
         rows = placed.rows
         labels = [Content.styled(label.text(sheet.pane), label.style) for label in source.labels]
-        for place, label in enumerate(labels if sheet.stacked else ()):
-            rows[place * sheet.stacked : place * sheet.stacked + 1] = self._canvas.strips(label)
+        for place in range(0, len(labels) if sheet.stacked else 0, sheet.columns):
+            top = place // sheet.columns * sheet.stacked
+            line = Content.assemble(*labels[place : place + sheet.columns])
+            rows[top : top + 1] = self._canvas.strips(line)
         self._canvas.paint(placed)
         self._labels.update(Content("") if sheet.stacked else Content.assemble(*labels))
 
@@ -150,27 +155,34 @@ def arranged(
     background: tuple[int, int, int],
     graphics: Graphics | None = None,
 ) -> Sheet:
-    """Pictures of one size within ``width`` × ``height`` cells, beside each other unless they are much larger below.
+    """Pictures of one size within ``width`` × ``height`` cells, in a row unless they are much larger in several.
 
     In half cells, or as ``graphics`` shows them. Scaled down smoothly, scaled up by whole pixels: a detail shows what
     is in the file.
     """
     column, row = graphics.cell if graphics else HALF_CELLS
     first, count = parts[0], len(parts)
-    beside = _scale(first, (width - (count - 1) * GAP) // count * column, height * row)
-    below = _scale(first, width * column, (height // count - 1) * row)
-    scale, stacked = (below, True) if below > WORTH_STACKING * beside else (beside, False)
+
+    def scale_in(columns: int) -> float:
+        lines = -(-count // columns)
+        high = height if lines == 1 else height // lines - 1
+        return _scale(first, (width - (columns - 1) * GAP) // columns * column, high * row)
+
+    best = max(range(1, count) if count > 3 else (1,), key=scale_in)
+    columns = best if scale_in(best) > WORTH_STACKING * scale_in(count) else count
+    scale, stacked = scale_in(columns), columns < count
     if graphics and scale > 1:
         scale = int(scale)  # in half cells a pixel may be a cell larger than its neighbour; among pixels it would show
     size = (max(int(first.width * scale), 1), max(int(first.height * scale) // 2 * 2, 2))
     method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
     pane, rows = -(-size[0] // column), -(-size[1] // row)
-    across, down = (0, rows + 1) if stacked else (pane + GAP, 0)
-    cells = ((count - 1) * across + pane, count * down or rows)
+    across, down = pane + GAP, rows + stacked
+    cells = (columns * across - GAP, -(-count // columns) * down)
     sheet = Image.new("RGB", (cells[0] * column, cells[1] * row), background)
     for place, part in enumerate(parts):
-        sheet.paste(part.resize(size, method), (place * across * column, (place * down + stacked) * row))
-    return Sheet(sheet, pane, down, graphics)
+        x, y = place % columns * across, place // columns * down + stacked
+        sheet.paste(part.resize(size, method), (x * column, y * row))
+    return Sheet(sheet, pane, down if stacked else 0, graphics, columns)
 
 
 def _scale(picture: Image.Image, width: int, height: int) -> float:

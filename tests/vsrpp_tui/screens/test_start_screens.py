@@ -264,11 +264,11 @@ async def test_recent_runs_are_shown_with_how_far_they_came(
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: shows(pilot, "Recent runs"))
         shown = [line.split() for line in lines(pilot) if " of " in line and "step" not in line]
-        assert [words[:4] for words in shown] == [
-            ["toon-7f", "31,000", "of", "100,000"],
-            ["space", "100,000", "of", "100,000"],
+        assert [words[:5] for words in shown] == [
+            ["○", "toon-7f", "31,000", "of", "100,000"],
+            ["○", "space", "100,000", "of", "100,000"],
         ]
-        assert shown[1][4] == "done" and "done" not in shown[0]
+        assert shown[1][5] == "done" and "done" not in shown[0]
         assert shows(pilot, "nothing trained yet")
         assert all(len(line) <= size[0] for line in lines(pilot))
     assert recent.recent_runs()[0] == tmp_path / "Learn"
@@ -343,7 +343,7 @@ async def test_many_recent_runs_scroll(tmp_path: Path, make_dataset: MakeDataset
         await until(pilot, lambda: shows(pilot, "Recent runs"))
         await pilot.press("end")
         await pilot.pause()
-        assert any("▸ run01" in line for line in lines(pilot)), "the cursor can be seen where it is"
+        assert any("▸ ○ run01" in line for line in lines(pilot)), "the cursor can be seen where it is"
 
 
 def test_the_description_of_a_run_is_what_the_trainer_writes(tmp_path: Path) -> None:

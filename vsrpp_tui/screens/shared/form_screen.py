@@ -57,7 +57,7 @@ class FormScreen(TypedScreen[Request | None]):
             for field in self.FIELDS:
                 yield FieldRow(field, str(self.values.get(field.key, "")))
             yield TickRow(self.TICKS, tuple(key for key, value in self.values.items() if value is True))
-            yield Static(id="form-outlook", markup=False)
+        yield Static(id="form-outlook", markup=False)  # in sight, however far the fields are scrolled
         with Horizontal(id="form-end"):
             yield Static(id="form-status", markup=False)
             yield Button("Begin", id="begin", compact=True)
@@ -171,7 +171,9 @@ class FormScreen(TypedScreen[Request | None]):
         if checked:
             for row in self.query(FieldRow):
                 row.show(self._fault_of(row, checked), checked.notes.get(row.field.key, ""))
-            self.query_one("#form-outlook", Static).update(_outlook(checked.outlook))
+            outlook = self.query_one("#form-outlook", Static)
+            outlook.update(_outlook(checked.outlook))
+            outlook.display = bool(checked.outlook)
         self.query_one("#form-status", Static).update(self._status(checked))
         self.query_one("#begin", Button).disabled = checked is not None and checked.request is None
 

@@ -142,7 +142,11 @@ class Steering:
         if trainer.schedule.is_finishing:
             yield self._answer(command, False, f"already finishing, at step {planned:,}")
         elif steps < 1:
-            why = "no step has been timed yet; name a number of steps" if command.hours > 0 else "at least one step"
+            why = (
+                "no step is timed yet, or none fits into that; name a number of steps"
+                if command.hours > 0
+                else "at least one step"
+            )
             yield self._answer(command, False, why)
         elif step + steps >= planned:
             yield self._answer(command, False, f"it ends at step {planned:,}; name fewer than {planned - step:,} steps")

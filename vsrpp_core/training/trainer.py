@@ -531,7 +531,8 @@ class Trainer:
         return self._saving.save(kind)
 
     def _finish(self, steering: Steering) -> Iterator[ev.Event]:
-        """Validate a completed run if its last step was not, save, and say where it ended."""
+        """Report and validate the last step if it was not, save, and say where the session ended."""
+        yield from self.report_if_pending()
         if self.is_complete and not steering.stopping and self._progress.last_quality_step != self._progress.step:
             yield from self.validate()
         yield self._phase("stopping")

@@ -602,6 +602,14 @@ def test_a_fresh_start_reports_what_it_moved_away(make_dataset: MakeDataset, tmp
     assert told == [f"what the run held before is in .trash/{trashed.name}"]
 
 
+def test_the_last_step_is_reported_whatever_the_cadence(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    seldom = {f"cadence.{name}_every": 5 for name in ("status", "journal", "tensorboard")}
+    settings = {**TINY, **seldom, "training.max_steps": 7}
+    collect(open_session(tmp_path / "run", make_dataset(), start="fresh", overrides=settings))
+    told = [event.step for event in replay(tmp_path / "run" / "events.jsonl") if isinstance(event, ev.StepReported)]
+    assert told == [5, 7] and "step        7 of 7" in (tmp_path / "run" / "training_status.txt").read_text()
+
+
 def test_a_complete_run_is_not_resumed(make_dataset: MakeDataset, tmp_path: Path) -> None:
     run, data = tmp_path / "run", make_dataset()
     train(run, data, training__max_steps=2)

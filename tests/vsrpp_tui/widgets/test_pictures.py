@@ -42,8 +42,10 @@ def test_a_comparison_picture_comes_apart_into_what_it_was_made_of(tmp_path: Pat
 
 
 def test_a_picture_that_cannot_be_read_is_shown(tmp_path: Path) -> None:
-    with pytest.raises(VsrppError, match="not there any more"):
+    with pytest.raises(VsrppError, match="not there any more; the next validation"):
         read_parts(tmp_path / "gone.png")
+    with pytest.raises(VsrppError, match="not there any more; look at those of another"):
+        read_parts(tmp_path / "step_5" / "gone.png")
     (tmp_path / "torn.png").write_bytes(b"\x89PNG")
     with pytest.raises(VsrppError, match="cannot be read"):
         read_parts(tmp_path / "torn.png")

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.pictures import UNREADABLE
+from vsrpp_core.run.pictures.picture_history import PREFIX
 
 LABELS = ("LR", "KI", "GT")
 MARGIN, HEADER = 6, 16
@@ -41,14 +42,19 @@ def read_parts(path: Path, count: int = len(LABELS)) -> tuple[Image.Image, ...]:
         with Image.open(path) as file:
             sheet = file.convert("RGB")
     except FileNotFoundError:
-        raise VsrppError(f"{path} is not there any more; the next validation writes it again") from None
+        raise VsrppError(f"{path} is not there any more; {_advice(path)}") from None
     except UNREADABLE as error:
-        raise VsrppError(f"{path} cannot be read ({error}); the next validation writes it again") from None
+        raise VsrppError(f"{path} cannot be read ({error}); {_advice(path)}") from None
     width = (sheet.width - MARGIN * (count - 1)) // count
     if width < 1 or sheet.height <= HEADER:
-        raise VsrppError(f"{path} is no comparison picture; the next validation writes it again")
+        raise VsrppError(f"{path} is no comparison picture; {_advice(path)}")
     lefts = [place * (width + MARGIN) for place in range(count)]
     return tuple(sheet.crop((left, HEADER, left + width, sheet.height)) for left in lefts)
+
+
+def _advice(path: Path) -> str:
+    is_kept = path.parent.name.startswith(PREFIX)
+    return "look at those of another validation" if is_kept else "the next validation writes it again"
 
 
 def most_different_window(one: Image.Image, other: Image.Image, width: int, height: int) -> Box:

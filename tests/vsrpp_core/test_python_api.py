@@ -18,7 +18,7 @@ SIGNATURES = {
     "load_network": "path, hardware=",
     "jobs.plan": "sources, out, png=, overwrite=, span=",
     "jobs.Options": "encoding=, precision=, span=, rate=, to=, tile=, segment_seconds=, overwrite=, fresh=, force=, "
-    "drop_tracks=, preview_every=",
+    "drop_tracks=, preview_every=, ensemble=",
 }
 """Of each function the parameters, with = where there is a default."""
 

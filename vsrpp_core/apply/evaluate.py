@@ -26,6 +26,7 @@ from vsrpp_core.data.stacked import read_image
 from vsrpp_core.device.hardware import choose_hardware
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.messages.kinds import Ensemble
 from vsrpp_core.network.inference import PictureUpscaler
 from vsrpp_core.network.metrics import SSIM_WINDOW, Score, luma, mean_score, score
 from vsrpp_core.network.model import VSRBidirectional3x
@@ -42,7 +43,8 @@ Protocol = Downscaling | Literal["real"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How clips are scored. ``border`` pixels are left out at each side; of a clip ``frames`` after the ``first`` ones
-    are scored, 0 for all that follow. Of each clip the ``worst`` frames are shown as well.
+    are scored, 0 for all that follow. Of each clip the ``worst`` frames are shown as well. A picture of the network is
+    the mean of an ``ensemble`` of views.
 
     With the protocol "real" the LR stack of each frame goes through ``degrade`` with the frame's number, from 1: the
     same number must give the same for every network.
@@ -54,6 +56,7 @@ class Options:
     frames: int = 0
     first: int = 0
     worst: int = 0
+    ensemble: Ensemble = 1
     degrade: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] | None = None
 
 
@@ -135,7 +138,7 @@ def compare(checkpoints: list[Path], clips: list[Path], options: Options) -> Ite
     bicubic: dict[int, ClipScores] = {}
     failed: set[int] = set()
     for path, model in zip(checkpoints, models, strict=True):
-        scorer = _Scorer(model, PictureUpscaler(hardware), options)
+        scorer = _Scorer(model, PictureUpscaler(hardware, ensemble=options.ensemble), options)
         for index, clip in enumerate(clips):
             if index in failed:
                 continue

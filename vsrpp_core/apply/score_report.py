@@ -84,7 +84,9 @@ class Report:
         return table
 
     def _caption(self) -> str:
-        return f"PSNR in dB / SSIM, protocol {self._options.protocol}, border {self._options.border}"
+        how = self._options
+        views = f", mean of {how.ensemble} views" if how.ensemble > 1 else ""
+        return f"PSNR in dB / SSIM, protocol {how.protocol}, border {how.border}{views}"
 
     def _with_mean(self, checkpoint: Path) -> list[ClipScores]:
         rows = self._rows[checkpoint]
@@ -92,7 +94,7 @@ class Report:
 
     def _records(self, checkpoint: Path) -> list[dict[str, Any]]:
         named = {"checkpoint": str(checkpoint)} if len(self._rows) > 1 else {}
-        how = {"protocol": self._options.protocol, "border": self._options.border}
+        how = {"protocol": self._options.protocol, "border": self._options.border, "ensemble": self._options.ensemble}
         return [{**named, **_record(row), **how} for row in self._with_mean(checkpoint)]
 
 

@@ -14,6 +14,8 @@ Alignment = Literal["none", "local"]
 Checkpointing = Literal["none", "block", "trunk"]
 ComputePrecision = Literal["fp32", "tf32", "bf16", "fp16"]
 """What is computed in; a setting may also be ``auto``."""
+Ensemble = Literal[1, 2, 4, 8]
+"""Views of a stack whose pictures are averaged."""
 DeviceKind = Literal["cuda", "cpu"]
 ThrottleReason = Literal["power cap", "hardware slowdown", "temperature", "temperature, by the hardware", "power brake"]
 """Why a card's clock is below what was asked of it."""

@@ -17,7 +17,9 @@ from torch import Tensor
 from vsrpp_core.device.hardware import Hardware
 from vsrpp_core.device.transfer import Fetched, on_device
 from vsrpp_core.messages.events import WarningRaised
+from vsrpp_core.messages.kinds import Ensemble
 from vsrpp_core.network.alignment import OFFSETS
+from vsrpp_core.network.ensemble import VIEWS
 from vsrpp_core.network.lean import LeanVSR
 from vsrpp_core.network.metrics import to_8bit
 from vsrpp_core.network.tiles import Network, Tile, Upscaler, receptive_radius
@@ -41,12 +43,19 @@ class PictureUpscaler:
     """
 
     def __init__(
-        self, hardware: Hardware, tile: int = 0, reserved: int = 0, size: tuple[int, int] | None = None
+        self,
+        hardware: Hardware,
+        tile: int = 0,
+        reserved: int = 0,
+        size: tuple[int, int] | None = None,
+        ensemble: Ensemble = 1,
     ) -> None:
         """``reserved``: bytes of the host's free memory that the caller will need.
 
-        With ``size`` (width, height) what the network makes is resampled to it before it is rounded to levels.
+        With ``size`` (width, height) what the network makes is resampled to it before it is rounded to levels. A
+        picture is the mean of as many views as ``ensemble`` says, and takes as many times as long.
         """
+        self._views = VIEWS[ensemble]
         self._hardware, self._wanted, self._reserved, self._to = hardware, tile, reserved, size
         self._upscaler: Upscaler | None = None
         self._size = ""
@@ -80,8 +89,11 @@ class PictureUpscaler:
         self._size = f"{width}x{height}"
         if self._upscaler is None:
             self._upscaler = Upscaler(self._most_pixels(model))
+        stack = self._stack(frames)
         with torch.no_grad(), self._hardware.autocast():
-            return self._upscaler(model, self._stack(frames))
+            pictures = (view.undone(self._upscaler(model, view.of(stack))) for view in self._views)
+            first = next(pictures)  # as the network gives it where it is the only one
+            return first if len(self._views) == 1 else sum(pictures, first.float()) / len(self._views)
 
     def _resampled(self, output: Tensor) -> Tensor:
         """Bicubic with the kernel of all pictures here (Keys, a = -0.5), which is stretched where it shrinks."""

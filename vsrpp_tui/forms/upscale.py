@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-OPTIONS = ("preview", "start", "to", "codec", "crf", "preset", "pixels", "fps", "precision", "tile")
+OPTIONS = ("preview", "start", "to", "codec", "crf", "preset", "pixels", "fps", "ensemble", "precision", "tile")
 """Fields that are options of the same name on the command line."""
 
 FLAGS = ("overwrite", "png", "force", "drop-tracks", "fresh")
@@ -156,7 +156,7 @@ def _network(typed: str) -> tuple[Path, str]:
 
 def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
     from vsrpp_core.apply.upscale.encoding import CODECS, EncodingRequest
-    from vsrpp_core.apply.upscale.jobs import Options, read_length, read_rate, read_seconds, read_size
+    from vsrpp_core.apply.upscale.jobs import Options, read_ensemble, read_length, read_rate, read_seconds, read_size
     from vsrpp_core.apply.upscale.source import Span
     from vsrpp_core.run.config import Precision
 
@@ -175,6 +175,7 @@ def _options(words: dict[str, str], flags: tuple[str, ...]) -> "Options":
         span=Span(read("start", read_seconds, 0.0), read("preview", read_length, None)),
         rate=read("fps", read_rate, None),
         to=read("to", read_size, None),
+        ensemble=read("ensemble", read_ensemble, 1),
         tile=read("tile", _pixels, 0),
         overwrite="overwrite" in flags,
         fresh="fresh" in flags,

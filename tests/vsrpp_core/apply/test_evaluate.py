@@ -225,6 +225,17 @@ def test_films_as_they_are_are_degraded_as_a_recipe_says(
     assert "degrades nothing" in capsys.readouterr().err
 
 
+def test_a_mean_of_views_is_told_and_scored(checkpoint: Path, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the bilinear picture, which every view gives alike."""
+    assert main(["evaluate", str(checkpoint), str(clip), "--ensemble", "8", "--json"]) == 0
+    (record,) = json.loads(capsys.readouterr().out)
+    *_, alone = evaluate(checkpoint, [clip], Options())
+    assert isinstance(alone, ClipScores) and record["ensemble"] == 8
+    assert record["ki_y"]["psnr"] == pytest.approx(alone.ki_y.psnr, abs=1e-2)
+    assert main(["evaluate", str(checkpoint), str(clip), "--ensemble", "2"]) == 0
+    assert "mean of 2 views" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(("frames", "status"), [("9-3", 2), ("9" * 30, 2), ("0", 2), ("20-30", 1)])
 def test_frames_that_are_not_there_are_told(
     checkpoint: Path, clip: Path, capsys: pytest.CaptureFixture[str], frames: str, status: int
@@ -247,7 +258,7 @@ def test_the_worst_frames_are_named_and_shown(tmp_path: Path, clip: Path, capsys
     assert worst["ki_psnr"] == pytest.approx(min(psnrs)) and worst["frame"] == 2 + psnrs.index(min(psnrs))
     assert rows[2]["worst"][0]["bicubic_psnr"] > 0, "also of the second network"
     assert all(read_image(Path(row["sheet"])).shape[1] > 3 * WIDTH for row in rows)
-    assert table.read_text().splitlines()[1].endswith(f",{worst['frame']},{rows[0]['sheet']},BI,0")
+    assert table.read_text().splitlines()[1].endswith(f",{worst['frame']},{rows[0]['sheet']},BI,0,1")
     assert main(["evaluate", one, str(clip), "--frames", "2-3", "--crops", str(crops)]) == 0
     told = capsys.readouterr().out
     assert f"no. {worst['frame']}" in told and (crops / "clip.png").exists()

@@ -12,7 +12,7 @@ from vsrpp_core.apply.evaluate import ClipScores, Options, mean_scores
 from vsrpp_core.apply.score_report import Report
 from vsrpp_core.network.metrics import Score
 
-HOW = {"protocol": "BD", "border": 3}
+HOW = {"protocol": "BD", "border": 3, "ensemble": 1}
 
 
 def scores(clip: str, first: int) -> ClipScores:
@@ -71,7 +71,15 @@ def test_csv_has_a_line_for_each_network_and_clip(names: tuple[str, ...]) -> Non
     parts = ("bicubic_y", "ki_y", "bicubic_rgb", "ki_rgb")
     figures = [f"{part}_{figure}" for part in parts for figure in ("psnr", "ssim")]
     figures += ["bicubic_flicker", "ki_flicker"]
-    assert text.splitlines()[0].split(",") == ["checkpoint", "clip", "frames", *figures, "protocol", "border"]
+    assert text.splitlines()[0].split(",") == [
+        "checkpoint",
+        "clip",
+        "frames",
+        *figures,
+        "protocol",
+        "border",
+        "ensemble",
+    ]
     first = rows[0]
     assert (first["ki_y_psnr"], first["bicubic_rgb_ssim"], first["protocol"]) == ("22.250000", "0.503000", "BD")
 

@@ -115,6 +115,7 @@ async def test_a_film_is_upscaled_with_the_run_s_best_network(tmp_path: Path) ->
         ("crf", "low", "low is not a number"),
         ("preset", "warp", "preset warp is not a preset of libx264; it has ultrafast"),
         ("precision", "fp8", "fp8 is not one of auto, fp32"),
+        ("ensemble", "3", "ensemble 3 is not one of 1, 2, 4, 8"),
         ("tile", "-1", "-1 is not a number of pixels"),
         ("pixels", "yuv", "libx264 has no pixel format yuv"),
         ("fps", "25", "is for folders of images"),
@@ -151,6 +152,8 @@ async def test_an_existing_result_is_replaced_only_on_request(tmp_path: Path) ->
         fill(app, sources=str(source))
         await until(pilot, lambda: "already exists" in fault(app, "out"))
         box = next(box for box in app.screen.query(TickBox) if box.name == "overwrite")
+        box.scroll_visible(animate=False)
+        await pilot.pause()
         await pilot.click(box)
         await until(pilot, lambda: form_is_ready(app))
         await pilot.click("#begin")

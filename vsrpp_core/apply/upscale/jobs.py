@@ -4,12 +4,14 @@ import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 from vsrpp_core.apply.upscale.encoding import EncodingRequest
 from vsrpp_core.apply.upscale.mux import VIDEO_OUT
 from vsrpp_core.apply.upscale.origins import other_origin
 from vsrpp_core.apply.upscale.source import Span
 from vsrpp_core.errors import OptionError
+from vsrpp_core.messages.kinds import Ensemble
 from vsrpp_core.run.config import Precision
 from vsrpp_core.run.files import name_bytes
 from vsrpp_core.video.times import read_time
@@ -42,6 +44,8 @@ class Options:
     """Leave out tracks that the result cannot hold."""
     preview_every: float | None = None
     """Least seconds between two previews of the newest picture; None: no previews. The result is the same."""
+    ensemble: Ensemble = 1
+    """Views of each stack whose pictures are averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +199,13 @@ def read_rate(option: str, text: str) -> Fraction:
     if not 0 < rate <= 1000:
         raise OptionError(option, f"--{option} {text} is not between 0 and 1000; choose the rate of the images")
     return rate
+
+
+def read_ensemble(option: str, text: str) -> Ensemble:
+    count: Ensemble | None = next((one for one in get_args(Ensemble) if str(one) == text), None)
+    if count is None:
+        raise OptionError(option, f"--{option} {text} is not one of {', '.join(map(str, get_args(Ensemble)))}")
+    return count
 
 
 def read_size(option: str, text: str) -> tuple[int, int]:

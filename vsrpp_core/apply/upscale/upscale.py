@@ -136,6 +136,7 @@ def _segments_of(film: Film, encoding: Encoding, network: _Network, options: Opt
         "source": film.identity(),
         "checkpoint": network.digest,
         "precision": network.hardware.precision,
+        **({"ensemble": options.ensemble} if options.ensemble > 1 else {}),
         "start or length": [options.span.start, options.span.length],
         "segment length": options.segment_seconds,
         **encoding.fingerprint(),
@@ -185,7 +186,8 @@ class _Task:
         """
         network, done = self.network, sink.done
         waiting = waiting_bytes(self.film.info, self.encoding)
-        upscaler = PictureUpscaler(network.hardware, network.tile, waiting, self.options.to)
+        options = self.options
+        upscaler = PictureUpscaler(network.hardware, network.tile, waiting, options.to, options.ensemble)
         previews = Previews(self.work.path, self.options.preview_every, self.film.info.matrix)
         if done:
             yield self._progress("reading", done, done)

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from vsrpp_core.cli.shared.console import EXIT_DONE, EXIT_FAILED, Progressed, ProgressView, Terminal, complain
-from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
+from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_ensemble, add_precision
 from vsrpp_core.errors import UsageError, VsrppError, describe_os_error, os_errors
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
@@ -65,6 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="--crops: that many frames, those of least PSNR, at most one of 12 in a row (default 4)",
     )
+    add_ensemble(parser)
     add_precision(parser, "fp32")
 
 
@@ -88,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         protocol=options.protocol,
         frames=frames,
         first=first,
+        ensemble=options.ensemble,
         worst=(options.worst or WORST) if options.crops else 0,
         degrade=_degradation(options.recipe) if options.protocol == "real" else None,
     )

@@ -18,7 +18,7 @@ from vsrpp_core.cli.shared.console import (
     on_signals,
     same_command,
 )
-from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_precision
+from vsrpp_core.cli.shared.options import CHECKPOINT_HELP, add_ensemble, add_precision
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.describe import describe
 from vsrpp_core.messages.events import WarningRaised
@@ -73,6 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=segment,
         help=f"how much of a film an interruption costs at most (default {segment})",
     )
+    add_ensemble(parser)
     add_precision(parser, "auto")
 
 
@@ -124,6 +125,7 @@ def _settings(options: argparse.Namespace) -> "Options":
         fresh=options.fresh,
         force=options.force,
         drop_tracks=options.drop_tracks,
+        ensemble=options.ensemble,
     )
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 
 from vsrpp_core.errors import UsageError
 from vsrpp_core.messages.commands import FinishNow, finish_in
+from vsrpp_core.messages.kinds import Ensemble
 from vsrpp_core.run.config import Precision, RunConfig
 from vsrpp_core.run.names import place
 from vsrpp_core.run.settings import Overrides, Settings
@@ -70,6 +71,16 @@ def _folder(text: str) -> Path:
     if (path := place(text)).exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a file; name a run's folder")
     return path
+
+
+def add_ensemble(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ensemble",
+        type=int,
+        choices=get_args(Ensemble),
+        default=1,
+        help="average the pictures of so many mirrored and turned views: better, and as many times slower (default 1)",
+    )
 
 
 def add_precision(parser: argparse.ArgumentParser, default: Precision) -> None:

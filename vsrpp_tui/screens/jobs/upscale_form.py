@@ -36,6 +36,7 @@ class UpscaleForm(FormScreen[UpscaleRequest]):
         Field("preset", "Effort", "of the encoder: slower is smaller", placeholder="medium", choices=PRESETS),
         Field("pixels", "Pixels", "format of the colours", placeholder="as the source", choices=PIXELS),
         Field("fps", "Rate", "of a folder of images that becomes a video", placeholder=f"{DEFAULT_FPS:g}"),
+        Field("ensemble", "Views", "mirrored, averaged: better but slower", placeholder="1", choices=("2", "4", "8")),
         Field("precision", "Precision", "arithmetic of the network", placeholder="auto", choices=PRECISIONS),
         Field("tile", "Tiles", "largest part at once, LR pixels a side", placeholder="by the memory"),
     )

@@ -475,6 +475,8 @@ def test_a_job_with_other_settings_does_not_go_on(tmp_path: Path, network: Path,
     stop(network, source, out, 15)
     with pytest.raises(UsageError, match=r"made with another options; use the same again .* or --fresh"):
         run(network, source, out, encoding=EncodingRequest(crf=30))
+    with pytest.raises(UsageError, match="another ensemble"):
+        run(network, source, out, ensemble=2)
     with pytest.raises(UsageError, match="another checkpoint"):
         run(bilinear, source, out)
     source.touch()

@@ -29,7 +29,7 @@ from vsrpp_core.data.stacked import (
 )
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.run.files import TEMPORARY_PREFIX, read_json_lines
-from vsrpp_core.run.pictures import UNREADABLE
+from vsrpp_core.run.pictures.pillow_errors import UNREADABLE
 
 SAME_PICTURE_PSNR = 20.0
 """dB between the stack's centre frame and the downscaled ground truth, below which they count as different pictures.

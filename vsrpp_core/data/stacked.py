@@ -20,7 +20,7 @@ from vsrpp_core.data.layouts import Place, added_place, dataset_of, places
 from vsrpp_core.errors import VsrppError, command, os_errors
 from vsrpp_core.run.files import TEMPORARY_PREFIX
 from vsrpp_core.run.names import IMAGE_SUFFIXES, is_meant, listed
-from vsrpp_core.run.pictures import UNREADABLE
+from vsrpp_core.run.pictures.pillow_errors import UNREADABLE
 
 SCALES = 1, 2, 3, 4
 SCALE = 3

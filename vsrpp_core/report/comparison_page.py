@@ -15,7 +15,7 @@ from PIL import Image
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.report.comparison import Comparison, Course, names_of
-from vsrpp_core.run.pictures import UNREADABLE
+from vsrpp_core.run.pictures.pillow_errors import UNREADABLE
 
 FIGURES = (("gain", "dB over bicubic"), ("psnr", "PSNR, dB"), ("ssim", "SSIM"))
 AXES = (("step", "steps"), ("hours", "hours of work"))

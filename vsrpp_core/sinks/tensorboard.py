@@ -15,7 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.cadence import Cadence
 from vsrpp_core.run.files import TEMPORARY_PREFIX
-from vsrpp_core.run.pictures import UNREADABLE
+from vsrpp_core.run.pictures.pillow_errors import UNREADABLE
 
 ROOM = 16 * 2**10
 """Bytes that must be free for a new file."""

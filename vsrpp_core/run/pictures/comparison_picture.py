@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw
 
 from vsrpp_core.errors import VsrppError
-from vsrpp_core.run.pictures import UNREADABLE
 from vsrpp_core.run.pictures.picture_history import PREFIX
+from vsrpp_core.run.pictures.pillow_errors import UNREADABLE
 
 LABELS = ("LR", "KI", "GT")
 MARGIN, HEADER = 6, 16

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.prepare.job.prepare_events import PrepareProgress, PrepareReport
 from vsrpp_core.run.names import home_for_short
-from vsrpp_core.run.pictures import UNREADABLE
+from vsrpp_core.run.pictures.pillow_errors import UNREADABLE
 from vsrpp_tui.screens.jobs.job import JobScreen, Progress, progress_lines, within
 from vsrpp_tui.state.prepare_job import PrepareState
 from vsrpp_tui.widgets.panels.box import Box

@@ -146,7 +146,7 @@ def show_evaluation(
     if out:
         _try(out)
     sheets = _Sheets(crops, checkpoints) if crops else None
-    with ProgressView(terminal) as view:
+    with ProgressView(Terminal(stderr=True)) as view:  # what is written to a file or read by a script is the figures
         for checkpoint, step in compare(checkpoints, clips, options):
             if isinstance(step, ClipScores):
                 report.add(checkpoint, replace(step, sheet=sheets.newest) if sheets else step)

@@ -198,7 +198,7 @@ def port_number(text: str) -> int:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vsrpp-tui",
-        description="Train a video super-resolution network, 3x unless told otherwise, watched and steered here.",
+        description="Train a video super-resolution network, by default 3x, watched and steered from the terminal.",
     )
     parser.add_argument(
         "run",

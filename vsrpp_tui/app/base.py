@@ -178,12 +178,25 @@ class RunApp(App[T]):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             path = _unused(folder, f"{datetime.now():%Y-%m-%d_%H-%M-%S}")
-            path.write_text(self.export_screenshot(title=f"VSR++  {self.folder.name}"), encoding="utf-8")
+            path.write_text(self._in_cells(), encoding="utf-8")
         except OSError as error:
             fault = f"the screenshot cannot be written to {folder} ({error.strerror}); check space and permissions"
             self.notify(fault, severity="error", markup=False)
         else:
             self.notify(f"screenshot saved to {path}", markup=False)
+
+    def _in_cells(self) -> str:
+        """The screen as SVG. Pixels are the terminal's, so pictures are half cells in it."""
+        from vsrpp_tui.widgets.pictures.canvas import PictureCanvas  # loads an image library
+
+        canvases = self.screen.query(PictureCanvas)
+        for canvas in canvases:
+            canvas.show_cells(True)
+        try:
+            return self.export_screenshot(title=f"VSR++  {self.folder.name}")
+        finally:
+            for canvas in canvases:
+                canvas.show_cells(False)
 
     def action_set_theme(self, name: str) -> None:
         """Change the theme and remember it."""

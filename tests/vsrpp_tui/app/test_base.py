@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 
 from tests.vsrpp_tui.conftest import started
 from tests.vsrpp_tui.opened import OpenedApp
-from tests.vsrpp_tui.pilot import SIZES, until
+from tests.vsrpp_tui.pilot import SIZES, learned, on_screen, until
 from vsrpp_core.messages import commands as cmd
 from vsrpp_core.messages import events as ev
 from vsrpp_core.run.folder import RunFolder
@@ -18,8 +18,10 @@ from vsrpp_tui.screens.run.log import LogScreen
 from vsrpp_tui.screens.run.mark import MarkScreen
 from vsrpp_tui.screens.run.training import TrainingScreen
 from vsrpp_tui.screens.start.start import StartScreen
+from vsrpp_tui.terminal.graphics import Graphics
 from vsrpp_tui.user.preferences import preferences_path, read_preferences
 from vsrpp_tui.widgets.footer import KeyFooter
+from vsrpp_tui.widgets.pictures.pixels import PLACEHOLDER
 
 
 def notices(pilot: Pilot[Farewell]) -> list[str]:
@@ -69,6 +71,21 @@ async def test_a_picture_of_the_screen_is_in_the_runs_folder(tmp_path: Path) -> 
         assert len(pictures) == 2 and all("<svg" in picture.read_text() for picture in pictures)
         assert any(str(picture) in notice for notice in notices(pilot) for picture in pictures)
     assert folder.contents() == []
+
+
+async def test_a_picture_of_the_screen_has_half_cells_where_the_terminal_has_pixels(tmp_path: Path) -> None:
+    app = OpenedApp(tmp_path)
+    app.state = learned(tmp_path)
+    app.graphics = Graphics((10, 20))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("i")
+        await until(pilot, lambda: PLACEHOLDER in on_screen(pilot))
+        await pilot.press("x")
+        await pilot.pause()
+        (picture,) = (tmp_path / "screenshots").glob("*.svg")
+        text = picture.read_text(encoding="utf-8")
+        assert text.count("▀") > 100 and PLACEHOLDER not in text
+        assert PLACEHOLDER in on_screen(pilot)
 
 
 async def test_a_picture_that_cannot_be_written_is_shown(tmp_path: Path) -> None:

@@ -30,8 +30,7 @@ from vsrpp_tui.user.themes import THEME
 from vsrpp_tui.widgets.charts.charts import Chart, LossChart
 from vsrpp_tui.widgets.charts.plot import Plot
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
-
-PLACEHOLDER = chr(0x10EEEE)
+from vsrpp_tui.widgets.pictures.pixels import PLACEHOLDER
 
 
 class Alone(App[None]):

@@ -8,12 +8,14 @@ from textual.widgets import Static
 from vsrpp_tui.widgets.pictures.pixels import Placed
 
 
-class Canvas(Static):
+class PictureCanvas(Static):
     """Shows a picture that was placed, or words."""
 
     def __init__(self, words: Content) -> None:
         super().__init__(words, markup=False)
         self._placed = Placed([])
+        self._rows: list[Strip] = []
+        """Of the picture; empty where words are shown."""
 
     def strips(self, words: Content) -> list[Strip]:
         """``words`` as a row to paint."""
@@ -22,7 +24,12 @@ class Canvas(Static):
     def paint(self, placed: Placed) -> None:
         self._tell(placed.upload)
         self.call_after_refresh(self._tell, self._placed.removal)  # until then it is on the screen
-        self._placed = placed
+        self._placed, self._rows = placed, placed.rows
+        self.refresh()
+
+    def show_cells(self, wanted: bool) -> None:
+        """Half cells, until it is called again with False."""
+        self._rows = self._placed.cells if wanted else self._placed.rows
         self.refresh()
 
     def say(self, words: Content) -> None:
@@ -34,7 +41,7 @@ class Canvas(Static):
 
     def _forget(self) -> None:
         self._tell(self._placed.removal)
-        self._placed = Placed([])
+        self._placed, self._rows = Placed([]), []
 
     def _tell(self, message: str) -> None:
         """To the terminal, in order with what is drawn."""
@@ -42,8 +49,7 @@ class Canvas(Static):
             self.app._driver.write(message)
 
     def render_line(self, y: int) -> Strip:
-        rows = self._placed.rows
-        if not rows:
+        if not self._rows:
             return super().render_line(y)
-        row = rows[y] if y < len(rows) else Strip([])
+        row = self._rows[y] if y < len(self._rows) else Strip([])
         return row.adjust_cell_length(self.size.width, self.rich_style)

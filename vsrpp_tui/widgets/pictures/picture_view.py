@@ -16,7 +16,7 @@ from textual.worker import Worker
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_tui.terminal.graphics import Graphics
-from vsrpp_tui.widgets.pictures.canvas import Canvas
+from vsrpp_tui.widgets.pictures.canvas import PictureCanvas
 from vsrpp_tui.widgets.pictures.half_cells import HALF_CELLS, half_cells
 from vsrpp_tui.widgets.pictures.pixels import Placed, pixels
 
@@ -77,7 +77,7 @@ class PictureView(Vertical):
     def __init__(self, empty: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._empty = Content.styled(empty, "$secondary")
-        self._labels, self._canvas = Static(markup=False), Canvas(self._empty)
+        self._labels, self._canvas = Static(markup=False), PictureCanvas(self._empty)
         self._source: PictureSource | None = None
         self._requested: object = None
         """What is shown or being read: the source, the size and how it is drawn."""

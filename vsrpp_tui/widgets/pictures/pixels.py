@@ -9,9 +9,10 @@ from PIL import Image
 from textual.strip import Strip
 
 from vsrpp_tui.terminal.graphics import Graphics
-from vsrpp_tui.widgets.pictures.half_cells import library, no_terminal, rows_of
+from vsrpp_tui.widgets.pictures.half_cells import half_cells, library, no_terminal, rows_of
 
 MESSAGE = re.compile(r"\x1b_G.*?\x1b\\", re.DOTALL)
+PLACEHOLDER = chr(0x10EEEE)
 FORGET = "\x1b_Ga=d,d=I,i={number},q=2\x1b\\"
 
 
@@ -22,6 +23,17 @@ class Placed:
     rows: list[Strip]
     upload: str = ""
     removal: str = ""
+    picture: Image.Image | None = None
+    """What ``rows`` show pixel by pixel; None where they are half cells."""
+
+    @property
+    def cells(self) -> list[Strip]:
+        """``rows`` in half cells, with the same words between them."""
+        if self.picture is None:
+            return self.rows
+        width = max(row.cell_length for row in self.rows if PLACEHOLDER in row.text)
+        small = half_cells(self.picture.resize((width, 2 * len(self.rows)), Image.Resampling.LANCZOS))
+        return [cells if PLACEHOLDER in row.text else row for row, cells in zip(self.rows, small, strict=True)]
 
 
 def pixels(picture: Image.Image, graphics: Graphics) -> Placed:
@@ -32,7 +44,7 @@ def pixels(picture: Image.Image, graphics: Graphics) -> Placed:
     with no_terminal() as sent, _cell_size(column, row):
         rows = rows_of(renderable, width, height)
     upload = "".join(map(graphics.passed, MESSAGE.findall(sent.getvalue())))
-    return Placed(rows, upload, graphics.passed(FORGET.format(number=renderable.terminal_image_id)))
+    return Placed(rows, upload, graphics.passed(FORGET.format(number=renderable.terminal_image_id)), picture)
 
 
 @contextmanager

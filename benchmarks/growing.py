@@ -49,7 +49,7 @@ def epoch_of(root: Path, known: int) -> Callable[[], object]:
 
     def end() -> None:
         assert stream.has_looked(600)
-        stream.begin_epoch(stream.found().pairs)
+        list(stream.begin_epoch(stream.found(), 0))
         stream.close()
 
     return end

@@ -6,6 +6,8 @@ position in it, the same for any number of workers.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,16 +17,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from vsrpp_core.batches.arrivals import Arrivals, Found
-from vsrpp_core.batches.epoch_order import EpochOrder
+from vsrpp_core.batches.epoch_order import EpochOrder, shown
 from vsrpp_core.batches.loader_processes import begin_reading, start_server, without_main
 from vsrpp_core.batches.memory_cache import DecodedCache
 from vsrpp_core.batches.patient_reader import PatientReader
+from vsrpp_core.data.categories import categories_of, refusal_of
 from vsrpp_core.data.disk_cache import DamagedPairError, DiskCache
 from vsrpp_core.data.stacked import Pair, PairPaths, StackGeometry, fingerprint, load_pair
 from vsrpp_core.data.survey import groups_of, largest_of
 from vsrpp_core.device.transfer import as_floats, brought
 from vsrpp_core.errors import VsrppError, first_line, os_errors
-from vsrpp_core.messages.events import EpochChanged
+from vsrpp_core.messages.events import EpochChanged, WarningRaised
+from vsrpp_core.run.category_weights import read_weights
 
 T = TypeVar("T")
 
@@ -36,8 +40,8 @@ Sample = tuple[Tensor, Tensor]
 Read = tuple[Sample, str]
 """A sample, and a warning from reading it, or an empty text."""
 
-SampleKey = tuple[int, int]
-"""Epoch (from 1) and index of a sample."""
+SampleKey = tuple[int, ...]
+"""Epoch (from 1) and index of a sample; and how often the epoch had it before, where that is not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class PairDataset(Dataset[Sample]):
     A sample's key is (epoch, index). ``crop`` is the side in LR pixels, at most the patch's; 0 takes all of it.
     ``geometry`` is that of pairs which were not measured, and of a dataset of several sizes the largest.
     Pictures come from ``disk_cache`` where there is one, which holds the same pairs in the same order; up to
-    ``cache_bytes`` of them are kept in memory.
+    ``cache_bytes`` of them are kept in memory. ``root`` is where the categories of the pairs are known.
     """
 
     def __init__(
@@ -94,7 +98,9 @@ class PairDataset(Dataset[Sample]):
         augment: bool,
         cache_bytes: int,
         disk_cache: DiskCache | None = None,
+        root: Path | None = None,
     ) -> None:
+        self._root, self._categories = root, list[str]()
         self._pairs, self._geometry = list(pairs), geometry
         self._seed, self._crop, self._augment = seed, crop, augment
         self._cache, self._disk_cache = DecodedCache(cache_bytes), disk_cache
@@ -111,6 +117,12 @@ class PairDataset(Dataset[Sample]):
         """For each of the first ``samples`` the number of its size; samples of one size make a batch."""
         return [0] * samples if self._crop else groups_of(self._pairs[:samples])
 
+    def categories(self, samples: int) -> list[str]:
+        """Of the first ``samples``."""
+        if len(self._categories) < samples:
+            self._categories = categories_of(self._root, self._pairs) if self._root else [""] * samples
+        return self._categories[:samples]
+
     def identity(self, samples: int) -> dict[str, Any]:
         """What a checkpoint keeps of the first ``samples``, to recognize another dataset: plain types."""
         largest = largest_of(self._pairs[:samples], self._geometry)
@@ -118,9 +130,8 @@ class PairDataset(Dataset[Sample]):
         return {"samples": samples, "geometry": geometry, "fingerprint": fingerprint(self._pairs[:samples])}
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        epoch, index = key
-        frames, ground_truth = self._cache.get(index, self._load)
-        random = np.random.default_rng((self._seed, epoch, index))
+        frames, ground_truth = self._cache.get(key[1], self._load)
+        random = np.random.default_rng((self._seed, *key))
         if self._crop:
             frames, ground_truth = _random_crop(frames, ground_truth, self._crop, random)
         if self._augment:
@@ -147,7 +158,8 @@ class PairDataset(Dataset[Sample]):
 class TrainingStream:
     """The endless sequence of optimizer steps, each a list of micro-batches; Stateful.
 
-    An epoch visits every sample once, in an order drawn from (seed, epoch); the samples of a micro-batch have one size.
+    An epoch visits every sample once, or as often as its category's weight says, in an order drawn from (seed, epoch);
+    the samples of a micro-batch have one size.
     Its last step takes the rest and is weighted by the samples it really has; it takes none from the next epoch.
 
     The samples of an epoch are the first of the dataset, and a state says how many: those that come during it are after
@@ -176,10 +188,13 @@ class TrainingStream:
         self.workers, self.most_workers = workers, most_workers
         self._seed, self._batch_size, self._accumulation = seed, batch_size, accumulation
         self._rank, self._n_ranks = rank, n_ranks
-        self._epoch, self._seen = 1, 0
-        self._drawn = 0
+        self._drawn, self._seen = 0, 0
+        self._weights, self._wanted = "", ""
+        self._kept_orders = lru_cache(maxsize=2)(self._made_order)
+        self._has_begun = False
         self._identities: dict[int, dict[str, Any]] = {}
-        self._take_first(len(dataset))
+        self.pairs = len(dataset)
+        self._enter(1)
         self._batches: PatientReader[Batch | PipedBatch | VsrppError] | None = None
         self._is_piped = False
         self._warnings: list[str] = []
@@ -218,6 +233,7 @@ class TrainingStream:
         Raises VsrppError naming an image that cannot be read.
         """
         reader, sizes = self._reader(), self._sizes()
+        self._has_begun = True
         self._drawn = sum(sizes)
         step = [replace(self._taken(reader), share=self._part(size) / self._drawn) for size in sizes]
         self._warnings += [warning for batch in step for warning in batch.warnings]
@@ -265,7 +281,7 @@ class TrainingStream:
     def confirm(self) -> None:
         """The step drawn last is done."""
         if self.is_at_end:
-            self._epoch, self._seen = self._epoch + 1, 0
+            self._enter(self._epoch + 1)
         self._seen, self._drawn = self._seen + self._drawn, 0
 
     @property
@@ -281,42 +297,60 @@ class TrainingStream:
         """What was added; nothing on other ranks than the first, which it must be told to."""
         return self._arrivals.take() if self._arrivals else Found()
 
-    def begin_epoch(self, added: Sequence[PairPaths]) -> int:
-        """After the end of one: begin the next with all pairs and those ``added``; how many the last one did not have.
+    def begin_epoch(self, found: Found, step: int) -> Iterator[WarningRaised | EpochChanged]:
+        """After the end of one, at ``step``: begin the next with all pairs, those found, and the weights asked for.
 
-        Only where there are such is what was read ahead thrown away.
+        Only where that changes something, which is told, is what was read ahead thrown away.
         """
-        self._epoch, self._seen = self._epoch + 1, 0
-        if new := len(self._dataset) + len(added) - self.samples:
+        yield from (WarningRaised(message=sentence) for sentence in found.refused)
+        new = len(self._dataset) + len(found.pairs) - self.pairs
+        is_other = new > 0 or self._wanted != self._weights
+        if is_other:
             self._close_reader()  # its processes have a copy of the dataset
-            self._dataset.grow(added)
-            self._take_first(len(self._dataset))
-        return new
+            self._dataset.grow(found.pairs)
+            self._weights, self.pairs = self._wanted, len(self._dataset)
+        self._enter(self._epoch + 1)
+        if is_other:
+            yield EpochChanged(
+                step=step,
+                epoch=self.epoch,
+                added=new,
+                pairs=self.pairs,
+                samples=self.samples,
+                steps_per_epoch=self.steps_per_epoch,
+                weights=self._weights,
+            )
 
-    def change(self, step: int, added: int) -> EpochChanged:
-        """The epoch that has just begun, as an event."""
-        return EpochChanged(
-            step=step,
-            epoch=self.epoch,
-            added=added,
-            pairs=self.samples,
-            samples=self.samples,
-            steps_per_epoch=self.steps_per_epoch,
-        )
+    def refusal(self, weights: str) -> str:
+        """Why these (``data.weights``) cannot be gone by; empty where they can."""
+        return refusal_of(read_weights(weights), self._dataset.categories(len(self._dataset))) if weights else ""
 
-    def _take_first(self, samples: int) -> None:
-        """Let epochs have so many."""
-        self._order = self._order_of(samples)
-        self._identity = self._state_of(samples)
+    def weigh(self, weights: str) -> None:
+        """Go by these (``data.weights``) from the next epoch on; from this one where no step of it was drawn."""
+        self._wanted = weights
+        if not self._has_begun and weights != self._weights:
+            self._weights = weights
+            self._enter(self._epoch)
 
-    def _order_of(self, samples: int) -> EpochOrder:
-        return EpochOrder(self._seed, self._dataset.groups(samples), self._batch_size)
+    def _enter(self, epoch: int) -> None:
+        self._epoch, self._seen = epoch, 0
+        self._order = self._order_of(epoch)
+
+    def _order_of(self, epoch: int) -> EpochOrder:
+        """By the pairs and weights of now."""
+        return self._kept_orders(self.pairs, self._weights, epoch if self._weights else 0)
+
+    def _made_order(self, pairs: int, weights: str, epoch: int) -> EpochOrder:
+        groups, slots = self._dataset.groups(pairs), None
+        if weights:
+            slots = shown(self._dataset.categories(pairs), read_weights(weights), self._seed, epoch)
+        return EpochOrder(self._seed, groups, self._batch_size, slots)
 
     def _state_of(self, samples: int) -> dict[str, Any]:
         """What a checkpoint keeps of the first ``samples``."""
         if samples not in self._identities:
             self._identities[samples] = identity = self._dataset.identity(samples)
-            if self._order_of(samples).n_groups > 1:  # what an epoch has taken depends on it
+            if len(set(self._dataset.groups(samples))) > 1:  # what an epoch has taken depends on it
                 identity["batch_size"] = self._batch_size
         return self._identities[samples]
 
@@ -337,7 +371,8 @@ class TrainingStream:
         self._close_reader()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"epoch": self._epoch, "seen": self._seen, **self._identity}
+        weights = {"weights": self._weights} if self._weights else {}
+        return {"epoch": self._epoch, "seen": self._seen, **self._state_of(self.pairs), **weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where the state was saved; with another dataset, at the start of the next epoch.
@@ -346,8 +381,10 @@ class TrainingStream:
         """
         changed = bool(self.difference(state))
         self._close_reader()
-        self._take_first(len(self._dataset) if changed or not state["samples"] else state["samples"])
-        self._epoch = state["epoch"] + 1 if changed else state["epoch"]
+        self._has_begun = not changed
+        self._weights = self._wanted if changed else state.get("weights", "")
+        self.pairs = len(self._dataset) if changed or not state["samples"] else state["samples"]
+        self._enter(state["epoch"] + 1 if changed else state["epoch"])
         self._seen = 0 if changed else state["seen"]
 
     def difference(self, state: dict[str, Any]) -> str:
@@ -369,8 +406,7 @@ class TrainingStream:
 
     def _plan(self, epoch: int, seen: int) -> list[list[list[SampleKey]]]:
         """Steps of the rest of an epoch, each a list of micro-batches, each a list of sample keys."""
-        batches = [[(epoch, index) for index in batch] for batch in self._order.batches(epoch, seen)]
-        return _chunks(batches, self._accumulation)
+        return _chunks(self._order_of(epoch).keys(epoch, seen), self._accumulation)
 
     def _micro_batches(self) -> Iterator[list[SampleKey]]:
         epoch, seen = self._epoch, self._seen

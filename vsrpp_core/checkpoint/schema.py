@@ -109,6 +109,7 @@ class Stream(Part):
     samples: Count
     geometry: list[int] | None = Field(None, min_length=3, max_length=3)
     fingerprint: str | None = None
+    weights: str = ""
 
 
 class Figures(Part):

@@ -51,8 +51,7 @@ def _line(event: ev.Event) -> Line | str:
             more = f"{event.workers} processes read from here on"
             return f"step {event.step:,}: {event.waited:.0%} of the time was spent waiting for pictures; {more}"
         case ev.EpochChanged():
-            whole = f"epoch {event.epoch:,} has {event.pairs:,}, in {event.steps_per_epoch:,} steps"
-            return Line(f"step {event.step:,}: +{event.added:,} pairs; {whole}", "good")
+            return _epoch(event)
         case ev.CardThrottled() | ev.CoolingBegan() | ev.CoolingEnded():
             return _heat(event)
         case ev.ValidationFinished():
@@ -74,7 +73,9 @@ def _line(event: ev.Event) -> Line | str:
         case ev.CommandAnswered():
             return _answered(event)
         case ev.ParameterChanged():
-            return f"step {event.step:,}: {event.key} is {as_text(event.new)} from here on, was {as_text(event.old)}"
+            when = "the next epoch" if event.key == "data.weights" else "here"
+            values = f"{as_text(event.new) or 'empty'} from {when} on, was {as_text(event.old) or 'empty'}"
+            return f"step {event.step:,}: {event.key} is {values}"
         case ev.MarkPlaced():
             return f"step {event.step:,}: mark: {event.text}"
         case ev.WarningRaised():
@@ -120,6 +121,13 @@ def _started(event: ev.SessionStarted) -> Line:
         f"{aligned}{event.parameters / 1e6:.2f} M parameters, batch {event.batch_size} x {event.accumulation}; "
         f"{event.device}, {event.precision} ({event.precision_reason}); run {event.run}",
     )
+
+
+def _epoch(event: ev.EpochChanged) -> Line:
+    added = f"+{event.added:,} pairs; " if event.added else ""
+    shown = f", shown {event.samples:,} times ({event.weights})" if event.weights else ""
+    whole = f"epoch {event.epoch:,} has {event.pairs:,} pairs{shown}, in {event.steps_per_epoch:,} steps"
+    return Line(f"step {event.step:,}: {added}{whole}", "good" if event.added else "plain")
 
 
 def _plateau(event: ev.LearningRateReduced) -> str:

@@ -17,6 +17,7 @@ from tomlkit.items import InlineTable, Item, Table
 
 from vsrpp_core.errors import os_errors
 from vsrpp_core.messages.kinds import Alignment, Checkpointing, ComputePrecision, PassKind, RateShape
+from vsrpp_core.run.category_weights import read_weights
 from vsrpp_core.run.files import read_text, write_text_atomically
 from vsrpp_core.run.names import in_home
 from vsrpp_core.run.settings import RuleError, Section, Settings, read_toml
@@ -29,6 +30,7 @@ Compile = Literal["off", PassKind, "auto"]
 SharpnessScale = Literal["attainable", "absolute"]
 
 LIVE = (
+    "data.weights",
     "training.max_steps",
     "training.max_skipped",
     "training.max_rollbacks",
@@ -117,6 +119,13 @@ class DataConfig(Section):
         description="cache = memory: room for them in each process that reads, and for those validated on, GB; "
         "0 reads each time",
     )
+    weights: str = Field("", description="how often an epoch shows a category's pairs: toon=2, space=0.5; others once")
+
+    @field_validator("weights")
+    @staticmethod
+    def _can_be_read(weights: str) -> str:
+        read_weights(weights)
+        return weights
 
     @field_validator("root")
     @staticmethod

@@ -12,11 +12,13 @@ from vsrpp_core.checkpoint import checkpoints
 from vsrpp_core.checkpoint.checkpoints import CheckpointStore
 from vsrpp_core.checkpoint.start_weights import refuse_misfit
 from vsrpp_core.checkpoint.stored_network import StoredNetwork, read_stored
+from vsrpp_core.data.categories import categories_of, refusal_of
 from vsrpp_core.data.demo import demo_dataset_root, is_demo_dataset, make_demo_dataset
 from vsrpp_core.data.stacked import DatasetSummary, summarize
 from vsrpp_core.data.survey import Survey, crop_fits, survey
 from vsrpp_core.device.hardware import choose_hardware, describe_device
 from vsrpp_core.errors import VsrppError, command
+from vsrpp_core.run.category_weights import read_weights
 from vsrpp_core.run.config import RunConfig, describe_retired
 from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.names import in_home
@@ -226,6 +228,9 @@ def _check_dataset(root: Path, summary: DatasetSummary, pairs: Survey, config: R
             f"the ground truth in {root} is {geometry.scale} times as large as LR but model.scale is "
             f"{config.model.scale}; set model.scale = {geometry.scale} for a fresh run or use another dataset"
         )
+    weights = read_weights(config.data.weights)
+    if weights and (refusal := refusal_of(weights, categories_of(root, pairs.train))):
+        raise VsrppError(f"data.weights = {config.data.weights}: {refusal}")
 
 
 def read_checkpoint(folder: RunFolder, checkpoint: str) -> tuple[str, dict[str, Any], list[str]]:

@@ -370,11 +370,12 @@ class Session:
     def _make_stream(self, pairs: list[PairPaths], cache: DiskCache | None) -> TrainingStream:
         data, training = self.config.data, self.config.training
         kept = int(data.cache_gb * 2**30) if data.cache == "memory" else 0
-        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, kept, cache)
+        root = Path(data.root)
+        dataset = PairDataset(pairs, self._geometry, training.seed, data.crop, data.augment, kept, cache, root)
         most = most_readers(self.config, describe_device().kind, len(pairs), self._geometry, self._ranks.size)
         known = max(pair.addition for pair in pairs)
-        arrivals = Arrivals(Path(data.root), known, self._geometry, data.crop) if self._ranks.is_first else None
-        return TrainingStream(
+        arrivals = Arrivals(root, known, self._geometry, data.crop) if self._ranks.is_first else None
+        stream = TrainingStream(
             dataset,
             training.seed,
             training.batch_size,
@@ -385,6 +386,8 @@ class Session:
             most,
             arrivals,
         )
+        stream.weigh(data.weights)
+        return stream
 
     def _started(self, hardware: Hardware, stream: TrainingStream, validator: Validator) -> ev.SessionStarted:
         assert self._trainer is not None
@@ -402,7 +405,7 @@ class Session:
             step=progress.step,
             max_steps=config.training.max_steps,
             steps_per_epoch=stream.steps_per_epoch,
-            train_samples=stream.samples,
+            train_samples=stream.pairs,
             val_samples=len(validator),
             n_feats=config.model.n_feats,
             n_blocks=config.model.n_blocks,

@@ -32,6 +32,8 @@ class Steerable(Protocol):
 
     def steps_in(self, hours: float) -> int: ...
 
+    def refusal(self, config: RunConfig) -> str: ...
+
     def run_hot(self) -> bool: ...
 
     def report_if_pending(self) -> Iterator[ev.Event]: ...
@@ -128,6 +130,8 @@ class Steering:
             yield self._answer(command, False, f"{', '.join(fixed)} cannot change while training")
         elif config.training.max_steps <= step:
             yield self._answer(command, False, f"step {step:,} is past that; q ends the training")
+        elif refusal := self._trainer.refusal(config):
+            yield self._answer(command, False, refusal)
         else:
             self._trainer.reconfigure(config)
             for old, new in changes:

@@ -104,6 +104,10 @@ class Trainer:
         """Between two orders."""
         return "cooling" if self._heat.is_cooling else "training"
 
+    def refusal(self, config: RunConfig) -> str:
+        """Why these settings do not go with the dataset; empty where they do."""
+        return self._stream.refusal(config.data.weights)
+
     def run_hot(self) -> bool:
         """Do not wait for the card to cool; False where that is not waited for."""
         return self._heat.run_hot()
@@ -176,6 +180,7 @@ class Trainer:
         self._clip.reconfigure(config.clipping)
         self._schedule.reconfigure(config.schedule, config.training.max_steps, self._progress.step)
         self._saving.reconfigure(config)
+        self._stream.weigh(config.data.weights)
         self._heat.max_temperature = config.guard.max_temperature
 
     # the loop
@@ -213,15 +218,10 @@ class Trainer:
 
     def _epoch_has_begun(self) -> Generator[ev.Event, None, bool]:
         """Where one has ended the next begins, with what was added to the dataset; False while a drive is silent."""
-        stream = self._stream
-        if not stream.is_at_end:
-            return True
-        if not self._ranks.all(stream.has_looked(LOOK_SECONDS)):
-            return False
-        found = self._ranks.agree(stream.found())
-        yield from (ev.WarningRaised(message=sentence) for sentence in found.refused)
-        if added := stream.begin_epoch(found.pairs):
-            yield stream.change(self._progress.step, added)
+        if self._stream.is_at_end:
+            if not self._ranks.all(self._stream.has_looked(LOOK_SECONDS)):
+                return False
+            yield from self._stream.begin_epoch(self._ranks.agree(self._stream.found()), self._progress.step)
         return True
 
     def _data_has_come(self) -> bool:

@@ -46,7 +46,7 @@ def taken(stream: TrainingStream, steps: int) -> list[bytes]:
 def _step(stream: TrainingStream) -> list[Batch]:
     if stream.is_at_end:
         assert stream.has_looked(60)
-        stream.begin_epoch(stream.found().pairs)
+        list(stream.begin_epoch(stream.found(), 0))
     step = stream.next_step()
     stream.confirm()
     return step
@@ -108,18 +108,18 @@ def test_a_resume_has_the_pairs_of_its_epoch_and_the_others_join_after_it(
         if len(seen) == 5:
             add(make_dataset, root, 2, 2)
         seen += taken(whole, 1)
-    assert whole.samples == 10
+    assert whole.pairs == 10
     for begun, state in enumerate(states):
         resumed = stream_of(root, crop)
         assert not resumed.difference(state)
         resumed.load_state_dict(state)
         first = taken(resumed, max(3 - begun, 0))
-        assert first == seen[begun:3] and (begun > 3 or resumed.samples == 5)
+        assert first == seen[begun:3] and (begun > 3 or resumed.pairs == 5)
         if begun > 3:
             assert taken(resumed, 14 - begun) == seen[begun:] and resumed.state_dict() == whole.state_dict()
         else:  # both were there when the first epoch ended
             taken(resumed, 1)
-            assert (resumed.epoch, resumed.samples) == (2, 10)
+            assert (resumed.epoch, resumed.pairs) == (2, 10)
         resumed.close()
     whole.close()
 
@@ -140,4 +140,4 @@ def test_pairs_that_are_gone_are_told_and_a_new_epoch_begins(make_dataset: MakeD
     state = stream.state_dict()
     assert changed.difference(state) == "10 training pairs instead of 8"
     changed.load_state_dict(state)
-    assert (changed.epoch, changed.samples) == (state["epoch"] + 1, 10)
+    assert (changed.epoch, changed.pairs) == (state["epoch"] + 1, 10)

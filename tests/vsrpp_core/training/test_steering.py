@@ -31,6 +31,9 @@ class Counting:
     def steps_in(self, hours: float) -> int:
         return 0
 
+    def refusal(self, config: RunConfig) -> str:
+        return ""
+
     def run_hot(self) -> bool:
         return False
 

@@ -179,4 +179,4 @@ def test_pairs_that_join_make_the_epoch_longer_and_are_shown_during_it() -> None
     progress = RunProgress()
     assert "epoch 2 · +1,240 pairs" in (shown := progress.picture(state, 160).plain) and " 10 %" in shown
     assert "pairs" not in progress.picture(reduce(state, step(391, epoch=3, epoch_step=1)), 160).plain
-    assert "step 40: +1,240 pairs; epoch 2 has 1,400, in 350 steps" in state.log[-1].text
+    assert "step 40: +1,240 pairs; epoch 2 has 1,400 pairs, in 350 steps" in state.log[-1].text

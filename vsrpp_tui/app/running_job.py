@@ -47,7 +47,8 @@ class RunningJob:
             case upscale_job.UpscaleState() as state:
                 return UpscaleScreen(state, command)
             case prepare_job.PrepareState() as state:
-                return PrepareScreen(state, command, self._run)
+                adds = isinstance(self.request, PrepareRequest) and self.request.adds
+                return PrepareScreen(state, command, "" if adds else self._run)
             case check_job.CheckState() as state:
                 return CheckScreen(state, command)
 

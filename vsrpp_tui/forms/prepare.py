@@ -33,19 +33,28 @@ class PrepareRequest:
     out: Path
     settings: tuple[tuple[str, str], ...] = ()
     fresh: bool = False
+    adds: bool = False
+    """To the dataset that ``out`` is."""
 
     @property
     def command(self) -> str:
         """The shell command that does the same work, or resumes it."""
         recipe = ("--recipe", self.recipe_file) if self.recipe_file else ()
         settings = [word for key, value in self.settings for word in ("--set", f"{key}={value}")]
-        return command("vsrpp", "prepare", *self.videos, *recipe, "--out", self.out, *settings)
+        add = ("--add",) if self.adds else ()
+        return command("vsrpp", "prepare", *self.videos, *recipe, "--out", self.out, *add, *settings)
 
     def recipe(self) -> "Recipe":
         """Raises VsrppError."""
+        from vsrpp_core.prepare.job.addition import recipe_for
         from vsrpp_core.prepare.recipe import Recipe
 
-        recipe = Recipe.load(self.recipe_file) if self.recipe_file else Recipe.of(list(self.videos))
+        if self.recipe_file:
+            recipe = Recipe.load(self.recipe_file)
+        elif self.adds:
+            recipe = recipe_for(self.out, [str(path) for path in self.videos])
+        else:
+            recipe = Recipe.of(list(self.videos))
         return recipe.with_overrides(recipe.parse(self.settings))
 
 
@@ -71,16 +80,16 @@ def _request(values: Values) -> PrepareRequest:
     file = _path(values, "recipe")
     if file and videos:
         raise OptionError("recipe", "a recipe names its videos itself; leave one of the two empty")
-    if not (file or videos):
+    adds, out = ticked(values, "add"), _path(values, "out")
+    if not (file or videos or adds):
         raise OptionError("videos", "name videos, or folders of them; or a recipe below")
-    out = _path(values, "out")
     if out is None:
         raise OptionError("out", "name the folder that the dataset is made in")
     with fault_of("out"):
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise OptionError("out", f"{out} is not empty; name an empty folder, or one that does not exist yet")
+        if not adds and out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise OptionError("out", f"{out} is not empty; name a folder that does not exist yet, or tick add")
     settings = tuple((key, text(values, name)) for name, key in KEYS.items() if text(values, name))
-    return PrepareRequest(tuple(videos), file, out, settings, ticked(values, "fresh"))
+    return PrepareRequest(tuple(videos), file, out, settings, ticked(values, "fresh"), adds)
 
 
 def _path(values: Values, key: str) -> Path | None:
@@ -118,14 +127,19 @@ def _notes(recipe: "Recipe", values: Values) -> dict[str, str]:
 
 
 def _outlook(recipe: "Recipe", request: PrepareRequest) -> tuple[str, ...]:
+    from vsrpp_core.prepare.job.addition import addition_to
     from vsrpp_core.prepare.job.pipeline import interrupted_work
     from vsrpp_core.prepare.sources import named_videos, remarks
 
-    count = len(named_videos(recipe))
-    lines = ["1 video" if count == 1 else f"{count:,} videos"]
+    with fault_of("out"):
+        addition = addition_to(request.out, recipe) if request.adds else None
+        if addition and not addition.videos:
+            raise OptionError("videos", f"{request.out} has pairs of all these videos; name others")
+    count, new = len(addition.videos if addition else named_videos(recipe)), "new " if addition else ""
+    lines = [f"1 {new}video" if count == 1 else f"{count:,} {new}videos"]
     if len(recipe.category) > 1:
         lines.append(f"categories: {', '.join(recipe.category)}")
     with fault_of("out"):
-        if interrupted_work(request.out):
+        if interrupted_work(addition.folder if addition else request.out):
             lines.append("starts over" if request.fresh else "resumes an interrupted job")
     return (*lines, *remarks(recipe))

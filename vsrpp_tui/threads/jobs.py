@@ -79,9 +79,14 @@ def _events(request: JobRequest) -> Generator[object, None, None]:
         case UpscaleRequest():
             yield from _upscaling(request)
         case PrepareRequest():
-            from vsrpp_core.prepare.job.pipeline import prepare
+            from vsrpp_core.prepare.job.addition import addition_to
+            from vsrpp_core.prepare.job.pipeline import add, prepare
 
-            yield from prepare(request.recipe(), request.out, fresh=request.fresh)
+            recipe = request.recipe()
+            if request.adds:
+                yield from add(recipe, request.out, addition_to(request.out, recipe), request.fresh)
+            else:
+                yield from prepare(recipe, request.out, fresh=request.fresh)
         case CheckRequest():
             yield from _checking(request)
 

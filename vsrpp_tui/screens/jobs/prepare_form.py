@@ -20,7 +20,10 @@ class PrepareForm(FormScreen[PrepareRequest]):
         Field("per_minute", "Per minute", "places tried in a minute of video", placeholder="60"),
         Field("seed", "Seed", "the same gives the same dataset", placeholder="0"),
     )
-    TICKS = (Tick("fresh", "fresh", "discard what an interrupted preparation left"),)
+    TICKS = (
+        Tick("add", "add", "add pairs of new videos to a dataset that exists, also while it is trained on"),
+        Tick("fresh", "fresh", "discard what an interrupted preparation left"),
+    )
     SEVERAL = ("videos",)
 
     def __init__(self, values: Values, beside: Path) -> None:

@@ -24,6 +24,10 @@ STARTED_WITH = {
 """Settings that may change during a session, and the field of SessionStarted that holds each."""
 
 
+AT_EPOCHS = ("data.weights",)
+"""Settings that hold from the next epoch on; all others do from the next step."""
+
+
 def as_text(value: Any) -> str:
     """A setting's value as ``RunConfig.parse`` reads it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.changes import as_text
+from vsrpp_core.messages.changes import AT_EPOCHS, as_text
 
 Tone = Literal["plain", "good", "warning", "fault"]
 
@@ -73,7 +73,7 @@ def _line(event: ev.Event) -> Line | str:
         case ev.CommandAnswered():
             return _answered(event)
         case ev.ParameterChanged():
-            when = "the next epoch" if event.key == "data.weights" else "here"
+            when = "the next epoch" if event.key in AT_EPOCHS else "here"
             values = f"{as_text(event.new) or 'empty'} from {when} on, was {as_text(event.old) or 'empty'}"
             return f"step {event.step:,}: {event.key} is {values}"
         case ev.MarkPlaced():

@@ -544,7 +544,7 @@ class CommandAnswered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterChanged(Event):
-    """A setting has another value from the next step on, ``data.weights`` from the next epoch on."""
+    """A setting has another value from the next step on, or (``changes.AT_EPOCHS``) from the next epoch on."""
 
     step: int
     key: str

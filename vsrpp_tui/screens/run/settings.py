@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, Static
 
 from vsrpp_core.errors import VsrppError
 from vsrpp_core.messages import events as ev
-from vsrpp_core.messages.changes import as_text
+from vsrpp_core.messages.changes import AT_EPOCHS, as_text
 from vsrpp_core.run.config import RunConfig, is_live
 from vsrpp_core.run.names import home_for_short
 from vsrpp_core.run.settings import Setting
@@ -151,8 +151,9 @@ class SettingsScreen(TypedScreen[None]):
                 row.set_text(self._draft.present_text(row.key))
 
     def _answered(self, answer: ev.CommandAnswered) -> None:
-        text = f"in effect after step {answer.step:,}" if answer.accepted else f"refused: {answer.message}"
-        self._answers.update(dict.fromkeys(self._waiting.pop(answer.number), Answer(answer.accepted, text)))
+        for key in self._waiting.pop(answer.number):
+            done = "in effect from the next epoch on" if key in AT_EPOCHS else f"in effect after step {answer.step:,}"
+            self._answers[key] = Answer(answer.accepted, done if answer.accepted else f"refused: {answer.message}")
 
     # typing
 

@@ -130,10 +130,10 @@ def _dataset(root: Path | None, place: Path, geometry: StackGeometry) -> Dataset
     if summary.problem:
         raise VsrppError(summary.problem)
     for split, count in PAIRS.items():
-        for pair in DatasetFolder(root).pairs(split)[:count]:
+        for number, pair in enumerate(DatasetFolder(root).pairs(split)[:count]):
             for file, into in ((pair.lr, folder.lr_folder(split)), (pair.gt, folder.gt_folder(split))):
                 into.mkdir(parents=True, exist_ok=True)
-                (into / file.name).symlink_to(file.absolute())
+                (into / f"{number}{file.suffix}").symlink_to(file.absolute())  # several folders may have a name
     return folder
 
 
@@ -244,11 +244,13 @@ def _session(run: Path, config: RunConfig, data: Path, step_seconds: float) -> L
         "cadence.status_every": 1,
         "cadence.best_from": 0,
         "cadence.best_until": 0,
+        "training.init": "",  # whose file may be gone, and whose weights take no other time
     }
     settings = {setting.key: setting.value for setting in config.settings()}
     reports, loop = list[ev.StepReported](), {"validation_pairs": 0, "validation_seconds": 0.0}
     saved: ev.CheckpointSaved | None = None
     session = open_session(run, data, start="fresh", overrides={**settings, **short})
+    session.keep_private()
     for event in session.events(CommandQueue()):
         match event:
             case ev.StepReported():

@@ -114,9 +114,14 @@ class Session:
         self._held, self._ranks = held, ranks
         self._log = TrainingLog(folder.training_log)  # opens its file at the first line
         self._hooks = Hooks(self.config.hooks, str(folder.path))
+        self._is_private = False
         self._trainer: Trainer | None = None
         self._crash = ""
         """What an earlier session that crashed below Python has left."""
+
+    def keep_private(self) -> None:
+        """Run no command of the user's and be in no list: for a session that is only measured."""
+        self._is_private = True
 
     def events(self, commands: CommandQueue) -> Generator[ev.Event, None, None]:
         """Everything that happens, as it happens. The last event is SessionEnded or SessionFailed, never an exception.
@@ -139,7 +144,7 @@ class Session:
         """Run the user's command for each event that has one, and say what did not work as long as training goes on."""
         for event in self._guarded(commands):
             yield event
-            if not self._ranks.is_first:
+            if self._is_private or not self._ranks.is_first:
                 continue
             self._hooks.handle(event)
             if isinstance(event, ev.StepReported):
@@ -254,7 +259,7 @@ class Session:
     def _listed(self) -> Iterator[str]:
         """Put the run into its user's list, by which ``vsrpp ps`` finds it; where that fails, why."""
         try:
-            if self._ranks.is_first:
+            if self._ranks.is_first and not self._is_private:
                 remember(self.folder.path)
         except VsrppError as error:
             yield str(error)

@@ -16,7 +16,8 @@ from tests.vsrpp_core.tune.cards import UNKNOWN as CARD
 from vsrpp_core.bench import bench
 from vsrpp_core.bench.results import Step
 from vsrpp_core.cli.main import main
-from vsrpp_core.data.stacked import StackGeometry
+from vsrpp_core.data.stacked import SPLITS, StackGeometry
+from vsrpp_core.remote.recent_runs import list_path
 from vsrpp_core.run.config import RunConfig
 from vsrpp_core.tune.search import Measurement
 
@@ -42,8 +43,10 @@ def own_run(folder: Path, **settings: Any) -> Path:
 def test_every_part_is_in_the_line_and_nothing_of_the_user_s(
     make_dataset: MakeDataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run, data = own_run(tmp_path / "run"), make_dataset(n_train=6, n_val=3)
+    own = {"hooks.on_finished": f"touch {tmp_path / 'told'}", "training.init": str(tmp_path / "gone.pth")}
+    run, data = own_run(tmp_path / "run", **own), make_dataset(n_train=6, n_val=3)
     assert main(["bench", str(run), "--data", str(data), "--json"]) == 0
+    assert not (tmp_path / "told").exists() and not list_path().exists()
     (line,) = capsys.readouterr().out.splitlines()
     found = json.loads(line)
     assert str(tmp_path) not in line and list(run.iterdir()) == [run / "config.toml"]
@@ -93,3 +96,10 @@ def test_what_cannot_be_measured_ends_in_a_sentence(
     run = own_run(tmp_path / "run", **{"data.crop": 64})
     assert main(["bench", str(run), "--data", str(make_dataset())]) == 1
     assert "data.crop" in capsys.readouterr().err
+
+
+def test_pairs_of_one_name_in_several_folders_are_all_measured(make_dataset: MakeDataset, tmp_path: Path) -> None:
+    for category in ("films", "toons"):
+        make_dataset(tmp_path / "data" / category, n_train=2, n_val=1)
+    found = bench._dataset(tmp_path / "data", tmp_path / "links", StackGeometry(5, 16, 16))
+    assert [len(found.pairs(split)) for split in SPLITS] == [4, 2]

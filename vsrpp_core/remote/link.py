@@ -69,6 +69,11 @@ class Link:
                 if not said:
                     raise NoLinkError(self._ended())
                 line += said
+        except TimeoutError:
+            raise NoLinkError(
+                f"process {self._folder.owner()} trains {self._folder.path} but stands still: it has not said within "
+                f"{RECEIPT_SECONDS:g} seconds that it has the command, which may still be carried out"
+            ) from None
         except OSError as error:
             raise NoLinkError(f"{self._ended()} ({error.strerror or error})") from None
         receipt = decode_receipt(line)

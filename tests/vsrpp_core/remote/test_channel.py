@@ -277,6 +277,13 @@ def test_a_process_that_is_killed_is_not_waited_for(folder: RunFolder) -> None:
         ask(folder, cmd.Pause(), 60)
 
 
+def test_a_process_that_stands_still_has_not_ended(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "RECEIPT_SECONDS", 0.05)
+    words = rf"process {os.getpid()} trains .* but stands still: .* may still be carried out"
+    with folder.lock(), closing(sockets.listen(folder.socket)), pytest.raises(NoLinkError, match=words):
+        ask(folder, cmd.Pause(), 5)
+
+
 def test_who_waits_for_long_is_told_once(
     folder: RunFolder, taken: SimpleQueue[cmd.Command], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,7 +126,7 @@ def _word(part: str | os.PathLike[str]) -> str:
     text = os.fspath(part)
     if not isinstance(part, str) and text.startswith("-"):  # or it would be taken for an option
         text = f"./{text}"
-    if any("\udc80" <= letter <= "\udcff" for letter in text):  # a byte of no encoding, which no output can show
+    if not text.isprintable():  # signs for a terminal, ends of lines, and bytes of no encoding
         shown = (
             chr(byte) if chr(byte) in string.printable[:94] and byte not in b"'\\" else f"\\x{byte:02x}"
             for byte in os.fsencode(text)

@@ -65,7 +65,7 @@ def _script(name: str, network: StoredNetwork, half: bool, trtexec: str) -> str:
     )  # what vs-mlrt drops of a tile's sides are pixels of the output
     overlap += overlap % 2  # tiles of a network with local alignment begin at even pixels
     values = {
-        "name": name,
+        "call": command(Path(f"{name}.vpy")),
         "scale": network.form.scale,
         "frames": network.form.n_frames,
         "overlap": overlap,

@@ -226,6 +226,14 @@ def test_the_output_has_the_film_s_chroma_where_y4m_takes_it(
     assert script["stored"](film, Clip([], width=size[0], height=size[1])) == ("yuv", int, 10, *stored)
 
 
+def test_whatever_a_folder_is_called_its_script_is_one(exported: ForVapourSynth, tmp_path: Path) -> None:
+    checkpoint = exported.onnx.parent.parent / "checkpoint.pth"
+    made = export_for_vapoursynth(checkpoint, tmp_path / "-a b\nraise SystemExit")
+    text = made.script.read_text()
+    compile(text, "script", "exec")
+    assert "raise SystemExit\n" not in text and "$'./-a\\x20b\\x0araise" in text
+
+
 def test_a_folder_without_a_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="has no name"):
         export_for_vapoursynth(tmp_path / "checkpoint.pth", Path("/"))

@@ -188,6 +188,7 @@ class TrainingStream:
         self.workers, self.most_workers = workers, most_workers
         self._seed, self._batch_size, self._accumulation = seed, batch_size, accumulation
         self._rank, self._n_ranks = rank, n_ranks
+        self._batches: PatientReader[Batch | PipedBatch | VsrppError] | None = None
         self._drawn, self._seen = 0, 0
         self._weights, self._wanted = "", ""
         self._kept_orders = lru_cache(maxsize=2)(self._made_order)
@@ -195,7 +196,6 @@ class TrainingStream:
         self._identities: dict[int, dict[str, Any]] = {}
         self.pairs = len(dataset)
         self._enter(1)
-        self._batches: PatientReader[Batch | PipedBatch | VsrppError] | None = None
         self._is_piped = False
         self._warnings: list[str] = []
 
@@ -329,6 +329,7 @@ class TrainingStream:
         """Go by these (``data.weights``) from the next epoch on; from this one where no step of it was drawn."""
         self._wanted = weights
         if not self._has_begun and weights != self._weights:
+            self._close_reader()  # it may have read ahead while a drive was awaited
             self._weights = weights
             self._enter(self._epoch)
 

@@ -106,9 +106,18 @@ def test_weights_hold_from_the_next_epoch_and_a_resume_knows_those_of_its_own(ro
     whole.close()
 
 
+def test_before_its_first_step_an_epoch_has_the_weights_of_then(root: Path) -> None:
+    plain, weighed = stream_of(root, "toon=3"), stream_of(root)
+    assert weighed.is_ready(60)
+    weighed.weigh("toon=3")
+    assert taken(weighed, 3) == taken(plain, 3)
+    plain.close()
+    weighed.close()
+
+
 def test_a_running_training_is_told_and_tells(root: Path, tmp_path: Path) -> None:
     queue, answers, told = cmd.CommandQueue(), list[bool](), list[ev.Event]()
-    settings = {**TINY, "training.max_steps": 9, "data.weights": "space=1"}
+    settings = {**TINY, "training.max_steps": 5, "data.weights": "space=1"}
     with pytest.raises(
         VsrppError, match="weights = talk=1: the dataset has no category talk; its categories: space, toon"
     ):

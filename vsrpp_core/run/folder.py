@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from vsrpp_core.errors import VsrppError, describe_os_error, os_errors
+from vsrpp_core.errors import VsrppError, command, describe_os_error, os_errors
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.events import RunBranched
 from vsrpp_core.run.crash_dump import crash_name, read_crash
@@ -165,6 +165,16 @@ class RunFolder:
 
     def checkpoint(self, step: int) -> Path:
         return self.path / f"checkpoint_step_{step}.pth"
+
+    def scoring_command(self, checkpoint: str) -> str:
+        """That scores the best network of a complete run, or else ``checkpoint``."""
+        from vsrpp_core.run.config import RunConfig  # as in _settings
+
+        best, restores = self.path / BEST_NAME, False
+        with suppress(VsrppError):  # settings that cannot be read are told elsewhere
+            restores = RunConfig.load(self.config).model.scale == 1
+        protocol = ("--protocol", "real") if restores else ()  # by the usual one LR would be the ground truth
+        return command("vsrpp", "evaluate", best if best.exists() else self.path / checkpoint, "CLIP", *protocol)
 
     def create(self) -> None:
         if self.path.exists() and not self.path.is_dir():

@@ -15,7 +15,7 @@ from vsrpp_core.errors import VsrppError, command
 from vsrpp_core.messages import journal
 from vsrpp_core.messages.commands import Command
 from vsrpp_core.remote.recent_runs import remember
-from vsrpp_core.run.folder import BEST_NAME, RunFolder
+from vsrpp_core.run.folder import RunFolder
 from vsrpp_tui.app.base import RunApp
 from vsrpp_tui.screens.start.start import Choice, StartScreen
 from vsrpp_tui.state.run import RunState, reduce, resumed
@@ -286,11 +286,8 @@ class VsrppApp(RunApp[Farewell]):
             saved = f"step {state.ended.step:,} is in {run / state.ended.checkpoint}; continue with: {again}"
             return Farewell(EXIT_DONE, saved, self._detaching)
         if state.ended:
-            best = run / BEST_NAME
-            network = best if best.exists() else run / state.ended.checkpoint
-            return Farewell(
-                EXIT_DONE, f"training is complete; score it with: {command('vsrpp', 'evaluate', network, 'CLIP')}"
-            )
+            score = RunFolder(run).scoring_command(state.ended.checkpoint)
+            return Farewell(EXIT_DONE, f"training is complete; score it with: {score}")
         if self.job and self.worker is None:
             failed, message = self.job.farewell()
             return Farewell(EXIT_FAILED, f"vsrpp-tui: {message}") if failed else Farewell(EXIT_DONE, message)

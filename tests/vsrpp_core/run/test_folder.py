@@ -270,3 +270,14 @@ def test_a_drive_without_locks_is_told_as_what_it_is(
         RunFolder(tmp_path).lock(),
     ):
         pass
+
+
+@pytest.mark.parametrize(("scale", "protocol"), [(3, ""), (1, " --protocol real")])
+def test_a_network_that_restores_is_not_scored_on_its_own_ground_truth(
+    tmp_path: Path, scale: int, protocol: str
+) -> None:
+    folder = RunFolder(tmp_path)
+    RunConfig().with_overrides({"model.scale": scale}).save(folder.config)
+    assert folder.scoring_command("a.pth") == f"vsrpp evaluate {tmp_path}/a.pth CLIP{protocol}"
+    folder.config.unlink()
+    assert folder.scoring_command("a.pth").endswith("a.pth CLIP")

@@ -29,7 +29,7 @@ from vsrpp_core.messages import events as ev
 from vsrpp_core.messages.commands import Command, CommandQueue, FinishNow, Pause, Stop
 from vsrpp_core.messages.describe import describe, describe_lost
 from vsrpp_core.remote.detach import READY, DetachError, in_background, train_detached
-from vsrpp_core.run.folder import BEST_NAME, RunFolder
+from vsrpp_core.run.folder import RunFolder
 from vsrpp_core.run.names import place
 from vsrpp_core.run.presets import NAMED, PRESET_HELP, PRESETS
 from vsrpp_core.run.settings import NO_OVERRIDES
@@ -267,9 +267,7 @@ class _Outcome:
             return [describe_lost(self._lost)]
         if self._end.reason == "stopped":
             return [f"continue with: {command('vsrpp', 'train', folder.path, '--resume')}"]
-        best = folder.path / BEST_NAME
-        network = best if best.exists() else folder.path / self._end.checkpoint
-        return [f"score it with: {command('vsrpp', 'evaluate', network, 'CLIP')}"]
+        return [f"score it with: {folder.scoring_command(self._end.checkpoint)}"]
 
 
 class _Printer:

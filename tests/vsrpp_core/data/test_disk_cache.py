@@ -71,6 +71,18 @@ def steps_of(steps: TrainingStream, count: int) -> list[list[Batch]]:
 # the same samples
 
 
+def test_pairs_that_joined_since_are_read_from_their_files(make_dataset: MakeDataset) -> None:
+    root = make_dataset(n_train=3)
+    cache, _ = made(root)
+    make_dataset(root / "Added" / "0001", n_train=2, n_val=0, prefix="a")
+    cached, plain = (PairDataset(*pairs_of(root), 7, 0, True, 0, source) for source in (cache, None))
+    assert len(cached) == 5 and len(cache) == 3
+    for index in range(5):
+        assert all(map(torch.equal, cached[2, index], plain[2, index]))
+    again, events = made(root)
+    assert len(again) == 5 and any("holds 3 pairs, but the dataset now has 5" in str(event) for event in events)
+
+
 def test_pairs_come_out_as_they_went_in(make_dataset: MakeDataset) -> None:
     root = make_dataset()
     cache, events = made(root)

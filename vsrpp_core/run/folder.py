@@ -289,8 +289,10 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Hold the run for this process; VsrppError with the holder's PID when another has it.
 
-        The lock is the operating system's and goes with the process, so a killed trainer leaves none behind.
+        The lock is the operating system's and goes with the process, so a killed trainer leaves none behind. A folder
+        that was made for it goes again where nothing else came into it: a start that was refused leaves no run.
         """
+        is_new = not self.path.exists()
         self.create()
         lock, owner = FileLock(self.path / LOCK_NAME), self.path / ".owner"
         try:
@@ -307,7 +309,16 @@ class RunFolder:
             yield
         finally:
             owner.unlink(missing_ok=True)
+            if is_new:
+                self._leave_if_empty()
             lock.release()
+
+    def _leave_if_empty(self) -> None:
+        """Remove the folder with its lock, which is still held: who comes meanwhile finds it taken or makes another."""
+        with suppress(OSError):  # another process has just begun there, or the drive is gone
+            if [path.name for path in self.path.iterdir()] == [LOCK_NAME]:
+                (self.path / LOCK_NAME).unlink()
+                self.path.rmdir()
 
     def owner(self) -> int:
         """PID of the process that holds the lock now, or 0."""

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Timer
 
@@ -205,6 +205,17 @@ def test_the_lock_goes_with_a_killed_process(folder: RunFolder) -> None:
         with folder.lock():
             assert folder.owner() == os.getpid()
     assert folder.owner() == 0
+
+
+def test_a_folder_made_for_a_lock_goes_where_nothing_came_into_it(tmp_path: Path) -> None:
+    for name, made, content in (("new", False, ""), ("empty", True, ""), ("begun", False, "config.toml")):
+        run = RunFolder(tmp_path / name)
+        if made:
+            run.path.mkdir()
+        with suppress(RuntimeError), run.lock():
+            (run.path / (content or ".lock")).touch()
+            raise RuntimeError("refused")
+        assert run.path.exists() == bool(made or content) and run.owner() == 0
 
 
 def test_a_folder_that_cannot_be_locked_is_told(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,8 @@ def _set(options: argparse.Namespace) -> Iterable[Command]:
         section, dot, name = key.partition(".")
         if not dot:
             raise UsageError(f"{key} is no setting; write it with its section, e.g. schedule.factor")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{key} cannot be {value}; give a finite number")
         sections[section][name] = value
     for section, values in sections.items():
         if len(values) > 1:

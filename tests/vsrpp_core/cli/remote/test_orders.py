@@ -88,6 +88,7 @@ def test_stop_ends_when_the_run_is_free(tmp_path: Path) -> None:
         (["pause", "RUN"], 1, "no process trains"),
         (["pause", "RUN", "--timeout", "0.1"], 1, "was not answered in time"),
         (["set", "RUN", "factor=1"], 2, "factor is no setting; write it with its section"),
+        (["set", "RUN", "schedule.factor=1e999"], 2, "schedule.factor cannot be inf; give a finite number"),
         (["set", "RUN", "schedule.factor"], 2, "schedule.factor has no value"),
     ],
 )

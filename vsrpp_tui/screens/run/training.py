@@ -42,6 +42,7 @@ from vsrpp_tui.widgets.panels.panel import Panel
 from vsrpp_tui.widgets.panels.report import ReportPanel
 from vsrpp_tui.widgets.panels.view_line import VIEWS, ViewLine
 from vsrpp_tui.widgets.pictures.comparison import ComparisonView
+from vsrpp_tui.widgets.pictures.sample_view import PICTURE_KEYS
 
 CHART_SECONDS = 1.0
 """Each chart costs milliseconds; they are redrawn at most this often."""
@@ -105,26 +106,7 @@ class TrainingScreen(BaseScreen[None]):
             tooltip="charts: note, checkpoint, start or setting before",
         ),
         Binding("0", "whole", "All steps", show=False, id="whole", tooltip="charts: all steps again"),
-        Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before", tooltip="picture before"),
-        Binding("right", "picture(1)", "Next picture", show=False, id="next_picture", tooltip="next picture"),
-        Binding(
-            "left_square_bracket",
-            "look_back(-1)",
-            "Earlier picture",
-            show=False,
-            id="picture_earlier",
-            tooltip="pictures: of the validation before",
-        ),
-        Binding(
-            "right_square_bracket",
-            "look_back(1)",
-            "Later picture",
-            show=False,
-            id="picture_later",
-            tooltip="pictures: of the next validation",
-        ),
-        Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer", tooltip="pictures: a smaller detail"),
-        Binding("minus", "zoom(-1)", "Further", show=False, id="further", tooltip="pictures: a larger detail, or all"),
+        *PICTURE_KEYS,
         Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
         Binding("q", "app.leave", "Quit", id="quit", tooltip="save, then quit"),
         Binding("d", "app.detach", "Detach", id="detach", tooltip="train on in the background; the shell is free"),

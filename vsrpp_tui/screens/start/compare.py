@@ -23,6 +23,7 @@ from vsrpp_tui.widgets.panels.box import Box
 from vsrpp_tui.widgets.panels.runs import Drawn, differences, figures
 from vsrpp_tui.widgets.panels.view_line import SHORT_HINT, ViewLine
 from vsrpp_tui.widgets.pictures.runs import RunsView
+from vsrpp_tui.widgets.pictures.sample_view import PICTURE_KEYS
 
 LOOK_SECONDS = 1.0
 """Between two looks at the runs."""
@@ -59,26 +60,7 @@ class CompareScreen(BaseScreen[None]):
         Binding("0", "whole", "All", show=False, id="whole", tooltip="the whole curves again"),
         Binding("down", "scroll(1)", "Down", show=False, id="down", tooltip="further settings that differ"),
         Binding("up", "scroll(-1)", "Up", show=False, id="up", tooltip="the settings before"),
-        Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before", tooltip="picture before"),
-        Binding("right", "picture(1)", "Next picture", show=False, id="next_picture", tooltip="next picture"),
-        Binding(
-            "left_square_bracket",
-            "look_back(-1)",
-            "Earlier picture",
-            show=False,
-            id="picture_earlier",
-            tooltip="pictures: of the validation before",
-        ),
-        Binding(
-            "right_square_bracket",
-            "look_back(1)",
-            "Later picture",
-            show=False,
-            id="picture_later",
-            tooltip="pictures: of the next validation",
-        ),
-        Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer", tooltip="pictures: a smaller detail"),
-        Binding("minus", "zoom(-1)", "Further", show=False, id="further", tooltip="pictures: a larger detail, or all"),
+        *PICTURE_KEYS,
         Binding("question_mark", "app.help", "Help", key_display="?", id="help", tooltip="keys and words"),
         Binding("q", "app.leave", "Quit", id="quit", tooltip="back to the shell"),
     ]

@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.content import Content
 from textual.widgets import Static
 
@@ -17,6 +18,30 @@ LAST = math.inf
 """In place of a step: that of the last validation, whichever that is."""
 
 NONE_YET = "no pictures yet; each validation makes some"
+
+PICTURE_KEYS = (
+    Binding("left", "picture(-1)", "Picture before", show=False, id="picture_before", tooltip="picture before"),
+    Binding("right", "picture(1)", "Next picture", show=False, id="next_picture", tooltip="next picture"),
+    Binding(
+        "left_square_bracket",
+        "look_back(-1)",
+        "Earlier picture",
+        show=False,
+        id="picture_earlier",
+        tooltip="pictures: of the validation before",
+    ),
+    Binding(
+        "right_square_bracket",
+        "look_back(1)",
+        "Later picture",
+        show=False,
+        id="picture_later",
+        tooltip="pictures: of the next validation",
+    ),
+    Binding("plus,equals_sign", "zoom(1)", "Closer", show=False, id="closer", tooltip="pictures: a smaller detail"),
+    Binding("minus", "zoom(-1)", "Further", show=False, id="further", tooltip="pictures: a larger detail, or all"),
+)
+"""Of a screen with such a view; what they do there are its actions picture, look_back and zoom."""
 
 
 class SampleView(PictureView):

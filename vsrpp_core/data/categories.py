@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from vsrpp_core.data.layouts import added_place
+from vsrpp_core.data.layouts import added_place, addition_folder
 from vsrpp_core.data.stacked import PairPaths
 from vsrpp_core.run.files import read_json_lines
 from vsrpp_core.run.names import listed
@@ -20,8 +20,7 @@ def categories_of(root: Path, pairs: Sequence[PairPaths]) -> list[str]:
     """
     known = _listed(root, "")
     for number in sorted({pair.addition for pair in pairs} - {0}):
-        place = added_place(root, number)
-        known |= _listed(place.gt.parents[1], place.prefix)
+        known |= _listed(addition_folder(root, number), added_place(root, number).prefix)
     return [known.get(pair.name) or ("" if pair.addition else _folder_of(pair.name)) for pair in pairs]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsrpp_core.data.layouts import added_place, additions
+from vsrpp_core.data.layouts import added_place, addition_folder, additions
 from vsrpp_core.data.resize import downscaled
 from vsrpp_core.data.stacked import (
     SPLIT_FOLDERS,
@@ -189,8 +189,8 @@ def _leftovers(folder: Path) -> list[Path]:
 
 def _degraded(root: Path) -> frozenset[str]:
     """Names of the pairs whose LR frames were degraded beyond downscaling, by the manifests."""
-    added = (added_place(root, number) for number in additions(root))
-    parts = [(root, ""), *((place.gt.parents[1], place.prefix) for place in added)]
+    added = ((addition_folder(root, number), added_place(root, number).prefix) for number in additions(root))
+    parts = [(root, ""), *added]
     return frozenset(name for folder, prefix in parts for name in _degraded_by(folder / "manifest.jsonl", prefix))
 
 
